@@ -1,0 +1,99 @@
+"""Probability to fiber spikes: refractory nerve fibers, counted per hair cell."""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from cochlea.checks import require_range
+
+_MOST_PROBABLE = 1.0 - 1e-6  # a fiber's probability is capped here: its hazard stays finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditoryNerveParams:
+    """The nerve fibers.
+
+    Parameters
+    ----------
+    n_fibers : int
+        Fibers of one hair cell [fibers].
+    tau_refractory : float
+        Time after a spike in which a fiber cannot fire [s].
+    """
+
+    n_fibers: int = 8
+    tau_refractory: float = 1e-3
+
+    def __post_init__(self) -> None:
+        require_range(self, "n_fibers", at_least=1, whole=True)
+        require_range(self, "tau_refractory", at_least=0)
+
+
+def auditory_nerve(
+    probability: NDArray[np.floating], sample_rate: int, params: AuditoryNerveParams, rng: np.random.Generator
+) -> NDArray[np.uint16]:
+    """How many fibers of each hair cell fire in each step.
+
+    Every ready fiber fires in a step with the given probability and is then refractory; only the number that fire
+    matters downstream, and it is drawn directly. With h = -log(1 - p) and n ready fibers the time to the next spike is
+    exponential in the sum of n h, so one number is drawn per spike, not per step and fiber; the counts have exactly
+    the distribution of explicit fibers, Binomial(n, p) in every step.
+
+    Parameters
+    ----------
+    probability : ndarray, shape (cell, sample)
+        Probability that a ready fiber fires in a step [1].
+    sample_rate : int
+        [Hz]
+    params : AuditoryNerveParams
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    ndarray, shape (cell, sample)
+        Number of fibers that fire [spikes].
+
+    References
+    ----------
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B: 40 fibers to a bushy cell, refractory
+    for 1 ms.
+    """
+    hazard = np.minimum(probability, probability.dtype.type(_MOST_PROBABLE))
+    np.negative(hazard, out=hazard)
+    np.log1p(hazard, out=hazard)
+    np.negative(hazard, out=hazard)
+    # A spike at step t is the fiber's last until step t + n_dead; at least one step apart in any case.
+    n_dead = max(1, int(np.ceil(params.tau_refractory * sample_rate - 1e-9)))
+    counts = np.zeros(probability.shape, np.uint16)
+    _draw_spikes(hazard, params.n_fibers, n_dead, rng, counts)
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw_spikes(hazard, n_fibers, n_dead, rng, counts):  # type: ignore[no-untyped-def]
+    # A spike leaves a fiber out of the count for n_dead steps: the fibers that return at step t are those that fired
+    # at t - n_dead, which counts[t - n_dead] holds. `left` is what remains of an Exp(1) until the next spike.
+    n_cells, n_samples = hazard.shape
+    for cell in range(n_cells):
+        h_row = hazard[cell]
+        count = counts[cell]
+        ready = n_fibers
+        left = rng.standard_exponential()
+        for t in range(n_samples):
+            if t >= n_dead:
+                ready += count[t - n_dead]
+            left -= ready * h_row[t]
+            if left < 0.0:
+                h = h_row[t]
+                fired = 0
+                while left < 0.0 and ready > 0:
+                    # the spike used up part of the step; those still ready go on through the rest of it
+                    rest = -left / ready
+                    rest = rest if rest < h else h
+                    ready -= 1
+                    fired += 1
+                    left = rng.standard_exponential() - ready * rest
+                count[t] = fired

@@ -1,0 +1,98 @@
+"""Fiber spikes to the spikes of a channel: one leaky integrate-and-fire cell."""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from cochlea.checks import require_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class BushyCellParams:
+    """The bushy cells of the cochlear nucleus.
+
+    Parameters
+    ----------
+    tau_mem : float
+        Time constant of the membrane [s].
+    tau_syn : float
+        Time constant of the synaptic current [s].
+    tau_refractory : float
+        Time after a spike in which the membrane stays at rest [s].
+    weight : float
+        Rise of the membrane per second and unit of current if all fibers together give one unit [1/s].
+    threshold : float
+        Membrane at which the cell fires [1].
+    """
+
+    tau_mem: float = 1e-3
+    tau_syn: float = 5e-4
+    tau_refractory: float = 1e-3
+    weight: float = 13_000.0
+    threshold: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_range(self, "tau_mem", "tau_syn", "weight", "threshold", above=0)
+        require_range(self, "tau_refractory", at_least=0)
+
+
+def bushy_cell(
+    fiber_spikes: NDArray[np.integer], sample_rate: int, params: BushyCellParams, *, n_fibers: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The steps at which each bushy cell fires.
+
+    The current jumps by one per fiber spike and decays with `tau_syn`; the membrane decays with `tau_mem` and gains
+    current * weight / n_fibers * dt; at the threshold the cell fires, and the membrane is held at 0 while refractory.
+
+    Parameters
+    ----------
+    fiber_spikes : ndarray, shape (channel, sample)
+        Number of fibers of the channel that fire in each step [spikes].
+    sample_rate : int
+        [Hz]
+    params : BushyCellParams
+    n_fibers : int
+        Fibers that drive one cell [fibers].
+
+    Returns
+    -------
+    steps, channels : ndarray, shape (n_spikes,)
+        Step and channel of each spike, ordered by channel, then by step.
+
+    References
+    ----------
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B, bushy cells.
+    """
+    dt = 1.0 / sample_rate
+    fired = np.zeros(fiber_spikes.shape, np.bool_)
+    _integrate(
+        fiber_spikes,
+        np.exp(-dt / params.tau_mem),
+        np.exp(-dt / params.tau_syn),
+        params.weight / n_fibers * dt,
+        params.threshold,
+        int(np.ceil(params.tau_refractory * sample_rate - 1e-9)),
+        fired,
+    )
+    channels, steps = np.nonzero(fired)
+    return steps, channels
+
+
+@numba.njit(cache=True, nogil=True)
+def _integrate(fiber_spikes, decay_mem, decay_syn, gain, threshold, n_refractory, fired):  # type: ignore[no-untyped-def]
+    n_channels, n_samples = fiber_spikes.shape
+    for channel in range(n_channels):
+        membrane = 0.0
+        current = 0.0
+        ready_at = 0
+        for t in range(n_samples):
+            current = current * decay_syn + fiber_spikes[channel, t]
+            if t >= ready_at:
+                membrane = membrane * decay_mem + current * gain
+                if membrane >= threshold:
+                    fired[channel, t] = True
+                    membrane = 0.0
+                    # the step of the spike itself, then the refractory steps
+                    ready_at = t + 1 + n_refractory

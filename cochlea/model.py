@@ -1,0 +1,211 @@
+"""The whole model: a waveform to the spikes of 700 channels, read top to bottom."""
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
+from cochlea.basilar_membrane import BasilarMembraneParams, basilar_membrane
+from cochlea.bushy_cell import BushyCellParams, bushy_cell
+from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
+from cochlea.stimulus import StimulusParams, apply_ramps, as_sample_rate, as_waveform, normalize_rms, resample
+
+# Channels that go through the stages together, which bounds the memory. Each block has its own random stream, so this
+# number is part of what a seed means.
+_CHANNELS_PER_BLOCK = 50
+
+
+class Spikes(NamedTuple):
+    """The spikes of one sound.
+
+    Parameters
+    ----------
+    times : ndarray of float64, shape (n_spikes,)
+        [s] from the start of the sound, ascending.
+    units : ndarray of uint16, shape (n_spikes,)
+        Channel of each spike; 0 is the base of the cochlea, the highest frequency.
+    """
+
+    times: NDArray[np.float64]
+    units: NDArray[np.uint16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CochleaParams:
+    """The cochlea, one params object per stage. Default: 3,500 hair cells of 8 fibers each, 700 channels.
+
+    Parameters
+    ----------
+    stimulus : StimulusParams
+    basilar_membrane : BasilarMembraneParams
+    hair_cell : HairCellParams
+    auditory_nerve : AuditoryNerveParams
+    bushy_cell : BushyCellParams
+    """
+
+    stimulus: StimulusParams = field(default_factory=StimulusParams)
+    basilar_membrane: BasilarMembraneParams = field(default_factory=BasilarMembraneParams)
+    hair_cell: HairCellParams = field(default_factory=HairCellParams)
+    auditory_nerve: AuditoryNerveParams = field(default_factory=AuditoryNerveParams)
+    bushy_cell: BushyCellParams = field(default_factory=BushyCellParams)
+
+    @classmethod
+    def published(cls) -> "CochleaParams":
+        """The setting of the published data sets: 700 places, 40 fibers each, and the converter's conventions."""
+        return cls(
+            stimulus=StimulusParams(sample_rate=48_000),
+            basilar_membrane=BasilarMembraneParams(convention="published"),
+            hair_cell=HairCellParams(n_per_place=1),
+            auditory_nerve=AuditoryNerveParams(n_fibers=40),
+        )
+
+    @property
+    def n_channels(self) -> int:
+        """Channels, each the output of one bushy cell."""
+        return self.basilar_membrane.n_places
+
+    @property
+    def n_hair_cells(self) -> int:
+        """Inner hair cells along the membrane."""
+        return self.n_channels * self.hair_cell.n_per_place
+
+    @property
+    def n_fibers_per_channel(self) -> int:
+        """Nerve fibers that drive one bushy cell."""
+        return self.hair_cell.n_per_place * self.auditory_nerve.n_fibers
+
+
+def encode(
+    waveform: ArrayLike,
+    sample_rate: float,
+    params: CochleaParams | None = None,
+    *,
+    seed: int = 0,
+    key: int | str = 0,
+) -> Spikes:
+    """The spikes that a sound evokes.
+
+    Parameters
+    ----------
+    waveform : array_like, shape (n_samples,)
+        One channel of sound [1]. Its level does not matter unless it is silent: silence evokes spontaneous spikes.
+    sample_rate : float
+        A whole number of [Hz], at least 1,000.
+    params : CochleaParams, optional
+        Default: `CochleaParams()`.
+    seed : int
+        Seed of the data set, at least 0.
+    key : int or str
+        What tells this clip from the others of the data set: a number of at least 0, or a name. The same waveform,
+        params, seed and key give the same spikes; another key gives independent ones.
+
+    Returns
+    -------
+    Spikes
+        Times [s], ascending, equal ones by unit; units below `params.n_channels`.
+
+    Raises
+    ------
+    ValueError
+        If the waveform is not one-dimensional, finite and at least one sample long, or the rate, seed or key is out of
+        its range.
+
+    References
+    ----------
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022).
+
+    Examples
+    --------
+    >>> time = np.arange(2400) / 48_000
+    >>> spikes = encode(np.sin(2 * np.pi * 1000 * time), 48_000, key="a 1 kHz tone of 50 ms")
+    >>> bool(380 < np.bincount(spikes.units).argmax() < 420)
+    True
+    """
+    params = params or CochleaParams()
+    entropy = _entropy(seed, key)
+    pressure, pressure_rate = _condition(waveform, sample_rate, params.stimulus)
+    velocity, rate = basilar_membrane(pressure, pressure_rate, params.basilar_membrane)
+    velocity = place_hair_cells(velocity, params.hair_cell.n_per_place)
+    steps, units = [], []
+    for first in range(0, params.n_channels, _CHANNELS_PER_BLOCK):
+        channels = slice(first, min(first + _CHANNELS_PER_BLOCK, params.n_channels))
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([*entropy, first])))
+        block_steps, block_units = _encode_channels(velocity, rate, channels, params, rng)
+        steps.append(block_steps)
+        units.append(block_units)
+    step = np.concatenate(steps)
+    order = np.argsort(step, kind="stable")
+    return Spikes(step[order] / rate, np.concatenate(units)[order].astype(np.uint16))
+
+
+def encode_many(
+    clips: Iterable[tuple[ArrayLike, float, int | str]],
+    params: CochleaParams | None = None,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Iterator[Spikes]:
+    """The spikes of many sounds, in their order, on several threads.
+
+    Parameters
+    ----------
+    clips : iterable of (waveform, sample_rate, key)
+        As `encode` takes them; it is read only a few clips ahead.
+    params : CochleaParams, optional
+    seed : int
+        Seed of the data set.
+    workers : int, optional
+        Threads [1]; default: one per processor. The spikes do not depend on it.
+
+    Yields
+    ------
+    Spikes
+        Of each clip; an error of `encode` is raised in its clip's turn.
+    """
+    n_workers = workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(n_workers) as pool:
+        pending: deque[Future[Spikes]] = deque()
+        try:
+            for waveform, sample_rate, key in clips:
+                pending.append(pool.submit(encode, waveform, sample_rate, params, seed=seed, key=key))
+                if len(pending) > 2 * n_workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _condition(waveform: ArrayLike, sample_rate: float, params: StimulusParams) -> tuple[NDArray[np.float64], int]:
+    rate = as_sample_rate(sample_rate)
+    new_rate = params.sample_rate or rate
+    pressure = normalize_rms(resample(as_waveform(waveform), rate, new_rate), params.level)
+    return apply_ramps(pressure, new_rate, params.ramp_duration), new_rate
+
+
+def _encode_channels(
+    velocity: NDArray[np.floating], rate: int, channels: slice, params: CochleaParams, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    n_per_place = params.hair_cell.n_per_place
+    cells = velocity[channels.start * n_per_place : channels.stop * n_per_place]
+    probability = hair_cell(cells, rate, params.hair_cell)
+    releases = auditory_nerve(probability, rate, params.auditory_nerve, rng)
+    fiber_spikes = releases.reshape(-1, n_per_place, releases.shape[1]).sum(axis=1, dtype=np.uint16)
+    steps, block_channels = bushy_cell(fiber_spikes, rate, params.bushy_cell, n_fibers=params.n_fibers_per_channel)
+    return steps, block_channels + channels.start
+
+
+def _entropy(seed: int, key: int | str) -> tuple[int, int]:
+    for name, value in (("seed", seed), ("key", key)):
+        if not isinstance(value, str) and (int(value) != value or value < 0):
+            raise ValueError(f"{name} must be a whole number of at least 0, got {value!r}")
+    if isinstance(key, str):
+        return int(seed), int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    return int(seed), int(key)

@@ -1,0 +1,144 @@
+"""Level, onset ramps and sample rate of the waveform: what enters the membrane."""
+
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cochlea.checks import require_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class StimulusParams:
+    """How a recording is prepared.
+
+    Parameters
+    ----------
+    level : float
+        Root mean square that the waveform is brought to [1].
+    ramp_duration : float
+        Length of the onset and of the offset ramp [s]; each is at most half of the sound, so that
+        infinity asks for one Hann window over the whole of it.
+    sample_rate : int or None
+        Rate that the waveform is resampled to before anything else [Hz]; None leaves it at its own.
+    """
+
+    level: float = 0.3
+    ramp_duration: float = 0.03
+    sample_rate: int | None = None
+
+    def __post_init__(self) -> None:
+        require_range(self, "level", above=0)
+        require_range(self, "ramp_duration", at_least=0)
+        if self.sample_rate is not None:
+            as_sample_rate(self.sample_rate)
+
+
+def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
+    """A waveform as one-dimensional float64; integer samples are scaled to -1..1 by their type's range.
+
+    Parameters
+    ----------
+    waveform : array_like, shape (n_samples,)
+        Sound pressure in any linear unit [1].
+
+    Returns
+    -------
+    ndarray, shape (n_samples,)
+        A copy where one was needed.
+
+    Raises
+    ------
+    ValueError
+        If it is not one-dimensional, is empty, is complex or holds a sample that is not finite.
+    """
+    samples = np.asarray(waveform)
+    if samples.ndim != 1:
+        raise ValueError(f"a waveform must be one-dimensional (mono), got shape {samples.shape}")
+    if samples.size == 0:
+        raise ValueError("a waveform must have at least one sample, got 0")
+    if samples.dtype.kind not in "iuf":
+        raise ValueError(f"a waveform must hold integer or real samples, got {samples.dtype}")
+    if samples.dtype.kind in "iu":
+        kind = np.iinfo(samples.dtype)
+        middle = (int(kind.max) + int(kind.min) + 1) // 2
+        return (samples.astype(np.float64) - middle) / (float(kind.max) - middle + 1.0)
+    finite = np.isfinite(samples)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise ValueError(f"a waveform must be finite, got {samples[bad]} at sample {bad}")
+    return samples.astype(np.float64)
+
+
+def as_sample_rate(sample_rate: float) -> int:
+    """A sample rate [Hz] as an integer.
+
+    Raises
+    ------
+    ValueError
+        If it is not a whole number of at least 1,000 Hz.
+    """
+    if not (float(sample_rate).is_integer() and sample_rate >= 1000):
+        raise ValueError(f"sample_rate must be a whole number of Hz, at least 1000, got {sample_rate}")
+    return int(sample_rate)
+
+
+def normalize_rms(waveform: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    """The waveform at a given root mean square; silence stays silent.
+
+    Parameters
+    ----------
+    waveform : ndarray, shape (n_samples,)
+        Sound pressure [1].
+    level : float
+        Root mean square of the result [1].
+    """
+    peak = np.max(np.abs(waveform))
+    if peak == 0.0:
+        return waveform.copy()
+    scaled = waveform / peak
+    return scaled * (level / np.sqrt(np.mean(np.square(scaled))))
+
+
+def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: float) -> NDArray[np.float64]:
+    """The waveform with a raised-cosine onset and offset (halves of a symmetric Hann window).
+
+    Parameters
+    ----------
+    waveform : ndarray, shape (n_samples,)
+        Sound pressure [1].
+    sample_rate : int
+        [Hz]
+    ramp_duration : float
+        Length of each ramp [s]; at most half of the sound is used.
+    """
+    n_ramp = int(min(round(min(ramp_duration, 1e6) * sample_rate), waveform.size // 2))
+    ramped = waveform.copy()
+    if n_ramp:
+        ramp = np.hanning(2 * n_ramp)[:n_ramp]
+        ramped[:n_ramp] *= ramp
+        ramped[-n_ramp:] *= ramp[::-1]
+    return ramped
+
+
+def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> NDArray[np.float64]:
+    """The waveform at another rate, by SciPy's polyphase filter; it keeps its duration.
+
+    Parameters
+    ----------
+    waveform : ndarray, shape (n_samples,)
+        Sound pressure [1].
+    sample_rate, new_rate : int
+        Rates of the waveform and of the result [Hz].
+
+    Returns
+    -------
+    ndarray, shape (ceil(n_samples * new_rate / sample_rate),)
+    """
+    if sample_rate == new_rate:
+        return waveform
+    from scipy.signal import resample_poly  # a second to import, and most sounds do without
+
+    common = gcd(sample_rate, new_rate)
+    return resample_poly(waveform, new_rate // common, sample_rate // common)
