@@ -18,8 +18,8 @@ from cochlea.checks import require_range
 from cochlea.interpolation import cubic_weights
 
 # The transfer function is tabulated on f = BEND sinh(u), u = 0, STEP, 2 STEP, ...: evenly spaced at low frequencies,
-# in constant proportion at high ones, as its phase turns. Cubic interpolation between is within 2e-5 of a row's peak.
-_STEP = 0.008
+# in constant proportion at high ones, as its phase turns. Cubic interpolation between is within 1e-5 of a row's peak.
+_STEP = 0.004
 _BEND = 20.0  # [Hz]
 _NEGLIGIBLE = 1e-6  # of a row's peak: the table ends above the last frequency that exceeds it
 _MEMORY_IN_PERIODS = 15.0  # an impulse response dies to 1e-6 in this many periods of the characteristic frequency

@@ -19,7 +19,7 @@ from cochlea.stimulus import StimulusParams, apply_ramps, as_sample_rate, as_wav
 
 # Channels that go through the stages together, which bounds the memory. Each block has its own random stream, so this
 # number is part of what a seed means.
-_CHANNELS_PER_BLOCK = 50
+_CHANNELS_PER_BLOCK = 10
 
 
 class Spikes(NamedTuple):
@@ -132,10 +132,9 @@ def encode(
     entropy = _entropy(seed, key)
     pressure, pressure_rate = _condition(waveform, sample_rate, params.stimulus)
     velocity, rate = basilar_membrane(pressure, pressure_rate, params.basilar_membrane)
-    velocity = place_hair_cells(velocity, params.hair_cell.n_per_place)
     steps, units = [], []
     for first in range(0, params.n_channels, _CHANNELS_PER_BLOCK):
-        channels = slice(first, min(first + _CHANNELS_PER_BLOCK, params.n_channels))
+        channels = range(first, min(first + _CHANNELS_PER_BLOCK, params.n_channels))
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([*entropy, first])))
         block_steps, block_units = _encode_channels(velocity, rate, channels, params, rng)
         steps.append(block_steps)
@@ -191,13 +190,12 @@ def _condition(waveform: ArrayLike, sample_rate: float, params: StimulusParams) 
 
 
 def _encode_channels(
-    velocity: NDArray[np.floating], rate: int, channels: slice, params: CochleaParams, rng: np.random.Generator
+    velocity: NDArray[np.floating], rate: int, channels: range, params: CochleaParams, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    n_per_place = params.hair_cell.n_per_place
-    cells = velocity[channels.start * n_per_place : channels.stop * n_per_place]
+    cells = place_hair_cells(velocity, params.hair_cell.n_per_place, channels)
     probability = hair_cell(cells, rate, params.hair_cell)
     releases = auditory_nerve(probability, rate, params.auditory_nerve, rng)
-    fiber_spikes = releases.reshape(-1, n_per_place, releases.shape[1]).sum(axis=1, dtype=np.uint16)
+    fiber_spikes = releases.reshape(len(channels), -1, releases.shape[1]).sum(axis=1, dtype=np.uint16)
     steps, block_channels = bushy_cell(fiber_spikes, rate, params.bushy_cell, n_fibers=params.n_fibers_per_channel)
     return steps, block_channels + channels.start
 

@@ -1,0 +1,33 @@
+"""Spoken words as spikes: files, batches and honestly scored networks.
+
+The names below load their module, and with it NumPy and HDF5, when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spikedata.binning import bin_events
+    from spikedata.events import Events
+    from spikedata.reader import SpikeFile
+    from spikedata.writer import SpikeWriter
+
+__version__ = "0.1.0"
+__all__ = ["Events", "SpikeFile", "SpikeWriter", "__version__", "bin_events"]
+
+_MODULES = {
+    "Events": "spikedata.events",
+    "SpikeFile": "spikedata.reader",
+    "SpikeWriter": "spikedata.writer",
+    "bin_events": "spikedata.binning",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'spikedata' has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

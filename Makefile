@@ -1,0 +1,62 @@
+# Everything a fresh machine needs is Python (3.11 or newer), make and a package registry.
+# Paths are relative on purpose: the folder that holds this file may have a space in its name.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+# A set PYTHONDONTWRITEBYTECODE costs 15 to 30 seconds at every start of PyTorch.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test test-slow lint types check bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.installed-demo ## spoken words to a trained, scored network, with pictures in demo/
+	$(RUN) -m spikedata demo --out demo --overwrite
+
+test: $(VENV)/.installed-dev ## run the tests
+	$(RUN) -m pytest -q
+
+test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
+	$(RUN) -m pytest -q -m slow
+
+lint: $(VENV)/.installed-dev ## check style and formatting
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(VENV)/.installed-dev ## check types
+	$(RUN) -m mypy
+
+check: lint types test ## lint, types and tests
+
+bench: $(VENV)/.installed-dev ## measure what encoding costs
+	$(RUN) benchmarks/encode.py
+
+clean: ## remove what make has made, the virtual environment and demo/ included
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp stands for a finished installation; it is written last, so an interrupted one is done again.
+$(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing spikedata-audio with PyTorch and Matplotlib into $(VENV) (about a minute, more on a slow line)"
+	@$(INSTALL) '.[torch,plot]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
+	@$(INSTALL) '.[dev]'
+	@touch $@
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "error: $(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@

@@ -1,0 +1,106 @@
+"""Read a recording, or say in one line why not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # what a RIFF header holds when a stream was written
+
+
+class AudioError(ValueError):
+    """A recording that cannot be used; the message names the file, the rule and the value found."""
+
+
+def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], int]:
+    """A recording as one channel of samples, and its sample rate.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Any format that libsndfile reads: FLAC, WAV, OGG, MP3, AIFF, … Several channels are averaged.
+
+    Returns
+    -------
+    waveform : ndarray of float64, shape (n_samples,)
+        Full scale is -1..1 [1].
+    sample_rate : int
+        [Hz]
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    AudioError
+        If it is empty, cut off or no recording, or holds a sample that is not finite.
+    """
+    import soundfile  # opens a shared library: only where a recording is read
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty")
+    _refuse_cut_riff(path)
+    try:
+        with soundfile.SoundFile(path) as recording:
+            n_announced = recording.frames
+            samples = recording.read(dtype="float64", always_2d=True)
+            sample_rate = int(recording.samplerate)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or str(error)
+        raise AudioError(f"{path}: not a readable recording: {reason.strip().rstrip('.')}") from None
+    if len(samples) < n_announced < np.iinfo(np.int64).max:
+        raise AudioError(f"{path}: cut off: the header promises {n_announced} samples, the file holds {len(samples)}")
+    if len(samples) == 0:
+        raise AudioError(f"{path}: holds no samples")
+    waveform = samples.mean(axis=1)
+    if not np.isfinite(waveform).all():
+        bad = int(np.argmin(np.isfinite(waveform)))
+        raise AudioError(f"{path}: sample {bad} is {waveform[bad]}, must be finite")
+    return waveform, sample_rate
+
+
+def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], int]:
+    """A recording as `read_audio` gives it, refused where nothing can be heard in it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The recording.
+
+    Returns
+    -------
+    waveform : ndarray of float64, shape (n_samples,)
+        Full scale is -1..1 [1].
+    sample_rate : int
+        [Hz]
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    AudioError
+        As for `read_audio`, and if all samples are equal.
+    """
+    waveform, sample_rate = read_audio(path)
+    if waveform.size > 1 and np.ptp(waveform) == 0.0:
+        raise AudioError(f"{path}: silent: all {waveform.size} samples are {waveform[0]:g}")
+    if waveform.size == 1 and waveform[0] == 0.0:
+        raise AudioError(f"{path}: silent: its only sample is 0")
+    return waveform, sample_rate
+
+
+def _refuse_cut_riff(path: Path) -> None:
+    # libsndfile takes the length of a WAV file from its size and does not notice that the end is missing
+    with path.open("rb") as file:
+        header = file.read(12)
+    if header[:4] != b"RIFF" or len(header) < 8:
+        return
+    n_promised = int.from_bytes(header[4:8], "little")
+    n_bytes = path.stat().st_size
+    if n_promised not in _UNKNOWN_LENGTHS and n_bytes < n_promised + 7:  # some writers count a padding byte
+        raise AudioError(f"{path}: cut off: the header promises {n_promised + 8} bytes, the file holds {n_bytes}")

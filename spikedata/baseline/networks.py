@@ -1,0 +1,131 @@
+"""What can be trained on binned spikes: a recurrent spiking network, and a linear classifier that sees only counts.
+
+Both take events (batch, step, unit) and give an ``Activity``; the score of a class is the maximum over time of its readout.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spikedata.baseline.neurons import LIFParams, LIFState, leaky_integrator, lif_step
+
+
+class Activity(NamedTuple):
+    """What a network did with a batch.
+
+    Attributes
+    ----------
+    readout : Tensor, (batch, step, class)
+        Membranes of the readout [1].
+    hidden_spikes : Tensor, (batch, step, hidden)
+        0 or 1; no column where there is no hidden layer.
+    """
+
+    readout: Tensor
+    hidden_spikes: Tensor
+
+    @property
+    def logits(self) -> Tensor:
+        """The largest readout over time, (batch, class)."""
+        return self.readout.amax(dim=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentNetworkParams:
+    """Size, neurons and time grid of a recurrent spiking network.
+
+    Attributes
+    ----------
+    n_hidden : int
+        Neurons of the hidden layer [1].
+    lif : LIFParams
+        Neurons of the hidden layer, and the time constants of the readout [1].
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Steps that a clip is padded or cropped to [1].
+    input_gain : float
+        Scale of the first input weights [1]: they have standard deviation input_gain / sqrt(n_units).
+    recurrent_gain : float
+        Scale of the first recurrent weights [1], over sqrt(n_hidden); the readout's have the scale 1.
+
+    Raises
+    ------
+    ValueError
+        If a size or time is not positive, or a gain negative.
+    """
+
+    n_hidden: int = 128
+    lif: LIFParams = field(default_factory=LIFParams)
+    dt: float = 10e-3
+    n_steps: int = 100
+    input_gain: float = 1.0
+    recurrent_gain: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("n_hidden", "dt", "n_steps"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"RecurrentNetworkParams.{name} must be > 0, got {value}")
+        for name in ("input_gain", "recurrent_gain"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"RecurrentNetworkParams.{name} must be >= 0, got {value}")
+
+
+class RecurrentNetwork(nn.Module):
+    """One hidden layer of recurrently connected LIF neurons, read out by leaky integrators that do not fire.
+
+    Parameters
+    ----------
+    params : RecurrentNetworkParams
+        Size, neurons and time grid.
+    n_units : int
+        Units of the input [1].
+    n_classes : int
+        Classes to tell apart [1].
+    generator : torch.Generator
+        Draws the first weights, from normal distributions.
+
+    Examples
+    --------
+    >>> import torch
+    >>> params = RecurrentNetworkParams(n_hidden=8, n_steps=5)
+    >>> network = RecurrentNetwork(params, n_units=3, n_classes=2, generator=torch.Generator().manual_seed(0))
+    >>> activity = network(torch.ones(4, 5, 3))
+    >>> tuple(activity.readout.shape), tuple(activity.hidden_spikes.shape), tuple(activity.logits.shape)
+    ((4, 5, 2), (4, 5, 8), (4, 2))
+    """
+
+    def __init__(
+        self, params: RecurrentNetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.params = params
+        self.dt, self.n_steps, self.n_units, self.n_classes = params.dt, params.n_steps, n_units, n_classes
+
+        def weight(n_from: int, n_to: int, gain: float) -> nn.Parameter:
+            return nn.Parameter(torch.randn(n_from, n_to, generator=generator) * (gain / math.sqrt(n_from)))
+
+        self.input_weight = weight(n_units, params.n_hidden, params.input_gain)
+        self.recurrent_weight = weight(params.n_hidden, params.n_hidden, params.recurrent_gain)
+        self.readout_weight = weight(params.n_hidden, n_classes, 1.0)
+
+    def forward(self, events: Tensor) -> Activity:
+        """Return the activity that events (batch, step, unit), dense, cause; any number of steps."""
+        lif = self.params.lif
+        drive = torch.matmul(events, self.input_weight)
+        at_rest = torch.zeros_like(drive[:, 0])
+        state = LIFState(at_rest, at_rest)
+        spikes = []
+        for step_drive in drive.unbind(1):
+            now, state = lif_step(state, step_drive, self.recurrent_weight, lif, dt=self.dt)
+            spikes.append(now)
+        hidden_spikes = torch.stack(spikes, dim=1)
+        readout = leaky_integrator(torch.matmul(hidden_spikes, self.readout_weight), lif, dt=self.dt)
+        return Activity(readout, hidden_spikes)

@@ -1,0 +1,322 @@
+"""Back-propagation through time on a training part, weights chosen on a validation part."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from spikedata.baseline.batches import BinnedClips, bin_clips, dense_batches
+from spikedata.events import Events
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamax": torch.optim.Adamax, "adam": torch.optim.Adam}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainParams:
+    """How a network is trained.
+
+    Activity is regularized after Cramer et al. (2022), in spikes per clip, which do not depend on ``dt``. With n the spikes
+    of one neuron in one clip, the loss grows by ``lower_strength * mean(max(0, lower_threshold - n)**2)`` over neurons and
+    clips, and, with m the mean of n over neurons, by ``upper_strength * mean(max(0, m - upper_threshold)**2)`` over clips.
+
+    Attributes
+    ----------
+    epochs : int
+        Times that the training part is gone through [1].
+    batch_size : int
+        Clips in a batch [1].
+    learning_rate : float
+        Step size of the optimizer [1].
+    optimizer : str
+        Name of the optimizer [1]: adamax or adam.
+    lower_strength : float
+        Weight of the demand for activity [1].
+    lower_threshold : float
+        Spikes per neuron and clip that are demanded [1].
+    upper_strength : float
+        Weight of the limit of activity [1].
+    upper_threshold : float
+        Mean spikes per neuron and clip that are free [1].
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or the optimizer unknown.
+    """
+
+    epochs: int = 60
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    optimizer: str = "adamax"
+    lower_strength: float = 1e-3
+    lower_threshold: float = 1.0
+    upper_strength: float = 1e-3
+    upper_threshold: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "learning_rate"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"TrainParams.{name} must be > 0, got {value}")
+        for name in ("lower_strength", "lower_threshold", "upper_strength", "upper_threshold"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"TrainParams.{name} must be >= 0, got {value}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"TrainParams.optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
+
+
+class EpochRecord(NamedTuple):
+    """What one epoch gave. Losses are cross-entropies [nat], without the regularization.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    train_loss, train_accuracy : float
+        While training, so each batch with the weights of its time.
+    validation_loss, validation_accuracy : float
+        With the weights at the end of the epoch.
+    hidden_spikes : float
+        Mean spikes per hidden neuron and validation clip.
+    seconds : float
+        Wall time of the epoch.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    hidden_spikes: float
+    seconds: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The larger the better: validation accuracy, then the lower validation loss."""
+        return self.validation_accuracy, -self.validation_loss
+
+
+class Trained(NamedTuple):
+    """A network with the weights of its best epoch, and how it got there.
+
+    Attributes
+    ----------
+    network : nn.Module
+        In evaluation mode.
+    history : tuple of EpochRecord
+        One per epoch.
+    best_epoch : int
+        The epoch whose weights these are, counted from 1.
+    """
+
+    network: nn.Module
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Score:
+    """What a network said of some clips.
+
+    Attributes
+    ----------
+    labels, predictions : ndarray of int64, shape (n_clips,)
+        True and chosen class of each clip.
+    n_classes : int
+        Classes there are.
+    loss : float
+        Mean cross-entropy [nat].
+    hidden_spikes : float
+        Mean spikes per hidden neuron and clip.
+    """
+
+    labels: npt.NDArray[np.int64]
+    predictions: npt.NDArray[np.int64]
+    n_classes: int
+    loss: float
+    hidden_spikes: float
+
+    @property
+    def n_correct(self) -> int:
+        """Clips whose class was found."""
+        return int((self.labels == self.predictions).sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of clips whose class was found [1]."""
+        return self.n_correct / len(self.labels)
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Clips by (true class, chosen class)."""
+        counts = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
+        np.add.at(counts, (self.labels, self.predictions), 1)
+        return counts
+
+
+def train(
+    network: nn.Module,
+    training: Events,
+    validation: Events,
+    params: TrainParams,
+    *,
+    rng: np.random.Generator,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> Trained:
+    """Train a copy of a network, and keep the weights of the epoch that did best on the validation part.
+
+    Better is the higher validation accuracy, then the lower validation loss, then the earlier epoch. The same network,
+    events, params and generator, on the same device and number of threads, give the same weights.
+
+    Parameters
+    ----------
+    network : nn.Module
+        As `spikedata.baseline.networks.RecurrentNetwork`; left as it is. The device is its own.
+    training, validation : Events
+        Clips to learn from, and clips to choose the epoch by.
+    params : TrainParams
+        How to train.
+    rng : numpy.random.Generator
+        Draws the order of the clips.
+    on_epoch : callable, optional
+        Given each epoch's record when it is there.
+
+    Raises
+    ------
+    ValueError
+        If a part holds no clip.
+    FloatingPointError
+        If the loss is no longer finite.
+    """
+    network = copy.deepcopy(network)
+    device = next(network.parameters()).device
+    parts = [
+        _binned(network, events, f"{name} part") for name, events in (("training", training), ("validation", validation))
+    ]
+    optimizer = OPTIMIZERS[params.optimizer](network.parameters(), lr=params.learning_rate)  # type: ignore[call-arg]
+    history: list[EpochRecord] = []
+    best: EpochRecord | None = None
+    best_weights: dict[str, Tensor] = {}
+    for epoch in range(1, params.epochs + 1):
+        began = time.perf_counter()
+        order = rng.permutation(parts[0].n_clips)
+        train_loss, train_accuracy = _train_epoch(network, optimizer, parts[0], order, params, device, epoch)
+        score = _score(network, parts[1], params.batch_size, device)
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            validation_loss=score.loss,
+            validation_accuracy=score.accuracy,
+            hidden_spikes=score.hidden_spikes,
+            seconds=time.perf_counter() - began,
+        )
+        history.append(record)
+        if best is None or record.rank > best.rank:
+            best = record
+            best_weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        if on_epoch is not None:
+            on_epoch(record)
+    network.load_state_dict(best_weights)
+    return Trained(network.eval(), tuple(history), best.epoch if best else 0)
+
+
+def evaluate(network: nn.Module, events: Events, *, batch_size: int = 128) -> Score:
+    """Score a network on all clips; network, events and the mode that the network is in stay as they are.
+
+    Parameters
+    ----------
+    network : nn.Module
+        As `spikedata.baseline.networks.RecurrentNetwork`.
+    events : Events
+        Clips to classify, at least one.
+    batch_size : int
+        Clips in a batch [1]; the score does not depend on it beyond rounding.
+
+    Raises
+    ------
+    ValueError
+        If there is no clip.
+    """
+    return _score(network, _binned(network, events, "events"), batch_size, next(network.parameters()).device)
+
+
+def activity_penalty(hidden_spikes: Tensor, params: TrainParams) -> Tensor:
+    """What the activity of hidden neurons, (batch, step, hidden), adds to the loss: see `TrainParams`."""
+    per_neuron = hidden_spikes.sum(dim=1)
+    if not per_neuron.shape[1]:
+        return per_neuron.new_zeros(())
+    lacking = torch.relu(params.lower_threshold - per_neuron).square().mean()
+    excess = torch.relu(per_neuron.mean(dim=1) - params.upper_threshold).square().mean()
+    return params.lower_strength * lacking + params.upper_strength * excess
+
+
+def _train_epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    clips: BinnedClips,
+    order: npt.NDArray[np.int64],
+    params: TrainParams,
+    device: torch.device,
+    epoch: int,
+) -> tuple[float, float]:
+    """Take one step per batch; return the mean loss and accuracy on the way."""
+    network.train()
+    total_loss, n_correct = 0.0, 0
+    for events, labels in dense_batches(clips, order, batch_size=params.batch_size, device=device):
+        activity = network(events)
+        logits = activity.logits
+        loss = cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        (loss + activity_penalty(activity.hidden_spikes, params)).backward()
+        optimizer.step()
+        total_loss += loss.item() * len(labels)
+        n_correct += int((logits.argmax(dim=1) == labels).sum())
+        if not math.isfinite(total_loss):
+            raise FloatingPointError(
+                f"training diverged: loss {loss.item()} in epoch {epoch}; learning_rate is {params.learning_rate}"
+            )
+    return total_loss / len(order), n_correct / len(order)
+
+
+@torch.no_grad()
+def _score(network: nn.Module, clips: BinnedClips, batch_size: int, device: torch.device) -> Score:
+    was_training = network.training
+    network.eval()
+    predictions, total_loss, total_spikes, n_hidden = [], 0.0, 0.0, 0
+    try:
+        for events, labels in dense_batches(clips, np.arange(clips.n_clips), batch_size=batch_size, device=device):
+            activity = network(events)
+            logits = activity.logits
+            predictions.append(logits.argmax(dim=1).cpu().numpy())
+            total_loss += cross_entropy(logits, labels, reduction="sum").item()
+            total_spikes += activity.hidden_spikes.sum().item()
+            n_hidden = activity.hidden_spikes.shape[2]
+    finally:
+        network.train(was_training)
+    return Score(
+        labels=clips.labels,
+        predictions=np.concatenate(predictions),
+        n_classes=network.n_classes,
+        loss=total_loss / clips.n_clips,
+        hidden_spikes=total_spikes / (clips.n_clips * max(n_hidden, 1)),
+    )
+
+
+def _binned(network: nn.Module, events: Events, name: str) -> BinnedClips:
+    if not len(events):
+        raise ValueError(f"{name}: holds no clip")
+    if events.n_units != network.n_units:
+        raise ValueError(f"{name}: has {events.n_units} units, must have the network's {network.n_units}")
+    return bin_clips(events, dt=network.dt, n_steps=network.n_steps)

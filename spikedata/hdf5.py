@@ -1,0 +1,174 @@
+"""Take columns out of an HDF5 file that nobody vouches for.
+
+HDF5 lets a file name data of other files (links, virtual and external storage) and claim sizes that it
+does not have. Neither is needed in a spike file, so both are refused before anything is read.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.schema import FormatError
+
+READ_ERRORS = (OSError, RuntimeError, KeyError)  # what h5py raises for damaged data
+_LARGEST_RATIO = 100  # of claimed bytes to those of the file; HDF5's own filters stay below for such data
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """An HDF5 file, open for reading.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FormatError
+        If it is no HDF5 file, or cut short.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not path.is_file():
+        raise FormatError(f"{path}: must be a file, got a folder or device")
+    try:
+        return h5py.File(path, "r")
+    except PermissionError:
+        raise PermissionError(f"{path}: may not be read") from None
+    except READ_ERRORS as error:
+        raise FormatError(f"{path}: not a readable HDF5 file: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """What HDF5 says at the end of its long messages, on one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        What h5py raised.
+
+    Examples
+    --------
+    >>> reason(OSError("Unable to synchronously open file (file signature not found)"))
+    'file signature not found'
+    """
+    text = " ".join(str(error).split())
+    inner = re.search(r"\((.*)\)\W*$", text)
+    return inner[1] if inner else text
+
+
+def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
+    """A one-dimensional dataset that is in this very file, None where there is none of that name.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file.
+    name : str
+        Path of the dataset.
+
+    Raises
+    ------
+    FormatError
+        If it is a link, a group, lies in another file, has another shape or an impossible size.
+    """
+    where, place = f"{file.filename}: {name!r}", file
+    for part in name.split("/"):
+        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise FormatError(f"{where} must be in the file itself, got a link")
+        place = place[part]
+    if not isinstance(place, h5py.Dataset):
+        raise FormatError(f"{where} must be a dataset, got a {type(place).__name__.lower()}")
+    if place.is_virtual or place.external:
+        raise FormatError(f"{where} must be in the file itself, got data of other files")
+    if place.ndim != 1:
+        raise FormatError(f"{where} must have one dimension, got shape {place.shape}")
+    if place.nbytes > _LARGEST_RATIO * Path(file.filename).stat().st_size:
+        raise FormatError(f"{where} claims {place.nbytes} bytes, more than the file can hold")
+    return place
+
+
+def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, np.dtype]:
+    """A dataset of variable-length rows, and the dtype of their entries.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file.
+    name : str
+        Path of the dataset.
+    kinds : {"f", "iu"}
+        Floats or integers.
+
+    Raises
+    ------
+    FormatError
+        If it is missing or holds something else.
+    """
+    dataset = find_column(file, name)
+    if dataset is None:
+        raise FormatError(f"{file.filename}: no dataset {name!r}")
+    dtype = h5py.check_vlen_dtype(dataset.dtype)
+    if dtype is None or np.dtype(dtype).kind not in kinds:
+        wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
+        raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
+    return dataset, np.dtype(dtype)
+
+
+def read_integers(file: h5py.File, name: str) -> npt.NDArray[np.int64] | None:
+    """A column of integers, None where there is none of that name.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file.
+    name : str
+        Path of the dataset.
+
+    Raises
+    ------
+    FormatError
+        If it holds something else, or numbers over 2**63 - 1.
+    """
+    column = find_column(file, name)
+    if column is None:
+        return None
+    if column.dtype.kind not in "iu":
+        raise FormatError(f"{file.filename}: {name!r} must hold integers, got {column.dtype}")
+    return column[:].astype(np.int64)
+
+
+def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
+    """A column of UTF-8 text, None where there is none of that name.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file.
+    name : str
+        Path of the dataset.
+
+    Raises
+    ------
+    FormatError
+        If it holds something else.
+    """
+    column = find_column(file, name)
+    if column is None:
+        return None
+    if column.dtype.kind != "S" and h5py.check_string_dtype(column.dtype) is None:
+        raise FormatError(f"{file.filename}: {name!r} must hold text, got {column.dtype}")
+    try:
+        return tuple(value.decode() for value in column[:])
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{file.filename}: {name!r} must hold UTF-8: {error}") from None

@@ -1,0 +1,209 @@
+"""Pictures of a network: what it does with one clip, how it learned, what it confuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, PALE, VERMILION, draw_spikes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ("epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss")
+
+
+@styled
+def plot_hidden(
+    spikes: npt.NDArray[np.number],
+    dt: float,
+    readout: npt.NDArray[np.floating],
+    keys: Sequence[str],
+    *,
+    title: str = "",
+) -> Figure:
+    """What the hidden layer does with one clip, and the readouts below it.
+
+    The three classes with the highest maximum over time are named; a dot marks the maximum that decides.
+
+    Parameters
+    ----------
+    spikes : ndarray, shape (n_steps, n_hidden)
+        Not zero where a hidden unit fires.
+    dt : float
+        Length of a step [s].
+    readout : ndarray of float, shape (n_steps, n_classes)
+        Membrane of each readout unit [1].
+    keys : sequence of str
+        Class names.
+    title : str
+        Headline.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the spikes and readouts are not equally long, or the readouts and names not equally many.
+    """
+    from matplotlib.figure import Figure
+
+    (n_steps, n_hidden), n_readouts = np.shape(spikes), np.shape(readout)
+    if n_readouts != (n_steps, len(keys)):
+        raise ValueError(f"readout must have shape {n_steps, len(keys)} (n_steps, n_classes), got {n_readouts}")
+    figure = Figure(figsize=(7.2, 5.6))
+    figure.suptitle(title, x=0.01, ha="left")
+    raster, traces = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
+
+    steps, units = np.nonzero(spikes)
+    draw_spikes(raster, (steps + 0.5) * dt, units, n_units=n_hidden, size=2)
+    raster.set(ylabel="Hidden unit", title=f"Hidden layer: {len(steps) / n_hidden:.1f} spikes per unit")
+
+    time = (np.arange(n_steps) + 0.5) * dt
+    highest = readout.max(axis=0)
+    named = np.argsort(-highest, kind="stable")[:3]
+    others = np.setdiff1d(np.arange(len(keys)), named)
+    traces.plot(time, readout[:, others], color=PALE, linewidth=0.8)
+    for rank, (index, color) in reversed(list(enumerate(zip(named, (VERMILION, BLUE, GREEN), strict=False)))):
+        traces.plot(time, readout[:, index], color=color, linewidth=2 if rank == 0 else 1.3, label=keys[index])
+        traces.plot(time[readout[:, index].argmax()], highest[index], "o", ms=6 if rank == 0 else 4, color=color)
+    traces.set(xlabel="Time (s)", ylabel="Readout membrane", xlim=(0, n_steps * dt), title="Readout: highest peak wins")
+    traces.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
+    figure.align_ylabels([raster, traces])
+    return figure
+
+
+@styled
+def plot_learning_curve(
+    history: Mapping[str, Sequence[float]] | Sequence[Any],
+    *,
+    chance: float | None = None,
+    best_epoch: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Accuracy and loss after each epoch, on the training and on the validation part.
+
+    Parameters
+    ----------
+    history : sequence of records or of mappings, or mapping of columns
+        With `epoch`, `train_accuracy`, `validation_accuracy` (0 to 1 [1]), `train_loss` and `validation_loss`
+        ([nat]).
+    chance : float, optional
+        Accuracy of guessing [1], drawn as a line.
+    best_epoch : float, optional
+        The epoch to mark; the first with the highest validation accuracy, unless told.
+    title : str
+        Headline.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no epoch in the history, or `best_epoch` is not one of them.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    table = _as_columns(history)
+    epochs = table["epoch"]
+    if not len(epochs):
+        raise ValueError("history must hold at least one epoch, got none")
+    best = epochs[table["validation_accuracy"].argmax()] if best_epoch is None else best_epoch
+    if best not in epochs:
+        raise ValueError(f"best_epoch must be an epoch of the history, got {best_epoch}")
+    row = int(np.flatnonzero(epochs == best)[0])
+
+    figure = Figure(figsize=(8.4, 3.5))
+    figure.suptitle(title, x=0.01, ha="left")
+    accuracy, loss = figure.subplots(1, 2)
+    for axes, name, factor in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, factor * table[f"train_{name}"], color=GRAY, label="training", marker=marker, ms=4)
+        axes.plot(epochs, factor * table[f"validation_{name}"], color=BLUE, label="validation", marker=marker, ms=4)
+        axes.axvline(best, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+        axes.plot(best, factor * table[f"validation_{name}"][row], "o", ms=5.5, color=VERMILION, label="weights kept")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("Epoch")
+    if chance is not None:
+        accuracy.axhline(100 * chance, color=GRAY, linewidth=0.8, linestyle=(0, (1, 2)), label="chance", zorder=0)
+    accuracy.set(ylabel="Accuracy (%)", ylim=(0, 102))
+    loss.set(ylabel="Cross-entropy (nat)", ylim=(0, None))
+    kept = 100 * table["validation_accuracy"][row]
+    accuracy.set_title(f"Validation {kept:.1f} % at epoch {best:g}")
+    loss.set_title("Loss")
+    accuracy.legend(loc="lower right")
+    return figure
+
+
+@styled
+def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, title: str = "") -> Figure:
+    """Which class is taken for which: a row is the true class, a column the answer; colors are shares of a row.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (n_classes, n_classes)
+        Clips of each true class (row) by answer (column); the counts are written where they are not zero.
+    keys : sequence of str
+        Class names.
+    title : str
+        Headline.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square with one row for each name.
+    """
+    from matplotlib.figure import Figure
+
+    matrix, n_classes = np.asarray(matrix), len(keys)
+    if matrix.shape != (n_classes, n_classes):
+        raise ValueError(f"matrix must have shape {n_classes, n_classes}, one row per class, got {matrix.shape}")
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = matrix / np.maximum(totals, 1)
+
+    side = 1.6 + 0.24 * max(n_classes, 10)
+    figure = Figure(figsize=(side + 0.6, side))
+    axes = figure.subplots()
+    image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
+    axes.set_xticks(np.arange(n_classes), keys, rotation=90)
+    axes.set_yticks(np.arange(n_classes), keys)
+    axes.tick_params(length=0)
+    axes.set(xlabel="Answer", ylabel="True class")
+    axes.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#EEF0F3", linewidth=0.5)
+    axes.tick_params(which="minor", length=0)
+    axes.spines[:].set_visible(False)
+    for row, column in np.argwhere(matrix):
+        color = "white" if shares[row, column] > 0.5 else INK
+        axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", size=6.5, color=color)
+    correct, total = int(np.trace(matrix)), int(totals.sum())
+    axes.set_title(title, fontweight="bold", fontsize=12, pad=20)
+    score = f"{correct:,} of {total:,} correct ({100 * correct / max(total, 1):.1f} %)"
+    axes.annotate(score, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=GRAY)
+    bar = figure.colorbar(image, shrink=0.5, aspect=24, pad=0.02, label="Share of the true class (%)")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _as_columns(history: Mapping[str, Sequence[float]] | Sequence[Any]) -> dict[str, npt.NDArray[np.float64]]:
+    """The five columns of a history, whatever holds them."""
+    if isinstance(history, Mapping):
+        return {name: np.asarray(history[name], dtype=np.float64) for name in COLUMNS}
+    return {name: np.array([_value(record, name) for record in history], dtype=np.float64) for name in COLUMNS}
+
+
+def _value(record: Any, name: str) -> float:
+    return record[name] if isinstance(record, Mapping) else getattr(record, name)

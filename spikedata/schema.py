@@ -1,0 +1,177 @@
+"""The spike file format: names, records and rules.
+
+A file holds one row per clip. The layout is the published one (Cramer, Stradmann, Schemmel, Zenke, 2022),
+so that every reader of the Heidelberg data sets reads our files too; what we add stands where those do
+not look:
+
+=====================  =============================  ==============================================
+``spikes/times``       variable-length float rows     [s], sorted
+``spikes/units``       variable-length integer rows   channel of each spike, partner of ``times``
+``labels``             integers                       index into ``extra/keys``
+``extra/speaker``      integers                       number of the speaker
+``extra/keys``         bytes                          class names, UTF-8
+``extra/source``       bytes (ours)                   name of the recording, UTF-8
+``extra/sample_rate``  integers (ours)                [Hz] of the recording, 0 where unknown
+``extra/checksum``     uint64 (ours)                  `checksum` of the row
+root attributes        ``spikedata_…`` (ours)         `Provenance`, number of units, end marker
+=====================  =============================  ==============================================
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+TIMES = "spikes/times"
+UNITS = "spikes/units"
+LABELS = "labels"
+SPEAKER = "extra/speaker"
+KEYS = "extra/keys"
+SOURCE = "extra/source"
+SAMPLE_RATE = "extra/sample_rate"
+CHECKSUM = "extra/checksum"
+
+FORMAT_ATTRIBUTE = "spikedata_format"
+VERSION_ATTRIBUTE = "spikedata_version"
+PARAMS_ATTRIBUTE = "spikedata_params"
+SEED_ATTRIBUTE = "spikedata_seed"
+CORPUS_ATTRIBUTE = "spikedata_corpus"
+UNITS_ATTRIBUTE = "spikedata_n_units"
+COMPLETE_ATTRIBUTE = "spikedata_complete"  # the number of samples, written last
+
+FORMAT = 1
+PUBLISHED_N_UNITS = 700  # of SHD and SSC, and of files that do not say
+LARGEST_N_UNITS = 2**16  # units are stored in 16 bits
+UNKNOWN_SPEAKER = -1
+
+TIMES_DTYPES = ("float16", "float32", "float64")
+
+
+class FormatError(ValueError):
+    """A spike file that breaks a rule; the message names the file, the rule and the value found."""
+
+
+class Sample(NamedTuple):
+    """One clip's spikes and what is known of the clip.
+
+    Parameters
+    ----------
+    times : ndarray of float64, shape (n_spikes,)
+        When each spike came [s], sorted.
+    units : ndarray of uint16, shape (n_spikes,)
+        Which channel it came from.
+    label : int
+        Index of the class among the file's ``keys``.
+    speaker : int
+        Number of the speaker, -1 where unknown.
+    source : str
+        Name of the recording, empty where unknown.
+    sample_rate : int
+        Sample rate of the recording [Hz], 0 where unknown.
+    """
+
+    times: npt.NDArray[np.float64]
+    units: npt.NDArray[np.uint16]
+    label: int
+    speaker: int
+    source: str = ""
+    sample_rate: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """How the spikes of a file were made.
+
+    Parameters
+    ----------
+    package_version : str
+        Version of the package that encoded the clips [1].
+    params : str
+        The cochlea's parameters as JSON [1].
+    seed : int
+        Seed of the encoding [1].
+    corpus : str
+        Name of the corpus that the clips came from [1].
+
+    Raises
+    ------
+    ValueError
+        If ``params`` is not JSON or ``seed`` does not fit 63 bits.
+    """
+
+    package_version: str
+    params: str
+    seed: int
+    corpus: str
+
+    def __post_init__(self) -> None:
+        try:
+            json.loads(self.params)
+        except (TypeError, ValueError):
+            raise ValueError(f"Provenance.params must be JSON, got {self.params!r}") from None
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"Provenance.seed must be in 0..2**63-1, got {self.seed}")
+
+
+def checksum(sample: Sample, class_name: str) -> int:
+    """Eight bytes of BLAKE2b over all that a file says of one clip.
+
+    Parameters
+    ----------
+    sample : Sample
+        Its ``times`` in the dtype in which they are stored.
+    class_name : str
+        Name of the sample's class.
+
+    Returns
+    -------
+    int
+        The digest, below 2**64.
+    """
+    digest = blake2b(digest_size=8)
+    times = np.ascontiguousarray(sample.times)
+    digest.update(times.astype(times.dtype.newbyteorder("<"), copy=False).tobytes())
+    digest.update(np.asarray(sample.units, dtype="<u2").tobytes())
+    digest.update(json.dumps([class_name, sample.speaker, sample.source, sample.sample_rate]).encode())
+    return int.from_bytes(digest.digest(), "little")
+
+
+def find_fault(times: np.ndarray, units: np.ndarray, n_units: int) -> tuple[int, str] | None:
+    """Index of the first spike that breaks a rule, and the rule with the value found.
+
+    Parameters
+    ----------
+    times : ndarray of float, shape (n_spikes,)
+        Spike times [s].
+    units : ndarray of integer, shape (n_spikes,)
+        Channels, row by row the partners of ``times``.
+    n_units : int
+        Number of channels; units must be below it.
+
+    Returns
+    -------
+    (int, str) or None
+        None where every spike is as it must be.
+
+    Examples
+    --------
+    >>> find_fault(np.array([0.1, 0.2]), np.array([3, 812]), 700)
+    (1, 'unit 812, must be < 700')
+    """
+    if not times.size:
+        return None
+    if not (times.min() >= 0 and times.max() < np.inf):  # NaN fails both
+        index = int(np.argmin((times >= 0) & (times < np.inf)))
+        return index, f"time {float(times[index])} s, must be finite and >= 0"
+    if units.max() >= n_units:
+        index = int(np.argmax(units >= n_units))
+        return index, f"unit {units[index]}, must be < {n_units}"
+    if units.min() < 0:
+        index = int(np.argmax(units < 0))
+        return index, f"unit {units[index]}, must be >= 0"
+    return None

@@ -1,0 +1,154 @@
+"""Binned clips as tensors: small ones that cross to where the dense or sparse one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from spikedata.binning import bin_samples
+from spikedata.schema import Sample
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Spike counts of some clips, as the list of those that are not zero.
+
+    Parameters
+    ----------
+    indices : Tensor of int64, shape (3, n_entries)
+        Place of each entry in the batch, its step and its unit [1]; each triple occurs once, in rising order.
+    counts : Tensor of float32, shape (n_entries,)
+        Spikes there [1].
+    labels : Tensor of int64, shape (batch,)
+        Class of each clip [1].
+    shape : tuple of int
+        ``(batch, n_steps, n_units)`` [1].
+
+    Raises
+    ------
+    ValueError
+        If the tensors do not fit each other or ``shape``, or the entries are not in rising order.
+    """
+
+    indices: Tensor
+    counts: Tensor
+    labels: Tensor
+    shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        if self.indices.dtype != torch.int64 or self.indices.shape != (3, len(self.counts)):
+            found = f"{self.indices.dtype} {tuple(self.indices.shape)}"
+            raise ValueError(f"Batch.indices must be int64 (3, {len(self.counts)}), got {found}")
+        if self.counts.dtype != torch.float32:
+            raise ValueError(f"Batch.counts must be float32, got {self.counts.dtype}")
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.shape[:1]:
+            found = f"{self.labels.dtype} {tuple(self.labels.shape)}"
+            raise ValueError(f"Batch.labels must be int64 ({self.shape[0]},), got {found}")
+        if not self.indices.numel():
+            return
+        lowest, highest = self.indices.amin(dim=1).tolist(), self.indices.amax(dim=1).tolist()
+        if min(lowest) < 0 or any(index >= size for index, size in zip(highest, self.shape, strict=True)):
+            raise ValueError(f"Batch.indices must be in 0..{self.shape} (exclusive), got {lowest} to {highest}")
+        if (self._codes().diff() <= 0).any():
+            raise ValueError("Batch.indices must be in rising order, each once")
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        return self.shape[0]
+
+    def dense(self) -> Tensor:
+        """The counts with their zeros.
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, step, unit)
+            On the device of the batch.
+        """
+        dense = self.counts.new_zeros(self.shape)
+        dense.view(-1)[self._codes()] = self.counts
+        return dense
+
+    def sparse(self) -> Tensor:
+        """The counts as a coalesced sparse tensor, its invariants checked.
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, step, unit), sparse COO
+            On the device of the batch.
+        """
+        return torch.sparse_coo_tensor(self.indices, self.counts, self.shape, is_coalesced=True, check_invariants=True)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on another device.
+
+        Parameters
+        ----------
+        device : torch.device or str
+            Where to.
+        """
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Self:
+        """The same batch in memory that a GPU reads directly; a ``DataLoader`` calls this."""
+        return self._each(Tensor.pin_memory)
+
+    def _codes(self) -> Tensor:
+        """Place of each entry in the flattened dense tensor."""
+        clip, step, unit = self.indices
+        return (clip * self.shape[1] + step) * self.shape[2] + unit
+
+    def _each(self, move: Callable[[Tensor], Tensor]) -> Self:
+        """A batch of moved tensors; what was checked once is not checked again, which would wait for the GPU."""
+        moved = object.__new__(type(self))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            object.__setattr__(moved, field.name, move(value) if isinstance(value, Tensor) else value)
+        return moved
+
+
+def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int) -> Batch:
+    """Samples of a data set as one batch, binned by the rule of `spikedata.binning`.
+
+    For a ``DataLoader``: ``collate_fn=functools.partial(collate, dt=0.004, n_steps=250, n_units=700)``.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        The clips, at least one; a clip without spikes is allowed.
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Number of steps; spikes at or after ``n_steps * dt`` are dropped.
+    n_units : int
+        Number of channels.
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    ValueError
+        If there is no sample, or one breaks a rule of `spikedata.binning.bin_events`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6]), label=1, speaker=0)
+    >>> batch = collate([clip, clip], dt=0.01, n_steps=100, n_units=700)
+    >>> batch.dense().shape, batch.counts.tolist(), batch.labels.tolist()
+    (torch.Size([2, 100, 700]), [2.0, 1.0, 2.0, 1.0], [1, 1])
+    """
+    if not len(samples):
+        raise ValueError("a batch must have at least one sample, got none")
+    indices, counts = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
+    return Batch(
+        indices=torch.from_numpy(indices),
+        counts=torch.from_numpy(counts).to(torch.float32),
+        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
+        shape=(len(samples), n_steps, n_units),
+    )
