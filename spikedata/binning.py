@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import offsets_of
 from spikedata.schema import Sample, find_fault
 
 _LARGEST_STEP = 2**52  # beyond it float64 cannot tell neighboring edges apart
@@ -93,19 +92,18 @@ def bin_samples(
            [4, 6]]), array([2, 1]))
     """
     shape = (len(samples), _count("n_steps", n_steps), _count("n_units", n_units))
-    times = np.concatenate([np.empty(0), *(sample.times for sample in samples)])
-    units = np.concatenate([np.empty(0, dtype=np.uint16), *(_integers(sample.units) for sample in samples)])
     lengths = [len(sample.times) for sample in samples]
     for index, sample in enumerate(samples):
         if len(sample.units) != lengths[index]:
             raise ValueError(f"sample {index}: {lengths[index]} times and {len(sample.units)} units, must agree")
+    times = np.concatenate([np.empty(0), *(sample.times for sample in samples)])
+    units = np.concatenate([np.empty(0, dtype=np.uint16), *(_integers(sample.units) for sample in samples)])
+    rows = np.repeat(np.arange(len(samples)), lengths)
     fault = find_fault(times, units, n_units)
     if fault:
-        index = int(np.searchsorted(offsets_of(lengths), fault[0], side="right")) - 1
-        raise ValueError(f"sample {index}: {fault[1]}")
+        raise ValueError(f"sample {rows[fault[0]]}: {fault[1]}")
     steps = steps_of(times, dt=dt)
     kept = steps < n_steps
-    rows = np.repeat(np.arange(len(samples)), lengths)
     codes = np.ravel_multi_index((rows[kept], steps[kept], units[kept].astype(np.int64)), shape)
     codes, counts = np.unique(codes, return_counts=True)
     return np.stack(np.unravel_index(codes, shape)), counts

@@ -148,14 +148,12 @@ class Events:
             If there is no such clip.
         """
         chosen = np.arange(len(self))[indices]
-        lengths = np.diff(self.offsets)[chosen]
-        offsets = offsets_of(lengths)
-        spikes = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        rows = [slice(self.offsets[index], self.offsets[index + 1]) for index in chosen]
         return replace(
             self,
-            times=self.times[spikes],
-            units=self.units[spikes],
-            offsets=offsets,
+            times=np.concatenate([self.times[:0], *(self.times[row] for row in rows)]),
+            units=np.concatenate([self.units[:0], *(self.units[row] for row in rows)]),
+            offsets=offsets_of(np.diff(self.offsets)[chosen]),
             labels=self.labels[chosen],
             speakers=self.speakers[chosen],
             sources=tuple(self.sources[index] for index in chosen),

@@ -113,7 +113,7 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
     Raises
     ------
     FormatError
-        If it is missing or holds something else.
+        If it is missing, holds something else, or has another byte order than this machine.
     """
     dataset = find_column(file, name)
     if dataset is None:
@@ -122,6 +122,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
     if dtype is None or np.dtype(dtype).kind not in kinds:
         wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
+    if not np.dtype(dtype).isnative:  # h5py 3.16 hands out such rows unswapped, as if they were native
+        raise FormatError(f"{file.filename}: {name!r} must have this machine's byte order, got {dtype}")
     return dataset, np.dtype(dtype)
 
 

@@ -49,6 +49,7 @@ PUBLISHED_N_UNITS = 700  # of SHD and SSC, and of files that do not say
 LARGEST_N_UNITS = 2**16  # units are stored in 16 bits
 UNKNOWN_SPEAKER = -1
 
+_LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 takes 64 KiB with its own header
 TIMES_DTYPES = ("float16", "float32", "float64")
 
 
@@ -101,7 +102,7 @@ class Provenance:
     Raises
     ------
     ValueError
-        If ``params`` is not JSON or ``seed`` does not fit 63 bits.
+        If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` does not fit 63 bits.
     """
 
     package_version: str
@@ -110,9 +111,13 @@ class Provenance:
     corpus: str
 
     def __post_init__(self) -> None:
+        for name in ("package_version", "params", "corpus"):
+            size = len(getattr(self, name).encode())
+            if size > _LARGEST_ATTRIBUTE:
+                raise ValueError(f"Provenance.{name} must be at most {_LARGEST_ATTRIBUTE} bytes, got {size}")
         try:
             json.loads(self.params)
-        except (TypeError, ValueError):
+        except ValueError:
             raise ValueError(f"Provenance.params must be JSON, got {self.params!r}") from None
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"Provenance.seed must be in 0..2**63-1, got {self.seed}")

@@ -49,9 +49,10 @@ class Split:
         for part, indices in self.parts.items():
             if not len(indices):
                 raise ValueError(f"split {self.name!r}: part {part!r} must not be empty")
-            twice = seen.intersection(indices.tolist()) or len(np.unique(indices)) < len(indices)
-            if twice:
-                raise ValueError(f"split {self.name!r}: part {part!r} repeats a sample, must be in one part once")
+            if min(indices) < 0:
+                raise ValueError(f"split {self.name!r}: part {part!r} has sample {min(indices)}, must be >= 0")
+            if seen.intersection(indices.tolist()) or len(np.unique(indices)) < len(indices):
+                raise ValueError(f"split {self.name!r}: part {part!r} repeats a sample, each must be in one part once")
             seen.update(indices.tolist())
 
     @property
@@ -167,6 +168,17 @@ def split_by_speaker(
     return Split(f"by speaker: {described}", parts)
 
 
+def _index_of(sources: Sequence[str]) -> dict[str, int]:
+    """Number of each sample by its name."""
+    if "" in sources:
+        raise ValueError("samples must have names to write or find a split, got a file without them")
+    index_of = {source: index for index, source in enumerate(sources)}
+    if len(index_of) < len(sources):
+        twice = next(source for index, source in enumerate(sources) if index_of[source] != index)
+        raise ValueError(f"names of samples must differ, got {twice!r} twice")
+    return index_of
+
+
 def _held_out(
     everybody: list[int], validation: Sequence[int] | None, test: Sequence[int] | None, seed: int
 ) -> dict[str, list[int]]:
@@ -187,8 +199,9 @@ def _held_out(
     held_out = {}
     for part in ("test", "validation"):
         wanted = named[part]
-        chosen, free = (free[:n_chosen], free[n_chosen:]) if wanted is None else (list(wanted), free)
-        held_out[part] = sorted(chosen)
+        if wanted is None:
+            wanted, free = free[:n_chosen], free[n_chosen:]
+        held_out[part] = sorted(int(speaker) for speaker in wanted)
     if not free or not held_out["validation"]:
-        raise ValueError(f"too few speakers to hold some out: {len(everybody)}, of whom none would be left to train")
+        raise ValueError(f"every part must have a speaker, got only {len(everybody)} for all parts")
     return {part: held_out[part] for part in ("validation", "test") if held_out[part]}

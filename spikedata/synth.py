@@ -9,7 +9,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, fields
 from importlib import resources
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from spikedata.synth_clip import SpokenClip, speak_clip
 from spikedata.synth_engine import find_engine
 from spikedata.synth_words import Word, read_words
 
-# Variants of eSpeak NG that differ clearly; a voice's place here is its speaker number, in every corpus. 4 and 5 are the
-# test speakers by the convention of Heidelberg Digits, 6 and 7 serve validation: of each pair the first sounds female.
+# Variants of eSpeak NG that differ clearly; a voice's place here is its speaker number in every corpus. By the
+# convention of Heidelberg Digits 4 and 5 are the test speakers; 6 and 7 may serve validation. Of each pair the first
+# sounds female.
 VOICES = ("f3", "m3", "Alicia", "rob", "steph", "travis", "Andrea", "boris", "shelby", "Lee", "david", "Andy")
 MANIFEST = "manifest.csv"
 
@@ -38,7 +38,6 @@ def embedded_corpus() -> Path:
     --------
     >>> (embedded_corpus() / "lang-german_speaker-04_trial-0_digit-5.flac").is_file()
     True
-
     """
     folder = Path(str(resources.files("spikedata") / "spoken_digits"))
     if not (folder / MANIFEST).is_file():
@@ -47,7 +46,7 @@ def embedded_corpus() -> Path:
 
 
 def synthesize(
-    words: str | Path | Sequence[Word],
+    words: str | Path,
     out_dir: str | Path,
     *,
     voices: int | Sequence[str] = len(VOICES),
@@ -60,19 +59,20 @@ def synthesize(
 ) -> tuple[SpokenClip, ...]:
     """Speak words into a new folder: mono 16-bit FLAC files and a manifest. The folder appears when all is done.
 
-    The digits ("shd") are named as in Heidelberg Digits, ``lang-english_speaker-00_trial-0_digit-0.flac``, any other words
-    as in Speech Commands, ``word/voice_nohash_take.flac``. More words, voices or takes leave a clip as it is. The same
-    arguments give the same bytes with the same versions of engine and tools, which the manifest names.
+    The digits ("shd") are named as in Heidelberg Digits, ``lang-english_speaker-00_trial-0_digit-0.flac``, other
+    words as in Speech Commands, ``word/voice_nohash_take.flac``. A clip depends on its own word, voice, take and seed
+    alone: more words, voices or takes leave it as it is. The same arguments give the same bytes wherever engine and
+    tools, which the manifest names, are the same (and see `spikedata.synth_engine` for the engine as a program).
 
     Parameters
     ----------
-    words : str, Path or sequence of Word
-        "shd", "ssc" or a text file (see `read_words`), or the words themselves.
+    words : str or Path
+        "shd", "ssc" or a text file (see `read_words`).
     out_dir : str or Path
         Folder to make; an empty one may stand there.
     voices : int or sequence of str
-        How many of `VOICES`, or names of eSpeak NG's voice variants; those that are not in `VOICES` are numbered on from
-        its end.
+        The first so many of `VOICES`, or names of eSpeak NG's voice variants, of which those beyond `VOICES` are
+        numbered on from its end.
     takes : int
         Clips of each word in each voice; they differ in speed, pitch and pitch range.
     sample_rate : int
@@ -99,7 +99,6 @@ def synthesize(
         If eSpeak NG is not installed, fails, or gives silence.
     OutputError
         If the folder is there already or cannot be written.
-
     """
     for name, value, lowest, highest in (
         ("takes", takes, 1, 10_000),
@@ -108,10 +107,10 @@ def synthesize(
     ):
         if not lowest <= value <= highest:
             raise ValueError(f"{name} must be {lowest} to {highest}, got {value}")
-    listed = read_words(words) if isinstance(words, str | Path) else tuple(words)
-    name_file = _digit_file if words == "shd" else _word_file
+    listed = read_words(words)
+    name_file = _digit_file if str(words) == "shd" else _word_file
+    _check_folder(Path(out_dir), overwrite=overwrite)
     folder = Path(os.path.realpath(out_dir))
-    _check_folder(folder, overwrite=overwrite)
     found = find_engine(engine)
     speakers = _number_voices(voices, found.variants)
     part = folder.with_name(f".spikedata-{os.getpid()}-{secrets.token_hex(4)}.part")
@@ -203,9 +202,9 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
 
 def _write_manifest(path: Path, clips: Sequence[SpokenClip]) -> None:
     with path.open("x", encoding="utf-8", newline="") as lines:
-        table = csv.DictWriter(lines, [field.name for field in fields(SpokenClip)], lineterminator="\n")
+        table = csv.DictWriter(lines, SpokenClip._fields, lineterminator="\n")
         table.writeheader()
-        table.writerows(asdict(clip) for clip in clips)
+        table.writerows(clip._asdict() for clip in clips)
 
 
 def _put_in_place(part: Path, folder: Path) -> None:

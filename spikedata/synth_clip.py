@@ -5,7 +5,6 @@ A clip depends on its own word, voice, take and seed alone.
 
 import hashlib
 import io
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +24,7 @@ FRAME = 0.005  # loudness is judged in frames of this length [s]
 SILENCE = 1e-4  # power of a silent frame, relative to the loudest: -40 dB [1]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpokenClip:
+class SpokenClip(NamedTuple):
     """One clip of a spoken corpus: a line of its manifest.
 
     Attributes
@@ -55,7 +53,6 @@ class SpokenClip:
         Of the file [Hz].
     sha256 : str
         Of the file.
-
     """
 
     file: str
@@ -107,8 +104,7 @@ def draw_take(word: Word, voice: str, trial: int, *, seed: int) -> Take:
     Examples
     --------
     >>> draw_take(Word("one", "one", "english", 1), "f3", 0, seed=0)
-    Take(rate=0, pitch=0, pitch_range=0, engine_seed=0)
-
+    Take(rate=182, pitch=36, pitch_range=33, engine_seed=6949322)
     """
     name = "\0".join((str(seed), voice, word.language, word.key, word.text, str(trial)))
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest(), "big"))
@@ -149,7 +145,6 @@ def speak_clip(
     ------
     EngineError
         If the engine fails, or gives silence.
-
     """
     import soundfile
     import soxr
@@ -205,9 +200,8 @@ def cut_and_level(waveform: NDArray[np.float64], sample_rate: int) -> NDArray[np
     Returns
     -------
     ndarray of float64, shape (sample,)
-        From 30 ms before the first frame of 5 ms that is louder than -40 dB (relative to the loudest) to 30 ms after the
-        last, zeros where the waveform is shorter; its root mean square is 0.0347, or less where a peak would reach 0.99.
-
+        From 30 ms before the first frame that is not silent to 30 ms after the last, filled up with zeros where the
+        waveform is shorter; its root mean square is 0.0347, or less where a peak would pass 0.99.
     """
     frame = round(FRAME * sample_rate)
     n_frames = -(-len(waveform) // frame)

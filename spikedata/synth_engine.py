@@ -1,8 +1,8 @@
 """Find eSpeak NG, as a library or a program, and have it speak one text.
 
-The library repeats itself byte for byte: `spikedata.synth_voice` speaks each clip in a fresh process with a seed of its own. The
-program (1.51) seeds nothing: it repeats itself too, but gives every seed the same breath and noise; 1.52 seeds itself from the
-clock, unless it is asked not to (``-D``), which is done where its help lists it.
+The library repeats itself byte for byte: `spikedata.synth_voice` speaks each clip in a fresh process with a seed of
+its own. The program takes no seed: 1.51 repeats itself, with the same breath and noise in every take; a later one
+seeds itself from the clock and repeats itself only if its help lists ``-D``, which is then used.
 """
 
 import importlib.util
@@ -44,7 +44,6 @@ class Engine(NamedTuple):
         The shared library or the program.
     data : Path
         Its data folder, which holds the voices.
-
     """
 
     kind: str
@@ -68,7 +67,6 @@ class Speech(NamedTuple):
         The engine's own rate [Hz].
     engine : str
         Version and kind of the engine.
-
     """
 
     samples: NDArray[np.int16]
@@ -95,7 +93,6 @@ def find_engine(kind: str = "auto") -> Engine:
         If there is none.
     ValueError
         If `kind` is none of the three.
-
     """
     finders = {"library": (_find_library,), "program": (_find_program,), "auto": (_find_library, _find_program)}
     if kind not in finders:
@@ -143,7 +140,6 @@ def speak(
     ------
     EngineError
         If the engine does not know the language, or fails.
-
     """
     code = f"{LANGUAGES.get(language, language)}+{voice}"
     try:
@@ -157,10 +153,10 @@ def speak(
 def _speak_by_library(
     engine: Engine, text: str, code: str, rate: int, pitch: int, pitch_range: int, seed: int
 ) -> Speech:
-    request = {"library": str(engine.path), "data": str(engine.data), "voice": code, "text": text}
-    request |= {"rate": rate, "pitch": pitch, "pitch_range": pitch_range, "seed": seed}
+    voice = {"library": str(engine.path), "data": str(engine.data), "voice": code, "text": text}
+    manner = {"rate": rate, "pitch": pitch, "pitch_range": pitch_range, "seed": seed}
     # -I and -S: the standard library alone, whatever the environment says; it starts in 20 ms
-    output = _run([sys.executable, "-I", "-S", str(Path(synth_voice.__file__)), json.dumps(request)])
+    output = _run([sys.executable, "-I", "-S", str(Path(synth_voice.__file__)), json.dumps(voice | manner)])
     header, _, samples = output.partition(b"\n")
     about = json.loads(header)
     return Speech(np.frombuffer(samples, np.int16), about["sample_rate"], f"eSpeak NG {about['version']} (library)")

@@ -1,11 +1,11 @@
 """Speak one text with the eSpeak NG library, as a program of its own.
 
-`spikedata.synth_engine` starts it by path, once per clip: eSpeak NG keeps the phase of its pitch flutter and other state
+`spikedata.synth_engine` starts it by its path, once per clip: eSpeak NG keeps the phase of its pitch flutter and more
 from one utterance to the next, and only a fresh process makes a clip independent of what was spoken before. It needs
 nothing but the standard library, so that a start takes about 20 ms.
 
-Input, the first argument: a JSON object with ``library``, ``data``, ``voice``, ``text``, ``rate``, ``pitch``,
-``pitch_range`` and ``seed``. Standard output: the version and the sample rate [Hz] as one line of JSON, then 16-bit samples.
+The first argument is a JSON object: the arguments of `speak`. To standard output go the version and the sample rate
+[Hz] as one line of JSON, then the samples, 16 bit.
 """
 
 import ctypes
@@ -50,7 +50,6 @@ def speak(
         If the library or its data cannot be loaded.
     ValueError
         If the library does not know the language, or refuses to speak.
-
     """
     engine = ctypes.CDLL(library)
     for name in ("espeak_Info", "espeak_ng_SetRandSeed"):

@@ -1,17 +1,14 @@
 """What to speak: the built-in word lists, or a text file with a word on each line.
 
-A file's line is either one word, spoken in English under its own name, or ``key<TAB>text<TAB>language``: the name of the
-class, what is spoken, and the language (optional; "english", "german" or a code of eSpeak NG such as "fr").
+A line of a file is one word, spoken in English, or ``key<TAB>text<TAB>language``: the name of the class, what is
+spoken, and the language (optional; "english", "german" or a code of eSpeak NG such as "fr").
 """
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-LANGUAGES = {
-    "english": "en-us",
-    "german": "de",
-}  # our names for eSpeak NG's codes; any other of its codes stands for itself
+LANGUAGES = {"english": "en-us", "german": "de"}  # eSpeak NG's codes; any other of them stands for itself
 
 
 class Word(NamedTuple):
@@ -27,7 +24,6 @@ class Word(NamedTuple):
         "english", "german" or another language's code in eSpeak NG.
     label : int
         Number of the class, from 0.
-
     """
 
     key: str
@@ -58,7 +54,7 @@ def read_words(name: str | Path) -> tuple[Word, ...]:
     Parameters
     ----------
     name : str or Path
-        Name of a built-in list, or the path of a UTF-8 text file; empty lines and lines that start with ``#`` are skipped.
+        Name of a built-in list, or path of a UTF-8 text file; empty lines and lines that start with ``#`` are skipped.
 
     Returns
     -------
@@ -75,7 +71,6 @@ def read_words(name: str | Path) -> tuple[Word, ...]:
     --------
     >>> read_words("shd")[15]
     Word(key='fuenf', text='fünf', language='german', label=15)
-
     """
     if str(name) in WORD_LISTS:
         return WORD_LISTS[str(name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,6 +129,7 @@ class SpikeWriter:
         """
         if self._closed:
             raise ValueError(f"{self._path}: the writer is closed")
+        label, speaker, sample_rate = operator.index(label), operator.index(speaker), operator.index(sample_rate)
         where = f"{self._path}: sample {len(self._samples)}"
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
@@ -138,9 +140,7 @@ class SpikeWriter:
             raise ValueError(f"{where}: sample_rate {sample_rate} Hz, must be >= 0 and below 2**31")
         if "\0" in source:
             raise ValueError(f"{where}: source {source!r}, must not hold a null character")
-        self._samples.append(
-            Sample(stored_times, stored_units, int(label), int(speaker), str(source), int(sample_rate))
-        )
+        self._samples.append(Sample(stored_times, stored_units, label, speaker, source, sample_rate))
 
     def close(self) -> None:
         """Write the file; a second call does nothing.

@@ -1,7 +1,7 @@
 """Events binned once, made dense batch by batch.
 
-A training run visits every clip many times. Binning is half of the cost of a small network's step, so it is done once; the
-dense tensor, a hundred times larger, lives for one batch.
+A training run visits every clip many times. Binning is half of the cost of a small network's step, so it is
+done once; the dense tensor, a hundred times larger, lives for one batch.
 """
 
 from __future__ import annotations
@@ -77,7 +77,12 @@ def bin_clips(events: Events, *, dt: float, n_steps: int) -> BinnedClips:
 
 
 def dense_batches(
-    clips: BinnedClips, order: npt.NDArray[np.int64], *, batch_size: int, device: torch.device | str = "cpu"
+    clips: BinnedClips,
+    order: npt.NDArray[np.int64],
+    *,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+    shifts: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Go through the clips in the given order, batch after batch; the last may be smaller.
 
@@ -91,11 +96,14 @@ def dense_batches(
         Clips in a batch [1].
     device : torch.device or str
         Where the tensors are to be.
+    shifts : ndarray of int64, shape (n,), optional
+        How far each clip, as in ``order``, is moved along the units [1]; what leaves the range is dropped.
 
     Yields
     ------
     events : Tensor of float32, (batch, step, unit)
-        Spikes in each step and unit. The next batch overwrites it: a fresh tensor of this size costs more than filling it.
+        Spikes in each step and unit. The next batch overwrites it: a fresh tensor of this size costs more than
+        filling it.
     labels : Tensor of int64, (batch,)
         Class of each clip.
     """
@@ -107,6 +115,12 @@ def dense_batches(
         starts = offsets_of(lengths)
         entries = np.arange(starts[-1]) + np.repeat(clips.offsets[chosen] - starts[:-1], lengths)
         places = clips.codes[entries] + np.repeat(np.arange(len(chosen)) * size, lengths)
+        counts = clips.counts[entries].astype(np.float32)
+        if shifts is not None:
+            shift = np.repeat(shifts[first : first + batch_size], lengths)
+            unit = clips.codes[entries] % clips.n_units + shift
+            stays = (unit >= 0) & (unit < clips.n_units)
+            places, counts = (places + shift)[stays], counts[stays]
         batch = buffer[: len(chosen) * size].zero_()
-        batch[torch.from_numpy(places).to(device)] = torch.from_numpy(clips.counts[entries].astype(np.float32)).to(device)
+        batch[torch.from_numpy(places).to(device)] = torch.from_numpy(counts).to(device)
         yield batch.view(len(chosen), clips.n_steps, clips.n_units), torch.from_numpy(clips.labels[chosen]).to(device)

@@ -1,84 +1,27 @@
 """The reference that knows no time: a linear classifier on the number of spikes in each unit.
 
-What a spiking network must beat to have used the spikes' timing. It is made as strong as a linear classifier can fairly be:
-square roots of counts (which make Poisson noise even), standardized on the training part; multinomial logistic regression
-solved to its optimum (it is convex), once for each of a range of L2 strengths, of which the validation part chooses.
+What a spiking network must beat to have used the spikes' timing. It is made as strong as a linear classifier
+can fairly be: square roots of counts (which make Poisson noise even), standardized on the training part;
+multinomial logistic regression solved to its optimum (it is convex), once for each of a range of L2 strengths,
+of which the validation part chooses.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
 from spikedata.baseline.batches import bin_clips
-from spikedata.baseline.networks import Activity
-from spikedata.baseline.training import EpochRecord, Trained, evaluate
+from spikedata.baseline.networks import CountClassifier, CountParams
+from spikedata.baseline.scoring import evaluate
+from spikedata.baseline.training import EpochRecord, Trained
 from spikedata.events import Events
 
 _LARGEST_ITERATIONS = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountParams:
-    """What the linear classifier counts, and how strongly its weights are held small.
-
-    Attributes
-    ----------
-    duration : float
-        Window from the start of a clip whose spikes are counted [s].
-    strengths : tuple of float
-        L2 strengths to choose from [1]: half of one times the sum of squared weights is added to the mean cross-entropy.
-
-    Raises
-    ------
-    ValueError
-        If the duration is not positive, or there is no strength, or one is not positive.
-    """
-
-    duration: float = 1.0
-    strengths: tuple[float, ...] = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.duration < math.inf:
-            raise ValueError(f"CountParams.duration must be > 0, got {self.duration}")
-        if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
-            raise ValueError(f"CountParams.strengths must be numbers > 0, at least one, got {self.strengths}")
-
-
-class CountClassifier(nn.Module):
-    """Linear classifier on square roots of spike counts.
-
-    It is used like a `spikedata.baseline.networks.RecurrentNetwork`, with one step that lasts as long as its window.
-
-    Parameters
-    ----------
-    params : CountParams
-        Window and strengths.
-    n_units : int
-        Units of the input [1].
-    n_classes : int
-        Classes to tell apart [1].
-    """
-
-    def __init__(self, params: CountParams, *, n_units: int, n_classes: int) -> None:
-        super().__init__()
-        self.params = params
-        self.dt, self.n_steps, self.n_units, self.n_classes = params.duration, 1, n_units, n_classes
-        self.weight = nn.Parameter(torch.zeros(n_units, n_classes))
-        self.bias = nn.Parameter(torch.zeros(n_classes))
-
-    def forward(self, events: Tensor) -> Activity:
-        """Return a readout of one step for events (batch, step, unit); the hidden layer is empty."""
-        features = events.sum(dim=1).sqrt()
-        readout = torch.addmm(self.bias, features, self.weight)
-        return Activity(readout[:, None, :], events.new_zeros(len(events), 1, 0))
 
 
 def fit_counts(

@@ -1,6 +1,7 @@
 """What can be trained on binned spikes: a recurrent spiking network, and a linear classifier that sees only counts.
 
-Both take events (batch, step, unit) and give an ``Activity``; the score of a class is the maximum over time of its readout.
+Both take events (batch, step, unit) and give an ``Activity``; the score of a class is the maximum over time of
+its readout.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from spikedata.baseline.neurons import LIFParams, LIFState, leaky_integrator, lif_step
+
+_ROUNDING = 1e-9  # what duration may differ from n_steps * dt by, of itself
 
 
 class Activity(NamedTuple):
@@ -45,10 +48,10 @@ class RecurrentNetworkParams:
         Neurons of the hidden layer [1].
     lif : LIFParams
         Neurons of the hidden layer, and the time constants of the readout [1].
+    duration : float
+        What the network sees of a clip, padded or cropped [s]; a whole number of steps.
     dt : float
         Length of a step [s].
-    n_steps : int
-        Steps that a clip is padded or cropped to [1].
     input_gain : float
         Scale of the first input weights [1]: they have standard deviation input_gain / sqrt(n_units).
     recurrent_gain : float
@@ -57,18 +60,18 @@ class RecurrentNetworkParams:
     Raises
     ------
     ValueError
-        If a size or time is not positive, or a gain negative.
+        If a size or time is not positive, a gain negative, or ``duration`` not a whole number of ``dt``.
     """
 
     n_hidden: int = 128
     lif: LIFParams = field(default_factory=LIFParams)
+    duration: float = 1.0
     dt: float = 10e-3
-    n_steps: int = 100
     input_gain: float = 1.0
     recurrent_gain: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("n_hidden", "dt", "n_steps"):
+        for name in ("n_hidden", "duration", "dt"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"RecurrentNetworkParams.{name} must be > 0, got {value}")
@@ -76,6 +79,15 @@ class RecurrentNetworkParams:
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"RecurrentNetworkParams.{name} must be >= 0, got {value}")
+        if self.n_steps < 1 or abs(self.n_steps * self.dt - self.duration) > _ROUNDING * self.duration:
+            raise ValueError(
+                f"RecurrentNetworkParams.duration must be a whole number of dt, got {self.duration} and {self.dt}"
+            )
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that a clip is padded or cropped to."""
+        return round(self.duration / self.dt)
 
 
 class RecurrentNetwork(nn.Module):
@@ -95,7 +107,7 @@ class RecurrentNetwork(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> params = RecurrentNetworkParams(n_hidden=8, n_steps=5)
+    >>> params = RecurrentNetworkParams(n_hidden=8, duration=0.05)
     >>> network = RecurrentNetwork(params, n_units=3, n_classes=2, generator=torch.Generator().manual_seed(0))
     >>> activity = network(torch.ones(4, 5, 3))
     >>> tuple(activity.readout.shape), tuple(activity.hidden_spikes.shape), tuple(activity.logits.shape)
@@ -129,3 +141,64 @@ class RecurrentNetwork(nn.Module):
         hidden_spikes = torch.stack(spikes, dim=1)
         readout = leaky_integrator(torch.matmul(hidden_spikes, self.readout_weight), lif, dt=self.dt)
         return Activity(readout, hidden_spikes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountParams:
+    """What the linear classifier counts, and how strongly its weights are held small.
+
+    Attributes
+    ----------
+    duration : float
+        Window from the start of a clip whose spikes are counted [s].
+    strengths : tuple of float
+        L2 strengths to choose from [1]: half of one times the sum of squared weights is added to the mean
+        cross-entropy.
+
+    Raises
+    ------
+    ValueError
+        If the duration is not positive, or there is no strength, or one is not positive.
+    """
+
+    duration: float = 1.0
+    strengths: tuple[float, ...] = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.duration < math.inf:
+            raise ValueError(f"CountParams.duration must be > 0, got {self.duration}")
+        if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
+            raise ValueError(f"CountParams.strengths must be numbers > 0, at least one, got {self.strengths}")
+
+
+class CountClassifier(nn.Module):
+    """Linear classifier on square roots of spike counts.
+
+    It is used like a `spikedata.baseline.networks.RecurrentNetwork`, with one step that lasts as long as its
+    window.
+
+    Parameters
+    ----------
+    params : CountParams
+        Window and strengths.
+    n_units : int
+        Units of the input [1].
+    n_classes : int
+        Classes to tell apart [1].
+    """
+
+    def __init__(self, params: CountParams, *, n_units: int, n_classes: int) -> None:
+        super().__init__()
+        self.params = params
+        self.dt, self.n_steps, self.n_units, self.n_classes = params.duration, 1, n_units, n_classes
+        self.weight = nn.Parameter(torch.zeros(n_units, n_classes))
+        self.bias = nn.Parameter(torch.zeros(n_classes))
+
+    def forward(self, events: Tensor) -> Activity:
+        """Return a readout of one step for events (batch, step, unit); the hidden layer is empty."""
+        features = events.sum(dim=1).sqrt()
+        readout = torch.addmm(self.bias, features, self.weight)
+        return Activity(readout[:, None, :], events.new_zeros(len(events), 1, 0))
+
+
+Network = RecurrentNetwork | CountClassifier

@@ -1,7 +1,7 @@
 """The current-based leaky integrate-and-fire neuron, and the leaky integrator that reads its spikes out.
 
-Neftci, Mostafa & Zenke, "Surrogate gradient learning in spiking neural networks", IEEE Signal Processing Magazine 36(6):51
-(2019). In steps of ``dt``, with alpha = exp(-dt / tau_syn) and beta = exp(-dt / tau_mem)::
+Neftci, Mostafa & Zenke, "Surrogate gradient learning in spiking neural networks", IEEE Signal Processing
+Magazine 36(6):51 (2019). In steps of ``dt``, with alpha = exp(-dt / tau_syn) and beta = exp(-dt / tau_mem)::
 
     S[n]   = step(U[n] - threshold)
     I[n+1] = alpha I[n] + W S_in[n] + V S[n]
@@ -72,8 +72,8 @@ def lif_step(
 ) -> tuple[Tensor, LIFState]:
     """Return the spikes of this step and the state of the next: the equations above.
 
-    The reset is not differentiated: a gradient that flows through it would punish a neuron's membrane for its own spike
-    and, with a surrogate, spoils learning (Zenke & Vogels, Neural Computation 33:899, 2021).
+    The reset is not differentiated: a gradient that flows through it would punish a neuron's membrane for its
+    own spike and, with a surrogate, spoils learning (Zenke & Vogels, Neural Computation 33:899, 2021).
 
     Parameters
     ----------
@@ -106,8 +106,9 @@ def lif_step(
 def leaky_integrator(drive: Tensor, params: LIFParams, *, dt: float) -> Tensor:
     """Membranes that never fire: the equations above with S = 0, for all steps at once.
 
-    Without a threshold the equations are linear, so the membrane is the drive convolved with the response to one impulse,
-    which is 0, 0, then sum over j <= k of alpha^j beta^(k-j) at step k + 2: one matrix product over time, no loop.
+    Without a threshold the equations are linear, so the membrane is the drive convolved with the response to
+    one impulse, which is 0, 0, then sum over j <= k of alpha^j beta^(k-j) at step k + 2: one matrix product
+    over time, no loop.
 
     Parameters
     ----------

@@ -11,8 +11,9 @@ from torch import Tensor
 def spike(membrane_minus_threshold: Tensor, slope: float) -> Tensor:
     """Spikes: 1 where a membrane is above its threshold, 0 elsewhere.
 
-    Forward it is the step function (0 at exactly the threshold). Backward its derivative, zero almost everywhere, is replaced
-    by that of the fast sigmoid, ``1 / (slope * |x| + 1)**2`` (SuperSpike: Zenke & Ganguli, Neural Computation 30:1514, 2018).
+    Forward it is the step function (0 at exactly the threshold). Backward its derivative, zero almost
+    everywhere, is replaced by that of the fast sigmoid, ``1 / (slope * |x| + 1)**2`` (SuperSpike: Zenke &
+    Ganguli, Neural Computation 30:1514, 2018).
 
     Parameters
     ----------

@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spikedata.baseline.batches import BinnedClips, bin_clips, dense_batches
+from spikedata.baseline.batches import dense_batches
+from spikedata.baseline.networks import Network, RecurrentNetwork
+from spikedata.baseline.scoring import bin_for, score_clips
 from spikedata.events import Events
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamax": torch.optim.Adamax, "adam": torch.optim.Adam}
@@ -25,9 +26,10 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"adamax": torch.optim.Adam
 class TrainParams:
     """How a network is trained.
 
-    Activity is regularized after Cramer et al. (2022), in spikes per clip, which do not depend on ``dt``. With n the spikes
-    of one neuron in one clip, the loss grows by ``lower_strength * mean(max(0, lower_threshold - n)**2)`` over neurons and
-    clips, and, with m the mean of n over neurons, by ``upper_strength * mean(max(0, m - upper_threshold)**2)`` over clips.
+    Activity is regularized after Cramer et al. (2022), in spikes per clip, which do not depend on ``dt``. With
+    n the spikes of one neuron in one clip, the loss grows by ``lower_strength * mean(max(0, lower_threshold -
+    n)**2)`` over neurons and clips, and, with m the mean of n over neurons, by ``upper_strength * mean(max(0, m
+    - upper_threshold)**2)`` over clips.
 
     Attributes
     ----------
@@ -47,6 +49,8 @@ class TrainParams:
         Weight of the limit of activity [1].
     upper_threshold : float
         Mean spikes per neuron and clip that are free [1].
+    unit_shift : float
+        Standard deviation of the shift along the units that each clip gets anew in each epoch [1].
 
     Raises
     ------
@@ -62,13 +66,14 @@ class TrainParams:
     lower_threshold: float = 1.0
     upper_strength: float = 1e-3
     upper_threshold: float = 30.0
+    unit_shift: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"TrainParams.{name} must be > 0, got {value}")
-        for name in ("lower_strength", "lower_threshold", "upper_strength", "upper_threshold"):
+        for name in ("lower_strength", "lower_threshold", "upper_strength", "upper_threshold", "unit_shift"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"TrainParams.{name} must be >= 0, got {value}")
@@ -112,7 +117,7 @@ class Trained(NamedTuple):
 
     Attributes
     ----------
-    network : nn.Module
+    network : Network
         In evaluation mode.
     history : tuple of EpochRecord
         One per epoch.
@@ -120,53 +125,13 @@ class Trained(NamedTuple):
         The epoch whose weights these are, counted from 1.
     """
 
-    network: nn.Module
+    network: Network
     history: tuple[EpochRecord, ...]
     best_epoch: int
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Score:
-    """What a network said of some clips.
-
-    Attributes
-    ----------
-    labels, predictions : ndarray of int64, shape (n_clips,)
-        True and chosen class of each clip.
-    n_classes : int
-        Classes there are.
-    loss : float
-        Mean cross-entropy [nat].
-    hidden_spikes : float
-        Mean spikes per hidden neuron and clip.
-    """
-
-    labels: npt.NDArray[np.int64]
-    predictions: npt.NDArray[np.int64]
-    n_classes: int
-    loss: float
-    hidden_spikes: float
-
-    @property
-    def n_correct(self) -> int:
-        """Clips whose class was found."""
-        return int((self.labels == self.predictions).sum())
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of clips whose class was found [1]."""
-        return self.n_correct / len(self.labels)
-
-    @property
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """Clips by (true class, chosen class)."""
-        counts = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
-        np.add.at(counts, (self.labels, self.predictions), 1)
-        return counts
-
-
 def train(
-    network: nn.Module,
+    network: RecurrentNetwork,
     training: Events,
     validation: Events,
     params: TrainParams,
@@ -176,13 +141,13 @@ def train(
 ) -> Trained:
     """Train a copy of a network, and keep the weights of the epoch that did best on the validation part.
 
-    Better is the higher validation accuracy, then the lower validation loss, then the earlier epoch. The same network,
-    events, params and generator, on the same device and number of threads, give the same weights.
+    Better is the higher validation accuracy, then the lower validation loss, then the earlier epoch. The same
+    network, events, params and generator, on the same device and number of threads, give the same weights.
 
     Parameters
     ----------
-    network : nn.Module
-        As `spikedata.baseline.networks.RecurrentNetwork`; left as it is. The device is its own.
+    network : RecurrentNetwork
+        Left as it is. The device is its own.
     training, validation : Events
         Clips to learn from, and clips to choose the epoch by.
     params : TrainParams
@@ -202,7 +167,8 @@ def train(
     network = copy.deepcopy(network)
     device = next(network.parameters()).device
     parts = [
-        _binned(network, events, f"{name} part") for name, events in (("training", training), ("validation", validation))
+        bin_for(network, events, f"{name} part")
+        for name, events in (("training", training), ("validation", validation))
     ]
     optimizer = OPTIMIZERS[params.optimizer](network.parameters(), lr=params.learning_rate)  # type: ignore[call-arg]
     history: list[EpochRecord] = []
@@ -211,8 +177,10 @@ def train(
     for epoch in range(1, params.epochs + 1):
         began = time.perf_counter()
         order = rng.permutation(parts[0].n_clips)
-        train_loss, train_accuracy = _train_epoch(network, optimizer, parts[0], order, params, device, epoch)
-        score = _score(network, parts[1], params.batch_size, device)
+        shifts = np.rint(rng.normal(0.0, params.unit_shift, len(order))).astype(np.int64)
+        batches = dense_batches(parts[0], order, batch_size=params.batch_size, device=device, shifts=shifts)
+        train_loss, train_accuracy = _train_epoch(network, optimizer, batches, params, epoch)
+        score = score_clips(network, parts[1], batch_size=params.batch_size)
         record = EpochRecord(
             epoch=epoch,
             train_loss=train_loss,
@@ -232,26 +200,6 @@ def train(
     return Trained(network.eval(), tuple(history), best.epoch if best else 0)
 
 
-def evaluate(network: nn.Module, events: Events, *, batch_size: int = 128) -> Score:
-    """Score a network on all clips; network, events and the mode that the network is in stay as they are.
-
-    Parameters
-    ----------
-    network : nn.Module
-        As `spikedata.baseline.networks.RecurrentNetwork`.
-    events : Events
-        Clips to classify, at least one.
-    batch_size : int
-        Clips in a batch [1]; the score does not depend on it beyond rounding.
-
-    Raises
-    ------
-    ValueError
-        If there is no clip.
-    """
-    return _score(network, _binned(network, events, "events"), batch_size, next(network.parameters()).device)
-
-
 def activity_penalty(hidden_spikes: Tensor, params: TrainParams) -> Tensor:
     """What the activity of hidden neurons, (batch, step, hidden), adds to the loss: see `TrainParams`."""
     per_neuron = hidden_spikes.sum(dim=1)
@@ -263,18 +211,16 @@ def activity_penalty(hidden_spikes: Tensor, params: TrainParams) -> Tensor:
 
 
 def _train_epoch(
-    network: nn.Module,
+    network: RecurrentNetwork,
     optimizer: torch.optim.Optimizer,
-    clips: BinnedClips,
-    order: npt.NDArray[np.int64],
+    batches: Iterable[tuple[Tensor, Tensor]],
     params: TrainParams,
-    device: torch.device,
     epoch: int,
 ) -> tuple[float, float]:
     """Take one step per batch; return the mean loss and accuracy on the way."""
     network.train()
-    total_loss, n_correct = 0.0, 0
-    for events, labels in dense_batches(clips, order, batch_size=params.batch_size, device=device):
+    total_loss, n_correct, n_clips = 0.0, 0, 0
+    for events, labels in batches:
         activity = network(events)
         logits = activity.logits
         loss = cross_entropy(logits, labels)
@@ -283,40 +229,9 @@ def _train_epoch(
         optimizer.step()
         total_loss += loss.item() * len(labels)
         n_correct += int((logits.argmax(dim=1) == labels).sum())
+        n_clips += len(labels)
         if not math.isfinite(total_loss):
             raise FloatingPointError(
                 f"training diverged: loss {loss.item()} in epoch {epoch}; learning_rate is {params.learning_rate}"
             )
-    return total_loss / len(order), n_correct / len(order)
-
-
-@torch.no_grad()
-def _score(network: nn.Module, clips: BinnedClips, batch_size: int, device: torch.device) -> Score:
-    was_training = network.training
-    network.eval()
-    predictions, total_loss, total_spikes, n_hidden = [], 0.0, 0.0, 0
-    try:
-        for events, labels in dense_batches(clips, np.arange(clips.n_clips), batch_size=batch_size, device=device):
-            activity = network(events)
-            logits = activity.logits
-            predictions.append(logits.argmax(dim=1).cpu().numpy())
-            total_loss += cross_entropy(logits, labels, reduction="sum").item()
-            total_spikes += activity.hidden_spikes.sum().item()
-            n_hidden = activity.hidden_spikes.shape[2]
-    finally:
-        network.train(was_training)
-    return Score(
-        labels=clips.labels,
-        predictions=np.concatenate(predictions),
-        n_classes=network.n_classes,
-        loss=total_loss / clips.n_clips,
-        hidden_spikes=total_spikes / (clips.n_clips * max(n_hidden, 1)),
-    )
-
-
-def _binned(network: nn.Module, events: Events, name: str) -> BinnedClips:
-    if not len(events):
-        raise ValueError(f"{name}: holds no clip")
-    if events.n_units != network.n_units:
-        raise ValueError(f"{name}: has {events.n_units} units, must have the network's {network.n_units}")
-    return bin_clips(events, dt=network.dt, n_steps=network.n_steps)
+    return total_loss / n_clips, n_correct / n_clips

@@ -1,15 +1,19 @@
-"""Pictures: every function takes arrays and returns a Matplotlib figure; `save_figure` writes it.
+"""Pictures: every `plot_…` takes arrays, events or a file and returns a Matplotlib figure; `save_figure` writes it.
 
 Nothing here touches pyplot or the global settings of Matplotlib, so a script, a server or a notebook keeps its own.
 """
 
-from spikedata.plot.data import plot_classes, plot_raster, plot_rates, plot_word
+from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_word
+from spikedata.plot.dataset import plot_classes, plot_rates
 from spikedata.plot.figure import save_figure
+from spikedata.plot.file import plot_file
 from spikedata.plot.network import plot_confusion, plot_hidden, plot_learning_curve
 
 __all__ = [
     "plot_classes",
+    "plot_cochleagram",
     "plot_confusion",
+    "plot_file",
     "plot_hidden",
     "plot_learning_curve",
     "plot_raster",

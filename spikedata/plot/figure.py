@@ -25,7 +25,8 @@ FORMATS = ("png", "svg", "pdf")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GRAY, PALE = "#1B1F24", "#6B7280", "#C9CED6"
 
-STYLE: dict[str, Any] = {
+# Any, for releases of Matplotlib differ in which names their types know.
+STYLE: Any = {
     "axes.edgecolor": GRAY,
     "axes.labelcolor": INK,
     "axes.labelsize": 9,
@@ -42,7 +43,8 @@ STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "legend.fontsize": 8,
-    "legend.frameon": False,
+    "legend.edgecolor": "white",
+    "legend.framealpha": 0.9,
     "lines.linewidth": 1.4,
     "pdf.fonttype": 42,
     "svg.hashsalt": "spikedata",
@@ -61,20 +63,12 @@ Arguments = ParamSpec("Arguments")
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Let a function draw in the style of the house and leave the caller's settings as they are.
-
-    Raises
-    ------
-    ImportError
-        When the function is called and Matplotlib is not installed.
-    """
+    """Let a function draw in the style of the house and leave the caller's settings as they are."""
 
     @functools.wraps(draw)
     def draw_in_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
-        try:
-            import matplotlib
-        except ImportError as error:
-            raise ImportError("pictures need Matplotlib: pip install 'spikedata-audio[plot]'") from error
+        import matplotlib
+
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(STYLE)
@@ -115,7 +109,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool
     write_atomically(path, content.getvalue(), overwrite=overwrite)
 
 
-def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_units: int, size: float = 1.5) -> None:
+def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_units: int, size: float = 1.2) -> None:
     """Dot by dot onto axes, unit 0 on top; dots stay pixels in SVG and PDF, for there may be ten thousand.
 
     Parameters
@@ -134,8 +128,13 @@ def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_uni
     ValueError
         If times and units are not equally many.
     """
-    n_times, n_spikes = np.size(times), np.size(units)
-    if n_times != n_spikes:
-        raise ValueError(f"times and units must be equally many, got {n_times} and {n_spikes}")
+    require_pairs(times, units)
     axes.plot(times, units, linestyle="none", marker="o", ms=size, mew=0, color=INK, rasterized=True)
     axes.set_ylim(n_units - 0.5, -0.5)
+
+
+def require_pairs(times: npt.ArrayLike, units: npt.ArrayLike) -> None:
+    """Raise a ValueError unless there is one unit for each time."""
+    n_times, n_units = np.size(times), np.size(units)
+    if n_times != n_units:
+        raise ValueError(f"times and units must be equally many, got {n_times} and {n_units}")

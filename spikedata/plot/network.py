@@ -13,6 +13,7 @@ from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, PALE, VERMILION, draw_
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SMALLEST_SHARE = 0.02  # [1] of a row of the confusion matrix that is still written out
 COLUMNS = ("epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss")
 
 
@@ -131,15 +132,25 @@ def plot_learning_curve(
         axes.axvline(best, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         axes.plot(best, factor * table[f"validation_{name}"][row], "o", ms=5.5, color=VERMILION, label="weights kept")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("Epoch")
+        axes.set(xlabel="Epoch", xlim=(epochs.min() - 0.5, epochs.max() + 0.5))
     if chance is not None:
-        accuracy.axhline(100 * chance, color=GRAY, linewidth=0.8, linestyle=(0, (1, 2)), label="chance", zorder=0)
+        accuracy.axhline(100 * chance, color=GRAY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
+        accuracy.annotate(
+            f"chance {100 * chance:.3g} %",
+            (1, 100 * chance),
+            (-2, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            size=8,
+            color=GRAY,
+        )
     accuracy.set(ylabel="Accuracy (%)", ylim=(0, 102))
     loss.set(ylabel="Cross-entropy (nat)", ylim=(0, None))
     kept = 100 * table["validation_accuracy"][row]
     accuracy.set_title(f"Validation {kept:.1f} % at epoch {best:g}")
     loss.set_title("Loss")
-    accuracy.legend(loc="lower right")
+    loss.legend(loc="upper right")
     return figure
 
 
@@ -150,7 +161,8 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
     Parameters
     ----------
     matrix : ndarray of int, shape (n_classes, n_classes)
-        Clips of each true class (row) by answer (column); the counts are written where they are not zero.
+        Clips of each true class (row) by answer (column); counts are written where they
+        are at least 2 % of their row.
     keys : sequence of str
         Class names.
     title : str
@@ -174,25 +186,23 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
     shares = matrix / np.maximum(totals, 1)
 
     side = 1.6 + 0.24 * max(n_classes, 10)
-    figure = Figure(figsize=(side + 0.6, side))
+    figure = Figure(figsize=(side + 0.6, side), layout="compressed")
+    figure.suptitle(title, x=0.01, ha="left")
     axes = figure.subplots()
     image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xticks(np.arange(n_classes), keys, rotation=90)
     axes.set_yticks(np.arange(n_classes), keys)
-    axes.tick_params(length=0)
     axes.set(xlabel="Answer", ylabel="True class")
     axes.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="#EEF0F3", linewidth=0.5)
-    axes.tick_params(which="minor", length=0)
+    axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    for row, column in np.argwhere(matrix):
+    for row, column in np.argwhere(shares >= SMALLEST_SHARE):
         color = "white" if shares[row, column] > 0.5 else INK
         axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", size=6.5, color=color)
     correct, total = int(np.trace(matrix)), int(totals.sum())
-    axes.set_title(title, fontweight="bold", fontsize=12, pad=20)
-    score = f"{correct:,} of {total:,} correct ({100 * correct / max(total, 1):.1f} %)"
-    axes.annotate(score, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", color=GRAY)
+    axes.set_title(f"{correct:,} of {total:,} correct ({100 * correct / max(total, 1):.1f} %)")
     bar = figure.colorbar(image, shrink=0.5, aspect=24, pad=0.02, label="Share of the true class (%)")
     bar.outline.set_visible(False)
     return figure

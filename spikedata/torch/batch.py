@@ -90,7 +90,7 @@ class Batch:
         device : torch.device or str
             Where to.
         """
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        return self._each(lambda tensor: tensor.to(device, non_blocking=tensor.is_pinned()))
 
     def pin_memory(self) -> Self:
         """The same batch in memory that a GPU reads directly; a ``DataLoader`` calls this."""

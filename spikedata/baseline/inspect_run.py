@@ -1,0 +1,58 @@
+"""Look inside a trained network: what it does with one clip."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spikedata.baseline.protocol import load_run
+from spikedata.binning import bin_events
+from spikedata.schema import Sample
+
+
+class ClipActivity(NamedTuple):
+    """What a network did with one clip.
+
+    Attributes
+    ----------
+    dt : float
+        Length of a step [s].
+    hidden_spikes : ndarray of float32, shape (step, hidden)
+        0 or 1.
+    readout : ndarray of float32, shape (step, class)
+        Membranes of the readout [1].
+    """
+
+    dt: float
+    hidden_spikes: npt.NDArray[np.float32]
+    readout: npt.NDArray[np.float32]
+
+
+def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
+    """Run one clip through the network of a run.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.train_run` made.
+    sample : Sample
+        The clip; its units must be those that the network was trained on.
+
+    Returns
+    -------
+    ClipActivity
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such run, or it is damaged.
+    """
+    network = load_run(run_dir).network
+    counts = bin_events(sample.times, sample.units, dt=network.dt, n_steps=network.n_steps, n_units=network.n_units)
+    with torch.no_grad():
+        activity = network(torch.from_numpy(counts.astype(np.float32))[None])
+    return ClipActivity(network.dt, activity.hidden_spikes[0].numpy(), activity.readout[0].numpy())

@@ -1,0 +1,214 @@
+"""The main job on the corpus that ships with the package: speech, spikes, file, network, score, pictures."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from spikedata.atomic import OutputError
+from spikedata.corpora import Clip, list_clips
+from spikedata.synth import embedded_corpus
+
+TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data: never heard in training
+VALIDATION_SPEAKERS = (6, 7)
+SHOWN_CLIP = "lang-german_speaker-04_trial-0_digit-7.flac"  # "sieben", by a voice of the test part
+
+_MARK = ".made-by-spikedata-demo"  # only a folder that holds it is ever removed
+_SPIKES, _PICTURES = "spoken_digits.h5", "pictures"
+
+
+def run_demo(
+    out: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    overwrite: bool = False,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Encode the embedded corpus, train a recurrent network and a linear classifier, score both, draw pictures.
+
+    Parameters
+    ----------
+    out : str or path-like
+        Folder to make; it is removed again if the demo fails or is interrupted.
+    seed : int
+        Seed of spikes, weights and order of training.
+    overwrite : bool
+        Whether a folder that an earlier demo made may be replaced.
+    on_progress : callable, optional
+        Called with a stage's name, what is done of it and what there is to do.
+
+    Returns
+    -------
+    dict
+        `steps` with seconds and what was made, `scores` of both classifiers on the held-out voices, `pictures`.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists, was not made by a demo, or cannot be written.
+    """
+    from spikedata.baseline.protocol import evaluate_run, train_run
+    from spikedata.baseline.recipes import recipe_from
+    from spikedata.encode import encode_clips
+
+    report = on_progress or (lambda *_: None)
+    with _fresh_folder(Path(out), overwrite=overwrite) as folder:
+        listing = list_clips("heidelberg_digits", embedded_corpus())
+        spike_path = folder / _SPIKES
+        counter = _Counter(report, "encode", len(listing.clips))
+        encoding = encode_clips(listing, spike_path, seed=seed, on_clip=counter)
+        steps = [
+            {
+                "step": "encode",
+                "seconds": encoding.wall_time,
+                "made": f"{encoding.n_clips} clips, {encoding.sound_duration:.0f} s of synthetic speech, "
+                f"{encoding.n_spikes:,} spikes, {spike_path.stat().st_size / 1e6:.0f} MB",
+            }
+        ]
+        scores = {}
+        for name in ("counts", "recurrent"):
+            recipe = recipe_from(name)
+            started = perf_counter()
+            card = train_run(
+                spike_path,
+                folder / name,
+                recipe=recipe,
+                seed=seed,
+                validation_speakers=VALIDATION_SPEAKERS,
+                test_speakers=TEST_SPEAKERS,
+                on_epoch=_Counter(report, f"train {name}", recipe.n_epochs),
+            )
+            made = f"{card['network']['parameters']:,} parameters, best of {card['training']['epochs']} epochs: "
+            made += f"{card['training']['best_epoch']}, chosen on {card['split']['n']['validation']} clips of 2 voices"
+            steps.append({"step": f"train {name}", "seconds": perf_counter() - started, "made": made})
+            started = perf_counter()
+            scores[name] = evaluate_run(folder / name)["tests"][-1]["score"]
+            made = f"scored once on {scores[name]['n']} clips of 2 other voices"
+            steps.append({"step": f"evaluate {name}", "seconds": perf_counter() - started, "made": made})
+        started = perf_counter()
+        pictures = _draw(folder, next(clip for clip in listing.clips if clip.name == SHOWN_CLIP), scores["recurrent"])
+        steps.append(
+            {
+                "step": "draw",
+                "seconds": perf_counter() - started,
+                "made": f"{len(pictures)} pictures in {folder / _PICTURES}",
+            }
+        )
+    return {"out": str(out), "steps": steps, "scores": scores, "pictures": pictures}
+
+
+def format_demo(result: dict[str, Any]) -> str:
+    """The result of a demo as one table.
+
+    Parameters
+    ----------
+    result : dict
+        As `run_demo` gives it.
+    """
+    lines = [f"{'step':<20}{'time':>8}   made", "-" * 100]
+    lines += [f"{step['step']:<20}{step['seconds']:>6.1f} s   {step['made']}" for step in result["steps"]]
+    lines += ["-" * 100, "Synthetic speech (eSpeak NG), 20 spoken digits; test voices 4 and 5 were heard by no training."]
+    for name, score in result["scores"].items():
+        low, high = score["interval_95"]
+        lines.append(
+            f"{name:<20}{score['accuracy']:>7.1%}   95 % interval {low:.1%} to {high:.1%}, n = {score['n']}, "
+            f"chance {score['chance']:.1%}"
+        )
+    return "\n".join(lines)
+
+
+class _Counter:
+    """Counts the calls of a callback and reports them."""
+
+    def __init__(self, report: Callable[[str, int, int], None], stage: str, total: int) -> None:
+        self._report, self._stage, self._total, self._done = report, stage, total, 0
+        report(stage, 0, total)
+
+    def __call__(self, _: object) -> None:
+        self._done += 1
+        self._report(self._stage, self._done, self._total)
+
+
+@contextmanager
+def _fresh_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    if folder.exists():
+        if not overwrite:
+            raise OutputError(f"{folder}: exists already, will not replace it (--overwrite does)")
+        if not (folder / _MARK).is_file():
+            raise OutputError(f"{folder}: was not made by a demo, will not replace it")
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True)
+        (folder / _MARK).touch()
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
+    from spikedata.baseline.inspect_run import watch_clip
+    from spikedata.plot import plot_confusion, plot_hidden, plot_learning_curve, save_figure
+    from spikedata.reader import SpikeFile
+
+    with SpikeFile(folder / _SPIKES) as file:
+        sample, keys = file[file.sources.index(clip.name)], file.keys
+    activity = watch_clip(folder / "recurrent", sample)
+    with (folder / "recurrent" / "history.csv").open(newline="") as rows:
+        history = list(csv.DictReader(rows))
+    columns = {name: [float(row[name]) for row in history] for name in history[0]}
+    title = f"“{keys[clip.label]}”, synthetic speech, a voice of the test part"
+    figures = {
+        "word": draw_word(clip, sample.times, sample.units, title=title),
+        "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, title=title),
+        "learning_curve": plot_learning_curve(columns, chance=score["chance"], title="Recurrent spiking network"),
+        "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Held-out voices, synthetic speech"),
+    }
+    (folder / _PICTURES).mkdir()
+    paths = {name: folder / _PICTURES / f"{name}.png" for name in figures}
+    for name, figure in figures.items():
+        save_figure(figure, paths[name])
+    return [str(path) for path in paths.values()]
+
+
+def draw_word(clip: Clip, times: np.ndarray, units: np.ndarray, *, title: str) -> Any:
+    """Waveform, cochleagram and spikes of one clip above each other.
+
+    Parameters
+    ----------
+    clip : Clip
+        The recording.
+    times : ndarray, shape (n_spikes,)
+        Its spikes [s].
+    units : ndarray, shape (n_spikes,)
+        Channel of each.
+    title : str
+        Headline.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import cochlea
+    from spikedata.audio import read_audio
+    from spikedata.plot import plot_word
+
+    params = cochlea.CochleaParams()
+    waveform, sample_rate = read_audio(clip.path)
+    pressure = cochlea.apply_ramps(
+        cochlea.normalize_rms(waveform, params.stimulus.level), sample_rate, params.stimulus.ramp_duration
+    )
+    velocity, rate = cochlea.basilar_membrane(pressure, sample_rate, params.basilar_membrane)
+    frequencies = cochlea.characteristic_frequencies(params.basilar_membrane)
+    return plot_word(waveform, sample_rate, velocity, rate, times, units, frequencies=frequencies, title=title)

@@ -1,0 +1,208 @@
+"""Look at the installation the way a helpful colleague would: what is there, what is in the way, what to do."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+DISTRIBUTION = "spikedata-audio"
+OURS = ("spikedata", "cochlea")  # import names that other software on the registry has, too
+REQUIRED = ("numpy", "scipy", "numba", "h5py", "soundfile", "soxr", "librosa", "tqdm", "filelock", "platformdirs")
+OPTIONAL = {  # extra that brings it, and what for
+    "torch": ("torch", "to train networks"),
+    "safetensors": ("torch", "to save networks"),
+    "matplotlib": ("plot", "to draw pictures"),
+    "espeakng_loader": ("synth", "to speak corpora"),
+}
+
+
+class Check(NamedTuple):
+    """What was found about one thing.
+
+    Attributes
+    ----------
+    name : str
+        The thing.
+    value : str
+        What was found.
+    ok : bool
+        Whether it can stay so.
+    advice : str
+        What to do; empty where there is nothing to do.
+    """
+
+    name: str
+    value: str
+    ok: bool = True
+    advice: str = ""
+
+
+def diagnose() -> list[Check]:
+    """Check versions, name clashes, folders, threads, GPU and speech engine; a check that breaks is one that failed.
+
+    Returns
+    -------
+    list of Check
+        Never raises an exception. What is optional and absent is in order, with advice.
+    """
+    looks = (_versions, _libraries, _name_clashes, _folders, _threads, _gpus, _speech_engine)
+    return [check for look in looks for check in _safely(look)]
+
+
+def format_checks(checks: Iterable[Check]) -> str:
+    """A table to read: a line for each check, advice below the line that it belongs to.
+
+    Parameters
+    ----------
+    checks : iterable of Check
+        From `diagnose`.
+
+    Examples
+    --------
+    >>> print(format_checks([Check("numpy", "2.4.0"), Check("GPU", "none", advice="none is needed")]))
+    ok    numpy  2.4.0
+    note  GPU    none
+                 none is needed
+    """
+    rows = list(checks)
+    width = max((len(check.name) for check in rows), default=0)
+    lines = []
+    for check in rows:
+        state = "FAIL" if not check.ok else "note" if check.advice else "ok"
+        lines.append(f"{state:<4}  {check.name:<{width}}  {check.value}")
+        lines.extend([" " * (width + 8) + check.advice] if check.advice else [])
+    return "\n".join(lines)
+
+
+def _safely(look: Callable[[], Iterator[Check]]) -> list[Check]:
+    try:
+        return list(look())
+    except Exception as error:  # a doctor that dies of the illness helps nobody
+        return [
+            Check(look.__name__.strip("_").replace("_", " "), f"{type(error).__name__}: {error}", False, "look here")
+        ]
+
+
+def _versions() -> Iterator[Check]:
+    version = platform.python_version()
+    yield Check("python", f"{version}, {sys.executable}", sys.version_info >= (3, 11), "")
+    try:
+        yield Check(DISTRIBUTION, importlib.metadata.version(DISTRIBUTION))
+    except importlib.metadata.PackageNotFoundError:
+        yield Check(DISTRIBUTION, "not installed, runs from its source", False, "pip install --editable .")
+
+
+def _libraries() -> Iterator[Check]:
+    for name in REQUIRED:
+        yield _import_check(name, f"pip install --force-reinstall {name}")
+    for name, (extra, purpose) in OPTIONAL.items():
+        if importlib.util.find_spec(name):
+            yield Check(name, importlib.metadata.version(name))
+        else:
+            yield Check(name, "not installed", True, f"{purpose}: pip install '{DISTRIBUTION}[{extra}]'")
+
+
+def _import_check(name: str, remedy: str) -> Check:
+    """Import a library, for one that is installed may still lack a part of the system."""
+    try:
+        importlib.import_module(name)
+        return Check(name, importlib.metadata.version(name))
+    except Exception as error:
+        return Check(name, f"{type(error).__name__}: {error}", False, remedy)
+
+
+def _name_clashes() -> Iterator[Check]:
+    home = Path(__file__).parents[1]
+    owners = importlib.metadata.packages_distributions()
+    for name in OURS:
+        others = sorted({owner for owner in owners.get(name, ()) if _normalize(owner) != DISTRIBUTION})
+        spec = importlib.util.find_spec(name)
+        place = Path(spec.origin).parent if spec and spec.origin else None
+        if others:
+            remedy = f"pip uninstall {' '.join(others)}, then pip install --force-reinstall --no-deps {DISTRIBUTION}"
+            yield Check(
+                f"import {name}", f"also claimed by {', '.join(others)}: files overwrite each other", False, remedy
+            )
+        elif place != home / name:
+            yield Check(
+                f"import {name}", f"found in {place}, not in {home / name}", False, "remove or rename the other"
+            )
+        else:
+            yield Check(f"import {name}", str(place))
+
+
+def _normalize(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _folders() -> Iterator[Check]:
+    import platformdirs
+
+    home = os.environ.get("SPIKEDATA_HOME")
+    data = Path(home) if home else Path(platformdirs.user_data_dir("spikedata", appauthor=False))
+    yield _folder_check("data folder", [data], "set SPIKEDATA_HOME to a folder that you can write to")
+    cache = os.environ.get("NUMBA_CACHE_DIR")
+    beside = [
+        Path(__file__).parents[1] / "cochlea" / "__pycache__",
+        Path(platformdirs.user_cache_dir("numba", appauthor=False)),
+    ]
+    remedy = "set NUMBA_CACHE_DIR to a folder that you can write to, or each start compiles anew or fails"
+    yield _folder_check("compiler cache", [Path(cache)] if cache else beside, remedy)
+    yield _folder_check(
+        "temporary folder", [Path(tempfile.gettempdir())], "set TMPDIR to a folder that you can write to"
+    )
+
+
+def _folder_check(name: str, candidates: list[Path], remedy: str) -> Check:
+    for folder in candidates:
+        if _is_writable(folder):
+            return Check(name, str(folder))
+    return Check(name, f"{candidates[0]} cannot be written", False, remedy)
+
+
+def _is_writable(folder: Path) -> bool:
+    """Try it, in the folder or, where it does not exist yet, in the one that it would be made in."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return True
+    except OSError:
+        return False
+
+
+def _threads() -> Iterator[Check]:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limits = [f"{name}={os.environ[name]}" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS") if name in os.environ]
+    yield Check("processors", ", ".join([f"{usable} usable of {os.cpu_count()}", *limits]))
+
+
+def _gpus() -> Iterator[Check]:
+    if importlib.util.find_spec("torch") is None:
+        return
+    from spikedata.torch.device import describe_devices
+
+    processor, *gpus = describe_devices()
+    yield Check("PyTorch on CPU", processor.description)
+    for gpu in gpus:
+        yield Check(f"PyTorch on {gpu.name}", f"{gpu.description}, {gpu.memory / 2**30:.0f} GiB")
+    if not gpus:
+        yield Check("PyTorch on GPU", "none found", True, "none is needed; training is faster with one")
+
+
+def _speech_engine() -> Iterator[Check]:
+    from spikedata.synth_engine import EngineError, find_engine
+
+    try:
+        engine = find_engine()
+        yield Check("speech engine", f"eSpeak NG, {engine.kind} {engine.path}")
+    except EngineError as error:
+        yield Check("speech engine", "none found", True, f"only `spikedata synth` needs one: {error}")

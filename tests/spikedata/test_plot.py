@@ -1,0 +1,315 @@
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from spikedata import plot
+from spikedata.atomic import OutputError
+from spikedata.events import Events
+from spikedata.schema import Sample
+from spikedata.writer import SpikeWriter
+
+N_UNITS = 70
+FREQUENCIES = np.geomspace(20_000, 100, N_UNITS)
+COLUMNS = {
+    "epoch": [1, 2, 3, 4],
+    "train_accuracy": [0.1, 0.4, 0.6, 0.8],
+    "validation_accuracy": [0.1, 0.5, 0.5, 0.3],
+    "train_loss": [3.0, 2.0, 1.0, 0.5],
+    "validation_loss": [3.0, 2.0, 1.9, 2.1],
+}
+
+
+def make_clip(n_spikes=200, label=0, speaker=0, seed=0):
+    rng = np.random.default_rng(seed)
+    times = np.sort(rng.uniform(0, 0.5, n_spikes))
+    return Sample(times, rng.integers(0, N_UNITS, n_spikes).astype(np.uint16), label=label, speaker=speaker)
+
+
+@pytest.fixture
+def clip():
+    return make_clip()
+
+
+@pytest.fixture
+def events():
+    clips = [make_clip(label=i % 2, speaker=i // 2, seed=i) for i in range(4)]
+    return Events.from_samples(clips, keys=["zero", "one"], n_units=N_UNITS)
+
+
+def draw_word(**changes):
+    clip = make_clip()
+    rng = np.random.default_rng(1)
+    arguments = {
+        "waveform": rng.normal(size=800),
+        "sample_rate": 1600,
+        "cochleagram": rng.normal(size=(N_UNITS, 1000)),
+        "cochleagram_rate": 2000,
+        "times": clip.times,
+        "units": clip.units,
+        "frequencies": FREQUENCIES,
+    }
+    return plot.plot_word(**(arguments | changes))
+
+
+def draw_hidden(**changes):
+    rng = np.random.default_rng(2)
+    arguments = {"spikes": rng.random((50, 16)) < 0.1, "dt": 0.01, "readout": rng.normal(size=(50, 4)), "keys": "abcd"}
+    return plot.plot_hidden(**(arguments | changes))
+
+
+def labels_of(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+# Every picture
+
+
+def test_every_picture_is_a_figure(clip, events):
+    figures = [
+        draw_word(title="word"),
+        plot.plot_raster(clip.times, clip.units, n_units=N_UNITS),
+        plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS),
+        plot.plot_rates(events),
+        plot.plot_classes(events),
+        draw_hidden(),
+        plot.plot_learning_curve(COLUMNS),
+        plot.plot_confusion(np.eye(3), ["a", "b", "c"]),
+    ]
+    for figure in figures:
+        assert isinstance(figure, Figure)
+        figure.draw_without_rendering()
+
+
+def test_a_clip_without_spikes_can_be_drawn():
+    none = np.empty(0)
+    draw_word(times=none, units=none).draw_without_rendering()
+    plot.plot_raster(none, none).draw_without_rendering()
+    plot.plot_cochleagram(none, none).draw_without_rendering()
+    draw_hidden(spikes=np.zeros((50, 16))).draw_without_rendering()
+
+
+def test_a_data_set_without_clips_can_be_drawn():
+    events = Events.from_samples([], keys=["zero", "one"], n_units=N_UNITS)
+    plot.plot_rates(events).draw_without_rendering()
+    plot.plot_classes(events).draw_without_rendering()
+
+
+@pytest.mark.parametrize("draw", [plot.plot_raster, plot.plot_cochleagram])
+def test_times_and_units_must_be_equally_many(draw):
+    with pytest.raises(ValueError, match="equally many, got 2 and 1"):
+        draw([0.1, 0.2], [3])
+
+
+def test_the_settings_of_the_caller_neither_matter_nor_change(clip, tmp_path):
+    plot.save_figure(plot.plot_raster(clip.times, clip.units), tmp_path / "before.png")
+    with matplotlib.rc_context({"font.size": 30, "lines.marker": "x", "savefig.dpi": 40}):
+        settings = dict(matplotlib.rcParams)
+        plot.save_figure(plot.plot_raster(clip.times, clip.units), tmp_path / "after.png")
+        assert dict(matplotlib.rcParams) == settings
+    assert (tmp_path / "before.png").read_bytes() == (tmp_path / "after.png").read_bytes()
+
+
+def test_drawing_leaves_pyplot_alone():
+    code = "import sys, spikedata.plot as p; p.plot_raster([0.1], [3]); sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Files
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.PDF", b"%PDF")])
+def test_the_name_of_a_picture_says_its_format(clip, tmp_path, name, start):
+    plot.save_figure(plot.plot_raster(clip.times, clip.units), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_same_figure_gives_the_same_bytes(tmp_path, kind):
+    for name in ("a", "b"):
+        plot.save_figure(plot.plot_learning_curve(COLUMNS), tmp_path / f"{name}.{kind}")
+    assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a", "png"])
+def test_another_format_is_refused(clip, tmp_path, name):
+    with pytest.raises(ValueError, match=r"must end in \.png, \.svg or \.pdf"):
+        plot.save_figure(plot.plot_raster(clip.times, clip.units), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_is_replaced_only_when_told(clip, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"mine")
+    figure = plot.plot_raster(clip.times, clip.units)
+    with pytest.raises(OutputError, match="exists"):
+        plot.save_figure(figure, path)
+    assert path.read_bytes() == b"mine"
+    plot.save_figure(figure, path, overwrite=True)
+    assert path.read_bytes() != b"mine"
+
+
+@pytest.fixture
+def spike_file(tmp_path, clip):
+    path = tmp_path / "spikes.h5"
+    with SpikeWriter(path, keys=["zero"], n_units=N_UNITS) as writer:
+        writer.append(clip.times, clip.units, label=0, speaker=0)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes"])
+def test_a_file_can_be_drawn_in_every_kind(spike_file, kind):
+    assert isinstance(plot.plot_file(spike_file, kind=kind), Figure)
+
+
+@pytest.mark.parametrize("index", [1, -1])
+def test_a_clip_that_is_not_in_the_file_is_refused(spike_file, index):
+    with pytest.raises(ValueError, match=rf"spikes\.h5: no clip {index}, there are 1"):
+        plot.plot_file(spike_file, index=index)
+
+
+def test_an_unknown_kind_is_refused(spike_file):
+    with pytest.raises(ValueError, match="kind must be one of raster, cochleagram, rates, classes, got 'pie'"):
+        plot.plot_file(spike_file, kind="pie")
+
+
+# A word
+
+
+def test_sound_membrane_and_spikes_share_the_time_axis():
+    sound, membrane, raster, _ = draw_word().axes
+    assert sound.get_xlim() == membrane.get_xlim() == raster.get_xlim() == (0, 0.5)
+
+
+def test_high_frequencies_are_on_top():
+    _, membrane, raster, _ = draw_word().axes
+    assert membrane.get_ylim() == raster.get_ylim() == (N_UNITS - 0.5, -0.5)
+    labels = [float(label.get_text()) for label in membrane.get_yticklabels()]
+    assert labels == [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
+    row = membrane.get_yticks()[labels.index(1)]
+    assert FREQUENCIES[int(row)] > 1000 > FREQUENCIES[int(row) + 1]
+
+
+def test_a_tenth_of_the_amplitude_is_20_decibels_less():
+    cochleagram = np.ones((N_UNITS, 1000))
+    cochleagram[30] = 0.1
+    _, membrane, _, _ = draw_word(cochleagram=cochleagram).axes
+    level = np.asarray(membrane.images[0].get_array())
+    np.testing.assert_allclose(level[29], 0)
+    np.testing.assert_allclose(level[30], -20)
+
+
+def test_a_silent_membrane_can_be_drawn():
+    draw_word(cochleagram=np.zeros((N_UNITS, 1000))).draw_without_rendering()
+
+
+def test_a_cochleagram_of_one_frame_can_be_drawn():
+    draw_word(cochleagram=np.ones((N_UNITS, 1))).draw_without_rendering()
+
+
+def test_a_word_changes_none_of_its_arrays():
+    cochleagram = np.linspace(-1, 1, N_UNITS * 100).reshape(N_UNITS, 100)
+    before = cochleagram.copy()
+    draw_word(cochleagram=cochleagram)
+    np.testing.assert_array_equal(cochleagram, before)
+
+
+def test_a_cochleagram_must_have_two_axes():
+    with pytest.raises(ValueError, match=r"\(n_places, n_frames\), got \(1000,\)"):
+        draw_word(cochleagram=np.ones(1000))
+
+
+def test_frequencies_must_fall():
+    with pytest.raises(ValueError, match="frequencies must fall from base to apex"):
+        draw_word(frequencies=FREQUENCIES[::-1])
+
+
+# A data set
+
+
+def test_rates_are_spikes_per_second_of_each_channel():
+    clips = [
+        Sample(np.array([0.1, 0.2, 0.5]), np.array([0, 0, 1], dtype=np.uint16), label=0, speaker=0),
+        Sample(np.array([0.5]), np.array([1], dtype=np.uint16), label=0, speaker=0),
+    ]
+    axes = plot.plot_rates(Events.from_samples(clips, keys=["zero"], n_units=3)).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [2, 2, 0])
+
+
+def test_the_map_of_rates_keeps_the_number_of_spikes():
+    # far from the borders, at which the smoothing reflects
+    image = plot.plot_cochleagram([0.05, 0.1, 0.15], [30, 35, 40], n_units=N_UNITS).axes[0].images[0]
+    assert np.asarray(image.get_array()).sum() * 1e-3 == pytest.approx(3, rel=1e-3)
+
+
+def test_classes_show_clips_and_mean_counts(events):
+    by_class, activity, by_speaker, _ = plot.plot_classes(events).axes
+    assert [bar.get_width() for bar in by_class.patches] == [2, 2]
+    assert [bar.get_height() for bar in by_speaker.patches] == [2, 2]
+    np.testing.assert_allclose(np.asarray(activity.images[0].get_array()).sum(axis=1), [200, 200])
+
+
+# A network
+
+
+def test_the_three_highest_readouts_are_named():
+    readout = np.zeros((50, 5))
+    readout[10, 3], readout[20, 1], readout[30, 4] = 9, 7, 8
+    _, traces = draw_hidden(readout=readout, keys=["a", "b", "c", "d", "e"]).axes
+    assert labels_of(traces) == ["d", "e", "b"]
+
+
+def test_two_classes_are_enough_for_readouts():
+    assert len(labels_of(draw_hidden(readout=np.zeros((50, 2)), keys="ab").axes[1])) == 2
+
+
+@pytest.mark.parametrize("shape", [(49, 4), (50, 3)])
+def test_readouts_must_fit_spikes_and_names(shape):
+    with pytest.raises(ValueError, match=r"readout must have shape \(50, 4\)"):
+        draw_hidden(readout=np.zeros(shape))
+
+
+def test_the_first_epoch_with_the_best_validation_is_marked():
+    assert plot.plot_learning_curve(COLUMNS).axes[0].get_title(loc="left") == "Validation 50.0 % at epoch 2"
+    assert "epoch 3" in plot.plot_learning_curve(COLUMNS, best_epoch=3).axes[0].get_title(loc="left")
+
+
+def test_a_history_may_be_columns_mappings_or_records():
+    rows = [dict(zip(COLUMNS, values, strict=True)) for values in zip(*COLUMNS.values(), strict=True)]
+    for history in (COLUMNS, rows, [SimpleNamespace(**row) for row in rows]):
+        training = plot.plot_learning_curve(history).axes[0].lines[0]
+        np.testing.assert_allclose(training.get_ydata(), [10, 40, 60, 80])
+
+
+def test_a_history_of_one_epoch_can_be_drawn():
+    plot.plot_learning_curve({name: values[:1] for name, values in COLUMNS.items()}).draw_without_rendering()
+
+
+def test_an_empty_history_is_refused():
+    with pytest.raises(ValueError, match="at least one epoch"):
+        plot.plot_learning_curve([])
+
+
+def test_a_best_epoch_that_never_was_is_refused():
+    with pytest.raises(ValueError, match="best_epoch must be an epoch of the history, got 9"):
+        plot.plot_learning_curve(COLUMNS, best_epoch=9)
+
+
+def test_the_confusion_matrix_writes_counts_and_the_score():
+    axes = plot.plot_confusion(np.array([[99, 1], [20, 80]]), ["a", "b"]).axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["20", "80", "99"]  # 1 of 100 is too small a share
+    assert axes.get_title(loc="left") == "179 of 200 correct (89.5 %)"
+
+
+def test_a_class_without_clips_leaves_its_row_empty():
+    axes = plot.plot_confusion(np.array([[3, 0], [0, 0]]), ["a", "b"]).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["3"]
+
+
+def test_the_confusion_matrix_must_fit_the_names():
+    with pytest.raises(ValueError, match=r"matrix must have shape \(3, 3\)"):
+        plot.plot_confusion(np.eye(2), ["a", "b", "c"])
