@@ -223,8 +223,9 @@ def _causal(
     n_in, n_out = n_units * (sample_rate // common), n_units * (velocity_rate // common)
     spectrum = fft.rfft(pressure, n_in)[: n_out // 2 + 1] * (n_out / n_in)
     frequencies = np.arange(spectrum.size) * (sample_rate / n_in)
-    response = _respond(spectrum, frequencies, n_out // 2 + 1, params)
-    np.conjugate(response, out=response)  # to the exp(+i w t) of the inverse transform
+    # conj(conj(P) V) = P conj(V): the transfer function in the exp(+i w t) convention of the inverse transform
+    response = _respond(np.conjugate(spectrum), frequencies, n_out // 2 + 1, params)
+    np.conjugate(response, out=response)
     n_samples = ceil(pressure.size * velocity_rate / sample_rate)
     return np.ascontiguousarray(fft.irfft(response, n_out, overwrite_x=True)[:, :n_samples]), velocity_rate
 

@@ -86,6 +86,11 @@ def test_unsorted_rows_are_sorted_and_ties_keep_their_order(tmp_path):
     assert events[2].units.tolist() == [7, 6]
 
 
+def test_ties_of_a_long_unsorted_row_keep_their_order(tmp_path):
+    path = write_foreign(tmp_path / "x.h5", times=([0.5] + [0.25] * 600, [], []), units=(range(601), [], []))
+    assert read_all(path)[0].units.tolist() == [*range(1, 601), 0]
+
+
 def test_class_names_are_numbers_where_the_file_has_none(tmp_path):
     with SpikeFile(write_foreign(tmp_path / "x.h5", drop=["extra/keys"], labels=np.array([0, 2, 1]))) as file:
         assert file.keys == ("0", "1", "2")
@@ -250,8 +255,9 @@ def test_a_swapped_label_is_found(tmp_path):
 
 def test_a_refused_file_is_closed(tmp_path):
     path = write_foreign(tmp_path / "x.h5", drop=["labels"])
-    with pytest.raises(FormatError):
+    with pytest.raises(FormatError) as caught:
         SpikeFile(path)
+    assert caught.tb  # as long as somebody holds the traceback, nothing else closes the file
     with h5py.File(path, "a") as file:  # HDF5 refuses this while a reader has the file open
         file["labels"] = np.array([0, 1, 1])
     assert len(read_all(path)) == 3

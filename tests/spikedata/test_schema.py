@@ -72,6 +72,7 @@ def test_the_checksum_stays_what_it_was():
         ([0.0, np.nan, np.nan], [0, 1, 2], (1, "time nan s, must be finite and >= 0")),
         ([np.inf, 0.0], [0, 1], (0, "time inf s, must be finite and >= 0")),
         ([0.0, 1.0], [0, 812], (1, "unit 812, must be < 700")),
+        ([0.0, 1.0], [0, 700], (1, "unit 700, must be < 700")),
         ([0.0, 1.0], [-3, 1], (0, "unit -3, must be >= 0")),
     ],
 )

@@ -1,0 +1,46 @@
+"""A small task that only timing solves: the classes use the same units equally often, in another order."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikedata.events import Events
+from spikedata.schema import Sample
+from spikedata.writer import SpikeWriter
+
+N_UNITS, DURATION = 16, 0.2
+ORDERS = ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))  # of four groups of units, per class
+KEYS = ("up", "down", "mixed")
+
+
+def _clip(label: int, speaker: int, take: int, rng: np.random.Generator) -> Sample:
+    units = np.repeat(np.arange(N_UNITS), 3)
+    slot = np.argsort(ORDERS[label])[units // 4]
+    times = 0.005 + 0.04 * slot + rng.uniform(0, 0.03, len(units))
+    order = np.argsort(times)
+    return Sample(times[order], units[order].astype(np.uint16), label, speaker, f"{speaker}-{label}-{take}.wav", 48_000)
+
+
+@pytest.fixture
+def make_events() -> Callable[..., Events]:
+    def make(speakers: Sequence[int] = (0, 1, 2, 3), takes: int = 5, seed: int = 0) -> Events:
+        rng = np.random.default_rng(seed)
+        clips = [_clip(label, who, take, rng) for who in speakers for take in range(takes) for label in range(3)]
+        return Events.from_samples(clips, keys=KEYS, n_units=N_UNITS)
+
+    return make
+
+
+@pytest.fixture
+def write_spikes(tmp_path: Path) -> Callable[..., Path]:
+    def write(events: Events, name: str = "spikes.h5") -> Path:
+        path = tmp_path / name
+        with SpikeWriter(path, keys=events.keys, n_units=events.n_units) as writer:
+            for clip in events:
+                fields = clip._asdict()
+                writer.append(fields.pop("times"), fields.pop("units"), **fields)
+        return path
+
+    return write

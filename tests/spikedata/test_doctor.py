@@ -1,0 +1,136 @@
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+
+import pytest
+
+from spikedata import doctor
+from spikedata.doctor import Check, diagnose, format_checks
+
+
+def find(name):
+    return {check.name: check for check in diagnose()}[name]
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Hide a module from the search for modules."""
+    real = importlib.util.find_spec
+    return lambda hidden: monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == hidden else real(name, *rest)
+    )
+
+
+def test_the_doctor_looks_at_everything_promised():
+    names = [check.name for check in diagnose()]
+    assert len(set(names)) == len(names)
+    assert {"python", "spikedata-audio", "numpy", "numba", "h5py", "torch"} <= set(names)
+    assert {"import spikedata", "import cochlea", "data folder", "compiler cache", "temporary folder"} <= set(names)
+    assert {"processors", "PyTorch on CPU", "speech engine"} <= set(names)
+
+
+def test_a_check_becomes_json():
+    assert json.loads(json.dumps([check._asdict() for check in diagnose()]))
+
+
+def test_a_check_that_breaks_is_reported_as_failed(monkeypatch):
+    def break_down(*_):
+        raise RuntimeError("no thermometer")
+
+    monkeypatch.setattr(doctor, "_folder_check", break_down)
+    check = find("folders")
+    assert not check.ok
+    assert check.value == "RuntimeError: no thermometer"
+
+
+def test_a_missing_library_is_no_exception(monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    check = find("h5py")
+    assert not check.ok
+    assert "pip install" in check.advice
+
+
+@pytest.mark.parametrize(("name", "extra"), [("torch", "torch"), ("matplotlib", "plot")])
+def test_an_absent_extra_is_in_order_and_named(without, name, extra):
+    without(name)
+    check = find(name)
+    assert check.ok
+    assert check.value == "not installed"
+    assert f"spikedata-audio[{extra}]" in check.advice
+
+
+def test_without_pytorch_nothing_is_said_of_a_gpu(without):
+    without("torch")
+    assert not [check for check in diagnose() if check.name.startswith("PyTorch")]
+
+
+def test_another_distribution_with_our_names_is_a_clash(monkeypatch):
+    owners = {"spikedata": ["spikedata_audio", "spikedata"], "cochlea": ["Spikedata.Audio"]}
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: owners)
+    clash = find("import spikedata")
+    assert not clash.ok
+    assert "pip uninstall spikedata, then" in clash.advice
+    assert find("import cochlea").ok
+
+
+def test_a_package_found_elsewhere_is_a_clash(monkeypatch, tmp_path):
+    (tmp_path / "cochlea").mkdir()
+    (tmp_path / "cochlea" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cochlea", raising=False)
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", dict)
+    assert str(tmp_path) in find("import cochlea").value
+    assert not find("import cochlea").ok
+
+
+def test_the_data_folder_is_the_one_of_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPIKEDATA_HOME", str(tmp_path / "new" / "data"))
+    assert find("data folder") == Check("data folder", str(tmp_path / "new" / "data"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), [("SPIKEDATA_HOME", "data folder"), ("NUMBA_CACHE_DIR", "compiler cache")]
+)
+def test_a_folder_that_cannot_be_written_is_a_fault(monkeypatch, tmp_path, variable, name):
+    blocked = tmp_path / "a file, not a folder"
+    blocked.touch()
+    monkeypatch.setenv(variable, str(blocked))
+    check = find(name)
+    assert not check.ok
+    assert variable in check.advice
+
+
+def test_limits_on_threads_are_shown(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert "OMP_NUM_THREADS=3" in find("processors").value
+    assert f"of {os.cpu_count()}" in find("processors").value
+
+
+def test_a_missing_speech_engine_is_in_order(monkeypatch):
+    from spikedata import synth_engine
+
+    def find_none():
+        raise synth_engine.EngineError("no eSpeak NG")
+
+    monkeypatch.setattr(synth_engine, "find_engine", find_none)
+    check = find("speech engine")
+    assert check.ok
+    assert "no eSpeak NG" in check.advice
+
+
+def test_the_table_tells_faults_from_notes():
+    table = format_checks([Check("a", "1"), Check("long name", "2", True, "hint"), Check("b", "3", False, "remedy")])
+    assert table.splitlines() == [
+        "ok    a          1",
+        "note  long name  2",
+        "                 hint",
+        "FAIL  b          3",
+        "                 remedy",
+    ]
+
+
+def test_no_checks_make_an_empty_table():
+    assert format_checks([]) == ""
