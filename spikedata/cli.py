@@ -13,7 +13,7 @@ from typing import Any
 from spikedata import __version__
 from spikedata.progress import Progress
 
-DONE, FAILED, USAGE, NOT_VERIFIED, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 5, 130
+DONE, FAILED, USAGE, NOT_VERIFIED, NOT_AVAILABLE, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 _EXTRAS = {"torch": "torch", "safetensors": "torch", "matplotlib": "plot", "espeakng_loader": "synth"}
 
 
@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 done, 1 failed, 3 data do not verify, 5 cannot write, 130 interrupted. Wrong usage leaves with 2
+        Exit status: 0 done, 1 failed, 3 data do not verify, 4 source not available, 5 cannot write, 130
+        interrupted. Wrong usage leaves with 2
         through `SystemExit`, as argparse does.
     """
     parser = _build_parser()
@@ -48,8 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if extra is None:
             raise
         return _fail(f"{error.name} is not installed: pip install 'spikedata-audio[{extra}]'", FAILED)
-    except (OSError, ValueError, ArithmeticError) as error:
-        return _fail(str(error), _status_of(error))
+    except (OSError, ValueError, ArithmeticError, RuntimeError) as error:
+        status = _status_of(error)
+        if status is None:
+            raise
+        return _fail(str(error), status)
     return DONE
 
 
@@ -58,11 +62,17 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _status_of(error: Exception) -> int:
+def _status_of(error: Exception) -> int | None:
+    # None: an error that we do not raise ourselves, so our bug
     from spikedata.atomic import OutputError
     from spikedata.schema import FormatError
+    from spikedata.synth_engine import EngineError
 
-    return CANNOT_WRITE if isinstance(error, OutputError) else NOT_VERIFIED if isinstance(error, FormatError) else FAILED
+    statuses = {OutputError: CANNOT_WRITE, FormatError: NOT_VERIFIED, EngineError: NOT_AVAILABLE}
+    for kind, status in statuses.items():
+        if isinstance(error, kind):
+            return status
+    return None if isinstance(error, RuntimeError) else FAILED
 
 
 # Handlers: each calls one function of the library and prints what it returns.
@@ -206,7 +216,7 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="spikedata",
         description="Spoken words as spikes: encode recordings with a cochlea model, inspect the files, and train "
         "spiking networks that are scored honestly.",
-        epilog="Exit status: 0 done, 1 failed, 2 usage, 3 data do not verify, 5 cannot write, 130 interrupted.",
+        epilog="Exit status: 0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"spikedata-audio {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")

@@ -13,7 +13,7 @@ import pytest
 import cochlea
 import spikedata
 
-SECTION = re.compile(r"(?ms)^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n---|\Z)")
+SECTION = re.compile(r"(?ms)^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n---|\Z)")
 UNIT = re.compile(r"\[[^\[\]\s][^\[\]]*\]")
 
 
@@ -31,7 +31,7 @@ def find_params_classes() -> Iterator[type]:
 
 
 def describe_fields(docstring: str) -> dict[str, str]:
-    """Field name to its description, from the `Parameters` section of a NumPy docstring."""
+    """Field name to its description, from the `Parameters` or `Attributes` section of a NumPy docstring."""
     section = re.search(SECTION, inspect.cleandoc(docstring))
     descriptions: dict[str, str] = {}
     names: list[str] = []

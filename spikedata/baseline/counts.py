@@ -54,6 +54,9 @@ def fit_counts(
     ValueError
         If a part holds no clip.
     """
+    for name, events in (("training", training), ("validation", validation)):
+        if not len(events):
+            raise ValueError(f"{name} part: holds no clip")
     features = _features(training, params.duration)
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     scale = np.where(deviation > 0, 1 / np.where(deviation > 0, deviation, 1), 0.0)
