@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from spikedata import __version__
+from spikedata.baseline.networks import Network
 from spikedata.baseline.recipes import RECIPES, Recipe
 from spikedata.baseline.scoring import Score
 
@@ -127,6 +128,12 @@ def environment_entry(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
+
+
+def network_entry(network: Network, weights: bytes) -> dict[str, Any]:
+    """Size of a network, and the digest of the file of its weights, as they stand on a card."""
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    return {"parameters": n_parameters, "sha256": hashlib.sha256(weights).hexdigest()}
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

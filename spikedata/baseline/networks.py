@@ -162,7 +162,7 @@ class CountParams:
     """
 
     duration: float = 1.0
-    strengths: tuple[float, ...] = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3)
+    strengths: tuple[float, ...] = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 
     def __post_init__(self) -> None:
         if not 0 < self.duration < math.inf:

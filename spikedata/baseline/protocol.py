@@ -7,7 +7,6 @@ again gets the recorded score, and the card counts how often it was asked for.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,14 @@ import numpy.typing as npt
 import torch
 
 from spikedata.baseline import run_folder
-from spikedata.baseline.card import command_line, environment_entry, file_sha256, format_card, score_entry
+from spikedata.baseline.card import (
+    command_line,
+    environment_entry,
+    file_sha256,
+    format_card,
+    network_entry,
+    score_entry,
+)
 from spikedata.baseline.counts import fit_counts
 from spikedata.baseline.networks import CountParams, Network, RecurrentNetwork
 from spikedata.baseline.recipes import Recipe, network_of
@@ -88,15 +94,17 @@ def train_run(
     run_folder.check_run_dir(run_dir, overwrite=overwrite)
     chosen_device = choose_device(device)
     began = time.perf_counter()
-    sha256 = file_sha256(spike_path)
-    with SpikeFile(spike_path) as file:
-        events, provenance = file.read_events(), file.provenance
-    split = split_by_speaker(
-        events.speakers, events.labels, validation=validation_speakers, test=test_speakers, seed=seed
-    )
+    data, events = _read_data(spike_path)
+    try:
+        split = split_by_speaker(
+            events.speakers, events.labels, validation=validation_speakers, test=test_speakers, seed=seed
+        )
+    except ValueError as error:
+        raise ValueError(f"{spike_path}: {error}") from error
     training, validation = events.select(split.parts["train"]), events.select(split.parts["validation"])
     trained = _fit(recipe, training, validation, seed=seed, device=chosen_device, on_epoch=on_epoch)
     speakers = {part: _speakers(events.speakers[indices]) for part, indices in split.parts.items()}
+    n_clips = {part: len(indices) for part, indices in split.parts.items()}
     weights = run_folder.weights_bytes(trained.network)
     card = {
         "card_format": run_folder.CARD_FORMAT,
@@ -105,24 +113,9 @@ def train_run(
         "environment": environment_entry(chosen_device),
         "recipe": {"name": recipe.name, "params": recipe.params},
         "seed": seed,
-        "data": {
-            "file": Path(spike_path).name,
-            "path": str(Path(spike_path).absolute()),
-            "sha256": sha256,
-            "n_units": events.n_units,
-            "keys": list(events.keys),
-            "provenance": None if provenance is None else asdict(provenance),
-        },
-        "split": {
-            "name": split.name,
-            "digest": split.digest,
-            "n": {part: len(indices) for part, indices in split.parts.items()},
-            "speakers": speakers,
-        },
-        "network": {
-            "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
-            "sha256": hashlib.sha256(weights).hexdigest(),
-        },
+        "data": data,
+        "split": {"name": split.name, "digest": split.digest, "n": n_clips, "speakers": speakers},
+        "network": network_entry(trained.network, weights),
         "training": {
             "epochs": len(trained.history),
             "best_epoch": trained.best_epoch,
@@ -210,6 +203,22 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device must be cpu or auto, got 'cuda': PyTorch finds no GPU here")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+def _read_data(spike_path: str | os.PathLike[str]) -> tuple[dict[str, Any], Events]:
+    """What a card says of a spike file, and its events."""
+    sha256 = file_sha256(spike_path)
+    with SpikeFile(spike_path) as file:
+        events, provenance = file.read_events(), file.provenance
+    entry = {
+        "file": Path(spike_path).name,
+        "path": str(Path(spike_path).absolute()),
+        "sha256": sha256,
+        "n_units": events.n_units,
+        "keys": list(events.keys),
+        "provenance": None if provenance is None else asdict(provenance),
+    }
+    return entry, events
 
 
 def _fit(

@@ -164,7 +164,11 @@ def load_run(run_dir: str | os.PathLike[str]) -> Run:
         recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
         n_units, n_classes = card["data"]["n_units"], len(card["data"]["keys"])
         network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=card["seed"])
-        network.load_state_dict(safetensors.torch.load(weights))
+        tensors = safetensors.torch.load(weights)
+        shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
+        if shapes != expected:
+            raise ValueError(f"{WEIGHTS} has the shapes {shapes}, the card asks for {expected}")
+        network.load_state_dict(tensors)
     except KeyError as error:
         raise ValueError(f"{Path(run_dir, CARD)}: no entry {error}") from None
     except (RuntimeError, TypeError, ValueError) as error:

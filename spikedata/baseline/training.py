@@ -166,21 +166,19 @@ def train(
     """
     network = copy.deepcopy(network)
     device = next(network.parameters()).device
-    parts = [
-        bin_for(network, events, f"{name} part")
-        for name, events in (("training", training), ("validation", validation))
-    ]
+    learned, chosen_by = bin_for(network, training, "training part"), bin_for(network, validation, "validation part")
     optimizer = OPTIMIZERS[params.optimizer](network.parameters(), lr=params.learning_rate)  # type: ignore[call-arg]
     history: list[EpochRecord] = []
     best: EpochRecord | None = None
     best_weights: dict[str, Tensor] = {}
     for epoch in range(1, params.epochs + 1):
         began = time.perf_counter()
-        order = rng.permutation(parts[0].n_clips)
+        order = rng.permutation(learned.n_clips)
         shifts = np.rint(rng.normal(0.0, params.unit_shift, len(order))).astype(np.int64)
-        batches = dense_batches(parts[0], order, batch_size=params.batch_size, device=device, shifts=shifts)
+        batches = dense_batches(learned, order, batch_size=params.batch_size, device=device, shifts=shifts)
         train_loss, train_accuracy = _train_epoch(network, optimizer, batches, params, epoch)
-        score = score_clips(network, parts[1], batch_size=params.batch_size)
+        score = score_clips(network, chosen_by, batch_size=params.batch_size)
+        _check_loss(score.loss, epoch, params)
         record = EpochRecord(
             epoch=epoch,
             train_loss=train_loss,
@@ -203,8 +201,6 @@ def train(
 def activity_penalty(hidden_spikes: Tensor, params: TrainParams) -> Tensor:
     """What the activity of hidden neurons, (batch, step, hidden), adds to the loss: see `TrainParams`."""
     per_neuron = hidden_spikes.sum(dim=1)
-    if not per_neuron.shape[1]:
-        return per_neuron.new_zeros(())
     lacking = torch.relu(params.lower_threshold - per_neuron).square().mean()
     excess = torch.relu(per_neuron.mean(dim=1) - params.upper_threshold).square().mean()
     return params.lower_strength * lacking + params.upper_strength * excess
@@ -230,8 +226,11 @@ def _train_epoch(
         total_loss += loss.item() * len(labels)
         n_correct += int((logits.argmax(dim=1) == labels).sum())
         n_clips += len(labels)
-        if not math.isfinite(total_loss):
-            raise FloatingPointError(
-                f"training diverged: loss {loss.item()} in epoch {epoch}; learning_rate is {params.learning_rate}"
-            )
+        _check_loss(total_loss, epoch, params)
     return total_loss / n_clips, n_correct / n_clips
+
+
+def _check_loss(loss: float, epoch: int, params: TrainParams) -> None:
+    if not math.isfinite(loss):
+        rate = params.learning_rate
+        raise FloatingPointError(f"training diverged: the loss is {loss} in epoch {epoch}; learning_rate is {rate}")

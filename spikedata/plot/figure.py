@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -62,16 +63,23 @@ STYLE: Any = {
 Arguments = ParamSpec("Arguments")
 
 
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Within the block, the style of the house and nothing else; after it, the caller's settings again."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Let a function draw in the style of the house and leave the caller's settings as they are."""
+    """Let a function draw in the style of the house."""
 
     @functools.wraps(draw)
     def draw_in_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
-        import matplotlib
-
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()
-            matplotlib.rcParams.update(STYLE)
+        with house_style():
             return draw(*args, **kwargs)
 
     return draw_in_style
@@ -96,15 +104,13 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool
     OutputError
         If the path cannot be written.
     """
-    import matplotlib
-
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise ValueError(f"{path}: the name of a picture must end in .png, .svg or .pdf, got {Path(path).suffix!r}")
     check_output(path, overwrite=overwrite)
     undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     content = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with house_style():
         figure.savefig(content, format=kind, dpi=DPI, metadata=undated)
     write_atomically(path, content.getvalue(), overwrite=overwrite)
 

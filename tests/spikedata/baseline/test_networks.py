@@ -21,7 +21,7 @@ def _events(n_clips=4, seed=0):
 
 
 def _tangent_by_hand(network, events, direction):
-    """Derivative of sum(readout**2) / 2 along a direction of all weights, carried forward in time with the surrogate."""
+    """Derivative of sum(readout**2) / 2 along a direction of all weights, carried forward in time."""
     lif = network.params.lif
     alpha, beta = math.exp(-network.dt / lif.tau_syn), math.exp(-network.dt / lif.tau_mem)
     w, v, r = (getattr(network, name).detach().numpy() for name in WEIGHTS)
@@ -56,9 +56,7 @@ def test_gradients_are_those_carried_forward_by_hand():
     rng = np.random.default_rng(5)
     for _ in range(3):
         direction = [rng.normal(size=getattr(network, name).shape) for name in WEIGHTS]
-        along = sum(
-            (getattr(network, name).grad.numpy() * d).sum() for name, d in zip(WEIGHTS, direction, strict=True)
-        )
+        along = sum((getattr(network, name).grad.numpy() * d).sum() for name, d in zip(WEIGHTS, direction, strict=True))
         assert along == pytest.approx(_tangent_by_hand(network, events.numpy(), direction), rel=1e-9)
 
 

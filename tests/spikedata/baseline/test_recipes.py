@@ -80,7 +80,7 @@ def test_a_recipe_makes_its_network():
 
 
 def test_the_linear_classifier_is_not_trained_by_steps():
-    with pytest.raises(ValueError, match="Recipe.training must be given for a recurrent network alone"):
+    with pytest.raises(ValueError, match=r"Recipe\.training must be given for a recurrent network alone"):
         Recipe(name="x", network=CountParams(), training=TrainParams())
 
 

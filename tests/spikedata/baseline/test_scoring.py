@@ -13,7 +13,9 @@ def _network(n_units=16):
 
 
 def test_a_score_counts_what_was_right_and_what_was_taken_for_what():
-    score = Score(labels=np.array([0, 0, 1, 2]), predictions=np.array([0, 1, 1, 0]), n_classes=3, loss=1.0, hidden_spikes=0)
+    score = Score(
+        labels=np.array([0, 0, 1, 2]), predictions=np.array([0, 1, 1, 0]), n_classes=3, loss=1.0, hidden_spikes=0
+    )
     assert (score.n_correct, score.accuracy) == (2, 0.5)
     assert score.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 

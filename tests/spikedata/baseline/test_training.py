@@ -94,7 +94,9 @@ def test_a_loss_that_is_no_number_is_one_clear_error(make_events):
     network = _network()
     with torch.no_grad():
         network.readout_weight[0, 0] = math.nan
-    with pytest.raises(FloatingPointError, match="training diverged: loss nan in epoch 1; learning_rate is 0.01"):
+    with pytest.raises(
+        FloatingPointError, match=r"training diverged: the loss is nan in epoch 1; learning_rate is 0\.01"
+    ):
         train(network, make_events(), make_events(), PARAMS, rng=np.random.default_rng(0))
 
 
@@ -130,7 +132,9 @@ def test_the_lower_penalty_wakes_silent_neurons(make_events):
 def test_the_upper_penalty_calms_busy_neurons(make_events):
     free = replace(PARAMS, epochs=6, lower_strength=0.0, upper_strength=0.0, upper_threshold=0.5)
     held = replace(free, upper_strength=1.0)
-    assert _train(make_events, held).history[-1].hidden_spikes < 0.8 * _train(make_events, free).history[-1].hidden_spikes
+    assert (
+        _train(make_events, held).history[-1].hidden_spikes < 0.8 * _train(make_events, free).history[-1].hidden_spikes
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,5 +153,5 @@ def test_training_refuses_numbers_that_mean_nothing(name, value, rule):
 
 
 def test_training_refuses_an_unknown_optimizer():
-    with pytest.raises(ValueError, match="TrainParams.optimizer must be one of adamax, adam, got 'sgd'"):
+    with pytest.raises(ValueError, match=r"TrainParams\.optimizer must be one of adamax, adam, got 'sgd'"):
         TrainParams(optimizer="sgd")
