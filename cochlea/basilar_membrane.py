@@ -22,7 +22,8 @@ from cochlea.interpolation import cubic_weights
 _STEP = 0.004
 _BEND = 20.0  # [Hz]
 _NEGLIGIBLE = 1e-6  # of a row's peak: the table ends above the last frequency that exceeds it
-_MEMORY_IN_PERIODS = 15.0  # an impulse response dies to 1e-6 in this many periods of the characteristic frequency
+# An impulse response dies to 1e-3 of its peak in this many periods of the characteristic frequency, its energy to 1e-6.
+_MEMORY_IN_PERIODS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +219,8 @@ def _causal(
     # the same time, so that their frequencies are the same and no resampling is needed.
     velocity_rate = params.sample_rate
     common = gcd(sample_rate, velocity_rate)
-    guard = _MEMORY_IN_PERIODS / characteristic_frequencies(params)[-1]
+    table_frequencies, table, _ = _table(params, velocity_rate / 2)
+    guard = _MEMORY_IN_PERIODS / table_frequencies[np.argmax(np.abs(table[-1]))]
     n_units = fft.next_fast_len(ceil((pressure.size / sample_rate + guard) * common), real=True)
     n_in, n_out = n_units * (sample_rate // common), n_units * (velocity_rate // common)
     spectrum = fft.rfft(pressure, n_in)[: n_out // 2 + 1] * (n_out / n_in)
@@ -238,8 +240,10 @@ def _published(
     spectrum = fft.fft(pressure)[:n_half]
     response = _respond(spectrum, frequencies, n_half, params)
     # The real part of the inverse transform of n_half bins is the real inverse transform of their Hermitian part.
-    mirrored = np.roll(response[:, ::-1], 1, axis=1)
-    hermitian = (response + np.conjugate(mirrored))[:, : n_half // 2 + 1] / 2
+    n_kept = n_half // 2 + 1
+    hermitian = response[:, :n_kept] / 2
+    hermitian[:, 0] = response[:, 0].real
+    hermitian[:, 1:] += np.conjugate(response[:, : n_half - n_kept : -1]) / 2
     return fft.irfft(hermitian, n_half, overwrite_x=True), sample_rate // 2
 
 

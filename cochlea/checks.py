@@ -1,12 +1,17 @@
 """Checks of params: one line that names the params, the rule and the value."""
 
 from dataclasses import fields
-from math import isnan
+from math import isinf, isnan
 from typing import Any
 
 
 def require_range(
-    params: Any, *names: str, above: float | None = None, at_least: float | None = None, whole: bool = False
+    params: Any,
+    *names: str,
+    above: float | None = None,
+    at_least: float | None = None,
+    whole: bool = False,
+    finite: bool = True,
 ) -> None:
     """Raise unless the named fields of a params object are numbers in their range.
 
@@ -20,6 +25,8 @@ def require_range(
         The open or the closed lower bound, in the unit of the field.
     whole : bool
         Whether the fields must be whole numbers.
+    finite : bool
+        Whether infinity is refused.
 
     Raises
     ------
@@ -33,6 +40,8 @@ def require_range(
             raise ValueError(f"{where} a number, got {value!r}")
         if whole and not isinstance(value, int):
             raise ValueError(f"{where} a whole number, got {value!r}")
+        if finite and isinf(value):
+            raise ValueError(f"{where} finite, got {value!r}")
         if above is not None and not value > above:
             raise ValueError(f"{where} > {above:g}, got {value!r}")
         if at_least is not None and not value >= at_least:

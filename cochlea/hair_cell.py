@@ -77,7 +77,8 @@ def hair_cell(velocity: NDArray[np.floating], sample_rate: int, params: HairCell
     velocity : ndarray, shape (cell, sample)
         Velocity of the basilar membrane at each cell [1].
     sample_rate : int
-        Rate of the velocity [Hz]; forward Euler is stable where (l + r) dt < 2 and accurate where it is well below 1.
+        Rate of the velocity [Hz]; forward Euler is stable where (l + r) dt, (g + y) dt and x dt are below 2, and
+        accurate where they are well below 1.
     params : HairCellParams
 
     Returns
@@ -94,12 +95,10 @@ def hair_cell(velocity: NDArray[np.floating], sample_rate: int, params: HairCell
     ----------
     Meddis, JASA 79:702 (1986), equations 1 to 5; Meddis, JASA 83:1056 (1988).
     """
-    fastest = (params.loss + params.reuptake) / sample_rate
-    if fastest >= 2.0:
-        raise ValueError(
-            f"hair_cell needs a sample_rate above {(params.loss + params.reuptake) / 2:g} Hz to be stable, got {sample_rate}"
-        )
     p = params
+    fastest = max(p.loss + p.reuptake, p.permeability + p.replenishment, p.reprocessing)
+    if sample_rate <= fastest / 2:
+        raise ValueError(f"hair_cell needs a sample_rate above {fastest / 2:g} Hz to be stable, got {sample_rate}")
     rates = np.array(
         [p.replenishment, p.permeability, p.loss + p.reuptake, p.reuptake, p.reprocessing, p.release], velocity.dtype
     )

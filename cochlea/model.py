@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -101,9 +102,9 @@ def encode(
     params : CochleaParams, optional
         Default: `CochleaParams()`.
     seed : int
-        Seed of the data set, at least 0.
+        Seed of the data set, below 2**64.
     key : int or str
-        What tells this clip from the others of the data set: a number of at least 0, or a name. The same waveform,
+        What tells this clip from the others of the data set: a number below 2**64, or a name. The same waveform,
         params, seed and key give the same spikes; another key gives independent ones.
 
     Returns
@@ -168,7 +169,9 @@ def encode_many(
     Spikes
         Of each clip; an error of `encode` is raised in its clip's turn.
     """
-    n_workers = workers or os.cpu_count() or 1
+    n_workers = (os.cpu_count() or 1) if workers is None else workers
+    if n_workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
     with ThreadPoolExecutor(n_workers) as pool:
         pending: deque[Future[Spikes]] = deque()
         try:
@@ -200,10 +203,11 @@ def _encode_channels(
     return steps, block_channels + channels.start
 
 
-def _entropy(seed: int, key: int | str) -> tuple[int, int]:
-    for name, value in (("seed", seed), ("key", key)):
-        if not isinstance(value, str) and (int(value) != value or value < 0):
-            raise ValueError(f"{name} must be a whole number of at least 0, got {value!r}")
+def _entropy(seed: int, key: int | str) -> list[int]:
+    # Two 32-bit words each, for the stream of (seed, key) must not be that of another pair.
     if isinstance(key, str):
-        return int(seed), int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
-    return int(seed), int(key)
+        key = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    for name, value in (("seed", seed), ("key", key)):
+        if not isinstance(value, Integral) or not 0 <= value < 2**64:
+            raise ValueError(f"{name} must be a whole number from 0 to 2**64 - 1, got {value!r}")
+    return [word for value in (int(seed), int(key)) for word in (value % 2**32, value >> 32)]

@@ -30,9 +30,9 @@ class StimulusParams:
 
     def __post_init__(self) -> None:
         require_range(self, "level", above=0)
-        require_range(self, "ramp_duration", at_least=0)
+        require_range(self, "ramp_duration", at_least=0, finite=False)
         if self.sample_rate is not None:
-            as_sample_rate(self.sample_rate)
+            require_range(self, "sample_rate", at_least=1000, whole=True)
 
 
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:

@@ -238,7 +238,8 @@ def _build_parser() -> argparse.ArgumentParser:
 
     sub = command("demo", _demo, "speak, encode, train and score the corpus that ships with the package")
     sub.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
-    add_seed(sub), add_overwrite(sub)
+    add_seed(sub)
+    add_overwrite(sub)
 
     sub = command("synth", _synth, "speak a small corpus of synthetic speech (eSpeak NG)")
     sub.add_argument("--words", required=True, metavar="shd|ssc|FILE", help="20 digits, 35 command words, or a file")
@@ -246,7 +247,8 @@ def _build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--speakers", type=int, default=12, metavar="N", help="voices, 1 to 12 (default: 12)")
     sub.add_argument("--takes", type=int, default=2, metavar="N", help="takes of each word and voice (default: 2)")
     sub.add_argument("--rate", type=int, default=16_000, metavar="HZ", help="sample rate (default: 16000)")
-    add_seed(sub), add_overwrite(sub)
+    add_seed(sub)
+    add_overwrite(sub)
 
     sub = command("encode", _encode, "turn the recordings of a corpus into a spike file")
     sub.add_argument("corpus", metavar="CORPUS", help="heidelberg_digits, speech_commands or folder (class folders)")
@@ -260,7 +262,8 @@ def _build_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--on-error", choices=("fail", "skip"), default="fail", help="what to do with a recording that cannot be used"
     )
-    add_seed(sub), add_overwrite(sub)
+    add_seed(sub)
+    add_overwrite(sub)
 
     sub = command("info", _info, "check a spike file and show what is in it")
     sub.add_argument("file", metavar="FILE", help="spike file")
@@ -281,7 +284,8 @@ def _build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--epochs", type=int, metavar="N", help="epochs (default: the recipe's)")
     sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     sub.epilog = "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3."
-    add_seed(sub), add_overwrite(sub)
+    add_seed(sub)
+    add_overwrite(sub)
 
     sub = command("evaluate", _evaluate, "score a trained run on its test part, once")
     sub.add_argument("run", metavar="RUN", help="folder that train made")

@@ -115,7 +115,10 @@ def format_demo(result: dict[str, Any]) -> str:
     """
     lines = [f"{'step':<20}{'time':>8}   made", "-" * 100]
     lines += [f"{step['step']:<20}{step['seconds']:>6.1f} s   {step['made']}" for step in result["steps"]]
-    lines += ["-" * 100, "Synthetic speech (eSpeak NG), 20 spoken digits; test voices 4 and 5 were heard by no training."]
+    lines += [
+        "-" * 100,
+        "Synthetic speech (eSpeak NG), 20 spoken digits; test voices 4 and 5 were heard by no training.",
+    ]
     for name, score in result["scores"].items():
         low, high = score["interval_95"]
         lines.append(

@@ -142,9 +142,7 @@ def encode_clips(
                 on_clip(clip)
         if not n_clips:
             raise AudioError(f"{path}: not written: none of {len(listing.clips)} recordings can be used: {skipped[0]}")
-    return Encoding(
-        n_clips, n_spikes, duration, perf_counter() - started, process_time() - cpu_started, tuple(skipped)
-    )
+    return Encoding(n_clips, n_spikes, duration, perf_counter() - started, process_time() - cpu_started, tuple(skipped))
 
 
 def _provenance(corpus: str, preset: str, params: cochlea.CochleaParams, seed: int) -> Provenance:

@@ -153,6 +153,5 @@ def _score_text(score: Mapping[str, Any]) -> str:
 
 def _test_text(entry: Mapping[str, Any]) -> str:
     seen = f"; speakers {' '.join(map(str, entry['speakers_seen']))} were in training" if entry["speakers_seen"] else ""
-    return (
-        f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {entry['times_opened']} times"
-    )
+    asked = "once" if entry["times_opened"] == 1 else f"{entry['times_opened']} times"
+    return f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {asked}"

@@ -7,7 +7,7 @@ its readout.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -47,7 +47,9 @@ class RecurrentNetworkParams:
     n_hidden : int
         Neurons of the hidden layer [1].
     lif : LIFParams
-        Neurons of the hidden layer, and the time constants of the readout [1].
+        Neurons of the hidden layer; the readout shares their synapses [1].
+    tau_readout : float
+        Time constant of the readout's membranes [s].
     duration : float
         What the network sees of a clip, padded or cropped [s]; a whole number of steps.
     dt : float
@@ -65,13 +67,15 @@ class RecurrentNetworkParams:
 
     n_hidden: int = 128
     lif: LIFParams = field(default_factory=LIFParams)
+    tau_readout: float = 20e-3
     duration: float = 1.0
     dt: float = 10e-3
-    input_gain: float = 1.0
+    input_gain: float = 0.2
     recurrent_gain: float = 0.5
+    readout_gain: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("n_hidden", "duration", "dt"):
+        for name in ("n_hidden", "tau_readout", "duration", "dt"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"RecurrentNetworkParams.{name} must be > 0, got {value}")
@@ -126,7 +130,7 @@ class RecurrentNetwork(nn.Module):
 
         self.input_weight = weight(n_units, params.n_hidden, params.input_gain)
         self.recurrent_weight = weight(params.n_hidden, params.n_hidden, params.recurrent_gain)
-        self.readout_weight = weight(params.n_hidden, n_classes, 1.0)
+        self.readout_weight = weight(params.n_hidden, n_classes, params.readout_gain)
 
     def forward(self, events: Tensor) -> Activity:
         """Return the activity that events (batch, step, unit), dense, cause; any number of steps."""
@@ -139,7 +143,8 @@ class RecurrentNetwork(nn.Module):
             now, state = lif_step(state, step_drive, self.recurrent_weight, lif, dt=self.dt)
             spikes.append(now)
         hidden_spikes = torch.stack(spikes, dim=1)
-        readout = leaky_integrator(torch.matmul(hidden_spikes, self.readout_weight), lif, dt=self.dt)
+        integrator = replace(lif, tau_mem=self.params.tau_readout)
+        readout = leaky_integrator(torch.matmul(hidden_spikes, self.readout_weight), integrator, dt=self.dt)
         return Activity(readout, hidden_spikes)
 
 

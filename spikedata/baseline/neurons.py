@@ -47,7 +47,7 @@ class LIFParams:
     tau_mem: float = 20e-3
     tau_syn: float = 10e-3
     threshold: float = 1.0
-    slope: float = 40.0
+    slope: float = 5.0
 
     def __post_init__(self) -> None:
         for name in ("tau_mem", "tau_syn", "threshold", "slope"):

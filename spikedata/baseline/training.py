@@ -38,7 +38,7 @@ class TrainParams:
     batch_size : int
         Clips in a batch [1].
     learning_rate : float
-        Step size of the optimizer [1].
+        Step size of the optimizer in the first epoch [1]; it falls to 0 along half a cosine over the epochs.
     optimizer : str
         Name of the optimizer [1]: adamax or adam.
     lower_strength : float
@@ -50,7 +50,9 @@ class TrainParams:
     upper_threshold : float
         Mean spikes per neuron and clip that are free [1].
     unit_shift : float
-        Standard deviation of the shift along the units that each clip gets anew in each epoch [1].
+        Standard deviation of the shift along the units that each clip gets anew in each epoch, as a fraction of
+        all units [1]. Units are places on the cochlea, a logarithmic axis of frequency, so a shift scales all
+        frequencies as a longer or shorter vocal tract would: new voices from few.
 
     Raises
     ------
@@ -58,15 +60,15 @@ class TrainParams:
         If a number is out of range or the optimizer unknown.
     """
 
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 2e-3
+    epochs: int = 100
+    batch_size: int = 32
+    learning_rate: float = 4e-3
     optimizer: str = "adamax"
     lower_strength: float = 1e-3
     lower_threshold: float = 1.0
     upper_strength: float = 1e-3
     upper_threshold: float = 30.0
-    unit_shift: float = 0.0
+    unit_shift: float = 0.03
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
@@ -173,8 +175,10 @@ def train(
     best_weights: dict[str, Tensor] = {}
     for epoch in range(1, params.epochs + 1):
         began = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = params.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / params.epochs)) / 2
         order = rng.permutation(learned.n_clips)
-        shifts = np.rint(rng.normal(0.0, params.unit_shift, len(order))).astype(np.int64)
+        shifts = np.rint(rng.normal(0.0, params.unit_shift * training.n_units, len(order))).astype(np.int64)
         batches = dense_batches(learned, order, batch_size=params.batch_size, device=device, shifts=shifts)
         train_loss, train_accuracy = _train_epoch(network, optimizer, batches, params, epoch)
         score = score_clips(network, chosen_by, batch_size=params.batch_size)

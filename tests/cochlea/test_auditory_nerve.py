@@ -23,7 +23,8 @@ def explicit_fibers(probability, n_cells, n_fibers, rng):
 
 def draw(probability, n_cells, n_fibers, seed):
     rows = np.tile(np.asarray(probability, np.float32), (n_cells, 1))
-    return auditory_nerve(rows, RATE, AuditoryNerveParams(n_fibers=n_fibers), np.random.default_rng(seed)).astype(np.int64)
+    counts = auditory_nerve(rows, RATE, AuditoryNerveParams(n_fibers=n_fibers), np.random.default_rng(seed))
+    return counts.astype(np.int64)
 
 
 @pytest.fixture(scope="module", params=[8, 40])

@@ -210,7 +210,8 @@ def test_the_causal_form_is_the_convolution_with_the_exact_response(sample_rate,
 
 @pytest.mark.parametrize(
     ("n_samples", "sample_rate", "expected"),
-    [(1, 48_000, 1), (2, 48_000, 1), (3, 48_000, 2), (4801, 48_000, 2401), (1, 8000, 3), (441, 44_100, 240), (7, 24_001, 7)],
+    [(1, 48_000, 1), (2, 48_000, 1), (3, 48_000, 2), (4801, 48_000, 2401), (1, 8000, 3), (441, 44_100, 240),
+     (7, 24_001, 7)],
 )  # fmt: skip
 def test_a_causal_velocity_lasts_as_long_as_the_sound(n_samples, sample_rate, expected):
     velocity, rate = basilar_membrane(NOISE[:n_samples], sample_rate, PARAMS)

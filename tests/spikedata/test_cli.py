@@ -52,7 +52,9 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert "--json" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["info"], ["info", "x.h5", "--fly"], ["encode", "folder", "a", "b", "--seed", "x"]])
+@pytest.mark.parametrize(
+    "words", [[], ["fly"], ["info"], ["info", "x.h5", "--fly"], ["encode", "folder", "a", "b", "--seed", "x"]]
+)
 def test_wrong_usage_leaves_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(words)

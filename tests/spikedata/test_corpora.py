@@ -78,7 +78,9 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_fitting_recordings_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "noise.wav")
 
-    with pytest.raises(ValueError, match=r"no recordings named as in heidelberg_digits \(1 audio files of other names\)"):
+    with pytest.raises(
+        ValueError, match=r"no recordings named as in heidelberg_digits \(1 audio files of other names\)"
+    ):
         list_clips("heidelberg_digits", tmp_path)
 
 

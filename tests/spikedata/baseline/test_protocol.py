@@ -15,7 +15,8 @@ from spikedata.events import Events
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 RECIPE = recipe_from(
-    "recurrent", {"n_hidden": "16", "duration": "0.2", "epochs": "3", "batch_size": "16", "input_gain": "2"}
+    "recurrent",
+    {"n_hidden": "16", "duration": "0.2", "epochs": "3", "batch_size": "16", "input_gain": "2", "unit_shift": "0"},
 )
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1,0.1"})
 
@@ -239,4 +240,5 @@ def test_a_card_reads_well(run_dir):
     before, after = format_card(load_run(run_dir).card), format_card(evaluate_run(run_dir))
     assert "test        not opened" in before
     assert "95 % interval" in after.splitlines()[-1]
-    assert "opened 1 times" in after
+    assert "opened once" in after
+    assert "opened 2 times" in format_card(evaluate_run(run_dir))

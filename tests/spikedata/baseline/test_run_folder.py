@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_a_failed_replacement_leaves_the_older_run(tmp_path):
     write_run_dir(tmp_path / "run", CONTENTS)
     with pytest.raises(OutputError):
         write_run_dir(tmp_path / "run", {"no-such-folder/x": b""}, overwrite=True)
+    assert _files(tmp_path) == {f"run/{name}": content for name, content in CONTENTS.items()}
+
+
+def test_an_older_run_comes_back_when_the_newer_cannot_take_its_name(tmp_path, monkeypatch):
+    write_run_dir(tmp_path / "run", CONTENTS)
+    rename = Path.rename
+
+    def refuse(path, target):
+        if path.suffix == ".part":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match="run: cannot be written: No space left on device"):
+        write_run_dir(tmp_path / "run", {"card.json": b"other"}, overwrite=True)
     assert _files(tmp_path) == {f"run/{name}": content for name, content in CONTENTS.items()}
 
 

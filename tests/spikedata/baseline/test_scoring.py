@@ -33,6 +33,13 @@ def test_evaluation_changes_nothing(make_events):
     np.testing.assert_array_equal(events.times, times)
 
 
+def test_evaluation_keeps_no_graph_and_trains_nothing(make_events):
+    network, seen = _network().train(), []
+    network.register_forward_hook(lambda module, *_: seen.append((torch.is_grad_enabled(), module.training)))
+    evaluate(network, make_events())
+    assert set(seen) == {(False, False)}
+
+
 def test_the_score_does_not_depend_on_the_batch(make_events):
     network, events = _network(), make_events()
     small, large = evaluate(network, events, batch_size=7), evaluate(network, events, batch_size=1000)
