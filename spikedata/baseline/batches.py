@@ -50,20 +50,22 @@ class BinnedClips(NamedTuple):
         return len(self.labels)
 
 
-def bin_clips(events: Events, *, dt: float, n_steps: int) -> BinnedClips:
-    """Every clip in steps of ``dt`` [s], cropped or padded to exactly ``n_steps``.
+def bin_clips(events: Events, *, dt: float, n_steps: int, n_merged: int = 1) -> BinnedClips:
+    """Every clip in steps of ``dt`` [s], cropped or padded to exactly ``n_steps``, each ``n_merged`` units as one.
 
     Raises
     ------
     ValueError
         As `spikedata.binning.bin_samples`.
     """
-    code_type = np.min_scalar_type(-n_steps * events.n_units)
+    n_units = -(-events.n_units // n_merged)
+    code_type = np.min_scalar_type(-n_steps * n_units)
     codes, counts, lengths = [np.empty(0, code_type)], [np.empty(0, np.uint8)], []
     for first in range(0, len(events), _CLIPS_AT_ONCE):
         samples = [events[index] for index in range(first, min(first + _CLIPS_AT_ONCE, len(events)))]
-        (clips, steps, units), spikes = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=events.n_units)
-        codes.append((steps * events.n_units + units).astype(code_type))
+        merged = [sample._replace(units=sample.units // n_merged) for sample in samples]
+        (clips, steps, units), spikes = bin_samples(merged, dt=dt, n_steps=n_steps, n_units=n_units)
+        codes.append((steps * n_units + units).astype(code_type))
         counts.append(spikes.astype(np.min_scalar_type(spikes.max(initial=0))))
         lengths.append(np.bincount(clips, minlength=len(samples)))
     return BinnedClips(
@@ -72,7 +74,7 @@ def bin_clips(events: Events, *, dt: float, n_steps: int) -> BinnedClips:
         offsets=offsets_of(np.concatenate([np.empty(0, np.int64), *lengths])),
         labels=events.labels,
         n_steps=n_steps,
-        n_units=events.n_units,
+        n_units=n_units,
     )
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikedata.baseline.batches import dense_batches
 from spikedata.baseline.protocol import load_run
-from spikedata.binning import bin_events
+from spikedata.baseline.scoring import bin_for
+from spikedata.events import Events
 from spikedata.schema import Sample
 
 
@@ -52,7 +54,9 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
         If there is no such run, or it is damaged.
     """
     network = load_run(run_dir).network
-    counts = bin_events(sample.times, sample.units, dt=network.dt, n_steps=network.n_steps, n_units=network.n_units)
+    keys = [str(label) for label in range(network.n_classes)]
+    clip = bin_for(network, Events.from_samples([sample], keys=keys, n_units=network.n_units), "sample")
+    events, _ = next(dense_batches(clip, np.zeros(1, np.int64), batch_size=1))
     with torch.no_grad():
-        activity = network(torch.from_numpy(counts.astype(np.float32))[None])
+        activity = network(events)
     return ClipActivity(network.dt, activity.hidden_spikes[0].numpy(), activity.readout[0].numpy())

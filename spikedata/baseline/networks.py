@@ -46,6 +46,8 @@ class RecurrentNetworkParams:
     ----------
     n_hidden : int
         Neurons of the hidden layer [1].
+    n_merged : int
+        Neighboring units of the file whose spikes are counted as those of one input [1].
     lif : LIFParams
         Neurons of the hidden layer; the readout shares their synapses [1].
     tau_readout : float
@@ -55,7 +57,7 @@ class RecurrentNetworkParams:
     dt : float
         Length of a step [s].
     input_gain : float
-        Scale of the first input weights [1]: they have standard deviation input_gain / sqrt(n_units).
+        Scale of the first input weights [1]: they have standard deviation input_gain / sqrt(number of inputs).
     recurrent_gain : float
         Scale of the first recurrent weights [1], over sqrt(n_hidden); the readout's have the scale 1.
 
@@ -66,6 +68,7 @@ class RecurrentNetworkParams:
     """
 
     n_hidden: int = 128
+    n_merged: int = 1
     lif: LIFParams = field(default_factory=LIFParams)
     tau_readout: float = 20e-3
     duration: float = 1.0
@@ -75,7 +78,7 @@ class RecurrentNetworkParams:
     readout_gain: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("n_hidden", "tau_readout", "duration", "dt"):
+        for name in ("n_hidden", "n_merged", "tau_readout", "duration", "dt"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"RecurrentNetworkParams.{name} must be > 0, got {value}")
@@ -102,7 +105,7 @@ class RecurrentNetwork(nn.Module):
     params : RecurrentNetworkParams
         Size, neurons and time grid.
     n_units : int
-        Units of the input [1].
+        Units of the spike file [1]; the inputs are these, merged.
     n_classes : int
         Classes to tell apart [1].
     generator : torch.Generator
@@ -111,8 +114,8 @@ class RecurrentNetwork(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> params = RecurrentNetworkParams(n_hidden=8, duration=0.05)
-    >>> network = RecurrentNetwork(params, n_units=3, n_classes=2, generator=torch.Generator().manual_seed(0))
+    >>> params = RecurrentNetworkParams(n_hidden=8, n_merged=5, duration=0.05)
+    >>> network = RecurrentNetwork(params, n_units=15, n_classes=2, generator=torch.Generator().manual_seed(0))
     >>> activity = network(torch.ones(4, 5, 3))
     >>> tuple(activity.readout.shape), tuple(activity.hidden_spikes.shape), tuple(activity.logits.shape)
     ((4, 5, 2), (4, 5, 8), (4, 2))
@@ -124,16 +127,17 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         self.params = params
         self.dt, self.n_steps, self.n_units, self.n_classes = params.dt, params.n_steps, n_units, n_classes
+        self.n_merged = params.n_merged
 
         def weight(n_from: int, n_to: int, gain: float) -> nn.Parameter:
             return nn.Parameter(torch.randn(n_from, n_to, generator=generator) * (gain / math.sqrt(n_from)))
 
-        self.input_weight = weight(n_units, params.n_hidden, params.input_gain)
+        self.input_weight = weight(-(-n_units // params.n_merged), params.n_hidden, params.input_gain)
         self.recurrent_weight = weight(params.n_hidden, params.n_hidden, params.recurrent_gain)
         self.readout_weight = weight(params.n_hidden, n_classes, params.readout_gain)
 
     def forward(self, events: Tensor) -> Activity:
-        """Return the activity that events (batch, step, unit), dense, cause; any number of steps."""
+        """Return the activity that events (batch, step, input), dense, cause; any number of steps."""
         lif = self.params.lif
         drive = torch.matmul(events, self.input_weight)
         at_rest = torch.zeros_like(drive[:, 0])
@@ -196,6 +200,7 @@ class CountClassifier(nn.Module):
         super().__init__()
         self.params = params
         self.dt, self.n_steps, self.n_units, self.n_classes = params.duration, 1, n_units, n_classes
+        self.n_merged = 1
         self.weight = nn.Parameter(torch.zeros(n_units, n_classes))
         self.bias = nn.Parameter(torch.zeros(n_classes))
 

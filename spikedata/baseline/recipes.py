@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from spikedata.baseline.networks import CountClassifier, CountParams, Network, RecurrentNetwork, RecurrentNetworkParams
+from spikedata.baseline.neurons import LIFParams
 from spikedata.baseline.training import TrainParams
 
 _Params = TypeVar("_Params")
@@ -59,7 +60,13 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="recurrent", network=RecurrentNetworkParams(), training=TrainParams()),
+        Recipe(
+            name="recurrent",
+            network=RecurrentNetworkParams(
+                n_merged=5, dt=20e-3, input_gain=0.05, recurrent_gain=0.2, lif=LIFParams(tau_mem=40e-3)
+            ),
+            training=TrainParams(epochs=80, batch_size=64, learning_rate=5e-3),
+        ),
         Recipe(name="counts", network=CountParams(), training=None),
     )
 }

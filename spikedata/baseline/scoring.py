@@ -101,7 +101,7 @@ def score_clips(network: Network, clips: BinnedClips, *, batch_size: int) -> Sco
 
 
 def bin_for(network: Network, events: Events, name: str) -> BinnedClips:
-    """Bin clips in the steps of a network.
+    """Bin clips in the steps of a network, its units merged.
 
     Raises
     ------
@@ -112,4 +112,4 @@ def bin_for(network: Network, events: Events, name: str) -> BinnedClips:
         raise ValueError(f"{name}: holds no clip")
     if events.n_units != network.n_units:
         raise ValueError(f"{name}: has {events.n_units} units, must have the network's {network.n_units}")
-    return bin_clips(events, dt=network.dt, n_steps=network.n_steps)
+    return bin_clips(events, dt=network.dt, n_steps=network.n_steps, n_merged=network.n_merged)

@@ -60,9 +60,9 @@ class TrainParams:
         If a number is out of range or the optimizer unknown.
     """
 
-    epochs: int = 100
-    batch_size: int = 32
-    learning_rate: float = 4e-3
+    epochs: int = 80
+    batch_size: int = 64
+    learning_rate: float = 5e-3
     optimizer: str = "adamax"
     lower_strength: float = 1e-3
     lower_threshold: float = 1.0
@@ -178,7 +178,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = params.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / params.epochs)) / 2
         order = rng.permutation(learned.n_clips)
-        shifts = np.rint(rng.normal(0.0, params.unit_shift * training.n_units, len(order))).astype(np.int64)
+        shifts = np.rint(rng.normal(0.0, params.unit_shift * learned.n_units, len(order))).astype(np.int64)
         batches = dense_batches(learned, order, batch_size=params.batch_size, device=device, shifts=shifts)
         train_loss, train_accuracy = _train_epoch(network, optimizer, batches, params, epoch)
         score = score_clips(network, chosen_by, batch_size=params.batch_size)

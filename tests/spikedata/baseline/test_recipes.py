@@ -74,7 +74,7 @@ def test_a_recipe_makes_its_network():
     recurrent = network_of(RECIPES["recurrent"], n_units=20, n_classes=4, seed=1)
     again = network_of(RECIPES["recurrent"], n_units=20, n_classes=4, seed=1)
     assert isinstance(recurrent, RecurrentNetwork)
-    assert recurrent.input_weight.shape == (20, RECIPES["recurrent"].network.n_hidden)
+    assert recurrent.input_weight.shape == (4, RECIPES["recurrent"].network.n_hidden)  # 20 units, 5 to an input
     assert torch.equal(recurrent.input_weight, again.input_weight)
     assert isinstance(network_of(RECIPES["counts"], n_units=20, n_classes=4, seed=1), CountClassifier)
 
