@@ -59,7 +59,9 @@ class RecurrentNetworkParams:
     input_gain : float
         Scale of the first input weights [1]: they have standard deviation input_gain / sqrt(number of inputs).
     recurrent_gain : float
-        Scale of the first recurrent weights [1], over sqrt(n_hidden); the readout's have the scale 1.
+        Scale of the first recurrent weights [1], over sqrt(n_hidden).
+    readout_gain : float
+        Scale of the first readout weights [1], over sqrt(n_hidden).
 
     Raises
     ------
@@ -82,7 +84,7 @@ class RecurrentNetworkParams:
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise ValueError(f"RecurrentNetworkParams.{name} must be > 0, got {value}")
-        for name in ("input_gain", "recurrent_gain"):
+        for name in ("input_gain", "recurrent_gain", "readout_gain"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"RecurrentNetworkParams.{name} must be >= 0, got {value}")

@@ -120,7 +120,13 @@ def test_the_steps_fill_the_duration_exactly():
 
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
-    [("n_hidden", 0, "> 0"), ("dt", -1e-3, "> 0"), ("duration", math.nan, "> 0"), ("input_gain", -1, ">= 0")],
+    [
+        ("n_hidden", 0, "> 0"),
+        ("dt", -1e-3, "> 0"),
+        ("duration", math.nan, "> 0"),
+        ("input_gain", -1, ">= 0"),
+        ("readout_gain", -1, ">= 0"),
+    ],
 )
 def test_a_network_refuses_numbers_that_mean_nothing(name, value, rule):
     with pytest.raises(ValueError, match=rf"RecurrentNetworkParams\.{name} must be {rule}, got {value}"):

@@ -16,7 +16,15 @@ from spikedata.events import Events
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 RECIPE = recipe_from(
     "recurrent",
-    {"n_hidden": "16", "n_merged": "1", "duration": "0.2", "epochs": "3", "batch_size": "16", "input_gain": "2", "unit_shift": "0"},
+    {
+        "n_hidden": "16",
+        "n_merged": "1",
+        "duration": "0.2",
+        "epochs": "3",
+        "batch_size": "16",
+        "input_gain": "2",
+        "unit_shift": "0",
+    },
 )
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1,0.1"})
 
