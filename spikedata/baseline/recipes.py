@@ -63,9 +63,14 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="recurrent",
             network=RecurrentNetworkParams(
-                n_merged=5, dt=20e-3, input_gain=0.05, recurrent_gain=0.2, lif=LIFParams(tau_mem=40e-3)
+                n_hidden=256,
+                n_merged=5,
+                lif=LIFParams(tau_mem=40e-3),
+                tau_readout=40e-3,
+                dt=20e-3,
+                input_gain=0.1,
             ),
-            training=TrainParams(epochs=80, batch_size=64, learning_rate=5e-3),
+            training=TrainParams(epochs=100, batch_size=32, optimizer="adam", learning_rate=5e-4, unit_shift=0.02),
         ),
         Recipe(name="counts", network=CountParams(), training=None),
     )
