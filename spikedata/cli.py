@@ -216,7 +216,8 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="spikedata",
         description="Spoken words as spikes: encode recordings with a cochlea model, inspect the files, and train "
         "spiking networks that are scored honestly.",
-        epilog="Exit status: 0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130 interrupted.",
+        epilog="Exit status: 0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, "
+        "130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"spikedata-audio {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
