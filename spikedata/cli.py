@@ -283,7 +283,7 @@ def _build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--validation-speakers", type=_speakers, metavar="A,B", help="default: drawn with the seed")
     sub.add_argument("--test-speakers", type=_speakers, metavar="A,B", help="default: drawn with the seed")
     sub.add_argument("--epochs", type=int, metavar="N", help="epochs (default: the recipe's)")
-    sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     sub.epilog = "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3."
     add_seed(sub)
     add_overwrite(sub)
@@ -291,7 +291,7 @@ def _build_parser() -> argparse.ArgumentParser:
     sub = command("evaluate", _evaluate, "score a trained run on its test part, once")
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
-    sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
 
     command("doctor", _doctor, "check versions, name clashes, folders, threads and GPU")
     return parser

@@ -33,14 +33,17 @@ from spikedata.baseline.networks import CountParams, Network, RecurrentNetwork
 from spikedata.baseline.recipes import Recipe, network_of
 from spikedata.baseline.run_folder import load_run
 from spikedata.baseline.scoring import evaluate
+from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training import EpochRecord, Trained, train
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.splits import Split, split_by_speaker
+from spikedata.torch.device import resolve_device
 
-__all__ = ["choose_device", "evaluate_run", "format_card", "load_run", "train_run"]
+__all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
 
 
+@on_one_thread()
 def train_run(
     spike_path: str | os.PathLike[str],
     run_dir: str | os.PathLike[str],
@@ -54,6 +57,8 @@ def train_run(
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> dict[str, Any]:
     """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
+
+    PyTorch runs on one thread meanwhile, so the weights do not depend on the number of processors.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ def train_run(
         If the training diverged.
     """
     run_folder.check_run_dir(run_dir, overwrite=overwrite)
-    chosen_device = choose_device(device)
+    chosen_device = resolve_device(device)
     began = time.perf_counter()
     data, events = _read_data(spike_path)
     try:
@@ -134,6 +139,7 @@ def train_run(
     return card
 
 
+@on_one_thread()
 def evaluate_run(
     run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
 ) -> dict[str, Any]:
@@ -168,7 +174,7 @@ def evaluate_run(
         If the card cannot be written.
     """
     network, card = load_run(run_dir)
-    network.to(choose_device(device))
+    network.to(resolve_device(device))
     data = card["data"]
     path = Path(data["path"] if spike_path is None else spike_path)
     if not path.is_file():
@@ -183,26 +189,6 @@ def evaluate_run(
     card["tests"] = [other for other in card["tests"] if other["sha256"] != sha256] + [entry]
     run_folder.write_card(run_dir, card)
     return card
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of a name.
-
-    Parameters
-    ----------
-    name : str
-        cpu, cuda, or auto: cuda where there is one.
-
-    Raises
-    ------
-    ValueError
-        If there is no such device here.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda, got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device must be cpu or auto, got 'cuda': PyTorch finds no GPU here")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
 def _read_data(spike_path: str | os.PathLike[str]) -> tuple[dict[str, Any], Events]:
