@@ -9,7 +9,10 @@ from spikedata import synth_engine
 from spikedata.synth_engine import EngineError, find_engine, speak
 
 MANNER = {"language": "german", "voice": "f3", "rate": 150, "pitch": 50, "pitch_range": 60, "seed": 1}
-STAND_IN = """#!{python}
+# Starts as a shell script: the path of Python may have a space, which no #! line takes.
+STAND_IN = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import pathlib, sys
 folder = pathlib.Path(__file__).parent
 if "--version" in sys.argv:
