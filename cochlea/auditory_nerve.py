@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import require_range
+from cochlea.compilation import compiled
 
 _MOST_PROBABLE = 1.0 - 1e-6  # a fiber's probability is capped here: its hazard stays finite
 
@@ -72,7 +72,7 @@ def auditory_nerve(
     return counts
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _draw_spikes(hazard, n_fibers, n_dead, rng, counts):  # type: ignore[no-untyped-def]
     # A spike leaves a fiber out of the count for n_dead steps: the fibers that return at step t are those that fired
     # at t - n_dead, which counts[t - n_dead] holds. `left` is what remains of an Exp(1) until the next spike.

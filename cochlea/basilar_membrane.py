@@ -9,12 +9,12 @@ from functools import lru_cache
 from math import ceil, gcd
 from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft, special
 
 from cochlea.checks import require_range
+from cochlea.compilation import compiled
 from cochlea.interpolation import cubic_weights
 
 # The transfer function is tabulated on f = BEND sinh(u), u = 0, STEP, 2 STEP, ...: evenly spaced at low frequencies,
@@ -113,7 +113,13 @@ def basilar_membrane(
         Sample i is at i / velocity_rate [s].
     velocity_rate : int
         [Hz]. Causal: `params.sample_rate`, ceil(n_samples * velocity_rate / sample_rate) samples. Published: half the
-        rate of the pressure, n_samples // 2 + 1 samples.
+        rate of the pressure, n_samples // 2 + 1 samples; the last may stand 1 / sample_rate past the end of the sound.
+
+    Notes
+    -----
+    The causal velocity holds nothing above half its rate, 12 kHz. At places whose characteristic frequency is near or
+    above that (0 to 70) the cut rings before the sound: 1 % of a click's energy at 14 kHz, 25 % at place 0; below 8 kHz
+    it is under 0.1 %.
 
     References
     ----------
@@ -261,7 +267,7 @@ def _respond(
     return response
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def _interpolate(spectrum, table, first, taps, n_relevant, response):  # type: ignore[no-untyped-def]
     for place in range(table.shape[0]):
         row = table[place]

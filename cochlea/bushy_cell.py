@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import require_range
+from cochlea.compilation import compiled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def bushy_cell(
     return steps, channels
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _integrate(fiber_spikes, decay_mem, decay_syn, gain, threshold, n_refractory, fired):  # type: ignore[no-untyped-def]
     n_channels, n_samples = fiber_spikes.shape
     for channel in range(n_channels):

@@ -29,10 +29,11 @@ MAY_IMPORT = {
     # sound to spikes: the chain and its stages, which do not know each other
     "cochlea.model": {"cochlea"},
     "cochlea.stimulus": {"cochlea.checks"},
-    "cochlea.basilar_membrane": {"cochlea.checks", "cochlea.interpolation"},
-    "cochlea.hair_cell": {"cochlea.checks", "cochlea.interpolation"},
-    "cochlea.auditory_nerve": {"cochlea.checks"},
-    "cochlea.bushy_cell": {"cochlea.checks"},
+    "cochlea.basilar_membrane": {"cochlea.checks", "cochlea.compilation", "cochlea.interpolation"},
+    "cochlea.hair_cell": {"cochlea.checks", "cochlea.compilation", "cochlea.interpolation"},
+    "cochlea.auditory_nerve": {"cochlea.checks", "cochlea.compilation"},
+    "cochlea.bushy_cell": {"cochlea.checks", "cochlea.compilation"},
+    "cochlea.compilation": set(),
     "cochlea.interpolation": set(),
     "cochlea.checks": set(),
     # files: from the format upwards

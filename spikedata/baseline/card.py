@@ -19,6 +19,7 @@ from spikedata.baseline.networks import Network
 from spikedata.baseline.recipes import RECIPES, Recipe
 from spikedata.baseline.scoring import Score
 
+_MOST_SPEAKERS = 24  # that a line names one by one
 _Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 
@@ -80,9 +81,7 @@ def format_card(card: Mapping[str, Any]) -> str:
         As `spikedata.baseline.protocol.train_run` and `evaluate_run` return it.
     """
     data, split, training = card["data"], card["split"], card["training"]
-    parts = ", ".join(
-        f"{part} {n} (speakers {' '.join(map(str, split['speakers'][part]))})" for part, n in split["n"].items()
-    )
+    parts = ", ".join(f"{part} {n} ({_speakers_text(split['speakers'][part])})" for part, n in split["n"].items())
     lines = [
         f"recipe      {card['recipe']['name']}, seed {card['seed']}, {card['network']['parameters']:,} parameters",
         f"data        {data['file']}, {len(data['keys'])} classes",
@@ -152,6 +151,12 @@ def _score_text(score: Mapping[str, Any]) -> str:
 
 
 def _test_text(entry: Mapping[str, Any]) -> str:
-    seen = f"; speakers {' '.join(map(str, entry['speakers_seen']))} were in training" if entry["speakers_seen"] else ""
+    seen = f"; {_speakers_text(entry['speakers_seen'])} were in training" if entry["speakers_seen"] else ""
     asked = "once" if entry["times_opened"] == 1 else f"{entry['times_opened']} times"
     return f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {asked}"
+
+
+def _speakers_text(speakers: Sequence[int]) -> str:
+    if len(speakers) > _MOST_SPEAKERS:
+        return f"{len(speakers)} speakers"
+    return f"speakers {' '.join(map(str, speakers))}"
