@@ -57,3 +57,14 @@ def test_a_shift_moves_a_clip_along_the_units_and_drops_what_leaves(make_events)
     np.testing.assert_array_equal(shifted[2, :, :-2], dense[2, :, 2:])
     assert not shifted[1, :, :3].any()
     assert not shifted[2, :, -2:].any()
+
+
+def test_merged_units_are_counted_as_one_input(make_events):
+    events = make_events()
+    plain, merged = (bin_clips(events, dt=0.02, n_steps=10, n_merged=n) for n in (1, 3))
+    order = np.arange(len(events))
+    (fine, _), (coarse, _) = (next(dense_batches(clips, order, batch_size=len(events))) for clips in (plain, merged))
+    n_inputs = -(-events.n_units // 3)
+    padded = torch.nn.functional.pad(fine, (0, 3 * n_inputs - events.n_units))
+    assert coarse.shape == (len(events), 10, n_inputs)
+    assert torch.equal(coarse, padded.reshape(*coarse.shape, 3).sum(dim=-1))

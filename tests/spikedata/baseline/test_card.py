@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from spikedata.baseline import card
 from spikedata.baseline.card import command_line, file_sha256, score_entry, wilson_interval
 from spikedata.baseline.recipes import recipe_from
 from spikedata.baseline.scoring import Score
@@ -53,3 +54,8 @@ def test_a_digest_is_of_the_bytes(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"spikes")
     assert file_sha256(path) == hashlib.sha256(b"spikes").hexdigest()
+
+
+def test_many_speakers_are_counted_and_few_are_named():
+    assert card._speakers_text([4, 5]) == "speakers 4 5"
+    assert card._speakers_text(range(300)) == "300 speakers"
