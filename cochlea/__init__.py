@@ -13,7 +13,7 @@ from cochlea.basilar_membrane import (
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
-from cochlea.stimulus import StimulusParams, apply_ramps, as_waveform, normalize_rms, resample
+from cochlea.stimulus import StimulusParams, apply_ramps, as_waveform, normalize_rms, prepare_stimulus, resample
 
 __all__ = [
     "AuditoryNerveParams",
@@ -34,6 +34,7 @@ __all__ = [
     "hair_cell",
     "normalize_rms",
     "place_hair_cells",
+    "prepare_stimulus",
     "resample",
     "transfer_function",
 ]

@@ -16,7 +16,7 @@ from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
 from cochlea.basilar_membrane import BasilarMembraneParams, basilar_membrane
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
-from cochlea.stimulus import StimulusParams, apply_ramps, as_sample_rate, as_waveform, normalize_rms, resample
+from cochlea.stimulus import StimulusParams, prepare_stimulus
 
 # Channels that go through the stages together, which bounds the memory. Each block has its own random stream, so this
 # number is part of what a seed means.
@@ -131,7 +131,7 @@ def encode(
     """
     params = params or CochleaParams()
     entropy = _entropy(seed, key)
-    pressure, pressure_rate = _condition(waveform, sample_rate, params.stimulus)
+    pressure, pressure_rate = prepare_stimulus(waveform, sample_rate, params.stimulus)
     velocity, rate = basilar_membrane(pressure, pressure_rate, params.basilar_membrane)
     steps, units = [], []
     for first in range(0, params.n_channels, _CHANNELS_PER_BLOCK):
@@ -183,13 +183,6 @@ def encode_many(
                 yield pending.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _condition(waveform: ArrayLike, sample_rate: float, params: StimulusParams) -> tuple[NDArray[np.float64], int]:
-    rate = as_sample_rate(sample_rate)
-    new_rate = params.sample_rate or rate
-    pressure = normalize_rms(resample(as_waveform(waveform), rate, new_rate), params.level)
-    return apply_ramps(pressure, new_rate, params.ramp_duration), new_rate
 
 
 def _encode_channels(

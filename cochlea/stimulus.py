@@ -35,6 +35,30 @@ class StimulusParams:
             require_range(self, "sample_rate", at_least=1000, whole=True)
 
 
+def prepare_stimulus(
+    waveform: ArrayLike, sample_rate: float, params: StimulusParams
+) -> tuple[NDArray[np.float64], int]:
+    """What enters the membrane: the waveform at the rate and level of the params, with ramps; and its rate [Hz].
+
+    Parameters
+    ----------
+    waveform : array_like, shape (n_samples,)
+        Sound pressure in any linear unit [1].
+    sample_rate : float
+        Rate of the waveform [Hz].
+    params : StimulusParams
+
+    Raises
+    ------
+    ValueError
+        As `as_waveform` and `as_sample_rate`.
+    """
+    rate = as_sample_rate(sample_rate)
+    new_rate = params.sample_rate or rate
+    pressure = normalize_rms(resample(as_waveform(waveform), rate, new_rate), params.level)
+    return apply_ramps(pressure, new_rate, params.ramp_duration), new_rate
+
+
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
     """A waveform as one-dimensional float64; integer samples are scaled to -1..1 by their type's range.
 

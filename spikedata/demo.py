@@ -209,9 +209,7 @@ def draw_word(clip: Clip, times: np.ndarray, units: np.ndarray, *, title: str) -
 
     params = cochlea.CochleaParams()
     waveform, sample_rate = read_audio(clip.path)
-    pressure = cochlea.apply_ramps(
-        cochlea.normalize_rms(waveform, params.stimulus.level), sample_rate, params.stimulus.ramp_duration
-    )
-    velocity, rate = cochlea.basilar_membrane(pressure, sample_rate, params.basilar_membrane)
+    pressure, pressure_rate = cochlea.prepare_stimulus(waveform, sample_rate, params.stimulus)
+    velocity, rate = cochlea.basilar_membrane(pressure, pressure_rate, params.basilar_membrane)
     frequencies = cochlea.characteristic_frequencies(params.basilar_membrane)
     return plot_word(waveform, sample_rate, velocity, rate, times, units, frequencies=frequencies, title=title)
