@@ -4,16 +4,13 @@ Pure functions on arrays: this package opens no file, prints nothing and knows n
 """
 
 from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
-from cochlea.basilar_membrane import (
-    BasilarMembraneParams,
-    basilar_membrane,
-    characteristic_frequencies,
-    transfer_function,
-)
+from cochlea.basilar_membrane import basilar_membrane
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
 from cochlea.stimulus import StimulusParams, apply_ramps, as_waveform, normalize_rms, prepare_stimulus, resample
+from cochlea.transfer_function import BasilarMembraneParams, transfer_function
+from cochlea.transfer_table import characteristic_frequencies
 
 __all__ = [
     "AuditoryNerveParams",

@@ -30,6 +30,10 @@ class AuditoryNerveParams:
         require_range(self, "n_fibers", at_least=1, whole=True)
         require_range(self, "tau_refractory", at_least=0)
 
+    def dead_steps(self, sample_rate: int) -> int:
+        """Steps from one spike of a fiber to the next that it can have: at least one, whatever the rate [Hz]."""
+        return max(1, int(np.ceil(self.tau_refractory * sample_rate - 1e-9)))
+
 
 def auditory_nerve(
     probability: NDArray[np.floating], sample_rate: int, params: AuditoryNerveParams, rng: np.random.Generator
@@ -65,10 +69,8 @@ def auditory_nerve(
     np.negative(hazard, out=hazard)
     np.log1p(hazard, out=hazard)
     np.negative(hazard, out=hazard)
-    # A spike at step t is the fiber's last until step t + n_dead; at least one step apart in any case.
-    n_dead = max(1, int(np.ceil(params.tau_refractory * sample_rate - 1e-9)))
     counts = np.zeros(probability.shape, np.uint16)
-    _draw_spikes(hazard, params.n_fibers, n_dead, rng, counts)
+    _draw_spikes(hazard, params.n_fibers, params.dead_steps(sample_rate), rng, counts)
     return counts
 
 

@@ -37,6 +37,16 @@ class BushyCellParams:
         require_range(self, "tau_mem", "tau_syn", "weight", "threshold", above=0)
         require_range(self, "tau_refractory", at_least=0)
 
+    def refractory_steps(self, sample_rate: int) -> int:
+        """Steps after that of a spike in which the membrane stays at rest, at a rate [Hz]."""
+        return int(np.ceil(self.tau_refractory * sample_rate - 1e-9))
+
+    def kernel_constants(self, sample_rate: int, n_fibers: int) -> NDArray[np.float64]:
+        """What the kernels take: decay of membrane and current per step, gain of the current, threshold [1]."""
+        dt = 1.0 / sample_rate
+        decays = np.exp(-dt / self.tau_mem), np.exp(-dt / self.tau_syn)
+        return np.array([*decays, self.weight / n_fibers * dt, self.threshold])
+
 
 def bushy_cell(
     fiber_spikes: NDArray[np.integer], sample_rate: int, params: BushyCellParams, *, n_fibers: int
@@ -65,23 +75,16 @@ def bushy_cell(
     ----------
     Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B, bushy cells.
     """
-    dt = 1.0 / sample_rate
     fired = np.zeros(fiber_spikes.shape, np.bool_)
-    _integrate(
-        fiber_spikes,
-        np.exp(-dt / params.tau_mem),
-        np.exp(-dt / params.tau_syn),
-        params.weight / n_fibers * dt,
-        params.threshold,
-        int(np.ceil(params.tau_refractory * sample_rate - 1e-9)),
-        fired,
-    )
+    constants = params.kernel_constants(sample_rate, n_fibers)
+    _integrate(fiber_spikes, constants, params.refractory_steps(sample_rate), fired)
     channels, steps = np.nonzero(fired)
     return steps, channels
 
 
 @compiled()
-def _integrate(fiber_spikes, decay_mem, decay_syn, gain, threshold, n_refractory, fired):  # type: ignore[no-untyped-def]
+def _integrate(fiber_spikes, constants, n_refractory, fired):  # type: ignore[no-untyped-def]
+    decay_mem, decay_syn, gain, threshold = constants
     n_channels, n_samples = fiber_spikes.shape
     for channel in range(n_channels):
         membrane = 0.0

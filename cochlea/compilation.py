@@ -6,7 +6,7 @@ from typing import Any
 import numba
 
 
-def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that compiles a function of arrays and numbers; it runs without the interpreter's lock.
 
     The machine code is cached on the disk. Where no folder for that can be written (packages and home read-only), it is
@@ -14,8 +14,8 @@ def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Callab
 
     Parameters
     ----------
-    fastmath : bool
-        Whether sums may be reordered and special values ignored.
+    fastmath : bool or set of str
+        Whether sums may be reordered and special values ignored, or which of LLVM's liberties the compiler has.
     """
 
     def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:

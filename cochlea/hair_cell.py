@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cochlea.checks import require_range
 from cochlea.compilation import compiled
@@ -95,18 +95,41 @@ def hair_cell(velocity: NDArray[np.floating], sample_rate: int, params: HairCell
     ----------
     Meddis, JASA 79:702 (1986), equations 1 to 5; Meddis, JASA 83:1056 (1988).
     """
+    rates, membrane = kernel_constants(sample_rate, params, velocity.dtype)
+    probability = np.empty_like(velocity)
+    _advance_pools(velocity, rates, membrane, np.array(params.resting_pools, velocity.dtype), probability)
+    return probability
+
+
+def kernel_constants(
+    sample_rate: int, params: HairCellParams, dtype: DTypeLike
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """What the kernels take: y, g, l + r, r, x and h per step [1], and A, B and M [1].
+
+    Parameters
+    ----------
+    sample_rate : int
+        [Hz]
+    params : HairCellParams
+    dtype : float type of the result
+
+    Raises
+    ------
+    ValueError
+        If the sample rate is so low that the Euler steps are unstable.
+    """
     p = params
     fastest = max(p.loss + p.reuptake, p.permeability + p.replenishment, p.reprocessing)
     if sample_rate <= fastest / 2:
         raise ValueError(f"hair_cell needs a sample_rate above {fastest / 2:g} Hz to be stable, got {sample_rate}")
-    rates = np.array(
-        [p.replenishment, p.permeability, p.loss + p.reuptake, p.reuptake, p.reprocessing, p.release], velocity.dtype
-    )
-    rates /= velocity.dtype.type(sample_rate)
-    membrane = np.array([p.permeability_offset, p.permeability_scale, p.capacity], velocity.dtype)
-    probability = np.empty_like(velocity)
-    _advance_pools(velocity, rates, membrane, np.array(p.resting_pools, velocity.dtype), probability)
-    return probability
+    rates = np.array([p.replenishment, p.permeability, p.loss + p.reuptake, p.reuptake, p.reprocessing, p.release])
+    membrane = np.array([p.permeability_offset, p.permeability_scale, p.capacity])
+    return (rates / sample_rate).astype(dtype), membrane.astype(dtype)
+
+
+def cell_offsets(n_per_place: int) -> NDArray[np.float64]:
+    """Where the hair cells of a place stand, in pitches of the places from its center [1]; shape (n_per_place,)."""
+    return (np.arange(n_per_place) - (n_per_place - 1) / 2) / n_per_place
 
 
 def place_hair_cells(
@@ -143,8 +166,7 @@ def place_hair_cells(
         return velocity[places.start : places.stop]
     if n_places < 4:
         raise ValueError(f"place_hair_cells needs at least 4 places to interpolate between, got {n_places}")
-    offsets = (np.arange(n_per_place) - (n_per_place - 1) / 2) / n_per_place
-    positions = (np.array(places)[:, None] + offsets).ravel()
+    positions = (np.array(places)[:, None] + cell_offsets(n_per_place)).ravel()
     first = np.clip(np.floor(positions).astype(np.int64) - 1, 0, n_places - 4)
     cells = np.empty((positions.size, velocity.shape[1]), velocity.dtype)
     _mix_rows(velocity, first, cubic_weights(positions - first).astype(velocity.dtype), cells)

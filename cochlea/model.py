@@ -12,15 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
-from cochlea.basilar_membrane import BasilarMembraneParams, basilar_membrane
-from cochlea.bushy_cell import BushyCellParams, bushy_cell
-from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
+from cochlea.auditory_nerve import AuditoryNerveParams
+from cochlea.bushy_cell import BushyCellParams
+from cochlea.engine import spike_steps
+from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_stimulus
-
-# Channels that go through the stages together, which bounds the memory. Each block has its own random stream, so this
-# number is part of what a seed means.
-_CHANNELS_PER_BLOCK = 10
+from cochlea.transfer_function import BasilarMembraneParams
 
 
 class Spikes(NamedTuple):
@@ -130,19 +127,19 @@ def encode(
     True
     """
     params = params or CochleaParams()
-    entropy = _entropy(seed, key)
+    key_number = _key_number(seed, key)
     pressure, pressure_rate = prepare_stimulus(waveform, sample_rate, params.stimulus)
-    velocity, rate = basilar_membrane(pressure, pressure_rate, params.basilar_membrane)
-    steps, units = [], []
-    for first in range(0, params.n_channels, _CHANNELS_PER_BLOCK):
-        channels = range(first, min(first + _CHANNELS_PER_BLOCK, params.n_channels))
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([*entropy, first])))
-        block_steps, block_units = _encode_channels(velocity, rate, channels, params, rng)
-        steps.append(block_steps)
-        units.append(block_units)
-    step = np.concatenate(steps)
-    order = np.argsort(step, kind="stable")
-    return Spikes(step[order] / rate, np.concatenate(units)[order].astype(np.uint16))
+    steps, units, rate = spike_steps(
+        pressure,
+        pressure_rate,
+        membrane=params.basilar_membrane,
+        hair_cells=params.hair_cell,
+        nerve=params.auditory_nerve,
+        bushy_cells=params.bushy_cell,
+        seed=seed,
+        key=key_number,
+    )
+    return Spikes(steps / rate, units.astype(np.uint16))
 
 
 def encode_many(
@@ -185,22 +182,11 @@ def encode_many(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _encode_channels(
-    velocity: NDArray[np.floating], rate: int, channels: range, params: CochleaParams, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    cells = place_hair_cells(velocity, params.hair_cell.n_per_place, channels)
-    probability = hair_cell(cells, rate, params.hair_cell)
-    releases = auditory_nerve(probability, rate, params.auditory_nerve, rng)
-    fiber_spikes = releases.reshape(len(channels), -1, releases.shape[1]).sum(axis=1, dtype=np.uint16)
-    steps, block_channels = bushy_cell(fiber_spikes, rate, params.bushy_cell, n_fibers=params.n_fibers_per_channel)
-    return steps, block_channels + channels.start
-
-
-def _entropy(seed: int, key: int | str) -> list[int]:
-    # Two 32-bit words each, for the stream of (seed, key) must not be that of another pair.
+def _key_number(seed: int, key: int | str) -> int:
+    # the key as a number; both in their range
     if isinstance(key, str):
         key = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     for name, value in (("seed", seed), ("key", key)):
         if not isinstance(value, Integral) or not 0 <= value < 2**64:
             raise ValueError(f"{name} must be a whole number from 0 to 2**64 - 1, got {value!r}")
-    return [word for value in (int(seed), int(key)) for word in (value % 2**32, value >> 32)]
+    return int(key)

@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from cochlea.basilar_membrane import (
-    BasilarMembraneParams,
-    basilar_membrane,
-    characteristic_frequencies,
-    transfer_function,
-)
+from cochlea.basilar_membrane import basilar_membrane
+from cochlea.transfer_function import BasilarMembraneParams, transfer_function
+from cochlea.transfer_table import characteristic_frequencies
 
 PARAMS = BasilarMembraneParams()
 PUBLISHED = BasilarMembraneParams(convention="published")
@@ -199,12 +196,16 @@ def test_the_causal_form_is_the_convolution_with_the_exact_response(sample_rate,
     n_bins = min(n_in, n_out) // 2 + 1
     exact = np.zeros((FEW_PLACES, n_bins), complex)
     exact[:, 1:] = transfer_function(np.arange(1, n_bins), params.positions, params)
-    spectrum = np.fft.rfft(sound, n_in)[:n_bins]
+    faded = np.clip((12_000 - np.arange(n_bins)) / 100, 0, 1)  # the last 100 Hz below half the velocity's rate
+    spectrum = np.fft.rfft(sound, n_in)[:n_bins] * np.sin(np.pi / 2 * faded) ** 2
+    if n_in < n_out:
+        spectrum[-1] /= 2  # the bin at half the rate of the sound stands for itself and its mirror image
     expected = np.fft.irfft(spectrum * exact.conj(), n_out, axis=1) * n_out / n_in
     velocity, _ = basilar_membrane(sound, sample_rate, params)
-    # 1e-3: what is left of a response in the slowest place after 15 periods; elsewhere it has died
+    # What is left of a response in the slowest place after 20 periods, and, at 16 kHz, of the ringing of the sound's
+    # own band limit, which wraps around stretches of different length.
     error = relative_to_peak(velocity, expected[:, : velocity.shape[1]])
-    assert error.max() < 1e-3
+    assert error.max() < 3e-4
     assert np.median(error) < 1e-4
 
 

@@ -4,8 +4,8 @@ import threading
 import numpy as np
 import pytest
 
-from cochlea.basilar_membrane import BasilarMembraneParams
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
+from cochlea.transfer_function import BasilarMembraneParams
 
 SMALL = CochleaParams(basilar_membrane=BasilarMembraneParams(n_places=70))
 CLIPS = [(np.random.default_rng(key).standard_normal(480 * (key + 1)), 48_000, key) for key in range(6)]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from cochlea.auditory_nerve import auditory_nerve
-from cochlea.basilar_membrane import BasilarMembraneParams
 from cochlea.bushy_cell import bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell
 from cochlea.model import CochleaParams, Spikes, encode
 from cochlea.stimulus import StimulusParams
+from cochlea.transfer_function import BasilarMembraneParams
 
 PRESETS = {"default": CochleaParams(), "published": CochleaParams.published()}
 # 70 places and 7 blocks of channels: for what holds of any cochlea

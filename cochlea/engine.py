@@ -1,0 +1,230 @@
+"""The chain from pressure to spikes, fused and blocked for speed; judged by the plain stages.
+
+Channels go through in blocks of 64, time in tiles of 128 steps, so that what one stage leaves is in the cache when the
+next takes it. Between the segments of a long sound the state of every cell is kept: memory does not grow with it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cochlea.auditory_nerve import AuditoryNerveParams
+from cochlea.bushy_cell import BushyCellParams
+from cochlea.chance import DRAWS
+from cochlea.compilation import compiled
+from cochlea.hair_cell import HairCellParams, cell_offsets, kernel_constants
+from cochlea.interpolation import cubic_weights
+from cochlea.periodic import N_TAPS, interpolation_taps, kernel_polynomials
+from cochlea.tiles import LANES, REACH, STEPS, fire_bushy_cells, fire_fibers, release_probability, to_hazard
+from cochlea.transfer_function import BasilarMembraneParams
+from cochlea.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
+
+
+class SpikeSteps(NamedTuple):
+    """Spikes on the grid of the model's time.
+
+    Parameters
+    ----------
+    steps, units : ndarray of int64, shape (n_spikes,)
+        Step and channel of each spike, ordered by step, then by channel.
+    sample_rate : int
+        Steps per second [Hz].
+    """
+
+    steps: NDArray[np.int64]
+    units: NDArray[np.int64]
+    sample_rate: int
+
+
+class _Constants(NamedTuple):
+    # what the kernels need of the params: `hair_cell.kernel_constants`; taps (cell of a place, row); of the bushy cell
+    # decay of membrane and current, gain, threshold; its refractory steps
+    rates: NDArray[np.float32]
+    membrane: NDArray[np.float32]
+    taps: NDArray[np.float32]
+    bushy: NDArray[np.float64]
+    n_refractory: int
+    polynomials: NDArray[np.float32]
+
+
+class _State(NamedTuple):
+    # of one block; axes: cell of a place, then as the kernels in `tiles` say
+    pools: NDArray[np.float32]
+    ring: NDArray[np.float32]
+    waiting: NDArray[np.float32]
+    drawn: NDArray[np.int64]
+    draws: NDArray[np.float32]
+    cells: NDArray[np.int64]
+    bushy: NDArray[np.float64]
+
+
+def spike_steps(
+    pressure: NDArray[np.float64],
+    sample_rate: int,
+    *,
+    membrane: BasilarMembraneParams,
+    hair_cells: HairCellParams,
+    nerve: AuditoryNerveParams,
+    bushy_cells: BushyCellParams,
+    seed: int,
+    key: int,
+) -> SpikeSteps:
+    """The steps at which each bushy cell fires, from the pressure at the stapes.
+
+    Parameters
+    ----------
+    pressure : ndarray, shape (n_samples,)
+        Sound pressure [1].
+    sample_rate : int
+        Rate of the pressure [Hz].
+    membrane, hair_cells, nerve, bushy_cells : params of the stages
+    seed, key : int
+        Seed of the data set and key of the clip, each below 2**64.
+
+    Raises
+    ------
+    ValueError
+        If the rate of the velocity is too low for the hair cells.
+    """
+    rate, table, segments = cut_into_segments(pressure, sample_rate, membrane)
+    constants = _constants(rate, hair_cells, nerve, bushy_cells)
+    words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
+    n_channels = membrane.n_places
+    blocks = [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
+    states = [_at_rest(block, rate, hair_cells, nerve) for block in blocks]
+    steps, units = [], []
+    room = np.empty(0, np.complex64)
+    for segment in segments:
+        needed = room_needed(segment, LANES + REACH)
+        room = room if room.size >= needed else np.empty(needed, np.complex64)
+        found = []
+        for block, state in zip(blocks, states, strict=True):
+            velocity = velocity_of_rows(segment, slice(block.start, block.stop + REACH), table, room)
+            found.append(_fire(velocity, segment.steps, block, constants, words, state))
+        at, which = (np.concatenate(column) for column in zip(*found, strict=True))
+        order = np.argsort(at, kind="stable")
+        steps.append(at[order])
+        units.append(which[order])
+    return SpikeSteps(np.concatenate(steps), np.concatenate(units), rate)
+
+
+def _constants(
+    rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, bushy_cells: BushyCellParams
+) -> _Constants:
+    rates, membrane = kernel_constants(rate, hair_cells, np.float32)
+    # Column 0 of a tile of velocity is two places before the place of lane 0.
+    position = cell_offsets(hair_cells.n_per_place) + REACH // 2
+    first = np.floor(position).astype(np.int64) - 1
+    taps = np.zeros((position.size, REACH + 1), np.float32)
+    np.put_along_axis(taps, first[:, None] + np.arange(4), cubic_weights(position - first).astype(np.float32), axis=1)
+    bushy = bushy_cells.kernel_constants(rate, hair_cells.n_per_place * nerve.n_fibers)
+    return _Constants(rates, membrane, taps, bushy, bushy_cells.refractory_steps(rate), kernel_polynomials())
+
+
+def _at_rest(block: range, rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams) -> _State:
+    n_cells = hair_cells.n_per_place
+    pools = np.empty((n_cells, 3, LANES), np.float32)
+    pools[:] = np.array(hair_cells.resting_pools, np.float32)[:, None]
+    waiting = np.zeros((n_cells, 2, LANES), np.float32)
+    waiting[:, 0] = nerve.n_fibers
+    drawn = np.zeros((n_cells, 2, LANES), np.int64)
+    drawn[:, 1] = DRAWS
+    channels = block.start + np.arange(LANES)
+    return _State(
+        pools=pools,
+        ring=np.zeros((n_cells, nerve.dead_steps(rate), LANES), np.float32),
+        waiting=waiting,
+        drawn=drawn,
+        draws=np.empty((n_cells, LANES, DRAWS), np.float32),
+        cells=channels * n_cells + np.arange(n_cells)[:, None],
+        bushy=np.zeros((3, LANES)),
+    )
+
+
+def _fire(
+    velocity: Velocity, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    # the spikes of a block of channels in a segment, ordered by step, then by channel
+    most = len(block) * (len(steps) // (constants.n_refractory + 1) + 1)
+    found_steps, found_lanes = np.empty(most, np.int64), np.empty(most, np.int64)
+    n_found = _advance(
+        *velocity, steps.start, len(steps), len(block),
+        *constants, words, *state, found_steps, found_lanes,
+    )  # fmt: skip
+    return found_steps[:n_found], found_lanes[:n_found] + block.start
+
+
+@compiled()
+def _advance(  # type: ignore[no-untyped-def]
+    grid, start, pitch, aligned, first_step, n_steps, n_lanes,
+    rates, membrane, taps, bushy_constants, n_refractory, polynomials,
+    words, pools, ring, waiting, drawn, draws, cells, bushy, found_steps, found_lanes,
+):  # fmt: skip
+    # all tiles of a block, one after the other; returns the number of spikes
+    velocity = np.zeros((STEPS, LANES + REACH), np.float32)
+    source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
+    hazard = np.zeros((STEPS, LANES), np.float32)
+    fiber_spikes = np.zeros((STEPS, LANES), np.float32)
+    bits = np.empty(DRAWS, np.uint32)
+    n_found = 0
+    for first in range(0, n_steps, STEPS):
+        n_tile = min(STEPS, n_steps - first)
+        if aligned:
+            _copy_tile(grid, np.int64(start) + first, n_tile, velocity)
+        else:
+            _interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
+        fiber_spikes[:] = np.float32(0.0)
+        for cell in range(taps.shape[0]):
+            release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)
+            to_hazard(hazard, n_tile)
+            row = (first_step + first) % ring.shape[1]
+            fire_fibers(
+                hazard, n_tile, row, ring[cell], waiting[cell], drawn[cell], draws[cell], cells[cell],
+                words, bits, fiber_spikes,
+            )  # fmt: skip
+        n_found = fire_bushy_cells(
+            fiber_spikes, n_tile, n_lanes, first_step + first, bushy_constants, n_refractory,
+            bushy, found_steps, found_lanes, n_found,
+        )  # fmt: skip
+    return n_found
+
+
+@compiled(fastmath=True)
+def _copy_tile(grid, first, n_steps, tile):  # type: ignore[no-untyped-def]
+    # the steps from `first` on, of a grid whose points are the steps; two pairs of rows at a time
+    n_pairs = grid.shape[0]
+    for pair in range(0, n_pairs - 1, 2):
+        for t in range(n_steps):
+            tile[t, 2 * pair] = grid[pair, first + t, 0]
+            tile[t, 2 * pair + 1] = grid[pair, first + t, 1]
+            tile[t, 2 * pair + 2] = grid[pair + 1, first + t, 0]
+            tile[t, 2 * pair + 3] = grid[pair + 1, first + t, 1]
+    if n_pairs % 2:
+        for t in range(n_steps):
+            tile[t, 2 * n_pairs - 2] = grid[n_pairs - 1, first + t, 0]
+            tile[t, 2 * n_pairs - 1] = grid[n_pairs - 1, first + t, 1]
+
+
+@compiled(fastmath=True)
+def _interpolate_tile(grid, position, pitch, n_steps, polynomials, source, tile):  # type: ignore[no-untyped-def]
+    # `source` takes the grid points that are needed; the grid is periodic
+    taps = np.empty(N_TAPS, np.float32)
+    begin = interpolation_taps(position, polynomials, taps)
+    n_source = interpolation_taps(position + (n_steps - 1) * pitch, polynomials, taps) - begin + N_TAPS
+    period = grid.shape[1]
+    copied = 0
+    while copied < n_source:
+        at = (begin + copied) % period
+        n = min(period - at, n_source - copied)
+        _copy_tile(grid, at, n, source[copied:])
+        copied += n
+    for t in range(n_steps):
+        first = interpolation_taps(position + t * pitch, polynomials, taps) - begin
+        a, b, c, d, e, f, g, h = taps
+        for j in range(LANES + REACH):
+            tile[t, j] = (
+                a * source[first, j] + b * source[first + 1, j] + c * source[first + 2, j]
+                + d * source[first + 3, j] + e * source[first + 4, j] + f * source[first + 5, j]
+                + g * source[first + 6, j] + h * source[first + 7, j]
+            )  # fmt: skip

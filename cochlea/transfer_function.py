@@ -1,0 +1,142 @@
+"""The transfer function of the basilar membrane: long waves in shallow water (Sieroka, Dosch, Rupp 2006).
+
+Conventions: x is the distance from the base [cm]; place 0 is the base, where the highest frequencies resonate. The
+equations are in CGS units; pressure and velocity are relative.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from cochlea.checks import require_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasilarMembraneParams:
+    """The basilar membrane. Defaults: those of Sieroka, Dosch and Rupp (2006).
+
+    Parameters
+    ----------
+    n_places : int
+        Places at which the velocity is computed, evenly spaced from base to apex [places].
+    convention : {"causal", "published"}
+        "causal": linear convolution, causal phase, velocity at `sample_rate`. "published": what made the published
+        data sets: circular over the clip, a half spectrum transformed back (so the velocity has half the rate of the
+        sound), a frequency axis from 1 Hz to half the rate, and a conjugated phase that answers before the sound [1].
+    sample_rate : int
+        Rate of the velocity in the causal convention [Hz].
+    length : float
+        From base to apex [cm].
+    stiffness : float
+        C0, stiffness at the base [g/(cm^2 s^2)].
+    stiffness_decay : float
+        alpha, its decay along the membrane [1/cm].
+    stiffness_offset : float
+        a, subtracted from the stiffness [g/(cm^2 s^2)].
+    density : float
+        rho, density of the fluid [g/cm^3].
+    damping : float
+        delta, damping at the base over sqrt(stiffness * mass) [1].
+    height : float
+        h, height of the scala [cm].
+    mass : float
+        m, mass per area [g/cm^2].
+    """
+
+    n_places: int = 700
+    convention: Literal["causal", "published"] = "causal"
+    sample_rate: int = 24_000
+    length: float = 3.5
+    stiffness: float = 1e9
+    stiffness_decay: float = 3.0
+    stiffness_offset: float = 3500.0
+    density: float = 1.0
+    damping: float = 0.15
+    height: float = 0.1
+    mass: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.convention not in ("causal", "published"):
+            raise ValueError(
+                f"BasilarMembraneParams.convention must be 'causal' or 'published', got {self.convention!r}"
+            )
+        require_range(self, "n_places", at_least=1, whole=True)
+        require_range(self, "sample_rate", at_least=24_000, whole=True)
+        require_range(
+            self, "length", "stiffness", "stiffness_decay", "stiffness_offset", "density", "damping", "height", "mass",
+            above=0,
+        )  # fmt: skip
+        apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)
+        if apex <= self.stiffness_offset:
+            raise ValueError(
+                f"BasilarMembraneParams.stiffness_offset must be < {apex:g}, the stiffness at the apex, "
+                f"got {self.stiffness_offset!r}"
+            )
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Distance of each place from the base [cm], shape (place,)."""
+        return np.linspace(0.0, self.length, self.n_places)
+
+
+def transfer_function(
+    frequencies: ArrayLike, positions: ArrayLike, params: BasilarMembraneParams
+) -> NDArray[np.complex128]:
+    """Velocity at places for a unit pressure at frequencies, in the exp(-i w t) convention of the paper.
+
+    With S = C0 exp(-alpha x) - a, R = delta sqrt(C0 m) exp(-alpha x / 2), xi = S - m w^2 - i w R and
+    g = w sqrt(rho / (h xi)): v = (2 w / xi) (p(x) / p(0)) Z, p = sqrt(G / g) H0(1)(G), G(x) = 2 g(0) / alpha +
+    integral of g from 0 to x.
+
+    Parameters
+    ----------
+    frequencies : array_like, shape (frequency,)
+        [Hz], above 0.
+    positions : array_like, shape (place,)
+        Distance from the base [cm].
+    params : BasilarMembraneParams
+
+    Returns
+    -------
+    ndarray, shape (place, frequency)
+        Velocity over pressure [1].
+
+    References
+    ----------
+    Sieroka, Dosch, Rupp, JASA 120:297 (2006).
+    """
+    w = 2.0 * np.pi * np.asarray(frequencies, np.float64)[None, :]
+    x = np.asarray(positions, np.float64)[:, None]
+    alpha = params.stiffness_decay
+    xi, root = _impedance(w, x, params)
+    xi0, root0 = _impedance(w, np.zeros((1, 1)), params)
+    speed = np.sqrt(params.density / params.height)
+    g, g0 = w * speed / np.sqrt(xi), w * speed / np.sqrt(xi0)
+    # The integral of g in closed form. `root` stays in the first quadrant of the complex plane for every w and x, so
+    # that the logarithm has no branch to cross.
+    b = np.sqrt(params.stiffness_offset + params.mass * w**2)
+    phase0 = 2.0 * g0 / alpha
+    phase = phase0 + 2j * w * speed / (alpha * b) * (np.log(root / root0) + alpha * x / 2)
+    # Scaled Hankel functions: the ratio p(x) / p(0) decays smoothly where the plain ones underflow.
+    pressure = np.sqrt(phase / g) * special.hankel1e(0, phase) * np.exp(1j * (phase - phase0))
+    pressure0 = np.sqrt(phase0 / g0) * special.hankel1e(0, phase0)
+    return 2.0 * w / xi * pressure / pressure0 * _input_impedance(w, params)
+
+
+def _impedance(
+    w: NDArray[np.float64], x: NDArray[np.float64], params: BasilarMembraneParams
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    s = np.exp(-params.stiffness_decay * x / 2)
+    friction = 1j * w * params.damping * np.sqrt(params.stiffness * params.mass) * s
+    b2 = params.stiffness_offset + params.mass * w**2
+    xi = params.stiffness * s**2 - friction - b2
+    return xi, 2j * np.sqrt(b2) * np.sqrt(xi) + friction + 2.0 * b2
+
+
+def _input_impedance(w: NDArray[np.float64], params: BasilarMembraneParams) -> NDArray[np.complex128]:
+    k = 2.0 * w / params.stiffness_decay * np.sqrt(2.0 / (params.height * params.stiffness))
+    # (i J0 + Y0) / (J1 - i Y1), in Hankel functions of the second kind
+    return 1j * np.sqrt(2.0 * params.stiffness / params.height) * special.hankel2(0, k) / special.hankel2(1, k)
