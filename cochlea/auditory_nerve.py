@@ -27,8 +27,8 @@ class AuditoryNerveParams:
     tau_refractory: float = 1e-3
 
     def __post_init__(self) -> None:
-        require_range(self, "n_fibers", at_least=1, whole=True)
-        require_range(self, "tau_refractory", at_least=0)
+        require_range(self, "n_fibers", at_least=1, at_most=1e6, whole=True)
+        require_range(self, "tau_refractory", at_least=0, at_most=1)
 
     def dead_steps(self, sample_rate: int) -> int:
         """Steps from one spike of a fiber to the next that it can have: at least one, whatever the rate [Hz]."""

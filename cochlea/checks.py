@@ -10,6 +10,7 @@ def require_range(
     *names: str,
     above: float | None = None,
     at_least: float | None = None,
+    at_most: float | None = None,
     whole: bool = False,
     finite: bool = True,
 ) -> None:
@@ -21,8 +22,8 @@ def require_range(
         Any params object.
     *names : str
         The fields to check; all of them if none is named.
-    above, at_least : float, optional
-        The open or the closed lower bound, in the unit of the field.
+    above, at_least, at_most : float, optional
+        The open or the closed lower bound and the closed upper bound, in the unit of the field.
     whole : bool
         Whether the fields must be whole numbers.
     finite : bool
@@ -46,3 +47,5 @@ def require_range(
             raise ValueError(f"{where} > {above:g}, got {value!r}")
         if at_least is not None and not value >= at_least:
             raise ValueError(f"{where} >= {at_least:g}, got {value!r}")
+        if at_most is not None and not value <= at_most:
+            raise ValueError(f"{where} <= {at_most:g}, got {value!r}")

@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import NamedTuple
 
@@ -53,6 +53,13 @@ class CochleaParams:
     hair_cell: HairCellParams = field(default_factory=HairCellParams)
     auditory_nerve: AuditoryNerveParams = field(default_factory=AuditoryNerveParams)
     bushy_cell: BushyCellParams = field(default_factory=BushyCellParams)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value, expected = getattr(self, each.name), each.type
+            if type(value) is not expected:
+                name = getattr(expected, "__name__", expected)
+                raise TypeError(f"CochleaParams.{each.name} must be {name}, got {value!r}")
 
     @classmethod
     def published(cls) -> "CochleaParams":
@@ -164,20 +171,31 @@ def encode_many(
     Yields
     ------
     Spikes
-        Of each clip; an error of `encode` is raised in its clip's turn.
+        Of each clip; an error of `encode`, or of `clips` itself, is raised in its clip's turn.
     """
     n_workers = (os.cpu_count() or 1) if workers is None else workers
     if n_workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     with ThreadPoolExecutor(n_workers) as pool:
         pending: deque[Future[Spikes]] = deque()
+        source = iter(clips)
+        failure: Exception | None = None
         try:
-            for waveform, sample_rate, key in clips:
+            while True:
+                try:
+                    waveform, sample_rate, key = next(source)
+                except StopIteration:
+                    break
+                except Exception as error:  # raised in its turn, after the spikes of the clips before
+                    failure = error
+                    break
                 pending.append(pool.submit(encode, waveform, sample_rate, params, seed=seed, key=key))
                 if len(pending) > 2 * n_workers:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
+            if failure is not None:
+                raise failure
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from math import gcd
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cochlea.checks import require_range
+
+_PIECE = 2**20  # samples whose power is summed at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class StimulusParams:
     sample_rate: int | None = None
 
     def __post_init__(self) -> None:
-        require_range(self, "level", above=0)
+        require_range(self, "level", above=0, at_most=1e6)
         require_range(self, "ramp_duration", at_least=0, finite=False)
         if self.sample_rate is not None:
             require_range(self, "sample_rate", at_least=1000, whole=True)
@@ -55,8 +58,11 @@ def prepare_stimulus(
     """
     rate = as_sample_rate(sample_rate)
     new_rate = params.sample_rate or rate
-    pressure = normalize_rms(resample(as_waveform(waveform), rate, new_rate), params.level)
-    return apply_ramps(pressure, new_rate, params.ramp_duration), new_rate
+    # `as_waveform` made a copy, which is changed in place: a long sound takes no more memory than that.
+    pressure = resample(as_waveform(waveform), rate, new_rate)
+    _normalize_rms(pressure, params.level)
+    _apply_ramps(pressure, new_rate, params.ramp_duration)
+    return pressure, new_rate
 
 
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
@@ -70,7 +76,7 @@ def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (n_samples,)
-        A copy where one was needed.
+        A copy.
 
     Raises
     ------
@@ -87,7 +93,10 @@ def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
     if samples.dtype.kind in "iu":
         kind = np.iinfo(samples.dtype)
         middle = (int(kind.max) + int(kind.min) + 1) // 2
-        return (samples.astype(np.float64) - middle) / (float(kind.max) - middle + 1.0)
+        scaled = samples.astype(np.float64)
+        scaled -= middle
+        scaled /= float(kind.max) - middle + 1.0
+        return scaled
     finite = np.isfinite(samples)
     if not finite.all():
         bad = int(np.argmin(finite))
@@ -103,8 +112,8 @@ def as_sample_rate(sample_rate: float) -> int:
     ValueError
         If it is not a whole number of at least 1,000 Hz.
     """
-    if not (float(sample_rate).is_integer() and sample_rate >= 1000):
-        raise ValueError(f"sample_rate must be a whole number of Hz, at least 1000, got {sample_rate}")
+    if not (isinstance(sample_rate, Real) and float(sample_rate).is_integer() and sample_rate >= 1000):
+        raise ValueError(f"sample_rate must be a whole number of Hz, at least 1000, got {sample_rate!r}")
     return int(sample_rate)
 
 
@@ -118,11 +127,18 @@ def normalize_rms(waveform: NDArray[np.float64], level: float) -> NDArray[np.flo
     level : float
         Root mean square of the result [1].
     """
-    peak = np.max(np.abs(waveform))
+    normalized = waveform.copy()
+    _normalize_rms(normalized, level)
+    return normalized
+
+
+def _normalize_rms(waveform: NDArray[np.float64], level: float) -> None:
+    peak = max(-float(waveform.min()), float(waveform.max()))
     if peak == 0.0:
-        return waveform.copy()
-    scaled = waveform / peak
-    return scaled * (level / np.sqrt(np.mean(np.square(scaled))))
+        return
+    waveform /= peak  # so that no square overflows or vanishes
+    power = sum(float(np.sum(np.square(waveform[i : i + _PIECE]))) for i in range(0, waveform.size, _PIECE))
+    waveform *= level / np.sqrt(power / waveform.size)
 
 
 def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: float) -> NDArray[np.float64]:
@@ -137,13 +153,17 @@ def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: 
     ramp_duration : float
         Length of each ramp [s]; at most half of the sound is used.
     """
-    n_ramp = int(min(round(min(ramp_duration, 1e6) * sample_rate), waveform.size // 2))
     ramped = waveform.copy()
+    _apply_ramps(ramped, sample_rate, ramp_duration)
+    return ramped
+
+
+def _apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: float) -> None:
+    n_ramp = int(min(round(min(ramp_duration, 1e6) * sample_rate), waveform.size // 2))
     if n_ramp:
         ramp = np.hanning(2 * n_ramp)[:n_ramp]
-        ramped[:n_ramp] *= ramp
-        ramped[-n_ramp:] *= ramp[::-1]
-    return ramped
+        waveform[:n_ramp] *= ramp
+        waveform[-n_ramp:] *= ramp[::-1]
 
 
 def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> NDArray[np.float64]:

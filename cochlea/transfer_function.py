@@ -63,13 +63,13 @@ class BasilarMembraneParams:
             raise ValueError(
                 f"BasilarMembraneParams.convention must be 'causal' or 'published', got {self.convention!r}"
             )
-        require_range(self, "n_places", at_least=1, whole=True)
+        require_range(self, "n_places", at_least=1, at_most=65_536, whole=True)  # a unit is a number of 16 bits
         require_range(self, "sample_rate", at_least=24_000, whole=True)
         require_range(
             self, "length", "stiffness", "stiffness_decay", "stiffness_offset", "density", "damping", "height", "mass",
             above=0,
         )  # fmt: skip
-        apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)
+        apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)  # 0 where it is too small for a float
         if apex <= self.stiffness_offset:
             raise ValueError(
                 f"BasilarMembraneParams.stiffness_offset must be < {apex:g}, the stiffness at the apex, "

@@ -107,6 +107,11 @@ def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> Trans
     params : BasilarMembraneParams
     max_frequency : float
         [Hz]
+
+    Raises
+    ------
+    ValueError
+        If the params are so far from a membrane's that the equations overflow.
     """
     max_frequency = _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
     path = _cache_file(params, max_frequency)
@@ -144,8 +149,11 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
     length = frequencies.size
     for place, x in enumerate(positions):
         # from base to apex the response reaches less and less far
-        row = transfer_function(frequencies[:length], [x], params)[0]
-        strength = np.abs(row)
+        with np.errstate(all="ignore"):
+            row = transfer_function(frequencies[:length], [x], params)[0]
+            strength = np.abs(row)
+        if not (np.isfinite(strength).all() and np.float32(strength.max()) > 0.0):
+            raise ValueError(f"{params} has no finite response {x:.3g} cm from the base")
         relevant = np.nonzero(strength > _NEGLIGIBLE * strength.max())[0]
         length = min(int(relevant[-1]) + 4, length)
         response[place, :length] = row[:length]
