@@ -13,11 +13,12 @@ from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.chance import DRAWS
 from cochlea.compilation import compiled
-from cochlea.hair_cell import HairCellParams, cell_offsets, kernel_constants
-from cochlea.interpolation import cubic_weights
+from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
+from cochlea.interpolation import lagrange_weights
 from cochlea.periodic import N_TAPS, interpolation_taps, kernel_polynomials
 from cochlea.tiles import LANES, REACH, STEPS, fire_bushy_cells, fire_fibers, release_probability, to_hazard
 from cochlea.transfer_function import BasilarMembraneParams
+from cochlea.transfer_table import N_BEYOND
 from cochlea.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
 
 
@@ -113,11 +114,12 @@ def _constants(
     rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, bushy_cells: BushyCellParams
 ) -> _Constants:
     rates, membrane = kernel_constants(rate, hair_cells, np.float32)
-    # Column 0 of a tile of velocity is two places before the place of lane 0.
-    position = cell_offsets(hair_cells.n_per_place) + REACH // 2
-    first = np.floor(position).astype(np.int64) - 1
+    # Column 0 of a tile of velocity is as many places before lane 0 as the table has beyond the ends of the membrane.
+    position = cell_offsets(hair_cells.n_per_place) + N_BEYOND
+    first = np.floor(position).astype(np.int64) - (NODES // 2 - 1)
     taps = np.zeros((position.size, REACH + 1), np.float32)
-    np.put_along_axis(taps, first[:, None] + np.arange(4), cubic_weights(position - first).astype(np.float32), axis=1)
+    weights = lagrange_weights(position - first, NODES).astype(np.float32)
+    np.put_along_axis(taps, first[:, None] + np.arange(NODES), weights, axis=1)
     bushy = bushy_cells.kernel_constants(rate, hair_cells.n_per_place * nerve.n_fibers)
     return _Constants(rates, membrane, taps, bushy, bushy_cells.refractory_steps(rate), kernel_polynomials())
 

@@ -12,7 +12,7 @@ from cochlea.compilation import compiled
 
 LANES = 64  # channels of a tile
 STEPS = 128  # steps of a tile
-REACH = 4  # rows of velocity beyond the lanes: a channel's cells are interpolated between five places around it
+REACH = 6  # rows of velocity beyond the lanes: a channel's cells are interpolated between seven places around it
 
 _F = np.float32
 _MOST_PROBABLE = np.float32(1.0 - 1e-6)  # a fiber's probability is capped here: its hazard stays finite
@@ -44,7 +44,7 @@ def release_probability(velocity, taps, n_steps, rates, membrane, pools, probabi
     """
     y, g, lr, r, x, h = rates  # Meddis' letters, per step
     A, B, M = membrane
-    tap0, tap1, tap2, tap3, tap4 = taps
+    tap0, tap1, tap2, tap3, tap4, tap5, tap6 = taps
     zero = _F(0.0)
     q, c, w = np.empty(LANES, _F), np.empty(LANES, _F), np.empty(LANES, _F)
     for j in range(LANES):
@@ -53,7 +53,8 @@ def release_probability(velocity, taps, n_steps, rates, membrane, pools, probabi
         v = velocity[t]
         p = probability[t]
         for j in range(LANES):
-            drive = tap0 * v[j] + tap1 * v[j + 1] + tap2 * v[j + 2] + tap3 * v[j + 3] + tap4 * v[j + 4] + A
+            drive = tap0 * v[j] + tap1 * v[j + 1] + tap2 * v[j + 2] + tap3 * v[j + 3] + tap4 * v[j + 4]
+            drive += tap5 * v[j + 5] + tap6 * v[j + 6] + A
             drive = drive if drive > zero else zero
             k = g * drive / (drive + B)
             deficit = M - q[j]

@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.interpolation import cubic_weights
+from cochlea.interpolation import lagrange_weights
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 
 _log = logging.getLogger(__name__)
 
-N_BEYOND = 2  # places that the table has beyond each end of the membrane, to interpolate at hair cells near the ends
+N_BEYOND = 3  # places that the table has beyond each end of the membrane, to interpolate at hair cells near the ends
 
 # The frequencies are f = BEND sinh(u), u = 0, STEP, 2 STEP, ...: evenly spaced at low frequencies, in constant
 # proportion at high ones, as the phase turns. Cubic interpolation between them is within 1e-5 of a row's peak.
@@ -95,7 +95,7 @@ def locate(frequencies: NDArray[np.float64], table: TransferTable) -> TableAxis:
     u = np.arcsinh(frequencies / _BEND) / _STEP
     first = np.clip(u.astype(np.int32) - 1, 0, table.frequencies.size - 4)
     n_relevant = np.searchsorted(u, table.lengths - 3.0)
-    return TableAxis(first, cubic_weights(u - first).astype(np.float32), n_relevant)
+    return TableAxis(first, lagrange_weights(u - first, 4).astype(np.float32), n_relevant)
 
 
 @lru_cache(maxsize=8)

@@ -85,10 +85,9 @@ def test_the_causal_velocity_is_exact_at_the_hair_cells_between_the_places(word,
     cells = place_hair_cells(velocity, 5).reshape(700, 5, -1)[SOME_CHANNELS]
     error = relative_to_peak(cells.reshape(-1, cells.shape[2]), exact_cells.reshape(-1, cells.shape[2])).reshape(-1, 5)
     assert rate == RATE
-    # cubic interpolation between places is within 2e-4
-    assert error[:-1].max() < 3e-4
+    assert error[:-1].max() < 1e-4
     # the last cells lie beyond the end of the membrane, and answer the longest
-    assert error[-1].max() < 2e-3
+    assert error[-1].max() < 5e-4
 
 
 # The hair cells
@@ -115,10 +114,10 @@ def test_the_release_probability_is_exact(word, exact_probability, preset):
     if preset == "default":
         cells = cells.reshape(700, 5, -1)[SOME_CHANNELS].reshape(SOME_CHANNELS.size * 5, -1)
     probability, expected = hair_cell(cells, rate, params.hair_cell), exact_probability[preset]
-    likely = expected > 1e-3  # at rest it is 2.5e-3, in a loud vowel 0.5
+    likely = expected > 1e-3  # at rest it is 2.5e-3, in a loud vowel 3e-2
     assert likely.mean() > 0.8
     # float32 and the table alone are within 2e-4; the default interpolates between places besides
-    np.testing.assert_allclose(probability[likely], expected[likely], rtol={"published": 1e-3, "default": 3e-3}[preset])
+    np.testing.assert_allclose(probability[likely], expected[likely], rtol=1e-3)
     np.testing.assert_allclose(probability.mean(axis=1), expected.mean(axis=1), rtol=1e-3)
 
 

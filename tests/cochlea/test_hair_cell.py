@@ -203,8 +203,8 @@ def test_too_few_places_cannot_be_interpolated():
 
 @pytest.mark.parametrize(
     ("place", "tolerance"),
-    # the outermost cells of the apex lie beyond the last place: 1.1e-3
-    [(0, 2e-5), (1, 2e-5), (100, 2e-5), (250, 2e-5), (400, 2e-4), (550, 2e-4), (698, 2e-4), (699, 2e-3)],
+    # the outermost cells of the apex lie beyond the last place: 2.5e-4
+    [(0, 2e-6), (1, 2e-6), (100, 2e-6), (250, 2e-6), (400, 2e-5), (550, 5e-5), (698, 2e-4), (699, 5e-4)],
 )
 def test_interpolated_cells_move_as_the_exact_membrane_does(speech, place, tolerance):
     params = BasilarMembraneParams()
