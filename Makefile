@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint types check bench clean
+.PHONY: help demo test test-slow lint types check bench exactness physiology clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,12 @@ check: lint types test ## lint, types and tests
 
 bench: $(VENV)/.installed-dev ## measure what encoding costs
 	$(RUN) benchmarks/encode.py
+
+exactness: $(VENV)/.installed-dev ## measure the errors of the cochlea against an independent evaluation
+	$(RUN) benchmarks/exactness.py
+
+physiology: $(VENV)/.installed-dev ## measure the cochlea as a physiologist does, and draw the figures
+	$(RUN) benchmarks/physiology.py --out docs/images
 
 clean: ## remove what make has made, the virtual environment and demo/ included
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

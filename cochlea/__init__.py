@@ -1,6 +1,6 @@
 """Sound to spikes: a hydrodynamic basilar membrane, inner hair cells, nerve fibers and bushy cells.
 
-Pure functions on arrays: this package opens no file, prints nothing and knows no data set.
+Pure functions on arrays: this package prints nothing, knows no data set and opens no file but its own cache of a table.
 """
 
 from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve

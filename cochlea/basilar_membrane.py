@@ -39,7 +39,8 @@ def basilar_membrane(
     Notes
     -----
     The causal velocity holds nothing above half its rate, 12 kHz; the sound is faded out over the last 100 Hz below. At
-    places whose characteristic frequency is near or above that (0 to 70) this rings before and after a click: @@
+    places whose characteristic frequency is near or above that (0 to 70) this rings for some ten milliseconds
+    before and after a click.
 
     References
     ----------
