@@ -31,15 +31,16 @@ def fill_exponentials(block, cell, words, bits, draws):  # type: ignore[no-untyp
     Parameters
     ----------
     block : int
-        Which block of the stream [blocks of `DRAWS` numbers].
+        Which block of the stream [blocks of `DRAWS` numbers]; below 2**28.
     cell : int
-        Number of the hair cell.
+        Number of the hair cell; below 2**32.
     words : ndarray of uint32, shape (4,)
         Low and high word of the clip's key, low and high word of the seed.
     bits : ndarray of uint32, shape (DRAWS,)
         Room to work in.
     draws : ndarray of float32, shape (DRAWS,)
-        The result [1]: -log((u + 1/2) / 2**23) for the upper 23 bits u of each word of Philox.
+        The result [1]: -log((u + 1/2) / 2**23) for the upper 23 bits u of each word of Philox, within 2e-6, never
+        below 0.
     """
     _fill_bits(block, cell, words, bits)
     _to_exponentials(bits, draws, draws.view(np.int32))
@@ -80,4 +81,5 @@ def _to_exponentials(bits, draws, pattern):  # type: ignore[no-untyped-def]
         z = (draws[i] - _F(1.0)) / (draws[i] + _F(1.0))
         zz = z * z
         series = _F(1.0) + zz * (_F(1 / 3) + zz * (_F(1 / 5) + zz * (_F(1 / 7) + zz * _F(1 / 9))))
-        draws[i] = _LN_RANGE - (_F(np.int32(bits[i])) * _LN2 + _F(2.0) * z * series)
+        drawn = _LN_RANGE - (_F(np.int32(bits[i])) * _LN2 + _F(2.0) * z * series)
+        draws[i] = drawn if drawn > _F(0.0) else _F(0.0)

@@ -16,7 +16,16 @@ from cochlea.compilation import compiled
 from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
 from cochlea.interpolation import lagrange_weights
 from cochlea.periodic import N_TAPS, interpolation_taps, kernel_polynomials
-from cochlea.tiles import LANES, REACH, STEPS, fire_bushy_cells, fire_fibers, release_probability, to_hazard
+from cochlea.tiles import (
+    LANES,
+    REACH,
+    STEPS,
+    fire_bushy_cells,
+    fire_fibers,
+    first_draws,
+    release_probability,
+    to_hazard,
+)
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND
 from cochlea.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
@@ -93,7 +102,7 @@ def spike_steps(
     words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
     n_channels = membrane.n_places
     blocks = [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
-    states = [_at_rest(block, rate, hair_cells, nerve) for block in blocks]
+    states = [_at_rest(block, rate, hair_cells, nerve, words) for block in blocks]
     steps, units = [], []
     room = np.empty(0, np.complex64)
     for segment in segments:
@@ -124,22 +133,24 @@ def _constants(
     return _Constants(rates, membrane, taps, bushy, bushy_cells.refractory_steps(rate), kernel_polynomials())
 
 
-def _at_rest(block: range, rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams) -> _State:
+def _at_rest(
+    block: range, rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, words: NDArray[np.uint32]
+) -> _State:
     n_cells = hair_cells.n_per_place
     pools = np.empty((n_cells, 3, LANES), np.float32)
     pools[:] = np.array(hair_cells.resting_pools, np.float32)[:, None]
-    waiting = np.zeros((n_cells, 2, LANES), np.float32)
-    waiting[:, 0] = nerve.n_fibers
+    cells = (block.start + np.arange(LANES)) * n_cells + np.arange(n_cells)[:, None]
+    waiting = np.full((n_cells, 2, LANES), nerve.n_fibers, np.float32)
     drawn = np.zeros((n_cells, 2, LANES), np.int64)
-    drawn[:, 1] = DRAWS
-    channels = block.start + np.arange(LANES)
+    draws = np.empty((n_cells, LANES, DRAWS), np.float32)
+    first_draws(cells, words, waiting, drawn, draws)
     return _State(
         pools=pools,
         ring=np.zeros((n_cells, nerve.dead_steps(rate), LANES), np.float32),
         waiting=waiting,
         drawn=drawn,
-        draws=np.empty((n_cells, LANES, DRAWS), np.float32),
-        cells=channels * n_cells + np.arange(n_cells)[:, None],
+        draws=draws,
+        cells=cells,
         bushy=np.zeros((3, LANES)),
     )
 

@@ -4,7 +4,7 @@ The published convention is circular over the clip, and a transform of its numbe
 prime factors. The signal is computed on a grid of a convenient length instead, at least 1.5 times as fine as its
 bandwidth asks, and interpolated at the instants wanted with the Kaiser-Bessel kernel, whose effect on each frequency is
 divided out of the spectrum beforehand (the gridding method: Jackson et al., IEEE Trans. Med. Imaging 10:473, 1991).
-Error: below 2e-6 of the signal's peak.
+Error: below 2e-6 of the peak of a signal that fills its band, and 2e-5 for a tone at the very end of it.
 """
 
 from math import ceil

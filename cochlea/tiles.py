@@ -102,6 +102,28 @@ def to_hazard(probability, n_steps):  # type: ignore[no-untyped-def]
             p[j] = p[j] * (_F(1.0) + p[j] * (_F(1 / 2) + p[j] * series))
 
 
+@compiled()
+def first_draws(cells, words, waiting, drawn, draws):  # type: ignore[no-untyped-def]
+    """Start the streams of some cells: `waiting` takes the first number of each.
+
+    Parameters
+    ----------
+    cells : ndarray of int64, shape (cell, lane)
+        Numbers of the cells.
+    words : ndarray of uint32, shape (4,)
+        As `fill_exponentials` takes them.
+    waiting, drawn, draws : ndarrays, shapes (cell, 2, lane), (cell, 2, lane) and (cell, lane, DRAWS)
+        For each cell as `fire_fibers` takes them.
+    """
+    bits = np.empty(DRAWS, np.uint32)
+    for cell in range(cells.shape[0]):
+        for j in range(cells.shape[1]):
+            fill_exponentials(0, cells[cell, j], words, bits, draws[cell, j])
+            waiting[cell, 1, j] = draws[cell, j, 0]
+            drawn[cell, 0, j] = 1
+            drawn[cell, 1, j] = 1
+
+
 @compiled(fastmath=True)
 def fire_fibers(hazard, n_steps, ring_row, ring, waiting, drawn, draws, cells, words, bits, spikes):  # type: ignore[no-untyped-def]
     """Draw the spikes of the fibers of one hair cell per lane; adds their number to `spikes` (step, lane).
@@ -119,7 +141,7 @@ def fire_fibers(hazard, n_steps, ring_row, ring, waiting, drawn, draws, cells, w
     ring : ndarray of float32, shape (dead step, lane)
         Fibers that fired at each of the last steps [fibers]; advanced in place, as are:
     waiting : ndarray of float32, shape (2, lane)
-        Ready fibers [fibers], and what is left of the exponential number [1].
+        Ready fibers [fibers], and what is left of the exponential number [1]; at first `first_draws` of it.
     drawn : ndarray of int64, shape (2, lane)
         Blocks of the stream that were drawn, and numbers of the last one that were used.
     draws : ndarray of float32, shape (lane, DRAWS)

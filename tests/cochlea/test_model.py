@@ -1,10 +1,11 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from cochlea.auditory_nerve import auditory_nerve
-from cochlea.bushy_cell import bushy_cell
+from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell
 from cochlea.model import CochleaParams, Spikes, encode
 from cochlea.stimulus import StimulusParams
@@ -93,6 +94,15 @@ def test_a_bushy_cell_at_rest_fires_0775_times_per_second():
         n_spikes += bushy_cell(releases, rate, params.bushy_cell, n_fibers=40)[0].size
     # 5000 seconds of a cell, 3875 spikes: 1.6 % of chance; the published converter's hair cell gives 0.775 +- 0.005
     assert n_spikes / (n_cells * n_blocks) == pytest.approx(0.775, rel=4 * 0.016)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_more_fibers_fire_in_the_first_step_than_chance_allows(preset):
+    # bushy cells that a single spike of a fiber fires
+    sensitive = BushyCellParams(weight=1e9, tau_syn=1e-5, tau_refractory=0.0)
+    spikes = encode(np.zeros(4800), 48_000, replace(PRESETS[preset], bushy_cell=sensitive))
+    # 700 channels of 40 fibers at 2.5e-3 each: 70, and four standard deviations
+    assert 36 < np.sum(spikes.times == 0) < 104
 
 
 def test_a_tone_excites_its_place():
