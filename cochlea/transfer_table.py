@@ -11,6 +11,7 @@ import os
 import tempfile
 from dataclasses import asdict
 from functools import lru_cache
+from io import BytesIO
 from math import ceil, log2
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +33,7 @@ _BEND = 20.0  # [Hz]
 _NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency that exceeds it
 _LEAST_RANGE = 24_000.0  # [Hz]; wider tables have powers of two of it, so that few are made
 
-_FORMAT = "cochlea transfer table 1"
+_FORMAT = "cochlea transfer table 2"
 _N_SPOT_CHECKS = 64
 _SPOT_TOLERANCE = 1e-5  # of a row's peak
 
@@ -145,7 +146,6 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
     frequencies = _frequencies(max_frequency)
     positions = _positions(params)
     response = np.zeros((positions.size, frequencies.size), np.complex64)
-    lengths = np.zeros(positions.size, np.int64)
     length = frequencies.size
     for place, x in enumerate(positions):
         # from base to apex the response reaches less and less far
@@ -157,7 +157,13 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
         relevant = np.nonzero(strength > _NEGLIGIBLE * strength.max())[0]
         length = min(int(relevant[-1]) + 4, length)
         response[place, :length] = row[:length]
-        lengths[place] = length
+    return _table_of(frequencies, response)
+
+
+def _table_of(frequencies: NDArray[np.float64], response: NDArray[np.complex64]) -> TransferTable:
+    # a row's entries that matter are those up to the last that is not zero
+    lengths = frequencies.size - np.argmax((response != 0)[:, ::-1], axis=1)
+    response.flags.writeable = False  # it is handed out to whoever asks
     return TransferTable(frequencies, response, lengths)
 
 
@@ -171,25 +177,25 @@ def _cache_file(params: BasilarMembraneParams, max_frequency: float) -> Path:
 def _load(path: Path, params: BasilarMembraneParams, max_frequency: float) -> TransferTable | None:
     # None unless the file is whole, has the shape that is asked for and agrees with the equations where it is sampled
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            response, lengths, checksum = stored["response"], stored["lengths"], str(stored["checksum"])
-    except FileNotFoundError:
+        content = path.read_bytes()
+    except OSError:  # not there, or not ours to read
         return None
+    try:
+        with np.load(BytesIO(content), allow_pickle=False) as stored:
+            response, checksum = stored["response"], str(stored["checksum"])
     except Exception as error:  # whatever a damaged archive makes NumPy and zipfile raise
         _log.warning("%s: not a table of the membrane (%s); computing it anew", path, error)
         return None
-    table = TransferTable(_frequencies(max_frequency), response, lengths)
-    if checksum != _checksum(table) or not _agrees(table, params):
+    frequencies, positions = _frequencies(max_frequency), _positions(params)
+    fits = response.shape == (positions.size, frequencies.size) and response.dtype == np.complex64
+    table = _table_of(frequencies, response) if fits and np.isfinite(response).all() else None
+    if table is None or checksum != _checksum(table) or not _agrees(table, positions, params):
         _log.warning("%s: the table of the membrane is damaged; computing it anew", path)
         return None
     return table
 
 
-def _agrees(table: TransferTable, params: BasilarMembraneParams) -> bool:
-    positions = _positions(params)
-    shape = (positions.size, table.frequencies.size)
-    if table.response.shape != shape or table.response.dtype != np.complex64 or table.lengths.shape != shape[:1]:
-        return False
+def _agrees(table: TransferTable, positions: NDArray[np.float64], params: BasilarMembraneParams) -> bool:
     rng = np.random.default_rng()  # other entries each time; no result depends on which
     for row in rng.integers(positions.size, size=8):
         entries = rng.integers(table.lengths[row], size=_N_SPOT_CHECKS // 8)
@@ -206,7 +212,7 @@ def _save(path: Path, table: TransferTable) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".tmp", delete=False) as file:
             try:
-                np.savez(file, response=table.response, lengths=table.lengths, checksum=_checksum(table))
+                np.savez(file, response=table.response, checksum=_checksum(table))
                 file.close()
                 Path(file.name).chmod(0o644)
                 Path(file.name).replace(path)
@@ -219,6 +225,6 @@ def _save(path: Path, table: TransferTable) -> None:
 
 def _checksum(table: TransferTable) -> str:
     digest = hashlib.sha256(_FORMAT.encode())
-    for array in (table.frequencies, table.response, table.lengths):
+    for array in (table.frequencies, table.response):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

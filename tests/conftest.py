@@ -1,0 +1,18 @@
+"""What all tests share."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory) -> Iterator[None]:
+    """No test writes to the user's cache folder; one folder per session, so that tables are made once."""
+    before = os.environ.get("SPIKEDATA_CACHE")
+    os.environ["SPIKEDATA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["SPIKEDATA_CACHE"]
+    else:
+        os.environ["SPIKEDATA_CACHE"] = before
