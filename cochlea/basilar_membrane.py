@@ -10,8 +10,10 @@ from cochlea.compilation import compiled
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND, locate, transfer_table
 
-# After a click a place's velocity dies to 1e-4 of its peak in this many periods of its characteristic frequency.
+# After a click a place's velocity dies to 1e-4 of its peak in this many periods of its characteristic frequency, at a
+# damping of 0.15; the less damping, the more periods.
 _MEMORY_IN_PERIODS = 20.0
+_DAMPING = 0.15
 _FADE = 100.0  # [Hz], below half the rate of the velocity
 
 
@@ -61,7 +63,8 @@ def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
     max_frequency : float
         Highest frequency of the sound [Hz].
     """
-    return _MEMORY_IN_PERIODS / transfer_table(params, max_frequency).best_frequencies[-1]
+    n_periods = _MEMORY_IN_PERIODS * max(1.0, _DAMPING / params.damping)
+    return n_periods / transfer_table(params, max_frequency).best_frequencies[-1]
 
 
 def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.float64]:

@@ -39,7 +39,8 @@ class BasilarMembraneParams:
     density : float
         rho, density of the fluid [g/cm^3].
     damping : float
-        delta, damping at the base over sqrt(stiffness * mass) [1].
+        delta, damping at the base over sqrt(stiffness * mass), at least 0.02 [1]. The less, the longer a click is
+        remembered, and the larger the table of the transfer function.
     height : float
         h, height of the scala [cm].
     mass : float
@@ -65,8 +66,9 @@ class BasilarMembraneParams:
             )
         require_range(self, "n_places", at_least=1, at_most=65_536, whole=True)  # a unit is a number of 16 bits
         require_range(self, "sample_rate", at_least=24_000, whole=True)
+        require_range(self, "damping", at_least=0.02)
         require_range(
-            self, "length", "stiffness", "stiffness_decay", "stiffness_offset", "density", "damping", "height", "mass",
+            self, "length", "stiffness", "stiffness_decay", "stiffness_offset", "density", "height", "mass",
             above=0,
         )  # fmt: skip
         apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)  # 0 where it is too small for a float

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from io import BytesIO
 from math import ceil, log2
@@ -26,9 +26,11 @@ _log = logging.getLogger(__name__)
 
 N_BEYOND = 3  # places that the table has beyond each end of the membrane, to interpolate at hair cells near the ends
 
-# The frequencies are f = BEND sinh(u), u = 0, STEP, 2 STEP, ...: evenly spaced at low frequencies, in constant
-# proportion at high ones, as the phase turns. Cubic interpolation between them is within 1e-5 of a row's peak.
-_STEP = 0.004
+# The frequencies are f = BEND sinh(u), u = 0, step, 2 step, ...: evenly spaced at low frequencies, in constant
+# proportion at high ones, as the phase turns. Cubic interpolation between them is within 1.2e-5 of a row's peak (2e-5
+# where that is above 24 kHz). Resonances narrow as the damping falls, and with them the step.
+_STEP = 0.004  # at a damping of
+_DAMPING = 0.15  # or more
 _BEND = 20.0  # [Hz]
 _NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency that exceeds it
 _LEAST_RANGE = 24_000.0  # [Hz]; wider tables have powers of two of it, so that few are made
@@ -45,6 +47,8 @@ class TransferTable(NamedTuple):
     ----------
     frequencies : ndarray of float64, shape (n,)
         Ascending [Hz].
+    step : float
+        Between neighboring frequencies, on the scale on which they are even [1].
     response : ndarray of complex64, shape (N_BEYOND + place + N_BEYOND, n)
         As `transfer_function` [1]; zero where it is negligible.
     lengths : ndarray of int64, shape (N_BEYOND + place + N_BEYOND,)
@@ -52,6 +56,7 @@ class TransferTable(NamedTuple):
     """
 
     frequencies: NDArray[np.float64]
+    step: float
     response: NDArray[np.complex64]
     lengths: NDArray[np.int64]
 
@@ -93,13 +98,12 @@ def locate(frequencies: NDArray[np.float64], table: TransferTable) -> TableAxis:
         [Hz]
     table : TransferTable
     """
-    u = np.arcsinh(frequencies / _BEND) / _STEP
+    u = np.arcsinh(frequencies / _BEND) / table.step
     first = np.clip(u.astype(np.int32) - 1, 0, table.frequencies.size - 4)
     n_relevant = np.searchsorted(u, table.lengths - 3.0)
     return TableAxis(first, lagrange_weights(u - first, 4).astype(np.float32), n_relevant)
 
 
-@lru_cache(maxsize=8)
 def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
     """The table of a membrane up to at least a frequency, from memory, from the cache folder or computed.
 
@@ -114,7 +118,13 @@ def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> Trans
     ValueError
         If the params are so far from a membrane's that the equations overflow.
     """
-    max_frequency = _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
+    # on the convention and the rate of the velocity it does not depend
+    shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate)
+    return _remembered(shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE))))
+
+
+@lru_cache(maxsize=8)
+def _remembered(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
     path = _cache_file(params, max_frequency)
     table = _load(path, params, max_frequency)
     if table is None:
@@ -136,14 +146,18 @@ def _positions(params: BasilarMembraneParams) -> NDArray[np.float64]:
     return pitch * np.arange(-N_BEYOND, params.n_places + N_BEYOND, dtype=np.float64)
 
 
-def _frequencies(max_frequency: float) -> NDArray[np.float64]:
-    frequencies = _BEND * np.sinh(_STEP * np.arange(ceil(np.arcsinh(max_frequency / _BEND) / _STEP) + 3))
+def _step(params: BasilarMembraneParams) -> float:
+    return _STEP * min(1.0, params.damping / _DAMPING)
+
+
+def _frequencies(max_frequency: float, step: float) -> NDArray[np.float64]:
+    frequencies = _BEND * np.sinh(step * np.arange(ceil(np.arcsinh(max_frequency / _BEND) / step) + 3))
     frequencies[0] = 1e-3  # the response vanishes at 0, where the formula is 0 / 0
     return np.asarray(frequencies, np.float64)
 
 
 def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
-    frequencies = _frequencies(max_frequency)
+    frequencies = _frequencies(max_frequency, _step(params))
     positions = _positions(params)
     response = np.zeros((positions.size, frequencies.size), np.complex64)
     length = frequencies.size
@@ -157,19 +171,19 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
         relevant = np.nonzero(strength > _NEGLIGIBLE * strength.max())[0]
         length = min(int(relevant[-1]) + 4, length)
         response[place, :length] = row[:length]
-    return _table_of(frequencies, response)
+    return _table_of(frequencies, _step(params), response)
 
 
-def _table_of(frequencies: NDArray[np.float64], response: NDArray[np.complex64]) -> TransferTable:
+def _table_of(frequencies: NDArray[np.float64], step: float, response: NDArray[np.complex64]) -> TransferTable:
     # a row's entries that matter are those up to the last that is not zero
     lengths = frequencies.size - np.argmax((response != 0)[:, ::-1], axis=1)
     response.flags.writeable = False  # it is handed out to whoever asks
-    return TransferTable(frequencies, response, lengths)
+    return TransferTable(frequencies, step, response, lengths)
 
 
 def _cache_file(params: BasilarMembraneParams, max_frequency: float) -> Path:
-    asked = asdict(params) | {"convention": None, "sample_rate": None}  # which the table does not depend on
-    asked |= {"format": _FORMAT, "range": max_frequency, "grid": [_STEP, _BEND, _NEGLIGIBLE, N_BEYOND]}
+    grid = [_step(params), _BEND, _NEGLIGIBLE, N_BEYOND]
+    asked = asdict(params) | {"format": _FORMAT, "range": max_frequency, "grid": grid}
     name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:24]
     return cache_folder() / f"membrane-{name}.npz"
 
@@ -186,9 +200,11 @@ def _load(path: Path, params: BasilarMembraneParams, max_frequency: float) -> Tr
     except Exception as error:  # whatever a damaged archive makes NumPy and zipfile raise
         _log.warning("%s: not a table of the membrane (%s); computing it anew", path, error)
         return None
-    frequencies, positions = _frequencies(max_frequency), _positions(params)
+    frequencies, positions = _frequencies(max_frequency, _step(params)), _positions(params)
     fits = response.shape == (positions.size, frequencies.size) and response.dtype == np.complex64
-    table = _table_of(frequencies, response) if fits and np.isfinite(response).all() else None
+    table = None
+    if fits and np.isfinite(response).all():
+        table = _table_of(frequencies, _step(params), np.ascontiguousarray(response))
     if table is None or checksum != _checksum(table) or not _agrees(table, positions, params):
         _log.warning("%s: the table of the membrane is damaged; computing it anew", path)
         return None

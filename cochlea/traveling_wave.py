@@ -66,7 +66,7 @@ class Velocity(NamedTuple):
     Parameters
     ----------
     grid : ndarray of float32, shape (pair of rows, grid point, 2)
-        One period [1]; the second of the last pair is 0 where the rows are odd in number.
+        One period [1]; the second of the last pair means nothing where the rows are odd in number.
     start, pitch : float
         Position of the segment's first step and distance between steps [grid points].
     aligned : bool
