@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
@@ -11,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint types check bench exactness physiology clean
+.PHONY: help demo test test-slow lint types check bench exactness physiology compat clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
@@ -43,8 +44,11 @@ exactness: $(VENV)/.installed-dev ## measure the errors of the cochlea against a
 physiology: $(VENV)/.installed-dev ## measure the cochlea as a physiologist does, and draw the figures
 	$(RUN) benchmarks/physiology.py --out docs/images
 
+compat: $(VENV)/.installed-dev $(PEERS)/.installed ## show that other packages read our files, and we theirs
+	$(RUN) benchmarks/compat.py --python $(PEERS)/bin/python
+
 clean: ## remove what make has made, the virtual environment and demo/ included
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp stands for a finished installation; it is written last, so an interrupted one is done again.
@@ -56,6 +60,15 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
 	@$(INSTALL) '.[dev]'
+	@touch $@
+
+# PyTorch decides the size: some 2 GB with a CPU build, more with CUDA.
+$(PEERS)/.installed: $(VENV)/.created benchmarks/compat.txt
+	@echo "Installing the packages that read such files into $(PEERS) (minutes)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/compat.txt
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(PEERS)/older tonic==1.6.0 pbr==7.1.3 spikingjelly==0.0.0.0.14
 	@touch $@
 
 $(VENV)/.created:
