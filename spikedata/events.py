@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ class Events:
     Parameters
     ----------
     times : ndarray of float, shape (n_spikes,)
-        Spike times [s], sorted within each clip, in the dtype in which they were stored.
+        Spike times [s], in the dtype in which they were stored.
     units : ndarray of uint16, shape (n_spikes,)
         Channel of each spike [1].
     offsets : ndarray of int64, shape (n_samples + 1,)
@@ -37,6 +38,9 @@ class Events:
         Class names [1].
     n_units : int
         Number of channels [1].
+    is_sorted : bool
+        Whether the spikes of each clip are sorted by time [1]. What a transform leaves may not be; a single clip is
+        sorted when it is taken out, and binning does not ask.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class Events:
     sample_rates: npt.NDArray[np.int64]
     keys: tuple[str, ...]
     n_units: int
+    is_sorted: bool = True
 
     def __post_init__(self) -> None:
         n_spikes, n_samples = len(self.times), len(self.offsets) - 1
@@ -63,6 +68,8 @@ class Events:
         for name in ("labels", "speakers", "sources", "sample_rates"):
             if len(getattr(self, name)) != n_samples:
                 raise ValueError(f"Events.{name} must be {n_samples}, one per sample, got {len(getattr(self, name))}")
+        if self.units.dtype != np.uint16:
+            raise ValueError(f"Events.units must be uint16, got {self.units.dtype}")
         if n_samples and not (self.labels.min() >= 0 and self.labels.max() < len(self.keys)):
             raise ValueError(f"Events.labels must be in 0..{len(self.keys) - 1}, got {np.unique(self.labels)}")
 
@@ -118,12 +125,16 @@ class Events:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: int) -> Sample:
-        """One clip, its times in float64."""
+        """One clip, its times in float64 and sorted."""
         index = range(len(self))[index]
         row = slice(self.offsets[index], self.offsets[index + 1])
+        times, units = self.times[row].astype(np.float64), self.units[row]
+        if not self.is_sorted:
+            order = np.argsort(times, kind="stable")
+            times, units = times[order], units[order]
         return Sample(
-            times=self.times[row].astype(np.float64),
-            units=self.units[row],
+            times=times,
+            units=units,
             label=int(self.labels[index]),
             speaker=int(self.speakers[index]),
             source=self.sources[index],
@@ -147,18 +158,70 @@ class Events:
         IndexError
             If there is no such clip.
         """
+        from spikedata.kernels import take_rows
+
         chosen = np.arange(len(self))[indices]
-        rows = [slice(self.offsets[index], self.offsets[index + 1]) for index in chosen]
+        offsets = offsets_of(self.offsets[chosen + 1] - self.offsets[chosen])
+        times, units = np.empty(offsets[-1], self.times.dtype), np.empty(offsets[-1], self.units.dtype)
+        take_rows(_as_integers(self.times), self.offsets, chosen, _as_integers(times))
+        take_rows(self.units, self.offsets, chosen, units)
         return replace(
             self,
-            times=np.concatenate([self.times[:0], *(self.times[row] for row in rows)]),
-            units=np.concatenate([self.units[:0], *(self.units[row] for row in rows)]),
-            offsets=offsets_of(np.diff(self.offsets)[chosen]),
+            times=times,
+            units=units,
+            offsets=offsets,
             labels=self.labels[chosen],
             speakers=self.speakers[chosen],
             sources=tuple(self.sources[index] for index in chosen),
             sample_rates=self.sample_rates[chosen],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Selection(Sequence[Sample]):
+    """Some clips of events, not copied: a sequence of `Sample` that binning takes at once.
+
+    Parameters
+    ----------
+    events : Events
+        What they are taken from [1].
+    indices : ndarray of int64, shape (n_samples,)
+        Their numbers [1].
+    """
+
+    events: Events
+    indices: npt.NDArray[np.int64]
+
+    @classmethod
+    def of_all(cls, events: Events) -> Selection:
+        """Every clip of events, in order."""
+        return cls(events, np.arange(len(events)))
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Class of each clip, shape (n_samples,)."""
+        return self.events.labels[self.indices]
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Selection: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | Selection:
+        """One clip, or a part of the selection."""
+        if isinstance(index, slice):
+            return Selection(self.events, self.indices[index])
+        return self.events[int(self.indices[index])]
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Clip after clip; one that is not there is an error, not the end."""
+        for index in self.indices.tolist():
+            yield self.events[index]
 
 
 def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -179,3 +242,8 @@ def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
     array([0, 2, 2, 5])
     """
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+def _as_integers(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    # half floats as their bit patterns, which compiled code can copy
+    return values.view(np.uint16) if values.dtype == np.float16 else values

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 MAX_LINES = 300
 
 EVERYTHING = {"cochlea", "spikedata"}
-DATA = {"atomic", "schema", "events", "reader", "binning", "splits"}
+DATA = {"atomic", "schema", "events", "event_cache", "reader", "binning", "batching", "splits", "streams", "transforms"}
 SPEECH = {"synth_clip", "synth_engine", "synth_voice", "synth_words"}
 
 # Each module and what it may import of ours, the latter without "spikedata." before it. On the right a name stands for
@@ -58,7 +58,12 @@ MAY_IMPORT = {
     "spikedata.atomic": set(),
     "spikedata.splits": set(),
     "spikedata.binning": {"schema"},
-    "spikedata.events": {"schema"},
+    "spikedata.compilation": set(),
+    "spikedata.kernels": {"compilation"},
+    "spikedata.events": {"schema", "kernels"},
+    "spikedata.batching": {"schema", "events", "kernels"},
+    "spikedata.event_cache": {"events", "reader"},
+    "spikedata.streams": set(),
     "spikedata.hdf5": {"schema"},
     "spikedata.reader": {"schema", "hdf5", "events"},
     "spikedata.writer": {"schema", "hdf5", "atomic", "reader"},  # reads back what it wrote

@@ -2,5 +2,19 @@
 
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
+from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists
+from spikedata.torch.loader import SpikeLoader
+from spikedata.torch.published import SHD, SSC
 
-__all__ = ["Batch", "SpikeDataset", "collate"]
+__all__ = [
+    "SHD",
+    "SSC",
+    "Batch",
+    "DenseBatch",
+    "ListBatch",
+    "SpikeDataset",
+    "SpikeLoader",
+    "collate",
+    "collate_dense",
+    "collate_lists",
+]

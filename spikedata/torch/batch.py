@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from spikedata.batching import sparse_batch
 from spikedata.binning import bin_samples
+from spikedata.events import Selection
 from spikedata.schema import Sample
 
 
@@ -145,10 +148,16 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int)
     """
     if not len(samples):
         raise ValueError("a batch must have at least one sample, got none")
-    indices, counts = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
+    if isinstance(samples, Selection) and samples.events.n_units == n_units:
+        indices, counts = sparse_batch(samples.events, samples.indices, dt=dt, n_steps=n_steps)
+        labels = torch.from_numpy(samples.labels)
+    else:
+        indices, integers = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
+        counts = integers.astype(np.float32)
+        labels = torch.tensor([sample.label for sample in samples], dtype=torch.int64)
     return Batch(
         indices=torch.from_numpy(indices),
-        counts=torch.from_numpy(counts).to(torch.float32),
-        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
+        counts=torch.from_numpy(counts),
+        labels=labels,
         shape=(len(samples), n_steps, n_units),
     )

@@ -1,9 +1,11 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from spikedata.events import Events, offsets_of
+from spikedata.binning import bin_samples
+from spikedata.events import Events, Selection, offsets_of
 from spikedata.schema import Sample
 
 
@@ -115,3 +117,102 @@ def test_arrays_that_do_not_fit_are_refused(events, changes, message):
 def test_offsets_of_nothing_is_zero():
     assert offsets_of([]).tolist() == [0]
     assert offsets_of([]).dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_select_copies_spikes_bit_by_bit(events, dtype):
+    events = replace(events, times=events.times.astype(dtype))
+    chosen = events.select([2, 2, 0])
+    assert (chosen.times.dtype, chosen.units.dtype, chosen.offsets.dtype) == (dtype, np.uint16, np.int64)
+    np.testing.assert_array_equal(chosen.times, events.times[[2, 3, 4, 2, 3, 4, 0, 1]])
+    np.testing.assert_array_equal(chosen.units, events.units[[2, 3, 4, 2, 3, 4, 0, 1]])
+    assert not np.shares_memory(chosen.times, events.times)
+
+
+def test_select_takes_spikes_that_may_not_be_written(events):
+    for array in (events.times, events.units, events.offsets):
+        array.flags.writeable = False
+    assert_same(events.select([2])[0], SAMPLES[2])
+
+
+def test_select_refuses_a_mask_of_another_length(events):
+    with pytest.raises(IndexError):
+        events.select(np.array([True, False]))
+
+
+UNSORTED = {"times": np.array([0.3, 0.1, 0.2, 0.0, 0.2]), "is_sorted": False}  # units 5, 9; none; 699, 0, 3
+
+
+def test_a_clip_that_is_not_sorted_is_sorted_when_it_is_taken_out(events):
+    unsorted = replace(events, **UNSORTED)
+    assert (unsorted[0].times.tolist(), unsorted[0].units.tolist()) == ([0.1, 0.3], [9, 5])
+    assert unsorted[2].times.tolist() == [0.0, 0.2, 0.2]
+    assert unsorted[2].units.tolist() == [0, 699, 3]  # at equal times the order is that of the events
+    assert unsorted.times.tolist() == UNSORTED["times"].tolist()
+
+
+def test_a_part_of_unsorted_events_is_unsorted(events):
+    part = replace(events, **UNSORTED).select([2, 0])
+    assert not part.is_sorted
+    assert part[1].times.tolist() == [0.1, 0.3]
+    assert events.select([0]).is_sorted
+
+
+def test_binning_does_not_ask_whether_events_are_sorted(events):
+    unsorted = replace(events, **UNSORTED)
+    indices, counts = bin_samples(unsorted, dt=0.1, n_steps=4, n_units=700)
+    assert indices.T.tolist() == [[0, 1, 9], [0, 2, 5], [2, 0, 0], [2, 2, 3], [2, 2, 699]]  # 0.3 < 3 * 0.1
+    assert counts.tolist() == [1] * 5
+
+
+def test_a_selection_is_a_sequence_of_samples(events):
+    selection = Selection(events, np.array([2, 0, 2]))
+    assert len(selection) == 3
+    for found, expected in zip(selection, [SAMPLES[2], SAMPLES[0], SAMPLES[2]], strict=True):
+        assert_same(found, expected)
+    assert_same(selection[-2], SAMPLES[0])
+    assert [sample.label for sample in reversed(selection)] == [1, 0, 1]
+
+
+def test_a_selection_copies_nothing(events):
+    assert Selection(events, np.array([1])).events is events
+    assert Selection.of_all(events).events is events
+
+
+def test_a_selection_knows_its_labels(events):
+    assert Selection(events, np.array([2, 0])).labels.tolist() == [1, 0]
+    assert Selection(events, np.array([-3, 1])).labels.tolist() == [0, 1]
+    assert Selection(events, np.empty(0, np.int64)).labels.shape == (0,)
+
+
+def test_all_clips_are_a_selection(events):
+    assert Selection.of_all(events).indices.tolist() == [0, 1, 2]
+    assert [sample.source for sample in Selection.of_all(events)] == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_a_part_of_a_selection_is_one(events):
+    part = Selection(events, np.array([2, 0, 1]))[1:]
+    assert isinstance(part, Selection)
+    assert part.indices.tolist() == [0, 1]
+    assert part.events is events
+
+
+@pytest.mark.parametrize("index", [2, -3])
+def test_a_place_that_a_selection_lacks_is_an_index_error(events, index):
+    with pytest.raises(IndexError):
+        Selection(events, np.array([0, 1]))[index]
+
+
+def test_a_selection_of_clips_that_are_not_there_is_an_index_error_not_a_shorter_one(events):
+    with pytest.raises(IndexError):
+        list(Selection(events, np.array([0, 9, 1])))
+
+
+def test_a_selection_bins_as_its_samples(events):
+    selection = Selection(events, np.array([2, 1, 0]))
+    for found, expected in zip(
+        bin_samples(selection, dt=0.1, n_steps=4, n_units=700),
+        bin_samples([SAMPLES[2], SAMPLES[1], SAMPLES[0]], dt=0.1, n_steps=4, n_units=700),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)

@@ -1,0 +1,218 @@
+"""Whole batches out of `Events` in one compiled pass each: dense counts, sparse counts, lists of units by step.
+
+The edge rule is that of `spikedata.binning`: step i holds i * dt <= t < (i + 1) * dt. Clips are cropped to `n_steps`
+(a spike at or after n_steps * dt is dropped), shorter ones padded with steps without spikes. `n_merged` units become
+one: unit u of the result stands for units u * n_merged to (u + 1) * n_merged - 1, the last perhaps for fewer.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import lru_cache
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events
+
+_LARGEST_COUNT = {np.dtype(np.uint8): 255, np.dtype(np.float32): 2**24}  # where counting stops: exact up to there
+
+
+class EventLists(NamedTuple):
+    """The spikes of a batch in the order of clip and step.
+
+    Parameters
+    ----------
+    units : ndarray of uint16, shape (n_spikes,)
+        Unit of each spike [1]; the order within a step is that of the file.
+    splits : ndarray of int64, shape (batch, n_steps + 1)
+        The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
+    n_units : int
+        Number of units [1].
+    """
+
+    units: npt.NDArray[np.uint16]
+    splits: npt.NDArray[np.int64]
+    n_units: int
+
+
+def dense_batch(
+    events: Events,
+    indices: npt.ArrayLike,
+    *,
+    dt: float,
+    n_steps: int,
+    n_merged: int = 1,
+    binary: bool = False,
+    dtype: npt.DTypeLike = np.float32,
+    out: npt.NDArray[np.generic] | None = None,
+) -> npt.NDArray[np.generic]:
+    """Spike counts of some clips in every step and unit.
+
+    Parameters
+    ----------
+    events : Events
+    indices : array_like of int, shape (batch,)
+        Numbers of the clips.
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Number of steps.
+    n_merged : int
+        Units that become one [1].
+    binary : bool
+        Whether to say only if there was a spike: 1, whatever the count.
+    dtype : float32 or uint8
+        Of the result; counts stop at 255 in uint8.
+    out : ndarray, shape (batch, n_steps, units), optional
+        Where to write; contiguous. A reused buffer saves more time than the binning takes.
+
+    Returns
+    -------
+    ndarray, shape (batch, n_steps, units)
+        `out` where it was given.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range or `out` does not fit.
+    IndexError
+        If there is no such clip.
+
+    Examples
+    --------
+    >>> from spikedata.schema import Sample
+    >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=0, speaker=0)
+    >>> batch = dense_batch(Events.from_samples([clip], keys=["a"]), [0], dt=0.01, n_steps=2, n_merged=5)
+    >>> batch.shape, batch[0, :, :2].tolist()
+    ((1, 2, 140), [[2.0, 0.0], [0.0, 1.0]])
+    """
+    from spikedata.kernels import fill_dense
+
+    chosen, unit_of = _checked(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
+    shape = (chosen.size, n_steps, int(unit_of[-1]) + 1)
+    if out is None:
+        out = np.empty(shape, dtype)
+    if out.dtype not in _LARGEST_COUNT:
+        raise ValueError(f"out must be contiguous {shape} of float32 or uint8, got {out.shape} of {out.dtype}")
+    if out.shape != shape or not out.flags.c_contiguous:
+        raise ValueError(f"out must be contiguous {shape} of float32 or uint8, got {out.shape} of {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writable, got an array that is not")
+    times, table = _decoding(events, dt, n_steps)
+    most = _LARGEST_COUNT[out.dtype]
+    n_wrong = fill_dense(times, table, events.units, events.offsets, chosen, dt, unit_of, binary, most, out)
+    _refuse_units(n_wrong, events)
+    return out
+
+
+def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: int, n_merged: int = 1) -> EventLists:
+    """The spikes of some clips by step, for kernels that gather instead of multiply.
+
+    Parameters
+    ----------
+    events, indices, dt, n_steps, n_merged
+        As `dense_batch`.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As `dense_batch`.
+    """
+    from spikedata.kernels import fill_lists
+
+    chosen, unit_of = _checked(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
+    times, table = _decoding(events, dt, n_steps)
+    n_spikes = int((events.offsets[chosen + 1] - events.offsets[chosen]).sum())
+    listed = np.empty(n_spikes, np.uint16)
+    splits = np.empty((chosen.size, n_steps + 1), np.int64)
+    n_wrong = fill_lists(times, table, events.units, events.offsets, chosen, dt, n_steps, unit_of, splits, listed)
+    _refuse_units(n_wrong, events)
+    return EventLists(listed[: splits[-1, -1] if chosen.size else 0], splits, int(unit_of[-1]) + 1)
+
+
+def sparse_batch(
+    events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: int, n_merged: int = 1
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Spike counts of some clips, as the list of those that are not zero.
+
+    Parameters
+    ----------
+    events, indices, dt, n_steps, n_merged
+        As `dense_batch`.
+
+    Returns
+    -------
+    indices : ndarray of int64, shape (3, n_entries)
+        Clip, step and unit of each entry; each triple occurs once, in rising order.
+    counts : ndarray of float32, shape (n_entries,)
+        Spikes there, at least 1.
+
+    Raises
+    ------
+    ValueError, IndexError
+        As `dense_batch`.
+    """
+    from spikedata.kernels import fill_sparse
+
+    lists = event_lists(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
+    entries, counts = np.empty((3, lists.units.size), np.int64), np.empty(lists.units.size, np.float32)
+    n_entries = fill_sparse(lists.splits, lists.units, lists.n_units, entries, counts)
+    return np.ascontiguousarray(entries[:, :n_entries]), counts[:n_entries]
+
+
+def _checked(
+    events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: int, n_merged: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    # numbers of the clips, and the unit of the result for each unit of the events
+    check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
+    numbers = np.asarray(indices)
+    if numbers.size and numbers.dtype.kind not in "iu":
+        raise ValueError(f"indices must be whole numbers, got {numbers.dtype}")
+    chosen = np.arange(len(events))[numbers.astype(np.int64).reshape(-1)]
+    return chosen, np.arange(events.n_units) // n_merged
+
+
+def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> None:
+    """Raise unless steps and merging are as they must be.
+
+    Parameters
+    ----------
+    dt, n_steps, n_merged
+        As `dense_batch`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+    if not (math.isfinite(dt) and dt >= sys.float_info.min):
+        raise ValueError(f"dt must be > 0, got {dt}")
+    for name, value in (("n_steps", n_steps), ("n_merged", n_merged)):
+        if not isinstance(value, Integral):
+            raise ValueError(f"{name} must be a whole number, got {value}")
+        if value < 1:
+            raise ValueError(f"{name} must be >= 1, got {value}")
+
+
+def _decoding(events: Events, dt: float, n_steps: int) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int32] | None]:
+    # what the passes take for times: half floats as bit patterns with the step of each pattern, others as they are
+    if events.times.dtype == np.float16:
+        return events.times.view(np.uint16), _steps_of_patterns(dt, n_steps)
+    return events.times, None
+
+
+@lru_cache(maxsize=8)
+def _steps_of_patterns(dt: float, n_steps: int) -> npt.NDArray[np.int32]:
+    times = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float64)
+    edges = np.arange(n_steps + 1) * dt
+    inside = (times >= 0) & (times < edges[-1])
+    return np.where(inside, np.searchsorted(edges, times, side="right") - 1, -1).astype(np.int32)
+
+
+def _refuse_units(n_wrong: int, events: Events) -> None:
+    if n_wrong:
+        raise ValueError(f"{n_wrong} spikes have a unit that is not below {events.n_units}")

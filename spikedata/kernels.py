@@ -1,0 +1,160 @@
+"""The compiled passes over the events of a batch; `spikedata.batching` is their door.
+
+Every pass takes flat arrays of a whole set of clips and the numbers of the chosen ones. Times come either as bit
+patterns of half floats with a table of their steps, or as floats; a spike of no step and one of no unit are left out,
+so that no pass writes beyond its result, whatever a damaged cache holds.
+"""
+
+import numpy as np
+
+from spikedata.compilation import compiled
+
+# The position of the only bit of a word is found by a de Bruijn product.
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_POSITIONS = np.zeros(64, np.int64)
+for _bit in range(64):
+    _POSITIONS[((1 << _bit) * 0x03F79D71B4CB0A89 & 0xFFFFFFFFFFFFFFFF) >> 58] = _bit
+
+
+@compiled
+def steps_of_floats(times, begin, end, dt, n_steps, steps):  # type: ignore[no-untyped-def]
+    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.binning`; -1 for none of the steps."""
+    last = n_steps * dt
+    per_second = 1.0 / dt
+    for i in range(begin, end):
+        t = np.float64(times[i])
+        inside = 0.0 <= t < last
+        step = np.int64(t * per_second) if inside else np.int64(-1)
+        # the product rounds: it may be one off either way
+        step -= inside and t < step * dt
+        step += inside and t >= (step + 1) * dt
+        steps[i - begin] = step if 0 <= step < n_steps else -1
+
+
+@compiled
+def steps_of_halves(patterns, begin, end, table, steps):  # type: ignore[no-untyped-def]
+    """Step of each spike from `begin` to `end`, of half floats seen as integers."""
+    for i in range(begin, end):
+        steps[i - begin] = table[patterns[i]]
+
+
+@compiled
+def fill_dense(times, table, units, offsets, chosen, dt, unit_of, binary, most, counts):  # type: ignore[no-untyped-def]
+    """Counts of each chosen clip; `counts` (clip, step, unit) is cleared first. They stop at `most`.
+
+    Returns the number of spikes whose unit is none of `unit_of`.
+    """
+    n_steps, n_units = counts.shape[1], counts.shape[2]
+    steps = np.empty(_longest(offsets, chosen), np.int32)
+    n_wrong = 0
+    for row in range(chosen.size):
+        begin, end = offsets[chosen[row]], offsets[chosen[row] + 1]
+        if table is None:  # which is decided when this is compiled
+            steps_of_floats(times, begin, end, dt, n_steps, steps)
+        else:
+            steps_of_halves(times, begin, end, table, steps)
+        out = counts[row].reshape(n_steps * n_units)
+        out[:] = 0
+        for i in range(end - begin):
+            step, unit = steps[i], units[begin + i]
+            if unit >= unit_of.size:
+                n_wrong += 1
+            elif step >= 0:
+                at = step * n_units + unit_of[unit]
+                if binary:
+                    out[at] = 1
+                elif out[at] < most:
+                    out[at] += 1
+    return n_wrong
+
+
+@compiled
+def fill_lists(times, table, units, offsets, chosen, dt, n_steps, unit_of, splits, listed):  # type: ignore[no-untyped-def]
+    """Units of the spikes of each chosen clip in the order of their steps.
+
+    `splits` (clip, step + 1) becomes where each step begins in `listed`, the last entry of a clip being its end.
+    `listed` has room for all spikes of the clips. Returns the number of spikes whose unit is none of `unit_of`.
+    """
+    steps = np.empty(_longest(offsets, chosen), np.int32)
+    ends = np.empty(n_steps, np.int64)
+    n_wrong, n_listed = 0, 0
+    for row in range(chosen.size):
+        begin, end = offsets[chosen[row]], offsets[chosen[row] + 1]
+        if table is None:
+            steps_of_floats(times, begin, end, dt, n_steps, steps)
+        else:
+            steps_of_halves(times, begin, end, table, steps)
+        ends[:] = 0
+        for i in range(end - begin):
+            if units[begin + i] >= unit_of.size:
+                n_wrong += 1
+                steps[i] = -1
+            if steps[i] >= 0:
+                ends[steps[i]] += 1
+        for step in range(n_steps):
+            splits[row, step] = n_listed
+            n_listed += ends[step]
+            ends[step] = splits[row, step]
+        splits[row, n_steps] = n_listed
+        for i in range(end - begin):
+            step = steps[i]
+            if step >= 0:
+                listed[ends[step]] = unit_of[units[begin + i]]
+                ends[step] += 1
+    return n_wrong
+
+
+@compiled
+def fill_sparse(splits, listed, n_units, indices, counts):  # type: ignore[no-untyped-def]
+    """Coalesced entries of the lists that `fill_lists` made; returns how many there are.
+
+    `indices` (3, entry) becomes clip, step and unit in rising order, `counts` (entry,) the spikes there. Both have room
+    for as many entries as there are spikes.
+    """
+    n_words = (n_units + 63) // 64
+    present = np.zeros(n_words, np.uint64)
+    count_of = np.zeros(n_units, np.int32)
+    n_entries = 0
+    for row in range(splits.shape[0]):
+        for step in range(splits.shape[1] - 1):
+            for i in range(splits[row, step], splits[row, step + 1]):
+                unit = np.int64(listed[i])
+                present[unit >> 6] |= np.uint64(1) << np.uint64(unit & 63)
+                count_of[unit] += 1
+            for word in range(n_words):
+                left = present[word]
+                present[word] = np.uint64(0)
+                while left:
+                    bit = left & (~left + np.uint64(1))
+                    left ^= bit
+                    unit = (word << 6) + _position(bit)
+                    indices[0, n_entries] = row
+                    indices[1, n_entries] = step
+                    indices[2, n_entries] = unit
+                    counts[n_entries] = count_of[unit]
+                    count_of[unit] = 0
+                    n_entries += 1
+    return n_entries
+
+
+@compiled
+def take_rows(values, offsets, chosen, taken):  # type: ignore[no-untyped-def]
+    """The rows of the chosen clips, one after the other."""
+    at = 0
+    for i in chosen:
+        for j in range(offsets[i], offsets[i + 1]):
+            taken[at] = values[j]
+            at += 1
+
+
+@compiled
+def _position(bit):  # type: ignore[no-untyped-def]
+    return _POSITIONS[(bit * _DE_BRUIJN) >> np.uint64(58)]
+
+
+@compiled
+def _longest(offsets, chosen):  # type: ignore[no-untyped-def]
+    most = 0
+    for i in chosen:
+        most = max(most, offsets[i + 1] - offsets[i])
+    return most

@@ -1,0 +1,164 @@
+"""Batches in other layouts than `Batch`: dense tensors, and lists of units for kernels that gather.
+
+For a ``DataLoader``, with `functools.partial`: ``collate_fn=partial(collate_dense, dt=0.01, n_steps=100)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spikedata.batching import dense_batch, event_lists
+from spikedata.events import Events, Selection
+from spikedata.schema import PUBLISHED_N_UNITS, Sample
+
+_DTYPES = {torch.float32: np.float32, torch.uint8: np.uint8}
+
+
+class DenseBatch(NamedTuple):
+    """Counts of some clips in every step and unit.
+
+    Parameters
+    ----------
+    counts : Tensor of float32 or uint8, shape (batch, step, unit)
+        Spikes there [1].
+    labels : Tensor of int64, shape (batch,)
+        Class of each clip [1].
+    """
+
+    counts: Tensor
+    labels: Tensor
+
+
+class ListBatch(NamedTuple):
+    """The spikes of some clips in the order of clip and step.
+
+    Parameters
+    ----------
+    units : Tensor of uint16, shape (n_spikes,)
+        Unit of each spike [1].
+    splits : Tensor of int64, shape (batch, n_steps + 1)
+        The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
+    labels : Tensor of int64, shape (batch,)
+        Class of each clip [1].
+    n_units : int
+        Number of units [1].
+    """
+
+    units: Tensor
+    splits: Tensor
+    labels: Tensor
+    n_units: int
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on another device.
+
+        Parameters
+        ----------
+        device : torch.device or str
+            Where to.
+        """
+        return self._replace(units=self.units.to(device), splits=self.splits.to(device), labels=self.labels.to(device))
+
+
+def collate_dense(
+    samples: Sequence[Sample],
+    *,
+    dt: float,
+    n_steps: int,
+    n_units: int = PUBLISHED_N_UNITS,
+    n_merged: int = 1,
+    binary: bool = False,
+    dtype: torch.dtype = torch.float32,
+    out: npt.NDArray[np.generic] | None = None,
+) -> DenseBatch:
+    """Samples of a data set as one dense batch, binned by the rule of `spikedata.batching`.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        The clips, at least one; what a `SpikeDataset` fetches is binned in one pass.
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Number of steps; spikes at or after ``n_steps * dt`` are dropped.
+    n_units : int
+        Number of channels of samples that do not come from a `SpikeDataset`, which knows its own.
+    n_merged : int
+        Channels that become one [1].
+    binary : bool
+        Whether to say only if there was a spike.
+    dtype : torch.float32 or torch.uint8
+        Of the counts, which stop at 255 in uint8.
+    out : ndarray, optional
+        As `spikedata.batching.dense_batch`.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample, or a number is out of its range.
+
+    Examples
+    --------
+    >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=1, speaker=0)
+    >>> batch = collate_dense([clip, clip], dt=0.01, n_steps=100, n_merged=5)
+    >>> batch.counts.shape, batch.counts[0, 0, 0].item(), batch.labels.tolist()
+    (torch.Size([2, 100, 140]), 2.0, [1, 1])
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype must be torch.float32 or torch.uint8, got {dtype}")
+    chosen = _as_selection(samples, n_units)
+    counts = dense_batch(
+        chosen.events,
+        chosen.indices,
+        dt=dt,
+        n_steps=n_steps,
+        n_merged=n_merged,
+        binary=binary,
+        dtype=_DTYPES[dtype],
+        out=out,
+    )
+    return DenseBatch(torch.from_numpy(counts), torch.from_numpy(chosen.labels))
+
+
+def collate_lists(
+    samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int = PUBLISHED_N_UNITS, n_merged: int = 1
+) -> ListBatch:
+    """Samples of a data set as lists of units by clip and step.
+
+    Parameters
+    ----------
+    samples, dt, n_steps, n_units, n_merged
+        As `collate_dense`.
+
+    Raises
+    ------
+    ValueError
+        As `collate_dense`.
+
+    Examples
+    --------
+    >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=1, speaker=0)
+    >>> batch = collate_lists([clip], dt=0.01, n_steps=2)
+    >>> batch.units.tolist(), batch.splits.tolist()
+    ([4, 4, 6], [[0, 2, 3]])
+    """
+    chosen = _as_selection(samples, n_units)
+    lists = event_lists(chosen.events, chosen.indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
+    return ListBatch(
+        torch.from_numpy(lists.units), torch.from_numpy(lists.splits), torch.from_numpy(chosen.labels), lists.n_units
+    )
+
+
+def _as_selection(samples: Sequence[Sample], n_units: int) -> Selection:
+    if not len(samples):
+        raise ValueError("a batch must have at least one sample, got none")
+    if isinstance(samples, Selection):
+        return samples
+    keys = [str(label) for label in range(max(sample.label for sample in samples) + 1)]
+    return Selection.of_all(Events.from_samples(samples, keys=keys, n_units=n_units))

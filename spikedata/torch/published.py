@@ -1,0 +1,109 @@
+"""The published data sets, the Spiking Heidelberg Digits and Spiking Speech Commands, with torchvision's habits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from spikedata.schema import Sample
+from spikedata.torch.datasets import EventTransform, SpikeDataset
+
+_ADDRESS = "https://zenkelab.org/datasets/"
+
+_Transform = EventTransform | Callable[[Sample], Sample]
+
+
+class SHD(SpikeDataset):
+    """The Spiking Heidelberg Digits: zero to nine in English and German, 20 classes, 12 speakers.
+
+    Parameters
+    ----------
+    root : str or path-like, optional
+        Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `default_root`.
+    split : {"train", "test"}
+        Which file. There is no published validation part: make one of "train" with `spikedata.splits`, by speaker.
+    transform, seed
+        As `SpikeDataset`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such split.
+    FileNotFoundError
+        If the file is not there; the message says where to get it.
+    FormatError
+        If the file breaks a rule of the format.
+
+    References
+    ----------
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022).
+    """
+
+    splits = ("train", "test")
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        split: str = "train",
+        *,
+        transform: _Transform | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(_find("shd", root, split, self.splits), transform=transform, seed=seed)
+        self.split = split
+
+
+class SSC(SpikeDataset):
+    """The Spiking Speech Commands: 35 words of many speakers.
+
+    Parameters
+    ----------
+    root : str or path-like, optional
+        Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `default_root`.
+    split : {"train", "valid", "test"}
+        Which file.
+    transform, seed
+        As `SpikeDataset`.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, FormatError
+        As `SHD`.
+
+    References
+    ----------
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022); Warden, arXiv 1804.03209 (2018).
+    """
+
+    splits = ("train", "valid", "test")
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        split: str = "train",
+        *,
+        transform: _Transform | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(_find("ssc", root, split, self.splits), transform=transform, seed=seed)
+        self.split = split
+
+
+def default_root() -> Path:
+    """Where data sets lie: SPIKEDATA_HOME, or `spikedata` in the user's data folder."""
+    from platformdirs import user_data_path
+
+    named = os.environ.get("SPIKEDATA_HOME")
+    return Path(named) if named else user_data_path("spikedata", appauthor=False)
+
+
+def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...]) -> Path:
+    if split not in splits:
+        rule = f"split must be one of {', '.join(splits)}, got {split!r}"
+        raise ValueError(f"{name.upper()}: {rule}; a validation part by speaker: spikedata.splits.split_by_speaker")
+    folder = default_root() if root is None else Path(root)
+    path = folder / f"{name}_{split}.h5"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; get {_ADDRESS}{path.name}.zip and unpack it there")
+    return path
