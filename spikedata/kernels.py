@@ -142,9 +142,11 @@ def take_rows(values, offsets, chosen, taken):  # type: ignore[no-untyped-def]
     """The rows of the chosen clips, one after the other."""
     at = 0
     for i in chosen:
-        for j in range(offsets[i], offsets[i + 1]):
-            taken[at] = values[j]
-            at += 1
+        row = values[offsets[i] : offsets[i + 1]]
+        out = taken[at : at + row.size]
+        for j in range(row.size):
+            out[j] = row[j]
+        at += row.size
 
 
 @compiled

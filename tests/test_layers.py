@@ -21,7 +21,7 @@ SPEECH = {"synth_clip", "synth_engine", "synth_voice", "synth_words"}
 
 # Each module and what it may import of ours, the latter without "spikedata." before it. On the right a name stands for
 # itself and all below it; on the left only the folders named here do.
-WHOLE_FOLDERS = ("spikedata.torch", "spikedata.baseline", "spikedata.plot")
+WHOLE_FOLDERS = ("spikedata.torch", "spikedata.baseline", "spikedata.plot", "spikedata.transforms")
 MAY_IMPORT = {
     # a door may show what stands behind it
     "cochlea": {"cochlea"},
@@ -64,6 +64,7 @@ MAY_IMPORT = {
     "spikedata.batching": {"schema", "events", "kernels"},
     "spikedata.event_cache": {"events", "reader"},
     "spikedata.streams": set(),
+    "spikedata.transforms": {"transforms", "events", "streams", "compilation"},
     "spikedata.hdf5": {"schema"},
     "spikedata.reader": {"schema", "hdf5", "events"},
     "spikedata.writer": {"schema", "hdf5", "atomic", "reader"},  # reads back what it wrote

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,7 @@ from spikedata.event_cache import open_events
 from spikedata.events import Events, Selection
 from spikedata.schema import Sample
 from spikedata.streams import streams_of
-
-
-@runtime_checkable
-class EventTransform(Protocol):
-    """What changes whole batches of events at once; `spikedata.transforms` has many."""
-
-    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
-        """Events of the same clips, changed; `streams` holds one number per clip that all chance derives from."""
-        ...
+from spikedata.transforms import EventTransform
 
 
 class SpikeDataset(Dataset[Sample]):

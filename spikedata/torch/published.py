@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spikedata.schema import Sample
-from spikedata.torch.datasets import EventTransform, SpikeDataset
+from spikedata.torch.datasets import SpikeDataset
+from spikedata.transforms import EventTransform
 
 _ADDRESS = "https://zenkelab.org/datasets/"
 

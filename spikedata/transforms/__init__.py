@@ -1,0 +1,35 @@
+"""Augmentations and controls: transforms of the events of whole batches, composable, each with the paper that used it.
+
+A transform is a frozen dataclass with one method, ``transform_events``. What becomes of a clip depends on the seed, the
+epoch and the clip's number alone. Each is one compiled pass over the events.
+"""
+
+from spikedata.transforms.channels import ChannelJitter, ChannelMerge, ChannelShift
+from spikedata.transforms.composition import Compose, EventTransform, Maybe
+from spikedata.transforms.controls import NormalizeCounts, ShuffleTimes, TimeReversal
+from spikedata.transforms.drops import AreaDrop, ChannelMask, EventDrop, SpanDrop, TimeMask
+from spikedata.transforms.mixing import Blend, CutMix, NoiseEvents
+from spikedata.transforms.timing import TimeJitter, TimeShift, TimeStretch
+
+__all__ = [
+    "AreaDrop",
+    "Blend",
+    "ChannelJitter",
+    "ChannelMask",
+    "ChannelMerge",
+    "ChannelShift",
+    "Compose",
+    "CutMix",
+    "EventDrop",
+    "EventTransform",
+    "Maybe",
+    "NoiseEvents",
+    "NormalizeCounts",
+    "ShuffleTimes",
+    "SpanDrop",
+    "TimeJitter",
+    "TimeMask",
+    "TimeReversal",
+    "TimeShift",
+    "TimeStretch",
+]

@@ -1,0 +1,143 @@
+"""What a transform of events is, several of them in a row, and one that comes now and then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events, offsets_of
+from spikedata.streams import substreams, uniforms
+from spikedata.transforms.rows import patterns_of
+
+
+@runtime_checkable
+class EventTransform(Protocol):
+    """What changes whole batches of events at once."""
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events of the same clips, changed.
+
+        Parameters
+        ----------
+        events : Events
+            The clips of a batch.
+        streams : ndarray of uint64, shape (n_clips,)
+            All chance of a clip derives from its stream (`spikedata.streams.streams_of`), so that what becomes of a
+            clip does not depend on the others.
+        source : Events
+            The data set that the clips were taken from, where a transform may find them a partner.
+
+        Returns
+        -------
+        Events
+            Labels, speakers, names and the order of the clips as they were; the spikes of a clip perhaps unsorted.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Compose:
+    """Transforms one after the other. Each draws numbers of its own: two equal ones in a row do different things.
+
+    Parameters
+    ----------
+    transforms : sequence of EventTransform
+        In the order in which they are applied [1].
+
+    Raises
+    ------
+    TypeError
+        If one of them cannot transform events.
+
+    Examples
+    --------
+    >>> from spikedata.transforms import ChannelJitter, ChannelMerge
+    >>> Compose([ChannelJitter(sigma=20), ChannelMerge(n_merged=10)])
+    Compose(transforms=(ChannelJitter(sigma=20), ChannelMerge(n_merged=10)))
+    """
+
+    transforms: tuple[EventTransform, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+        for transform in self.transforms:
+            _refuse_unless_transform(transform)
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events after all of the transforms."""
+        for position, transform in enumerate(self.transforms):
+            events = transform.transform_events(events, substreams(streams, position), source)
+        return events
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A transform that comes over each clip with a probability.
+
+    Parameters
+    ----------
+    transform : EventTransform
+        Which [1]; it must leave the number of units as it is.
+    probability : float
+        Of each clip to be transformed [1].
+
+    Raises
+    ------
+    TypeError
+        If it cannot transform events.
+    ValueError
+        If the probability is not in 0..1.
+    """
+
+    transform: EventTransform
+    probability: float
+
+    def __post_init__(self) -> None:
+        _refuse_unless_transform(self.transform)
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"Maybe.probability must be in 0..1, got {self.probability}")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events of which some clips are changed.
+
+        Raises
+        ------
+        ValueError
+            If the transform changes the number of units.
+        """
+        is_chosen = uniforms(streams, 1)[0] < self.probability
+        changed = self.transform.transform_events(events.select(is_chosen), substreams(streams[is_chosen], 0), source)
+        if changed.n_units != events.n_units:
+            raise ValueError(f"Maybe.transform must keep the number of units, got {self.transform}")
+        return _interleaved(events, changed, is_chosen)
+
+
+def _interleaved(events: Events, changed: Events, is_changed: npt.NDArray[np.bool_]) -> Events:
+    # the chosen clips as they were changed, the others as they are
+    from spikedata.transforms.passes import interleave
+
+    lengths = np.diff(events.offsets)
+    lengths[is_changed] = np.diff(changed.offsets)
+    offsets = offsets_of(lengths)
+    times = np.empty(offsets[-1], changed.times.dtype)
+    units = np.empty(offsets[-1], events.units.dtype)
+    kept_times = events.times.astype(times.dtype, copy=False)
+    interleave(
+        patterns_of(kept_times),
+        events.offsets,
+        patterns_of(changed.times),
+        changed.offsets,
+        is_changed,
+        patterns_of(times),
+    )
+    interleave(events.units, events.offsets, changed.units, changed.offsets, is_changed, units)
+    is_sorted = events.is_sorted and changed.is_sorted
+    return replace(events, times=times, units=units, offsets=offsets, is_sorted=is_sorted)
+
+
+def _refuse_unless_transform(transform: object) -> None:
+    if not isinstance(transform, EventTransform):
+        raise TypeError(f"a transform must have a method transform_events, got {transform!r}")

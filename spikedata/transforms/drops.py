@@ -1,0 +1,214 @@
+"""Transforms that leave events out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events
+from spikedata.streams import substreams, uniforms
+from spikedata.transforms.rows import is_finite, latest_times, passed, refuse_unless, widened
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventDrop:
+    """Each event dropped with a probability, independently of the others.
+
+    Parameters
+    ----------
+    probability : float
+        Of each event to be dropped [1].
+
+    Raises
+    ------
+    ValueError
+        If it is not in 0..1.
+
+    References
+    ----------
+    Gu, Sng, Hu, Yu: EventDrop: data augmentation for event-based learning; IJCAI, 2021 ("random drop"). Schöne et al.,
+    2024 (Event-SSM: 0.1).
+
+    Examples
+    --------
+    >>> EventDrop(probability=0.1)
+    EventDrop(probability=0.1)
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(0 <= self.probability <= 1, self, "probability", "in 0..1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events of which some are left out."""
+        from spikedata.transforms.passes import drop_events
+
+        return passed(events, drop_events, substreams(streams, 0), threshold_of(self.probability))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanDrop:
+    """All events of a span of time dropped, its length a share of the clip's, uniform in 0..largest_share.
+
+    A clip lasts until its latest spike; the span lies anywhere in it.
+
+    Parameters
+    ----------
+    largest_share : float
+        Largest part of the clip that is dropped [1].
+
+    Raises
+    ------
+    ValueError
+        If it is not in 0..1.
+
+    References
+    ----------
+    Gu, Sng, Hu, Yu: EventDrop: data augmentation for event-based learning; IJCAI, 2021 ("drop by time"). Schöne et al.,
+    2024, drop up to a tenth of the events in a row (Event-SSM).
+    """
+
+    largest_share: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(0 <= self.largest_share <= 1, self, "largest_share", "in 0..1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events without those of one span."""
+        draws = uniforms(streams, 2)
+        return _without_spans(events, draws[:1] * self.largest_share * latest_times(events), draws[1:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaDrop:
+    """All events of a band of units dropped, its width a share of all units, uniform in 0..largest_share.
+
+    Parameters
+    ----------
+    largest_share : float
+        Largest part of the units that is dropped [1].
+
+    Raises
+    ------
+    ValueError
+        If it is not in 0..1.
+
+    References
+    ----------
+    Gu, Sng, Hu, Yu: EventDrop: data augmentation for event-based learning; IJCAI, 2021 ("drop by area": of an image
+    there, of the row of units here).
+    """
+
+    largest_share: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(0 <= self.largest_share <= 1, self, "largest_share", "in 0..1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events without those of one band."""
+        return _without_bands(events, self.largest_share * events.n_units, uniforms(streams, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeMask:
+    """All events of some spans of time dropped, the length of each uniform in 0..longest.
+
+    A span lies within the clip, which lasts until its latest spike; spans may overlap.
+
+    Parameters
+    ----------
+    longest : float
+        Longest span [s].
+    n_masks : int
+        Number of spans [1].
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    Park, Chan, Zhang, Chiu, Zoph, Cubuk, Le: SpecAugment: a simple data augmentation method for automatic speech
+    recognition; Interspeech, 2019.
+    """
+
+    longest: float
+    n_masks: int = 1
+
+    def __post_init__(self) -> None:
+        refuse_unless(is_finite(self.longest), self, "longest", "finite and >= 0")
+        refuse_unless(self.n_masks >= 1, self, "n_masks", ">= 1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events without those of the spans."""
+        draws = uniforms(streams, 2 * self.n_masks)
+        widths = np.minimum(draws[: self.n_masks] * self.longest, latest_times(events))
+        return _without_spans(events, widths, draws[self.n_masks :])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelMask:
+    """All events of some bands of neighboring units dropped, the width of each uniform among 0..widest.
+
+    Bands may overlap.
+
+    Parameters
+    ----------
+    widest : int
+        Most units of a band [1].
+    n_masks : int
+        Number of bands [1].
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    References
+    ----------
+    Park, Chan, Zhang, Chiu, Zoph, Cubuk, Le: SpecAugment: a simple data augmentation method for automatic speech
+    recognition; Interspeech, 2019 (frequency masking).
+    """
+
+    widest: int
+    n_masks: int = 1
+
+    def __post_init__(self) -> None:
+        refuse_unless(self.widest >= 0, self, "widest", ">= 0")
+        refuse_unless(self.n_masks >= 1, self, "n_masks", ">= 1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events without those of the bands."""
+        return _without_bands(events, self.widest, uniforms(streams, 2 * self.n_masks))
+
+
+def threshold_of(probability: float) -> np.uint64:
+    """What a random number of 32 bits is below with a probability, to within 2**-32.
+
+    Parameters
+    ----------
+    probability : float
+    """
+    return np.uint64(round(probability * 2**32))
+
+
+def _without_spans(events: Events, widths: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> Events:
+    # both (span, clip); places in 0..1 of where a span may begin
+    from spikedata.transforms.passes import drop_ranges
+
+    starts = places * (latest_times(events) - widths)
+    return passed(events, drop_ranges, widened(events.times), starts, starts + widths)
+
+
+def _without_bands(events: Events, widest: float, draws: npt.NDArray[np.float64]) -> Events:
+    # half of the draws for the widths, half for the places
+    from spikedata.transforms.passes import drop_ranges
+
+    n_bands = len(draws) // 2
+    widths = np.minimum(np.floor(draws[:n_bands] * (np.floor(widest) + 1)), events.n_units)
+    starts = np.floor(draws[n_bands:] * (events.n_units - widths + 1))
+    return passed(events, drop_ranges, events.units, starts.astype(np.int64), (starts + widths).astype(np.int64))

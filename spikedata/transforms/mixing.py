@@ -1,0 +1,211 @@
+"""Transforms that add events: those of another clip of the same class, or noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events, offsets_of
+from spikedata.streams import substreams, uniforms
+from spikedata.transforms.drops import threshold_of
+from spikedata.transforms.rows import is_finite, latest_times, refuse_unless, widened
+
+_Arrays: TypeAlias = tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16], npt.NDArray[np.int64]]
+_CLASSMATES: WeakKeyDictionary[Events, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseEvents:
+    """Events added at random: a Poisson process in every unit, from 0 to the clip's latest spike.
+
+    Parameters
+    ----------
+    rate : float
+        Of the noise in one unit [Hz].
+
+    Raises
+    ------
+    ValueError
+        If it is negative or not finite.
+
+    References
+    ----------
+    Schöne, Sushma, Zhuge, Mayr, Subramoney, Kappel: Scalable event-by-event processing of neuromorphic sensory signals
+    with deep state-space models; ICONS, 2024 (Event-SSM: up to 100 events a clip, 0.1 Hz on the average).
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(is_finite(self.rate), self, "rate", "finite and >= 0")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events with noise after those of each clip; half floats become single ones."""
+        from spikedata.transforms.mixing_passes import add_noise, count_noise
+
+        keys, latest = substreams(streams, 0), latest_times(events)
+        rate = float(self.rate * events.n_units)
+        n_noise = np.empty(len(events), np.int64)
+        count_noise(keys, latest, rate, n_noise)
+        offsets = offsets_of(np.diff(events.offsets) + n_noise)
+        times = widened(events.times)
+        mixed_times, mixed_units = np.empty(offsets[-1], times.dtype), np.empty(offsets[-1], events.units.dtype)
+        add_noise(times, events.units, events.offsets, keys, rate, events.n_units, offsets, mixed_times, mixed_units)
+        return replace(events, times=mixed_times, units=mixed_units, offsets=offsets, is_sorted=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blend:
+    """Random events of two clips of a class in one, after both were moved so that their centers agree.
+
+    A partner is drawn from the clips of the same class in the source, itself among them, as the source has it: what
+    other transforms did to the clip before was not done to the partner. Each of its events is taken with probability
+    `share`, each of the clip's own with 1 - `share`. Before, both are moved halfway towards each other in mean time
+    and, by whole units, in mean unit; what leaves the range is dropped.
+
+    Parameters
+    ----------
+    share : float
+        Part of the partner's events that is taken [1].
+    is_aligned : bool
+        Whether to move the clips [1].
+
+    Raises
+    ------
+    ValueError
+        If the share is not in 0..1.
+
+    References
+    ----------
+    Nowotny, Turner, Knight: Loss shaping enhances exact gradient learning with EventProp in spiking neural networks;
+    Neuromorphic Computing and Engineering 5:014001, 2025.
+
+    Examples
+    --------
+    >>> Blend(share=0.5)
+    Blend(share=0.5, is_aligned=True)
+    """
+
+    share: float
+    is_aligned: bool = True
+
+    def __post_init__(self) -> None:
+        refuse_unless(0 <= self.share <= 1, self, "share", "in 0..1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events of two clips each; half floats become single ones.
+
+        Raises
+        ------
+        ValueError
+            If the source has other units than the events, or no clip of one of their classes.
+        """
+        from spikedata.transforms.mixing_passes import blend
+
+        partners = source.select(partners_of(events, uniforms(streams, 1)[0], source))
+        mixed = _room_for(events, partners)
+        blend(
+            (*_arrays(events), substreams(streams, 0), threshold_of(1 - self.share)),
+            (*_arrays(partners), substreams(streams, 1), threshold_of(self.share)),
+            self.is_aligned,
+            events.n_units,
+            mixed,
+        )
+        return _filled(events, mixed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutMix:
+    """A span of the clip's time replaced by the same span of another clip of its class.
+
+    The length of the span is a share of the clip's, uniform in 0..largest_share; the clip lasts until its latest spike
+    and the span lies anywhere in it. The partner is found as in `Blend`; the label stays as it is.
+
+    Parameters
+    ----------
+    largest_share : float
+        Largest part of the clip that is replaced [1].
+
+    Raises
+    ------
+    ValueError
+        If it is not in 0..1.
+
+    References
+    ----------
+    Yun, Han, Oh, Chun, Choe, Yoo: CutMix: regularization strategy to train strong classifiers with localizable
+    features; ICCV, 2019. Schöne et al.: Scalable event-by-event processing of neuromorphic sensory signals with deep
+    state-space models; ICONS, 2024 (Event-SSM: between classes and with mixed labels, for half of the batches).
+    """
+
+    largest_share: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(0 <= self.largest_share <= 1, self, "largest_share", "in 0..1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events of two clips each; half floats become single ones.
+
+        Raises
+        ------
+        ValueError
+            If the source has other units than the events, or no clip of one of their classes.
+        """
+        from spikedata.transforms.mixing_passes import cut_mix
+
+        draws = uniforms(streams, 3)
+        partners = source.select(partners_of(events, draws[0], source))
+        durations = latest_times(events)
+        widths = draws[1] * self.largest_share * durations
+        starts = draws[2] * (durations - widths)
+        mixed = _room_for(events, partners)
+        cut_mix(_arrays(events), _arrays(partners), starts, starts + widths, mixed)
+        return _filled(events, mixed)
+
+
+def partners_of(events: Events, draws: npt.NDArray[np.float64], source: Events) -> npt.NDArray[np.int64]:
+    """Number in the source of a clip of the same class for each clip, perhaps itself.
+
+    Parameters
+    ----------
+    events : Events
+    draws : ndarray of float64, shape (n_clips,)
+        A number in 0 <= u < 1 for each clip, which decides.
+    source : Events
+        Where to look.
+
+    Raises
+    ------
+    ValueError
+        If the source has other units than the events, or no clip of one of their classes.
+    """
+    if events.n_units != source.n_units:
+        raise ValueError(f"partners have {source.n_units} units and events {events.n_units}: merge channels afterwards")
+    if source not in _CLASSMATES:
+        order = np.argsort(source.labels, kind="stable")
+        _CLASSMATES[source] = order, offsets_of(np.bincount(source.labels, minlength=len(source.keys)))
+    order, starts = _CLASSMATES[source]
+    n_classmates = starts[events.labels + 1] - starts[events.labels]
+    if not n_classmates.all():
+        missing = events.keys[events.labels[np.argmin(n_classmates)]]
+        raise ValueError(f"the source has no clip of class {missing!r}")
+    return order[starts[events.labels] + (draws * n_classmates).astype(np.int64)]
+
+
+def _arrays(events: Events) -> _Arrays:
+    return widened(events.times), events.units, events.offsets
+
+
+def _room_for(events: Events, partners: Events) -> _Arrays:
+    dtype = np.result_type(widened(events.times[:0]), widened(partners.times[:0]))
+    room = events.times.size + partners.times.size
+    return np.empty(room, dtype), np.empty(room, events.units.dtype), np.zeros_like(events.offsets)
+
+
+def _filled(events: Events, mixed: _Arrays) -> Events:
+    times, units, offsets = mixed
+    return replace(events, times=times[: offsets[-1]], units=units[: offsets[-1]], offsets=offsets, is_sorted=False)

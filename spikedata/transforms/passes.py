@@ -1,0 +1,163 @@
+"""The compiled passes over the events of a batch that move events or leave some out.
+
+Each takes the flat `times`, `units` and `offsets` of the clips and fills those of the result: `moved_times` and
+`moved_units` have room for as many events as there were, `moved_offsets` says where each clip of the result begins.
+Times that are only copied may be bit patterns. `keys` has one stream of random words per clip.
+"""
+
+import numpy as np
+
+from spikedata.compilation import compiled
+from spikedata.streams import GOLDEN
+from spikedata.transforms.normal import mixed_word, normal_of
+
+
+@compiled
+def fill_words(key, words):  # type: ignore[no-untyped-def]
+    """The first numbers of a stream, as many as `words` holds."""
+    for i in range(words.size):
+        words[i] = mixed_word(key + (np.uint64(i) + np.uint64(1)) * GOLDEN)
+
+
+@compiled
+def words_for(offsets):  # type: ignore[no-untyped-def]
+    """Room for a word for each event of the longest clip."""
+    most = 0
+    for clip in range(offsets.size - 1):
+        most = max(most, offsets[clip + 1] - offsets[clip])
+    return np.empty(most, np.uint64)
+
+
+@compiled
+def keep_marked(times, units, is_kept, moved_times, moved_units, at):  # type: ignore[no-untyped-def]
+    """Copy the marked events of one clip to `at` and beyond; returns where they end. Free of branches."""
+    for i in range(times.size):
+        moved_times[at] = times[i]
+        moved_units[at] = units[i]
+        at += is_kept[i]
+    return at
+
+
+@compiled
+def jitter_units(times, units, offsets, keys, sigma, n_units, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+    """Add a rounded normal number to each event's unit; leave out what goes below 0 or to `n_units`."""
+    words = words_for(offsets)
+    shifted, is_kept = np.empty(words.size, np.int64), np.empty(words.size, np.uint8)
+    at = 0
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        row_units = units[begin:end]
+        fill_words(keys[clip], words[: row_units.size])
+        for i in range(row_units.size):
+            shifted[i] = np.int64(row_units[i]) + np.int64(np.floor(normal_of(words[i]) * sigma + 0.5))
+        for i in range(row_units.size):
+            is_kept[i] = (shifted[i] >= 0) & (shifted[i] < n_units)
+        at = keep_marked(times[begin:end], shifted, is_kept, moved_times, moved_units, at)
+        moved_offsets[clip + 1] = at
+
+
+@compiled
+def shift_units(times, units, offsets, shifts, n_units, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+    """Add each clip's shift to its units; leave out what goes below 0 or to `n_units`."""
+    at = 0
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        row_times, row_units, shift = times[begin:end], units[begin:end], shifts[clip]
+        for i in range(end - begin):
+            unit = np.int64(row_units[i]) + shift
+            moved_times[at] = row_times[i]
+            moved_units[at] = unit
+            at += (unit >= 0) & (unit < n_units)
+        moved_offsets[clip + 1] = at
+
+
+@compiled
+def jitter_times(times, offsets, keys, sigma, moved_times):  # type: ignore[no-untyped-def]
+    """Add a normal number to each event's time; what goes below 0 is reflected there."""
+    words = words_for(offsets)
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        row, moved = times[begin:end], moved_times[begin:end]
+        fill_words(keys[clip], words[: end - begin])
+        for i in range(end - begin):
+            moved[i] = abs(row[i] + normal_of(words[i]) * sigma)
+
+
+@compiled
+def move_times(times, units, offsets, factors, shifts, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+    """Multiply each clip's times by its factor and add its shift; leave out what goes below 0."""
+    at = 0
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        row_times, row_units, factor, shift = times[begin:end], units[begin:end], factors[clip], shifts[clip]
+        for i in range(end - begin):
+            time = row_times[i] * factor + shift
+            moved_times[at] = time
+            moved_units[at] = row_units[i]
+            at += time >= 0.0
+        moved_offsets[clip + 1] = at
+
+
+@compiled
+def drop_events(times, units, offsets, keys, threshold, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+    """Leave out each event whose random number of 32 bits is below `threshold`."""
+    words = words_for(offsets)
+    halves, is_kept = words.view(np.uint32), np.empty(words.size, np.uint8)
+    at = 0
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        fill_words(keys[clip], words[: (end - begin + 1) // 2])
+        for i in range(end - begin):
+            is_kept[i] = halves[i] >= threshold
+        at = keep_marked(times[begin:end], units[begin:end], is_kept, moved_times, moved_units, at)
+        moved_offsets[clip + 1] = at
+
+
+@compiled
+def drop_ranges(times, units, offsets, values, starts, ends, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+    """Leave out each event whose value is in one of its clip's ranges, `starts` and `ends` of shape (range, clip)."""
+    is_kept = np.empty(words_for(offsets).size, np.uint8)
+    at = 0
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        row = values[begin:end]
+        is_kept[: row.size] = 1
+        for j in range(starts.shape[0]):
+            start, stop = starts[j, clip], ends[j, clip]
+            for i in range(row.size):
+                is_kept[i] &= (row[i] < start) | (row[i] >= stop)
+        at = keep_marked(times[begin:end], units[begin:end], is_kept, moved_times, moved_units, at)
+        moved_offsets[clip + 1] = at
+
+
+@compiled
+def fill_latest(times, offsets, latest):  # type: ignore[no-untyped-def]
+    """Latest time of each clip, 0 where there is none."""
+    for clip in range(offsets.size - 1):
+        most = np.float64(0.0)
+        for time in times[offsets[clip] : offsets[clip + 1]]:
+            most = time if time > most else most
+        latest[clip] = most
+
+
+@compiled
+def interleave(values, offsets, changed, changed_offsets, is_changed, filled):  # type: ignore[no-untyped-def]
+    """Each clip's values: its next row of `changed` where it was changed, otherwise its row of `values`."""
+    at, row = 0, 0
+    for clip in range(is_changed.size):
+        if is_changed[clip]:
+            taken = changed[changed_offsets[row] : changed_offsets[row + 1]]
+            row += 1
+        else:
+            taken = values[offsets[clip] : offsets[clip + 1]]
+        filled[at : at + taken.size] = taken
+        at += taken.size
+
+
+@compiled
+def widen_halves(patterns, bits, wide):  # type: ignore[no-untyped-def]
+    """Half floats, none of them negative, as single ones: `patterns` are their bits, `bits` those of `wide`."""
+    for i in range(patterns.size):
+        bits[i] = np.int32(patterns[i] & 0x7FFF) << 13  # -0 becomes 0
+    for i in range(patterns.size):
+        wide[i] *= np.float32(2.0**112)  # the exponents count from 2**-15 and 2**-127

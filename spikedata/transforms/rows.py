@@ -1,0 +1,102 @@
+"""What a compiled pass over events is given, and the events that it leaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events
+
+
+def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
+    """Events that a pass leaves which copies times or leaves them out, but computes none.
+
+    Parameters
+    ----------
+    events : Events
+    run : callable
+        The pass: takes times, units, offsets, the arguments, and the same three to fill.
+    *arguments
+        What else it takes.
+    """
+    left = _run(events, run, patterns_of(events.times), *arguments)
+    return replace(left, times=left.times.view(events.times.dtype))
+
+
+def computed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
+    """As `passed`, of a pass that computes times: half floats become single ones, and no order is promised."""
+    return replace(_run(events, run, widened(events.times), *arguments), is_sorted=False)
+
+
+def patterns_of(times: npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:
+    """Times as compiled code can copy them: half floats as bit patterns."""
+    return times.view(np.uint16) if times.dtype == np.float16 else times
+
+
+def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Times as compiled code can compute with them: half floats as single ones."""
+    if times.dtype != np.float16:
+        return times
+    from spikedata.transforms.passes import widen_halves
+
+    wide = np.empty(times.size, np.float32)
+    widen_halves(times.view(np.uint16), wide.view(np.int32), wide)
+    return wide
+
+
+def latest_times(events: Events) -> npt.NDArray[np.float64]:
+    """Time of each clip's latest spike [s], 0 where there is none: what stands for the clip's duration.
+
+    Parameters
+    ----------
+    events : Events
+
+    Returns
+    -------
+    ndarray of float64, shape (n_clips,)
+    """
+    from spikedata.transforms.passes import fill_latest
+
+    latest = np.zeros(len(events))
+    if events.is_sorted:
+        present = np.diff(events.offsets) > 0
+        latest[present] = events.times[events.offsets[1:][present] - 1]
+    else:
+        fill_latest(widened(events.times), events.offsets, latest)
+    return latest
+
+
+def refuse_unless(condition: bool, transform: object, name: str, rule: str) -> None:
+    """Raise a ValueError that names a transform's field, the rule and the value.
+
+    Parameters
+    ----------
+    condition : bool
+        Whether the rule holds.
+    transform : object
+        Whose field it is.
+    name : str
+        The field.
+    rule : str
+        What it must be.
+    """
+    if not condition:
+        raise ValueError(f"{type(transform).__name__}.{name} must be {rule}, got {getattr(transform, name)}")
+
+
+def is_finite(value: float) -> bool:
+    """Whether a number is finite and not below 0."""
+    return math.isfinite(value) and value >= 0
+
+
+def _run(events: Events, run: Callable[..., None], times: npt.NDArray[Any], *arguments: Any) -> Events:
+    moved_times, moved_units = np.empty_like(times), np.empty_like(events.units)
+    moved_offsets = np.zeros_like(events.offsets)
+    run(times, events.units, events.offsets, *arguments, moved_times, moved_units, moved_offsets)
+    n_left = moved_offsets[-1]
+    return replace(events, times=moved_times[:n_left], units=moved_units[:n_left], offsets=moved_offsets)

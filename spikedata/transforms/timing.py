@@ -1,0 +1,121 @@
+"""Transforms of when events come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events
+from spikedata.streams import substreams, uniforms
+from spikedata.transforms.rows import computed, is_finite, refuse_unless, widened
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeJitter:
+    """Each event moved in time by a normal number of its own; one that would come before 0 is reflected there.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation [s].
+
+    Raises
+    ------
+    ValueError
+        If it is negative or not finite.
+
+    References
+    ----------
+    Schöne, Sushma, Zhuge, Mayr, Subramoney, Kappel: Scalable event-by-event processing of neuromorphic sensory signals
+    with deep state-space models; ICONS, 2024 (Event-SSM: 0.1 ms).
+
+    Examples
+    --------
+    >>> TimeJitter(sigma=1e-4)
+    TimeJitter(sigma=0.0001)
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(is_finite(self.sigma), self, "sigma", "finite and >= 0")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events with their times moved; half floats become single ones."""
+        from spikedata.transforms.passes import jitter_times
+
+        times = widened(events.times)
+        moved = np.empty_like(times)
+        jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), moved)
+        return replace(events, times=moved, is_sorted=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeShift:
+    """All events of a clip moved in time by the same, uniform in -largest..largest; those before 0 are dropped.
+
+    Parameters
+    ----------
+    largest : float
+        Largest shift either way [s].
+
+    Raises
+    ------
+    ValueError
+        If it is negative or not finite.
+
+    References
+    ----------
+    Tang, Lin: Deep residual learning for small-footprint keyword spotting; ICASSP, 2018 (100 ms, of the recording).
+    """
+
+    largest: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(is_finite(self.largest), self, "largest", "finite and >= 0")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events with their times moved; half floats become single ones."""
+        from spikedata.transforms.passes import move_times
+
+        shifts = (2 * uniforms(streams, 1)[0] - 1) * self.largest
+        moved = computed(events, move_times, np.ones(len(events)), shifts)
+        return replace(moved, is_sorted=events.is_sorted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeStretch:
+    """All times of a clip multiplied by a factor, its logarithm uniform between those of 1/largest and largest.
+
+    Parameters
+    ----------
+    largest : float
+        Largest factor [1].
+
+    Raises
+    ------
+    ValueError
+        If it is below 1 or not finite.
+
+    References
+    ----------
+    Schöne et al.: Scalable event-by-event processing of neuromorphic sensory signals with deep state-space models;
+    ICONS, 2024 (Event-SSM: a factor uniform between 1/1.1 and 1.1). Nowotny, Turner, Knight: Loss shaping enhances
+    exact gradient learning with EventProp in spiking neural networks; Neuromorphic Computing and Engineering 5:014001,
+    2025 (dilation).
+    """
+
+    largest: float
+
+    def __post_init__(self) -> None:
+        refuse_unless(1 <= self.largest < np.inf, self, "largest", "finite and >= 1")
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events with their times stretched; half floats become single ones."""
+        from spikedata.transforms.passes import move_times
+
+        factors = np.exp((2 * uniforms(streams, 1)[0] - 1) * np.log(self.largest))
+        moved = computed(events, move_times, factors, np.zeros(len(events)))
+        return replace(moved, is_sorted=events.is_sorted)
