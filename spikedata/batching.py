@@ -156,12 +156,13 @@ def sparse_batch(
     ValueError, IndexError
         As `dense_batch`.
     """
-    from spikedata.kernels import fill_sparse
+    from spikedata.kernels import count_entries, fill_sparse
 
     lists = event_lists(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
-    entries, counts = np.empty((3, lists.units.size), np.int64), np.empty(lists.units.size, np.float32)
-    n_entries = fill_sparse(lists.splits, lists.units, lists.n_units, entries, counts)
-    return np.ascontiguousarray(entries[:, :n_entries]), counts[:n_entries]
+    n_entries = count_entries(lists.splits, lists.units, lists.n_units)
+    entries, counts = np.empty((3, n_entries), np.int64), np.empty(n_entries, np.float32)
+    fill_sparse(lists.splits, lists.units, lists.n_units, entries, counts)
+    return entries, counts
 
 
 def _checked(

@@ -84,11 +84,28 @@ def fill_lists(times, table, units, offsets, chosen, dt, n_steps, unit_of, split
             steps_of_floats(times, begin, end, dt, n_steps, steps)
         else:
             steps_of_halves(times, begin, end, table, steps)
-        ends[:] = 0
+        # Spikes that are sorted, as most are, need only be copied.
+        step_now, at, is_sorted = 0, n_listed, True
+        splits[row, 0] = at
         for i in range(end - begin):
-            if units[begin + i] >= unit_of.size:
+            unit, step = units[begin + i], steps[i]
+            if unit >= unit_of.size:
                 n_wrong += 1
                 steps[i] = -1
+            elif step >= 0:
+                is_sorted &= step >= step_now
+                while step_now < step:
+                    step_now += 1
+                    splits[row, step_now] = at
+                listed[at] = unit_of[unit]
+                at += 1
+        if is_sorted:
+            for step in range(step_now + 1, n_steps + 1):
+                splits[row, step] = at
+            n_listed = at
+            continue
+        ends[:] = 0
+        for i in range(end - begin):
             if steps[i] >= 0:
                 ends[steps[i]] += 1
         for step in range(n_steps):
@@ -105,11 +122,24 @@ def fill_lists(times, table, units, offsets, chosen, dt, n_steps, unit_of, split
 
 
 @compiled
-def fill_sparse(splits, listed, n_units, indices, counts):  # type: ignore[no-untyped-def]
-    """Coalesced entries of the lists that `fill_lists` made; returns how many there are.
+def count_entries(splits, listed, n_units):  # type: ignore[no-untyped-def]
+    """How many pairs of step and unit of the clips have a spike, in the lists that `fill_lists` made."""
+    last_seen = np.full(n_units, -1, np.int64)
+    n_entries = 0
+    for row in range(splits.shape[0]):
+        for step in range(splits.shape[1] - 1):
+            here = row * splits.shape[1] + step
+            for i in range(splits[row, step], splits[row, step + 1]):
+                n_entries += last_seen[listed[i]] != here
+                last_seen[listed[i]] = here
+    return n_entries
 
-    `indices` (3, entry) becomes clip, step and unit in rising order, `counts` (entry,) the spikes there. Both have room
-    for as many entries as there are spikes.
+
+@compiled
+def fill_sparse(splits, listed, n_units, indices, counts):  # type: ignore[no-untyped-def]
+    """Coalesced entries of the lists that `fill_lists` made, as many as `count_entries` says.
+
+    `indices` (3, entry) becomes clip, step and unit in rising order, `counts` (entry,) the spikes there.
     """
     n_words = (n_units + 63) // 64
     present = np.zeros(n_words, np.uint64)
@@ -134,7 +164,6 @@ def fill_sparse(splits, listed, n_units, indices, counts):  # type: ignore[no-un
                     counts[n_entries] = count_of[unit]
                     count_of[unit] = 0
                     n_entries += 1
-    return n_entries
 
 
 @compiled
