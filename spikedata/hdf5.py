@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,6 +17,8 @@ import numpy.typing as npt
 from spikedata.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # what h5py raises for damaged data
+_REFERENCE_SIZE = 16  # of a row of variable length, where it is referred to [byte]
+_LARGEST_INTEGER = 2**63 - 1
 _LARGEST_RATIO = 100  # of claimed bytes to those of the file; HDF5's own filters stay below for such data
 
 
@@ -93,9 +96,35 @@ def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
         raise FormatError(f"{where} must be in the file itself, got data of other files")
     if place.ndim != 1:
         raise FormatError(f"{where} must have one dimension, got shape {place.shape}")
+    try:
+        place.dtype  # noqa: B018
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{where} has a type without an equivalent here: {error}") from None
     if place.nbytes > _LARGEST_RATIO * Path(file.filename).stat().st_size:
         raise FormatError(f"{where} claims {place.nbytes} bytes, more than the file can hold")
+    _check_chunks(place, where)
     return place
+
+
+def _check_chunks(column: h5py.Dataset, where: str) -> None:
+    """See that chunks have a possible size: libhdf5 reads others past the end of its memory."""
+    if column.chunks is None:
+        return
+    size = column.chunks[0] * (_REFERENCE_SIZE if column.dtype.kind == "O" else column.id.get_type().get_size())
+    largest = Path(column.file.filename).stat().st_size
+    properties = column.id.get_create_plist()
+    codes = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
+    chunks: list[h5py.h5d.StoreInfo] = []
+    column.id.chunk_iter(chunks.append)
+    for chunk in chunks:
+        if chunk.chunk_offset is None:  # listed, but stored nowhere
+            continue
+        used = [code for index, code in enumerate(codes) if not chunk.filter_mask >> index & 1]
+        is_packed = any(code != h5py.h5z.FILTER_SHUFFLE for code in used)
+        if is_packed and not 0 < chunk.size <= largest:
+            raise FormatError(f"{where}: damaged: a packed chunk must have 1 to {largest} bytes, got {chunk.size}")
+        if not is_packed and chunk.size != size:
+            raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {chunk.size}")
 
 
 def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, np.dtype]:
@@ -121,6 +150,7 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
     dtype = h5py.check_vlen_dtype(dataset.dtype)
     if dtype is None or np.dtype(dtype).kind not in kinds:
         wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
+        found = "text" if dtype in (str, bytes) else found
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
     if not np.dtype(dtype).isnative:  # h5py 3.16 hands out such rows unswapped, as if they were native
         raise FormatError(f"{file.filename}: {name!r} must have this machine's byte order, got {dtype}")
@@ -147,7 +177,10 @@ def read_integers(file: h5py.File, name: str) -> npt.NDArray[np.int64] | None:
         return None
     if column.dtype.kind not in "iu":
         raise FormatError(f"{file.filename}: {name!r} must hold integers, got {column.dtype}")
-    return column[:].astype(np.int64)
+    values = column[:]
+    if values.size and int(values.max()) > _LARGEST_INTEGER:
+        raise FormatError(f"{file.filename}: {name!r} must hold integers below 2**63, got {values.max()}")
+    return values.astype(np.int64)
 
 
 def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
@@ -174,3 +207,25 @@ def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
         return tuple(value.decode() for value in column[:])
     except UnicodeDecodeError as error:
         raise FormatError(f"{file.filename}: {name!r} must hold UTF-8: {error}") from None
+
+
+def read_attributes(file: h5py.File, prefix: str) -> dict[str, Any]:
+    """Attributes of the whole file, of fixed length, whose names begin with ``prefix``.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file.
+    prefix : str
+        What the names begin with.
+
+    Raises
+    ------
+    ValueError
+        If one has variable length; the heap, where it lies, is checked for columns only.
+    """
+    names = [name for name in file.attrs if name.startswith(prefix)]
+    for name in names:
+        if file.attrs.get_id(name).dtype.kind == "O":
+            raise ValueError(f"{name!r} must have a fixed length")
+    return {name: file.attrs[name] for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,14 +15,28 @@ import numpy.typing as npt
 
 from spikedata import schema
 from spikedata.events import Events, offsets_of
-from spikedata.hdf5 import READ_ERRORS, find_column, open_hdf5, read_integers, read_text, reason, require_rows
+from spikedata.hdf5 import (
+    READ_ERRORS,
+    find_column,
+    open_hdf5,
+    read_attributes,
+    read_integers,
+    read_text,
+    reason,
+    require_rows,
+)
+from spikedata.heap import check_rows, read_heap
 from spikedata.schema import FormatError, Provenance, Sample
+
+_PREFIX = "spikedata_"  # of our attributes; those of others are left alone
+_MOST_UNNAMED = 2**16  # classes that get a number for a name
 
 
 class SpikeFile:
     """An open spike file: a sequence of `Sample`.
 
-    The structure is checked on opening, each row when it is read. Files by other writers may lack what only
+    The structure is checked on opening, so that no damaged file makes HDF5 hang or ask for gigabytes; each row when it
+    is read. Files by other writers may lack what only
     we write: ``sources`` are then empty, ``sample_rates`` 0, ``provenance`` None, and there are 700 units.
     Without ``extra/keys`` the classes are called "0" to the largest label; without ``extra/speaker`` every
     speaker is -1. Rows that are not sorted by time are sorted when read; spikes at equal times keep their
@@ -65,6 +80,7 @@ class SpikeFile:
         self.path = Path(path)
         self._file = open_hdf5(self.path)
         try:
+            self._check_heap()
             self._read_columns()
             self._read_attributes()
         except READ_ERRORS as error:
@@ -143,6 +159,13 @@ class SpikeFile:
         """Close the file."""
         self.close()
 
+    def _check_heap(self) -> None:
+        heap = read_heap(self._file)
+        for name in (schema.TIMES, schema.UNITS, schema.KEYS, schema.SOURCE):
+            column = find_column(self._file, name)
+            if column is not None:
+                check_rows(column, heap)
+
     def _read_columns(self) -> None:
         self._times, self.times_dtype = require_rows(self._file, schema.TIMES, "f")
         self._units, self._units_dtype = require_rows(self._file, schema.UNITS, "iu")
@@ -155,25 +178,37 @@ class SpikeFile:
         self.speakers = self._integers(schema.SPEAKER, schema.UNKNOWN_SPEAKER)
         self.sample_rates = self._integers(schema.SAMPLE_RATE, 0)
         self.sources = read_text(self._file, schema.SOURCE) or ("",) * n_samples
-        keys = read_text(self._file, schema.KEYS)
-        self.keys = tuple(str(label) for label in range(self.labels.max(initial=-1) + 1)) if keys is None else keys
+        self.keys = self._read_keys()
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.keys)))
         if wrong.size:
             rule = f"label {self.labels[wrong[0]]}, must be in 0..{len(self.keys) - 1}"
             raise FormatError(f"{self.path}: sample {wrong[0]}: {rule}")
 
+    def _read_keys(self) -> tuple[str, ...]:
+        keys = read_text(self._file, schema.KEYS)
+        if keys is None:
+            largest = self.labels.max(initial=-1)
+            if largest >= _MOST_UNNAMED:
+                rule = f"labels without {schema.KEYS!r} must be below {_MOST_UNNAMED}, got {largest}"
+                raise FormatError(f"{self.path}: {rule}")
+            return tuple(str(label) for label in range(largest + 1))
+        twice = next((key for key, count in Counter(keys).items() if count > 1), None)
+        if twice is not None:
+            raise FormatError(f"{self.path}: {schema.KEYS!r} must differ, got {twice!r} twice")
+        return keys
+
     def _read_attributes(self) -> None:
-        attributes = dict(self._file.attrs)
-        self.is_ours = schema.FORMAT_ATTRIBUTE in attributes
+        self.is_ours = schema.FORMAT_ATTRIBUTE in self._file.attrs
         self.n_units, self.provenance = schema.PUBLISHED_N_UNITS, None
         self._checksums: npt.NDArray[np.uint64] | None = None
         if not self.is_ours:
             return
-        if schema.COMPLETE_ATTRIBUTE not in attributes:
+        if schema.COMPLETE_ATTRIBUTE not in self._file.attrs:
             raise FormatError(f"{self.path}: not written to its end: no attribute {schema.COMPLETE_ATTRIBUTE!r}")
         if find_column(self._file, schema.CHECKSUM) is None:
             raise FormatError(f"{self.path}: no dataset {schema.CHECKSUM!r}")
         try:
+            attributes = read_attributes(self._file, _PREFIX)
             n_samples = int(attributes[schema.COMPLETE_ATTRIBUTE])
             self.n_units = int(attributes[schema.UNITS_ATTRIBUTE])
             self.provenance = _provenance(attributes)
