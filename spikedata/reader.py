@@ -35,12 +35,11 @@ _MOST_UNNAMED = 2**16  # classes that get a number for a name
 class SpikeFile:
     """An open spike file: a sequence of `Sample`.
 
-    The structure is checked on opening, so that no damaged file makes HDF5 hang or ask for gigabytes; each row when it
-    is read. Files by other writers may lack what only
-    we write: ``sources`` are then empty, ``sample_rates`` 0, ``provenance`` None, and there are 700 units.
-    Without ``extra/keys`` the classes are called "0" to the largest label; without ``extra/speaker`` every
-    speaker is -1. Rows that are not sorted by time are sorted when read; spikes at equal times keep their
-    order.
+    The structure is checked on opening, so that no damaged file makes HDF5 hang or ask for gigabytes; each row
+    when it is read. Files by other writers may lack what only we write: ``sources`` are then empty,
+    ``sample_rates`` 0, ``provenance`` None, and there are 700 units. Without ``extra/keys`` the classes are
+    called "0" to the largest label; without ``extra/speaker`` every speaker is -1. Rows that are not sorted by
+    time are sorted when read; spikes at equal times keep their order.
 
     Parameters
     ----------

@@ -65,8 +65,9 @@ MAY_IMPORT = {
     "spikedata.event_cache": {"events", "reader"},
     "spikedata.streams": set(),
     "spikedata.transforms": {"transforms", "events", "streams", "compilation"},
+    "spikedata.heap": {"schema"},
     "spikedata.hdf5": {"schema"},
-    "spikedata.reader": {"schema", "hdf5", "events"},
+    "spikedata.reader": {"schema", "hdf5", "heap", "events"},
     "spikedata.writer": {"schema", "hdf5", "atomic", "reader"},  # reads back what it wrote
     "spikedata.info": {"schema", "events", "reader"},
     # recordings

@@ -1,0 +1,206 @@
+"""See that no damaged file can make HDF5 run for ever or take all memory.
+
+What has variable length lies in the global heap of a file: collections of objects, each behind a header with its size.
+A dataset of such rows holds only references: number of entries, address of a collection, index of an object in it.
+libhdf5 believes them all. An object of size 0, which a block of zeros leaves, keeps it at one place for ever; a
+reference with a high bit set makes it fill gigabytes. So both are checked here before libhdf5 follows any.
+
+References
+----------
+The HDF Group, HDF5 File Format Specification 3.0, III.E, "Global Heap", and IV.B, "Variable-length".
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from array import array
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.schema import FormatError
+
+_SIGNATURE = re.compile(rb"GCOL\x01")  # of a collection, and its version; others are refused by libhdf5
+_COLLECTION = Struct("<8xQ")  # size [byte], this header included
+_OBJECT = Struct("<HH4xQ")  # index, 0 for free space; reference count; size [byte], of free space with this header
+_HEADER_SIZE = 16  # of a collection and of an object [byte]
+_ALIGNMENT = 8  # of objects [byte]
+_PLACE_OF_KIND = 3  # in a type with variable length, encoded: 0 for sequences, 1 for texts
+_ADDRESS = Struct("<Q")
+_REFERENCE = np.dtype([("n_entries", "<u4"), ("address", "<u8"), ("index", "<u4")])
+_N_INDICES = 2**16  # that an object can have
+_LARGEST_ADDRESS = 2**47  # so that address and index fit one number; no file is larger
+_MOST_SUSPECTS = 100  # more bytes than this never look like a broken heap by chance
+
+
+class HeapObjects(NamedTuple):
+    """All objects in the global heap of a file.
+
+    Parameters
+    ----------
+    names : ndarray of int64, shape (n_objects,)
+        Address of the collection times 65536 plus index in it [1], rising.
+    sizes : ndarray of int64, shape (n_objects,)
+        Size of each object [byte].
+    """
+
+    names: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+
+def read_heap(file: h5py.File) -> HeapObjects:
+    """The objects in the heap of a file, found without libhdf5.
+
+    Spikes may look like a collection by chance. So one that is broken is an error only where its address stands
+    somewhere in the file; that no compressed row leads to it, `check_rows` sees.
+
+    Parameters
+    ----------
+    file : h5py.File
+        An open file of which nothing was read yet.
+
+    Raises
+    ------
+    FormatError
+        If a collection that may be referred to is broken: libhdf5 would not come out of it.
+    """
+    name, base = file.filename, file.userblock_size
+    size_of_address, size_of_size = file.id.get_create_plist().get_sizes()
+    if (size_of_address, size_of_size) != (8, 8):
+        raise FormatError(f"{name}: addresses and sizes must have 8 bytes, got {size_of_address} and {size_of_size}")
+    objects, suspects = array("q"), []
+    with Path(name).open("rb") as raw, mmap(raw.fileno(), 0, access=ACCESS_READ) as content:
+        n_most = len(content) // _HEADER_SIZE  # more only where collections overlap; following them could take hours
+        starts = [match.start() for match in _SIGNATURE.finditer(content) if match.start() >= base]
+        for start in starts:
+            fault = _walk(content, start, (start - base) * _N_INDICES, objects)
+            if fault:
+                suspects.append((start, fault))
+            if len(objects) > 2 * n_most or len(suspects) > _MOST_SUSPECTS:
+                raise FormatError(f"{name}: damaged: heaps overlap or are broken all over the file")
+        for start, fault in suspects:
+            if content.find(_ADDRESS.pack(start - base)) >= 0:
+                raise FormatError(f"{name}: damaged: heap at byte {start}: {fault}")
+    names, sizes = np.array(objects, dtype=np.int64).reshape(-1, 2).T
+    order = np.argsort(names, kind="stable")
+    return HeapObjects(names[order], sizes[order])
+
+
+def check_rows(dataset: h5py.Dataset, heap: HeapObjects) -> None:
+    """See that every row of variable length leads to an object in the heap that has its size.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        One-dimensional; it need not have rows of variable length.
+    heap : HeapObjects
+        Of its file.
+
+    Raises
+    ------
+    FormatError
+        If a row leads elsewhere.
+    """
+    stored_type = dataset.id.get_type()
+    if isinstance(stored_type, h5py.h5t.TypeVlenID):
+        entry_size = stored_type.get_super().get_size()
+    elif isinstance(stored_type, h5py.h5t.TypeStringID) and stored_type.is_variable_str():
+        entry_size = 1
+    else:
+        return
+    where = f"{dataset.file.filename}: {dataset.name.lstrip('/')!r}"
+    kind = stored_type.encode()[_PLACE_OF_KIND] & 0x0F
+    if kind > 1:
+        raise FormatError(f"{where}: damaged: rows must be sequences or texts, got kind {kind}")
+    references = _read_references(dataset, where)
+    claimed = references["n_entries"].astype(np.int64) * entry_size
+    found = _sizes_of(references, heap)
+    wrong = np.flatnonzero(found != claimed)
+    if wrong.size:
+        has = "no place in the heap" if found[wrong[0]] < 0 else f"{found[wrong[0]]} bytes in the heap"
+        raise FormatError(f"{where}: damaged: row {wrong[0]} must have {claimed[wrong[0]]} bytes, has {has}")
+    if claimed.sum() > Path(dataset.file.filename).stat().st_size:  # rows that share an object
+        raise FormatError(f"{where} claims {claimed.sum()} bytes, more than the file can hold")
+
+
+def _walk(content: mmap, start: int, first_name: int, objects: array[int]) -> str | None:
+    """Append name and size of the objects in a collection; what is wrong with it where libhdf5 would not come out."""
+    if start + _HEADER_SIZE > len(content):
+        return "its header is cut off"
+    (size,) = _COLLECTION.unpack_from(content, start)
+    place, end, n_before = start + _HEADER_SIZE, start + size, len(objects)
+    if not place <= end <= len(content):
+        return f"its {size} bytes must end within the file, which has {len(content)}"
+    while end - place >= _HEADER_SIZE:  # what is less is free space without a header
+        index, _, size = _OBJECT.unpack_from(content, place)
+        step = size if index == 0 else _HEADER_SIZE + -(-size // _ALIGNMENT) * _ALIGNMENT
+        if not _HEADER_SIZE <= step <= end - place:
+            del objects[n_before:]
+            return f"object of {size} bytes at byte {place} must end within the heap, which has {end - start}"
+        objects.extend((first_name + index, size))
+        place += step
+    return None
+
+
+def _read_references(dataset: h5py.Dataset, where: str) -> np.ndarray:
+    """The references of a dataset as they are stored, not followed."""
+    properties = dataset.id.get_create_plist()
+    if properties.get_layout() == h5py.h5d.CONTIGUOUS:
+        offset = dataset.id.get_offset()
+        if offset is None:  # nothing was ever written to it
+            return np.zeros(len(dataset), _REFERENCE)
+        return np.fromfile(dataset.file.filename, _REFERENCE, len(dataset), offset=offset)
+    if properties.get_layout() != h5py.h5d.CHUNKED:
+        raise FormatError(f"{where} must be stored in one piece or in chunks, got it in the header of the dataset")
+    references = np.zeros(len(dataset), _REFERENCE)
+    chunks: list[h5py.h5d.StoreInfo] = []
+    dataset.id.chunk_iter(chunks.append)
+    for chunk in chunks:
+        if chunk.chunk_offset is None:  # listed, but stored nowhere: HDF5 gives rows without entries
+            continue
+        mask, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
+        rows = slice(chunk.chunk_offset[0], chunk.chunk_offset[0] + dataset.chunks[0])
+        inside = references[rows]  # the last chunk may reach beyond the end
+        inside[:] = _unpack(packed, mask, properties, where)[: len(inside)]
+    return references
+
+
+def _unpack(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, where: str) -> np.ndarray:
+    """The references in a chunk, of which the filters in ``mask`` were left out."""
+    size = properties.get_chunk()[0] * _REFERENCE.itemsize
+    for index in reversed(range(properties.get_nfilters())):
+        code, _, values, name = properties.get_filter(index)
+        if mask >> index & 1:
+            continue
+        if code == h5py.h5z.FILTER_DEFLATE:
+            try:
+                packed = zlib.decompressobj().decompress(packed, size + 1)
+            except zlib.error as error:
+                raise FormatError(f"{where}: damaged: {error}") from None
+        elif code == h5py.h5z.FILTER_SHUFFLE and values == (_REFERENCE.itemsize,) and len(packed) == size:
+            packed = np.frombuffer(packed, np.uint8).reshape(_REFERENCE.itemsize, -1).T.tobytes()
+        else:
+            raise FormatError(f"{where} must be stored plain or packed by gzip, got filter {code} {name.decode()!r}")
+    if len(packed) != size:
+        raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {len(packed)}")
+    return np.frombuffer(packed, _REFERENCE)
+
+
+def _sizes_of(references: np.ndarray, heap: HeapObjects) -> npt.NDArray[np.int64]:
+    """Size [byte] of the object that each reference leads to, 0 for those that lead nowhere, -1 where there is none."""
+    address, index = references["address"], references["index"]
+    is_possible = (address < _LARGEST_ADDRESS) & (index < _N_INDICES) & (index > 0)
+    names = np.where(is_possible, address, 0).astype(np.int64) * _N_INDICES + index
+    places = np.searchsorted(heap.names, names, side="right") - 1  # the last of that name, as libhdf5 takes it
+    is_there = is_possible & (places >= 0)
+    is_there[is_there] = heap.names[places[is_there]] == names[is_there]
+    sizes = np.full(len(references), -1, dtype=np.int64)
+    sizes[is_there] = heap.sizes[places[is_there]]
+    sizes[address == 0] = 0
+    return sizes
