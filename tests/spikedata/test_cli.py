@@ -226,10 +226,10 @@ def test_control_c_leaves_one_line_and_no_file(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for index in range(60):
         (root / "cat").mkdir(parents=True, exist_ok=True)
-        soundfile.write(root / f"cat/{index}.wav", rng.uniform(-0.5, 0.5, 16_000), 16_000)
+        soundfile.write(root / f"cat/{index}.wav", rng.uniform(-0.5, 0.5, 8 * 16_000), 16_000)
     command = [sys.executable, "-m", "spikedata", "encode", "folder", str(root), str(tmp_path / "x.h5")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(5)  # well inside the encoding, which takes 30 s of CPU
+    time.sleep(5)  # well inside the encoding of 480 s of sound, which takes 100 s of CPU
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
 
