@@ -70,6 +70,9 @@ MAY_IMPORT = {
     "spikedata.reader": {"schema", "hdf5", "heap", "events"},
     "spikedata.writer": {"schema", "hdf5", "atomic", "reader"},  # reads back what it wrote
     "spikedata.info": {"schema", "events", "reader"},
+    # published files
+    "spikedata.registry": set(),
+    "spikedata.download": {"registry"},
     # recordings
     "spikedata.audio": set(),
     "spikedata.corpora": {"audio"},
@@ -82,7 +85,7 @@ MAY_IMPORT = {
     "spikedata.encode": {"cochlea", "audio", "corpora", "writer", "schema", "atomic"},
     # pictures, PyTorch, training
     "spikedata.plot": {"plot", *DATA},
-    "spikedata.torch": {"torch", *DATA},
+    "spikedata.torch": {"torch", "download", "registry", *DATA},
     "spikedata.baseline": {"baseline", "torch", *DATA},
     # on top
     "spikedata.progress": set(),

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from spikedata.download import download as fetch
+from spikedata.registry import SOURCES
 from spikedata.schema import Sample
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.transforms import EventTransform
-
-_ADDRESS = "https://zenkelab.org/datasets/"
 
 _Transform = EventTransform | Callable[[Sample], Sample]
 
@@ -24,6 +24,8 @@ class SHD(SpikeDataset):
         Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `default_root`.
     split : {"train", "test"}
         Which file. There is no published validation part: make one of "train" with `spikedata.splits`, by speaker.
+    download : bool
+        Whether to fetch the file (MD5 checked, over https) if it is not there.
     transform, seed
         As `SpikeDataset`.
 
@@ -32,7 +34,9 @@ class SHD(SpikeDataset):
     ValueError
         If there is no such split.
     FileNotFoundError
-        If the file is not there; the message says where to get it.
+        If the file is not there and not to be fetched.
+    DownloadError
+        If it could not be fetched.
     FormatError
         If the file breaks a rule of the format.
 
@@ -47,11 +51,12 @@ class SHD(SpikeDataset):
         self,
         root: str | os.PathLike[str] | None = None,
         split: str = "train",
+        download: bool = False,
         *,
         transform: _Transform | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(_find("shd", root, split, self.splits), transform=transform, seed=seed)
+        super().__init__(_find("shd", root, split, self.splits, download), transform=transform, seed=seed)
         self.split = split
 
 
@@ -64,12 +69,12 @@ class SSC(SpikeDataset):
         Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `default_root`.
     split : {"train", "valid", "test"}
         Which file.
-    transform, seed
-        As `SpikeDataset`.
+    download, transform, seed
+        As `SHD`.
 
     Raises
     ------
-    ValueError, FileNotFoundError, FormatError
+    ValueError, FileNotFoundError, DownloadError, FormatError
         As `SHD`.
 
     References
@@ -83,11 +88,12 @@ class SSC(SpikeDataset):
         self,
         root: str | os.PathLike[str] | None = None,
         split: str = "train",
+        download: bool = False,
         *,
         transform: _Transform | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(_find("ssc", root, split, self.splits), transform=transform, seed=seed)
+        super().__init__(_find("ssc", root, split, self.splits, download), transform=transform, seed=seed)
         self.split = split
 
 
@@ -99,12 +105,14 @@ def default_root() -> Path:
     return Path(named) if named else user_data_path("spikedata", appauthor=False)
 
 
-def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...]) -> Path:
+def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...], download: bool) -> Path:
     if split not in splits:
         rule = f"split must be one of {', '.join(splits)}, got {split!r}"
         raise ValueError(f"{name.upper()}: {rule}; a validation part by speaker: spikedata.splits.split_by_speaker")
     folder = default_root() if root is None else Path(root)
     path = folder / f"{name}_{split}.h5"
+    if download:
+        return fetch(f"{name}_{split}", folder)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; get {_ADDRESS}{path.name}.zip and unpack it there")
+        raise FileNotFoundError(f"{path}: no such file; download=True fetches {SOURCES[0]}{path.name}.zip")
     return path
