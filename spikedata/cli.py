@@ -272,7 +272,9 @@ def _build_parser() -> argparse.ArgumentParser:
     sub = command("plot", _plot, "draw a sample or a whole spike file")
     sub.add_argument("file", metavar="FILE", help="spike file")
     sub.add_argument("--index", type=int, default=0, metavar="I", help="sample to draw (default: 0)")
-    sub.add_argument("--kind", choices=("raster", "cochleagram", "rates", "classes"), default="raster")
+    sub.add_argument(
+        "--kind", choices=("raster", "cochleagram", "rates", "classes", "means", "speakers"), default="raster"
+    )
     sub.add_argument("--out", required=True, metavar="F", help="picture to make: .png, .svg or .pdf")
     add_overwrite(sub)
 

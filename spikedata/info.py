@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from spikedata.reader import SpikeFile
+from spikedata.schema import UNKNOWN_SPEAKER
+from spikedata.splits import available_splits
+
+_MOST_LISTED = 40  # classes or speakers; of more, their number
+_N_BANDS = 7  # of channels, whose rates a person reads at a glance
 
 
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -23,7 +29,8 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         Numbers, strings, lists and dicts only, so that it is JSON: samples, classes and speakers with their counts,
-        spikes and last spikes [s] per sample, rates per channel [1/s], and where the spikes come from.
+        spikes and last spikes [s] per sample, rates per channel [1/s], the checks that the file stood, the splits
+        that it has, and where the spikes come from. A clip is taken to end with its last spike.
 
     Raises
     ------
@@ -31,13 +38,14 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such file, or it breaks a rule of the format.
     """
     with SpikeFile(path) as file:
-        events, provenance = file.read_events(), file.provenance
+        events, provenance, has_checksums = file.read_events(), file.provenance, file.is_ours
     n_spikes = np.diff(events.offsets)
     filled = n_spikes > 0
     last = np.zeros(len(events))
     last[filled] = events.times[events.offsets[1:][filled] - 1]
     total_time = float(last.sum())
-    rates = np.bincount(events.units, minlength=events.n_units) / total_time if total_time else np.zeros(events.n_units)
+    counts = np.bincount(events.units, minlength=events.n_units)
+    rates = counts / total_time if total_time else np.zeros(events.n_units)
     label_counts = np.bincount(events.labels, minlength=len(events.keys))
     speakers, speaker_counts = np.unique(events.speakers, return_counts=True)
     return {
@@ -47,9 +55,15 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "classes": dict(zip(events.keys, label_counts.tolist(), strict=True)),
         "speakers": dict(zip(speakers.tolist(), speaker_counts.tolist(), strict=True)),
         "spikes": {"total": int(n_spikes.sum()), **_spread(n_spikes)},
+        "samples_without_spikes": int(np.count_nonzero(~filled)),
         "last_spike": _spread(last),
+        "total_time": total_time,
         "rate_per_channel": _spread(rates),
+        "rate_by_channel": rates.tolist(),
+        "silent_channels": int(np.count_nonzero(counts == 0)),
         "times_dtype": str(events.times.dtype),
+        "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
+        "splits": list(available_splits(events)),
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
         "provenance": None
         if provenance is None
@@ -73,15 +87,23 @@ def format_description(description: dict[str, Any]) -> str:
     d = description
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
+    known = [speaker for speaker in d["speakers"] if speaker != UNKNOWN_SPEAKER]
+    silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
-        f"{d['file']}: {d['samples']} samples, {len(d['classes'])} classes, {len(d['speakers'])} speakers, "
-        f"{d['channels']} channels",
-        f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})",
-        f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}), stored as {d['times_dtype']}",
-        f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})",
+        f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
+        f"{_number_of(len(known), 'speaker') if known else 'speakers unknown'}, {_number_of(d['channels'], 'channel')}",
+        f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
+        + (f"; {_number_of(without, 'sample')} without any" if without else ""),
+        f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); "
+        f"{d['total_time']:,.1f} s together; stored as {d['times_dtype']}",
+        f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
+        + (f"; {_number_of(silent, 'channel')} without spikes" if silent else ""),
+        f"  channels    {_bands(d['rate_by_channel'])} per second",
         f"  classes     {_counts(d['classes'])}",
-        f"  speakers    {_counts(d['speakers'])}",
+        f"  speakers    {_counts({_name(speaker): n for speaker, n in d['speakers'].items()})}",
         "  recordings  " + (", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"),
+        f"  integrity   {_integrity(d['integrity'])}",
+        f"  splits      {', '.join(d['splits']) or 'none'}",
     ]
     if made is None:
         lines.append("  made by     unknown (no provenance in the file)")
@@ -100,10 +122,29 @@ def _spread(values: np.ndarray) -> dict[str, float]:
     return {"min": values.min().item(), "mean": float(values.mean()), "max": values.max().item()}
 
 
-def _counts(counts: dict[Any, int], most: int = 40) -> str:
-    # all the same: say it once
-    shown = list(counts)[:most]
-    dots = ", …" if len(counts) > most else ""
-    if len(set(counts.values())) == 1:
-        return f"{', '.join(map(str, shown))}{dots} ({next(iter(counts.values()))} each)"
-    return ", ".join(f"{key}: {counts[key]}" for key in shown) + dots
+def _counts(counts: dict[Any, int]) -> str:
+    if len(counts) > _MOST_LISTED:
+        return f"{len(counts):,} ({min(counts.values()):,} to {max(counts.values()):,} each)"
+    if len(set(counts.values())) == 1:  # all the same: say it once
+        return f"{', '.join(map(str, counts))} ({next(iter(counts.values()))} each)"
+    return ", ".join(f"{key}: {count}" for key, count in counts.items())
+
+
+def _number_of(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _name(speaker: int) -> str:
+    return "unknown" if speaker == UNKNOWN_SPEAKER else str(speaker)
+
+
+def _bands(rates: list[float]) -> str:
+    # rates of neighboring channels, averaged
+    edges = np.linspace(0, len(rates), min(_N_BANDS, len(rates)) + 1).astype(int).tolist()
+    names = [f"{a}-{b - 1}" if b - a > 1 else str(a) for a, b in pairwise(edges)]
+    return ", ".join(f"{name}: {np.mean(rates[a:b]):.1f}" for name, (a, b) in zip(names, pairwise(edges), strict=True))
+
+
+def _integrity(integrity: dict[str, Any]) -> str:
+    checksums = "all checksums fit" if integrity["checksums_fit"] else "no checksums in the file"
+    return f"{_number_of(integrity['rows_checked'], 'row')} checked; {checksums}"

@@ -21,7 +21,7 @@ SPEECH = {"synth_clip", "synth_engine", "synth_voice", "synth_words"}
 
 # Each module and what it may import of ours, the latter without "spikedata." before it. On the right a name stands for
 # itself and all below it; on the left only the folders named here do.
-WHOLE_FOLDERS = ("spikedata.torch", "spikedata.baseline", "spikedata.plot", "spikedata.transforms")
+WHOLE_FOLDERS = ("spikedata.torch", "spikedata.baseline", "spikedata.plot", "spikedata.splits", "spikedata.transforms")
 MAY_IMPORT = {
     # a door may show what stands behind it
     "cochlea": {"cochlea"},
@@ -56,7 +56,7 @@ MAY_IMPORT = {
     # files: from the format upwards
     "spikedata.schema": set(),
     "spikedata.atomic": set(),
-    "spikedata.splits": set(),
+    "spikedata.splits": {"splits", "atomic"},
     "spikedata.binning": {"schema"},
     "spikedata.compilation": set(),
     "spikedata.kernels": {"compilation"},
@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "spikedata.hdf5": {"schema"},
     "spikedata.reader": {"schema", "hdf5", "heap", "events"},
     "spikedata.writer": {"schema", "hdf5", "atomic", "reader"},  # reads back what it wrote
-    "spikedata.info": {"schema", "events", "reader"},
+    "spikedata.info": {"schema", "events", "reader", "splits"},
     # published files
     "spikedata.registry": set(),
     "spikedata.download": {"registry"},

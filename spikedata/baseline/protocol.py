@@ -37,7 +37,7 @@ from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training import EpochRecord, Trained, train
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
-from spikedata.splits import Split, split_by_speaker
+from spikedata.splits import Split, sample_names, split_by_speaker
 from spikedata.torch.device import resolve_device
 
 __all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
@@ -132,7 +132,7 @@ def train_run(
     contents = {
         run_folder.WEIGHTS: weights,
         run_folder.HISTORY: run_folder.history_bytes(trained.history),
-        run_folder.SPLIT: split.to_json(_sample_names(events)).encode(),
+        run_folder.SPLIT: split.to_json(sample_names(events.sources)).encode(),
         run_folder.CARD: run_folder.card_bytes(card),
     }
     run_folder.write_run_dir(run_dir, contents, overwrite=overwrite)
@@ -259,18 +259,12 @@ def _test_indices(run_dir: str | os.PathLike[str], card: dict[str, Any], events:
     path = Path(run_dir, run_folder.SPLIT)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    split = Split.from_json(path.read_text(encoding="utf-8"), _sample_names(events))
+    split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(events.sources))
     if split.digest != card["split"]["digest"]:
         raise ValueError(f"{path}: is not the split of the card: its digest differs")
     if "test" not in split.parts:
         raise ValueError(f"{run_dir}: its split has no test part; name the file to test on")
     return split.parts["test"]
-
-
-def _sample_names(events: Events) -> list[str]:
-    """Names of the recordings; their numbers in a file that has no names, or the same for two."""
-    named = all(events.sources) and len(set(events.sources)) == len(events)
-    return list(events.sources) if named else [str(index) for index in range(len(events))]
 
 
 def _speakers(speakers: npt.NDArray[np.int64]) -> list[int]:

@@ -4,7 +4,7 @@ Nothing here touches pyplot or the global settings of Matplotlib, so a script, a
 """
 
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_word
-from spikedata.plot.dataset import plot_classes, plot_rates
+from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_speakers
 from spikedata.plot.figure import save_figure
 from spikedata.plot.file import plot_file
 from spikedata.plot.network import plot_confusion, plot_hidden, plot_learning_curve
@@ -16,8 +16,10 @@ __all__ = [
     "plot_file",
     "plot_hidden",
     "plot_learning_curve",
+    "plot_means",
     "plot_raster",
     "plot_rates",
+    "plot_speakers",
     "plot_word",
     "save_figure",
 ]

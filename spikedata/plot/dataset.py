@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from spikedata.events import Events
 
+MEAN_BIN = 10e-3  # [s] of a class's mean picture
+MEAN_CHANNELS = 5  # neighboring channels that it counts together
+MOST_NAMED = 40  # speakers whose number is written at their place
+
 
 @styled
 def plot_rates(events: Events, *, title: str = "") -> Figure:
@@ -50,7 +54,7 @@ def plot_rates(events: Events, *, title: str = "") -> Figure:
     axes.plot(channels, mean, color=BLUE, label=f"mean of {len(events):,} clips")
     axes.set(xlabel="Channel (base to apex, high to low frequency)", ylabel="Rate (spikes/s)")
     axes.set(xlim=(0, events.n_units - 1), ylim=(0, None))
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper left")
     return figure
 
 
@@ -89,9 +93,8 @@ def plot_classes(events: Events, *, title: str = "") -> Figure:
 
     mean_counts = _count_by_class(events) / np.maximum(clips, 1)[:, None]
     extent = (-0.5, events.n_units - 0.5, n_classes - 0.5, -0.5)
-    image = activity.imshow(
-        mean_counts, aspect="auto", cmap="magma", vmin=0, extent=extent, interpolation="antialiased"
-    )
+    # nearest: no class runs into the next
+    image = activity.imshow(mean_counts, aspect="auto", cmap="magma", vmin=0, extent=extent, interpolation="nearest")
     activity.set(title="Where each class is heard", xlabel="Channel (base to apex)")
     activity.tick_params(axis="y", length=0, labelleft=False)
     bar = figure.colorbar(image, cax=figure.add_subplot(grid[0, 2]), label="Spikes per clip")
@@ -99,19 +102,119 @@ def plot_classes(events: Events, *, title: str = "") -> Figure:
 
     by_speaker.bar(np.arange(len(speakers)), clips_of_speaker, color=BLUE, width=0.6)
     by_speaker.set(title="Clips by speaker", xlabel="Speaker", ylabel="Clips")
-    if len(speakers) <= 40:
-        names = ["unknown" if speaker < 0 else str(speaker) for speaker in speakers]
-        by_speaker.set_xticks(np.arange(len(speakers)), names)
+    if len(speakers) <= MOST_NAMED:
+        by_speaker.set_xticks(np.arange(len(speakers)), _names_of(speakers))
     else:
         by_speaker.set_xlabel(f"{len(speakers):,} speakers")
     return figure
 
 
+@styled
+def plot_speakers(events: Events, *, title: str = "") -> Figure:
+    """What each speaker gives to a data set: clips, clips of each class, and spikes per clip.
+
+    Parameters
+    ----------
+    events : Events
+        The data set.
+    title : str
+        Headline.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    speakers, speaker_of = np.unique(events.speakers, return_inverse=True)
+    n_speakers, n_classes = max(len(speakers), 1), max(len(events.keys), 1)
+    clips = np.bincount(speaker_of * n_classes + events.labels, minlength=n_speakers * n_classes)
+    clips = clips.reshape(n_speakers, n_classes)
+    few = n_speakers <= MOST_NAMED
+
+    figure = Figure(figsize=(9.0, 2.2 + 0.2 * min(n_speakers, MOST_NAMED)))
+    figure.suptitle(title, x=0.01, ha="left")
+    grid = figure.add_gridspec(1, 4, width_ratios=(1, 2.4, 0.06, 1))
+    by_speaker = figure.add_subplot(grid[0, 0])
+    by_class = figure.add_subplot(grid[0, 1], sharey=by_speaker)
+    spikes = figure.add_subplot(grid[0, 3], sharey=by_speaker)
+
+    by_speaker.barh(np.arange(n_speakers), clips.sum(axis=1), color=BLUE, height=0.7 if few else 1.0)
+    by_speaker.set(title="Clips", xlabel="Clips", ylabel="Speaker", ylim=(n_speakers - 0.5, -0.5))
+    if few:
+        by_speaker.set_yticks(np.arange(len(speakers)), _names_of(speakers))
+    else:
+        by_speaker.set(ylabel=f"{len(speakers):,} speakers", yticks=[])
+
+    extent = (-0.5, n_classes - 0.5, n_speakers - 0.5, -0.5)
+    image = by_class.imshow(clips, aspect="auto", cmap="Blues", vmin=0, extent=extent, interpolation="nearest")
+    by_class.set_title("Clips of each class")
+    by_class.set_xticks(np.arange(len(events.keys)), events.keys, rotation=90)
+    if few:
+        by_class.vlines(np.arange(1, n_classes) - 0.5, -0.5, n_speakers - 0.5, color="white", linewidth=0.7)
+        by_class.hlines(np.arange(1, n_speakers) - 0.5, -0.5, n_classes - 0.5, color="white", linewidth=0.7)
+    scale = figure.colorbar(image, cax=figure.add_subplot(grid[0, 2]), ticks=MaxNLocator(integer=True))
+    scale.outline.set_visible(False)
+
+    low, middle, high = _quantiles_by_speaker(events, speaker_of, len(speakers))
+    spikes.barh(np.arange(len(speakers)), high - low, left=low, height=0.5, color=BLUE, alpha=0.25)
+    spikes.plot(middle, np.arange(len(speakers)), linestyle="none", marker="|", color=BLUE)
+    spikes.set(title="Spikes per clip", xlabel="Median, 10 to 90 % of clips", xlim=(0, None))
+    for axes in (by_class, spikes):
+        axes.tick_params(axis="y", length=0, labelleft=False)
+    return figure
+
+
+@styled
+def plot_means(events: Events, *, title: str = "") -> Figure:
+    """The mean clip of each class: how often each part of the cochlea fires at each time.
+
+    Clips are aligned at their beginning, and a clip that has ended counts as silent.
+
+    Parameters
+    ----------
+    events : Events
+        The data set.
+    title : str
+        Headline.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    n_classes = max(len(events.keys), 1)
+    n_columns = min(5 if n_classes <= 20 else 7, n_classes)
+    n_rows = -(-n_classes // n_columns)
+    means, duration = _mean_by_class(events)
+
+    figure = Figure(figsize=(9.0, 0.8 + 1.3 * n_rows))
+    figure.suptitle(title, x=0.01, ha="left")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    extent = (0, duration, events.n_units - 0.5, -0.5)
+    for axes, mean, name in zip(panels.flat, means, events.keys, strict=False):
+        image = axes.imshow(
+            mean, aspect="auto", cmap="magma", vmin=0, vmax=means.max() or 1, extent=extent, interpolation="nearest"
+        )
+        axes.text(0.97, 0.95, name, color="white", ha="right", va="top", fontsize=9, transform=axes.transAxes)
+    for axes in panels.flat[len(events.keys) :]:
+        axes.set_axis_off()
+    figure.supxlabel("Time (s)", fontsize=9)
+    figure.supylabel("Channel (base to apex)", fontsize=9)
+    if len(means):
+        bar = figure.colorbar(image, ax=panels, label="Rate (spikes/s)", pad=0.015, aspect=40)
+        bar.outline.set_visible(False)
+    return figure
+
+
 def _durations(events: Events) -> npt.NDArray[np.float64]:
-    """Time of the last spike of each clip [s], 0 for a clip without any."""
+    """Time of the last spike of each clip [s], 0 for a clip without any; the spikes need not be sorted."""
     last = np.zeros(len(events))
     spoken = np.diff(events.offsets) > 0
-    last[spoken] = events.times[events.offsets[1:][spoken] - 1]
+    if spoken.any():
+        last[spoken] = np.maximum.reduceat(events.times, events.offsets[:-1][spoken])
     return last
 
 
@@ -121,3 +224,34 @@ def _count_by_class(events: Events) -> npt.NDArray[np.int64]:
     n_classes = len(events.keys)
     counts = np.bincount(rows * events.n_units + events.units, minlength=n_classes * events.n_units)
     return counts.reshape(n_classes, events.n_units)
+
+
+def _names_of(speakers: npt.NDArray[np.int64]) -> list[str]:
+    return ["unknown" if speaker < 0 else str(speaker) for speaker in speakers]
+
+
+def _quantiles_by_speaker(
+    events: Events, speaker_of: npt.NDArray[np.int64], n_speakers: int
+) -> npt.NDArray[np.float64]:
+    """Of the spikes per clip of each speaker: 10 %, median, 90 %; shape (3, n_speakers)."""
+    n_spikes = np.diff(events.offsets)
+    order = np.argsort(speaker_of, kind="stable")
+    groups = np.split(n_spikes[order], np.cumsum(np.bincount(speaker_of, minlength=n_speakers))[:-1])
+    quantiles = [np.quantile(group, (0.1, 0.5, 0.9)) for group in groups if len(group)]
+    return np.array(quantiles).reshape(-1, 3).T
+
+
+def _mean_by_class(events: Events) -> tuple[npt.NDArray[np.float64], float]:
+    """Rate of each class by band of channels and time [Hz], shape (n_classes, n_bands, n_bins), and their time [s]."""
+    n_classes, n_bands = len(events.keys), -(-events.n_units // MEAN_CHANNELS)
+    n_bins = int(float(np.max(events.times, initial=0.0)) / MEAN_BIN) + 1
+    sums = np.zeros((n_classes, n_bands * n_bins))
+    for clip, label in enumerate(events.labels):
+        row = slice(events.offsets[clip], events.offsets[clip + 1])
+        bins = (events.times[row].astype(np.float64) / MEAN_BIN).astype(np.int64)
+        bands = events.units[row].astype(np.int64) // MEAN_CHANNELS
+        sums[label] += np.bincount(bands * n_bins + bins, minlength=n_bands * n_bins)
+    clips = np.maximum(np.bincount(events.labels, minlength=n_classes), 1)
+    widths = np.minimum(MEAN_CHANNELS, events.n_units - MEAN_CHANNELS * np.arange(n_bands))  # the last may be narrower
+    rates = sums.reshape(n_classes, n_bands, n_bins) / clips[:, None, None] / widths[:, None] / MEAN_BIN
+    return rates, n_bins * MEAN_BIN

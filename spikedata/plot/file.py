@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikedata.plot.clip import plot_cochleagram, plot_raster
-from spikedata.plot.dataset import plot_classes, plot_rates
+from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_speakers
 from spikedata.reader import SpikeFile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _OF_A_CLIP = {"raster": plot_raster, "cochleagram": plot_cochleagram}
-_OF_A_FILE = {"rates": plot_rates, "classes": plot_classes}
+_OF_A_FILE = {"rates": plot_rates, "classes": plot_classes, "means": plot_means, "speakers": plot_speakers}
 KINDS = (*_OF_A_CLIP, *_OF_A_FILE)
 
 
@@ -26,7 +26,8 @@ def plot_file(path: str | os.PathLike[str], *, kind: str = "raster", index: int 
     path : str or path-like
         The spike file.
     kind : str
-        "raster" or "cochleagram" (rate by channel and time) of one clip; "rates" or "classes" of the whole file.
+        "raster" or "cochleagram" (rate by channel and time) of one clip; "rates", "classes", "means"
+        (the mean clip of each class) or "speakers" of the whole file.
     index : int
         Which clip, counted from 0; of no meaning to a picture of the whole file.
 

@@ -23,7 +23,8 @@ class SHD(SpikeDataset):
     root : str or path-like, optional
         Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `default_root`.
     split : {"train", "test"}
-        Which file. There is no published validation part: make one of "train" with `spikedata.splits`, by speaker.
+        Which file. There is no published validation part: make one of "train" by
+        ``spikedata.splits.make_split(dataset.events, "validation_by_speaker")``.
     download : bool
         Whether to fetch the file (MD5 checked, over https) if it is not there.
     transform, seed
@@ -108,7 +109,7 @@ def default_root() -> Path:
 def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...], download: bool) -> Path:
     if split not in splits:
         rule = f"split must be one of {', '.join(splits)}, got {split!r}"
-        raise ValueError(f"{name.upper()}: {rule}; a validation part by speaker: spikedata.splits.split_by_speaker")
+        raise ValueError(f"{name.upper()}: {rule}; a validation part by speaker: spikedata.splits.make_split")
     folder = default_root() if root is None else Path(root)
     path = folder / f"{name}_{split}.h5"
     if download:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib
@@ -76,6 +77,8 @@ def test_every_picture_is_a_figure(clip, events):
         plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS),
         plot.plot_rates(events),
         plot.plot_classes(events),
+        plot.plot_speakers(events),
+        plot.plot_means(events),
         draw_hidden(),
         plot.plot_learning_curve(COLUMNS),
         plot.plot_confusion(np.eye(3), ["a", "b", "c"]),
@@ -93,10 +96,10 @@ def test_a_clip_without_spikes_can_be_drawn():
     draw_hidden(spikes=np.zeros((50, 16))).draw_without_rendering()
 
 
-def test_a_data_set_without_clips_can_be_drawn():
-    events = Events.from_samples([], keys=["zero", "one"], n_units=N_UNITS)
-    plot.plot_rates(events).draw_without_rendering()
-    plot.plot_classes(events).draw_without_rendering()
+@pytest.mark.parametrize("draw", [plot.plot_rates, plot.plot_classes, plot.plot_speakers, plot.plot_means])
+def test_a_data_set_without_clips_or_spikes_can_be_drawn(draw):
+    draw(Events.from_samples([], keys=["zero", "one"], n_units=N_UNITS)).draw_without_rendering()
+    draw(Events.from_samples([make_clip(0)], keys=["zero"], n_units=N_UNITS)).draw_without_rendering()
 
 
 @pytest.mark.parametrize("draw", [plot.plot_raster, plot.plot_cochleagram])
@@ -164,7 +167,7 @@ def spike_file(tmp_path, clip):
     return path
 
 
-@pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes"])
+@pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes", "means", "speakers"])
 def test_a_file_can_be_drawn_in_every_kind(spike_file, kind):
     assert isinstance(plot.plot_file(spike_file, kind=kind), Figure)
 
@@ -176,7 +179,9 @@ def test_a_clip_that_is_not_in_the_file_is_refused(spike_file, index):
 
 
 def test_an_unknown_kind_is_refused(spike_file):
-    with pytest.raises(ValueError, match="kind must be one of raster, cochleagram, rates, classes, got 'pie'"):
+    with pytest.raises(
+        ValueError, match="kind must be one of raster, cochleagram, rates, classes, means, speakers, got 'pie'"
+    ):
         plot.plot_file(spike_file, kind="pie")
 
 
@@ -241,6 +246,51 @@ def test_rates_are_spikes_per_second_of_each_channel():
     ]
     axes = plot.plot_rates(Events.from_samples(clips, keys=["zero"], n_units=3)).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [2, 2, 0])
+
+
+def test_a_clip_lasts_until_its_latest_spike_in_any_order():
+    clip = Sample(np.array([0.1, 0.5]), np.array([0, 0], dtype=np.uint16), label=0, speaker=0)
+    events = Events.from_samples([clip], keys=["zero"], n_units=2)
+    unsorted = replace(events, times=events.times[::-1], is_sorted=False)
+    np.testing.assert_allclose(plot.plot_rates(unsorted).axes[0].lines[0].get_ydata(), [4, 0])
+
+
+def test_speakers_show_clips_classes_and_spikes(events):
+    by_speaker, by_class, spikes, _ = plot.plot_speakers(events).axes
+    assert [bar.get_width() for bar in by_speaker.patches] == [2, 2]
+    np.testing.assert_array_equal(by_class.images[0].get_array(), [[1, 1], [1, 1]])
+    np.testing.assert_allclose(spikes.lines[0].get_xdata(), [200, 200])
+
+
+def test_speakers_who_are_not_known_are_called_so():
+    events = Events.from_samples([make_clip(speaker=-1), make_clip(speaker=3)], keys=["zero"], n_units=N_UNITS)
+    assert [tick.get_text() for tick in plot.plot_speakers(events).axes[0].get_yticklabels()] == ["unknown", "3"]
+
+
+def test_many_speakers_are_counted_not_named():
+    clips = [make_clip(20, speaker=speaker) for speaker in range(50)]
+    by_speaker = plot.plot_speakers(Events.from_samples(clips, keys=["zero"], n_units=N_UNITS)).axes[0]
+    assert by_speaker.get_ylabel() == "50 speakers"
+    assert not by_speaker.get_yticklabels()
+
+
+def test_a_mean_clip_has_the_mean_number_of_spikes():
+    clips = [make_clip(n_spikes, label=label, seed=n_spikes) for n_spikes, label in ((100, 0), (300, 0), (50, 1))]
+    # 12 units are two bands of five and one of two
+    clips = [clip._replace(units=clip.units % 12) for clip in clips]
+    panels = plot.plot_means(Events.from_samples(clips, keys=["zero", "one"], n_units=12)).axes
+    for panel, n_spikes in zip(panels, (200, 50), strict=False):
+        rates = np.asarray(panel.images[0].get_array())
+        assert rates.shape[0] == 3
+        np.testing.assert_allclose((rates.sum(axis=1) * 10e-3 * [5, 5, 2]).sum(), n_spikes)
+
+
+def test_the_mean_clips_of_a_long_recording_are_whole():
+    # 140 bands times 1,000 bins are more than 16 bits hold
+    clip = Sample(np.array([9.99]), np.array([699], dtype=np.uint16), label=0, speaker=0)
+    image = plot.plot_means(Events.from_samples([clip], keys=["zero"])).axes[0].images[0]
+    rates = np.asarray(image.get_array())
+    assert np.argwhere(rates).tolist() == [[139, rates.shape[1] - 1]]
 
 
 def test_the_map_of_rates_keeps_the_number_of_spikes():

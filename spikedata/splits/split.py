@@ -1,8 +1,4 @@
-"""Which samples train, which choose, which judge: named splits that hold speakers apart.
-
-A random split of the samples lets a network meet the same voices on both sides and flatters it: one
-network scored 95.6 % on such a validation part of SHD and 82.7 % on the test set, whose speakers are new.
-"""
+"""A division of samples into parts, by numbers in memory and by names in JSON."""
 
 from __future__ import annotations
 
@@ -14,8 +10,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-
-_SHARE = 6  # one speaker of so many goes to each part that is not named
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +54,23 @@ class Split:
         """Sixteen hexadecimal digits that change with any part's samples; the order within a part is free."""
         parts = {part: np.sort(indices).tolist() for part, indices in self.parts.items()}
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    def part(self, name: str) -> npt.NDArray[np.int64]:
+        """The samples of one part.
+
+        Parameters
+        ----------
+        name : str
+            Name of the part.
+
+        Raises
+        ------
+        ValueError
+            If the split has no such part; the message names those that it has.
+        """
+        if name not in self.parts:
+            raise ValueError(f"split {self.name!r} has no part {name!r}, it has {', '.join(self.parts)}")
+        return self.parts[name]
 
     def to_json(self, sources: Sequence[str]) -> str:
         """The split by names of samples, so that it holds for any file of the same recordings.
@@ -112,60 +123,21 @@ class Split:
         return cls(name, parts)
 
 
-def split_by_speaker(
-    speakers: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    validation: Sequence[int] | None = None,
-    test: Sequence[int] | None = None,
-    seed: int = 0,
-) -> Split:
-    """A split whose parts ``train``, ``validation`` and ``test`` have no speaker in common.
+def sample_names(sources: Sequence[str]) -> tuple[str, ...]:
+    """A name for each sample: that of its recording, or its number in a file that does not tell recordings apart.
 
     Parameters
     ----------
-    speakers : array_like of int, shape (n_samples,)
-        Speaker of each sample.
-    labels : array_like of int, shape (n_samples,)
-        Class of each sample.
-    validation, test : sequence of int, optional
-        Speakers of that part. None takes about a sixth of the speakers, at least one, at random. An empty
-        ``test`` makes a split without a test part.
-    seed : int
-        Seed of that choice.
-
-    Returns
-    -------
-    Split
-        Every sample is in one part.
-
-    Raises
-    ------
-    ValueError
-        If a speaker is unknown or named twice, too few speakers are left to train, or a class does not occur
-        in training.
+    sources : sequence of str
+        Name of each sample's recording, empty where unknown.
 
     Examples
     --------
-    >>> split = split_by_speaker([1, 1, 2, 2, 3, 3], [0, 1, 0, 1, 0, 1], validation=(2,), test=(3,))
-    >>> split.parts["train"], split.name
-    (array([0, 1]), 'by speaker: validation 2; test 3')
+    >>> sample_names(["a.wav", "b.wav"]), sample_names(["", ""])
+    (('a.wav', 'b.wav'), ('0', '1'))
     """
-    speaker_of, label_of = np.asarray(speakers), np.asarray(labels)
-    if speaker_of.shape != label_of.shape or speaker_of.ndim != 1:
-        raise ValueError(f"speakers {speaker_of.shape} and labels {label_of.shape}, must be (n_samples,) both")
-    everybody = np.unique(speaker_of).tolist()
-    if everybody and everybody[0] < 0:
-        raise ValueError(f"speakers must be >= 0, got {everybody[0]}: the speakers of the file are not known")
-    held_out = _held_out(everybody, validation, test, seed)
-    in_part = {part: np.isin(speaker_of, chosen) for part, chosen in held_out.items()}
-    in_train = ~np.any(list(in_part.values()), axis=0)
-    missing = np.setdiff1d(label_of, label_of[in_train])
-    if missing.size:
-        raise ValueError(f"training must have every class, got none of {missing.tolist()}: hold out other speakers")
-    described = "; ".join(f"{part} {', '.join(map(str, chosen))}" for part, chosen in held_out.items())
-    parts = {part: np.flatnonzero(mask) for part, mask in {"train": in_train, **in_part}.items()}
-    return Split(f"by speaker: {described}", parts)
+    named = all(sources) and len(set(sources)) == len(sources)
+    return tuple(sources) if named else tuple(str(index) for index in range(len(sources)))
 
 
 def _index_of(sources: Sequence[str]) -> dict[str, int]:
@@ -177,31 +149,3 @@ def _index_of(sources: Sequence[str]) -> dict[str, int]:
         twice = next(source for index, source in enumerate(sources) if index_of[source] != index)
         raise ValueError(f"names of samples must differ, got {twice!r} twice")
     return index_of
-
-
-def _held_out(
-    everybody: list[int], validation: Sequence[int] | None, test: Sequence[int] | None, seed: int
-) -> dict[str, list[int]]:
-    """Speakers of the parts that do not train, the test part only where there is one."""
-    named = {"validation": validation, "test": test}
-    taken: list[int] = []
-    for part, wanted in named.items():
-        for speaker in wanted or ():
-            if speaker not in everybody:
-                raise ValueError(f"{part} speaker {speaker}, must be one of {', '.join(map(str, everybody))}")
-            if speaker in taken:
-                raise ValueError(f"{part} speaker {speaker}, must be named once")
-            taken.append(speaker)
-    if validation is not None and not len(validation):
-        raise ValueError("validation must name at least one speaker, got none")
-    free = np.random.default_rng(seed).permutation([speaker for speaker in everybody if speaker not in taken]).tolist()
-    n_chosen = max(1, round(len(everybody) / _SHARE))
-    held_out = {}
-    for part in ("test", "validation"):
-        wanted = named[part]
-        if wanted is None:
-            wanted, free = free[:n_chosen], free[n_chosen:]
-        held_out[part] = sorted(int(speaker) for speaker in wanted)
-    if not free or not held_out["validation"]:
-        raise ValueError(f"every part must have a speaker, got only {len(everybody)} for all parts")
-    return {part: held_out[part] for part in ("validation", "test") if held_out[part]}

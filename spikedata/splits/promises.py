@@ -1,0 +1,78 @@
+"""What a split promises, checked when it is made."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.splits.split import Split
+
+
+def require_speakers_apart(split: Split, speakers: npt.ArrayLike) -> None:
+    """Raise unless no speaker is in two parts.
+
+    Parameters
+    ----------
+    split : Split
+        The split.
+    speakers : array_like of int, shape (n_samples,)
+        Speaker of each sample.
+
+    Raises
+    ------
+    ValueError
+        If a speaker is in two parts or unknown.
+    """
+    speaker_of = np.asarray(speakers)
+    present = {part: np.unique(speaker_of[indices]) for part, indices in split.parts.items()}
+    for part, found in present.items():
+        if found[0] < 0:
+            raise ValueError(f"split {split.name!r}: part {part!r} has an unknown speaker ({found[0]})")
+    for one, other in combinations(present, 2):
+        shared = np.intersect1d(present[one], present[other])
+        if shared.size:
+            raise ValueError(f"split {split.name!r}: speaker {shared[0]} is in {one!r} and in {other!r}")
+
+
+def require_every_class(split: Split, labels: npt.ArrayLike) -> None:
+    """Raise unless the part ``train`` has every class that occurs.
+
+    Parameters
+    ----------
+    split : Split
+        The split.
+    labels : array_like of int, shape (n_samples,)
+        Class of each sample.
+
+    Raises
+    ------
+    ValueError
+        If a class is not trained; the message names those classes.
+    """
+    label_of = np.asarray(labels)
+    missing = np.setdiff1d(label_of, label_of[split.parts["train"]])
+    if missing.size:
+        raise ValueError(f"training must have every class, got none of {missing.tolist()}: hold out other samples")
+
+
+def as_columns(**columns: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], ...]:
+    """The columns as arrays of integers.
+
+    Parameters
+    ----------
+    **columns : array_like of int, shape (n_samples,)
+        Each by its name.
+
+    Raises
+    ------
+    ValueError
+        If they are not equally long, or not one-dimensional.
+    """
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+        found = " and ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"{found}, must be (n_samples,) both")
+    return tuple(array.astype(np.int64, copy=False) for array in arrays.values())

@@ -1,0 +1,127 @@
+"""The published divisions of known corpora, for files that hold the whole of one.
+
+A published data set is divided by its files: ``shd_train.h5`` and ``shd_test.h5``; ``ssc_train.h5``, ``ssc_valid.h5``
+and ``ssc_test.h5``. A file that was encoded from all recordings of a corpus is divided by a rule on their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b, sha1
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.splits.promises import as_columns, require_every_class, require_speakers_apart
+from spikedata.splits.split import Split
+
+HEIDELBERG_TEST_SPEAKERS = (4, 5)  # Cramer et al. 2022
+HEIDELBERG_TEST_SHARE = 0.05  # about, of each class of the other speakers
+SSC_VALIDATION_SHARE, SSC_TEST_SHARE = 0.1, 0.2
+
+_HEIDELBERG_START, _SPEECH_COMMANDS_MARK = "lang-", "_nohash_"
+_LARGEST_HASH = 2**27 - 1
+
+
+def split_as_published(names: Sequence[str], labels: npt.ArrayLike, speakers: npt.ArrayLike) -> Split:
+    """The published split of a corpus that the names of the recordings tell.
+
+    Heidelberg Digits (``lang-…_speaker-…_trial-…_digit-….flac``): the test part has all of speakers 4 and 5, as
+    published, and 5 % of each class (a digit in a language) of the other speakers. Which ones is a rule of ours,
+    since the names do not tell the published choice: those whose names have the smallest hashes. They depend on
+    which recordings there are, not on their order or folder.
+
+    Speech Commands (``…_nohash_….wav``): the hash of the speaker's name decides, 10 % validation and 20 % test, as
+    in SSC; the corpus's own lists have 10 % and 10 %.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Name of each recording.
+    labels, speakers : array_like of int, shape (n_samples,)
+        Class and speaker of each sample.
+
+    Returns
+    -------
+    Split
+        Parts ``train`` and ``test`` of Heidelberg Digits; ``train``, ``validation`` and ``test`` of Speech Commands,
+        which share no speaker.
+
+    Raises
+    ------
+    ValueError
+        If the names are of neither corpus, speakers 4 and 5 are not there, or a part would be empty.
+
+    References
+    ----------
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022); Warden, arXiv 1804.03209 (2018).
+
+    Examples
+    --------
+    >>> speakers = [3] * 20 + [4] * 20 + [5] * 20
+    >>> names = [f"lang-english_speaker-{s:02}_trial-{n}_digit-0.flac" for n, s in enumerate(speakers)]
+    >>> split = split_as_published(names, [0] * 60, speakers)
+    >>> len(split.part("train")), len(split.part("test"))
+    (19, 41)
+    """
+    label_of, speaker_of = as_columns(labels=labels, speakers=speakers)
+    if len(names) != len(label_of):
+        raise ValueError(f"names must be {len(label_of)}, one per sample, got {len(names)}")
+    stems = [PurePosixPath(name).stem for name in names]
+    corpora = ((_is_heidelberg, _heidelberg_digits), (_is_speech_commands, _speech_commands))
+    odd = names[0] if names else ""
+    for is_named_so, divide in corpora:
+        others = [name for name, stem in zip(names, stems, strict=True) if not is_named_so(stem)]
+        if stems and not others:
+            return divide(stems, label_of, speaker_of)
+        if len(others) < len(stems):  # a few strangers in a corpus
+            odd = others[0]
+    rule = "recordings must be named all as in Heidelberg Digits or all as in Speech Commands"
+    raise ValueError(f"{rule}, got {odd!r}; SHD and SSC are divided by their files")
+
+
+def _is_heidelberg(stem: str) -> bool:
+    return stem.startswith(_HEIDELBERG_START)
+
+
+def _is_speech_commands(stem: str) -> bool:
+    return _SPEECH_COMMANDS_MARK in stem
+
+
+def _heidelberg_digits(stems: list[str], labels: npt.NDArray[np.int64], speakers: npt.NDArray[np.int64]) -> Split:
+    if len(set(stems)) < len(stems):
+        raise ValueError(f"recordings must differ in name, got {len(set(stems))} names of {len(stems)} recordings")
+    absent = np.setdiff1d(HEIDELBERG_TEST_SPEAKERS, speakers)
+    if absent.size:
+        raise ValueError(f"the published test part has speakers 4 and 5, there is no speaker {absent[0]}")
+    is_test = np.isin(speakers, HEIDELBERG_TEST_SPEAKERS)
+    digests = [blake2b(stem.encode(), digest_size=8).hexdigest() + stem for stem in stems]
+    for label in np.unique(labels[~is_test]):
+        of_class = np.flatnonzero((labels == label) & ~is_test).tolist()
+        n_test = int(HEIDELBERG_TEST_SHARE * len(of_class) + 0.5)
+        is_test[sorted(of_class, key=digests.__getitem__)[:n_test]] = True
+    described = f"speakers 4, 5 and {100 * HEIDELBERG_TEST_SHARE:g} % of each class of the others, by hash"
+    split = Split(
+        f"published rule, speakers shared: test {described}",
+        {"train": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)},
+    )
+    require_every_class(split, labels)
+    return split
+
+
+def _speech_commands(stems: list[str], labels: npt.NDArray[np.int64], speakers: npt.NDArray[np.int64]) -> Split:
+    shares = np.array([_share(stem.partition(_SPEECH_COMMANDS_MARK)[0]) for stem in stems])
+    part_of = np.digitize(shares, [SSC_VALIDATION_SHARE, SSC_VALIDATION_SHARE + SSC_TEST_SHARE])
+    parts = {"validation": np.flatnonzero(part_of == 0), "test": np.flatnonzero(part_of == 1)}
+    described = f"validation {100 * SSC_VALIDATION_SHARE:g} %; test {100 * SSC_TEST_SHARE:g} % of the speakers"
+    split = Split(f"published rule: {described}, by hash", {"train": np.flatnonzero(part_of == 2), **parts})
+    require_speakers_apart(split, speakers)
+    require_every_class(split, labels)
+    return split
+
+
+def _share(speaker: str) -> float:
+    """Where a speaker's name stands among all hashes, 0 to 1 (Warden 2018)."""
+    hashed = int(sha1(speaker.encode(), usedforsecurity=False).hexdigest(), 16) % (_LARGEST_HASH + 1)
+    return hashed / _LARGEST_HASH

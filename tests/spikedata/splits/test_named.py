@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spikedata.events import Events
+from spikedata.reader import SpikeFile
+from spikedata.schema import Sample
+from spikedata.splits import SPLITS, available_splits, make_split, require_speakers_apart
+from spikedata.writer import SpikeWriter
+
+NO_SPIKES = np.empty(0), np.empty(0, dtype=np.uint16)
+WITH_SHARED_SPEAKERS = {"stratified_shared_speakers", "validation_stratified_shared_speakers"}
+
+
+def make_samples(n_speakers=12, *, n_takes=10, named=True, known=True):
+    """Digits 0 and 1, named as in Heidelberg Digits."""
+    return [
+        Sample(
+            *NO_SPIKES,
+            label=digit,
+            speaker=speaker if known else -1,
+            source=f"lang-english_speaker-{speaker:02}_trial-{take}_digit-{digit}.flac" if named else "",
+        )
+        for speaker in range(n_speakers)
+        for digit in range(2)
+        for take in range(n_takes)
+    ]
+
+
+def events_of(samples):
+    return Events.from_samples(samples, keys=["zero", "one"])
+
+
+def speaker_for(name):
+    return 7 if name == "leave_one_speaker_out" else None
+
+
+@pytest.mark.parametrize("name", SPLITS)
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_split_is_the_same_names_in_a_file_of_another_order(name, seed):
+    samples = make_samples()
+    order = np.random.default_rng(seed).permutation(len(samples))
+    parts = []
+    for events in (events_of(samples), events_of([samples[index] for index in order])):
+        split = make_split(events, name, seed=seed, speaker=speaker_for(name))
+        parts.append({part: {events.sources[i] for i in indices} for part, indices in split.parts.items()})
+    assert parts[0] == parts[1]
+    assert sum(len(names) for names in parts[0].values()) == len(set.union(*parts[0].values())) == len(samples)
+
+
+@pytest.mark.parametrize("name", [*SPLITS[:3], "published"])
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_speakers_are_shared_only_where_the_name_says_so(name, seed):
+    events = events_of(make_samples())
+    split = make_split(events, name, seed=seed, speaker=speaker_for(name))
+    if "speakers shared" not in split.name:
+        require_speakers_apart(split, events.speakers)
+
+
+@pytest.mark.parametrize("name", sorted(WITH_SHARED_SPEAKERS))
+def test_a_split_with_shared_speakers_says_so(name):
+    assert "speakers shared" in make_split(events_of(make_samples()), name).name
+
+
+def test_speakers_are_held_apart_unless_told_otherwise():
+    events = events_of(make_samples())
+    assert make_split(events).digest == make_split(events, "by_speaker", seed=0).digest
+
+
+@pytest.mark.parametrize("name", ["validation_by_speaker", "validation_stratified_shared_speakers"])
+def test_data_whose_test_set_is_another_file_are_split_in_two(name):
+    assert list(make_split(events_of(make_samples()), name).parts) == ["train", "validation"]
+
+
+def test_an_open_file_is_split_as_its_events(tmp_path):
+    samples = make_samples()
+    with SpikeWriter(tmp_path / "x.h5", keys=["zero", "one"]) as writer:
+        for sample in samples:
+            writer.append(sample.times, sample.units, label=sample.label, speaker=sample.speaker, source=sample.source)
+    with SpikeFile(tmp_path / "x.h5") as file:
+        assert available_splits(file) == SPLITS
+        assert make_split(file, seed=4).digest == make_split(events_of(samples), seed=4).digest
+
+
+def test_a_published_file_has_no_published_split_of_its_own():
+    events = events_of(make_samples(10, named=False))
+    assert available_splits(events) == tuple(name for name in SPLITS if name != "published")
+    rule = "no split 'published': recordings must be named .* divided by their files; there is: by_speaker, "
+    with pytest.raises(ValueError, match=rule):
+        make_split(events, "published")
+
+
+def test_unknown_speakers_leave_the_splits_that_share_them():
+    events = events_of(make_samples(known=False, named=False))
+    rule = r"no split 'by_speaker': .*not known; there is: stratified_shared_speakers, validation_stratified_shared_"
+    with pytest.raises(ValueError, match=rule):
+        make_split(events)
+
+
+def test_two_speakers_are_enough_for_a_validation_part():
+    events = events_of(make_samples(2, named=False))
+    assert "validation_by_speaker" in available_splits(events)
+    with pytest.raises(ValueError, match=r"no split 'by_speaker': .*; there is: validation_by_speaker, strat"):
+        make_split(events)
+
+
+def test_no_samples_have_no_split():
+    assert available_splits(events_of([])) == ()
+    with pytest.raises(ValueError, match="there is: none"):
+        make_split(events_of([]))
+
+
+def test_a_validation_part_that_the_published_split_lacks_is_refused():
+    split = make_split(events_of(make_samples()), "published")
+    with pytest.raises(ValueError, match="has no part 'validation', it has train, test"):
+        split.part("validation")
+
+
+@pytest.mark.parametrize(
+    ("name", "speaker", "message"),
+    [
+        ("random", None, r"split must be one of by_speaker, .*, got 'random'"),
+        ("leave_one_speaker_out", None, "must name the speaker who is left out, got speaker None"),
+        ("by_speaker", 3, "leaves no speaker out, got speaker 3"),
+        ("leave_one_speaker_out", 99, "^test speaker 99, must be one of 0, 1, "),
+    ],
+)
+def test_a_split_or_speaker_that_is_not_there_is_refused(name, speaker, message):
+    with pytest.raises(ValueError, match=message):
+        make_split(events_of(make_samples()), name, speaker=speaker)
