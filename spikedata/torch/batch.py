@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -106,11 +106,10 @@ class Batch:
 
     def _each(self, move: Callable[[Tensor], Tensor]) -> Self:
         """A batch of moved tensors; what was checked once is not checked again, which would wait for the GPU."""
-        moved = object.__new__(type(self))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            object.__setattr__(moved, field.name, move(value) if isinstance(value, Tensor) else value)
-        return moved
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return _without_checks(
+            {name: move(value) if isinstance(value, Tensor) else value for name, value in values.items()}
+        )
 
 
 def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int) -> Batch:
@@ -150,14 +149,21 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int)
         raise ValueError("a batch must have at least one sample, got none")
     if isinstance(samples, Selection) and samples.events.n_units == n_units:
         indices, counts = sparse_batch(samples.events, samples.indices, dt=dt, n_steps=n_steps)
-        labels = torch.from_numpy(samples.labels)
-    else:
-        indices, integers = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
-        counts = integers.astype(np.float32)
-        labels = torch.tensor([sample.label for sample in samples], dtype=torch.int64)
+        made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
+        shape = (len(samples), n_steps, n_units)
+        return _without_checks(made | {"labels": torch.from_numpy(samples.labels), "shape": shape})
+    indices, integers = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
     return Batch(
         indices=torch.from_numpy(indices),
-        counts=torch.from_numpy(counts),
-        labels=labels,
+        counts=torch.from_numpy(integers.astype(np.float32)),
+        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
         shape=(len(samples), n_steps, n_units),
     )
+
+
+def _without_checks(values: dict[str, Any]) -> Any:
+    """A batch of what is known to fit: moved from another batch, or made in order by a compiled pass."""
+    batch = object.__new__(Batch)
+    for name, value in values.items():
+        object.__setattr__(batch, name, value)
+    return batch
