@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -73,10 +73,10 @@ def measure(path: str, batch: int, repeats: int) -> list[dict]:
 
     def direct(name: str, n_steps: int, serve: Callable[[np.ndarray], object]) -> None:
         serve(parts[0])
-        rows.append(timed(name, n_steps, lambda: [serve(part) for part in parts], len(parts) * batch, repeats))
+        rows.append(timed(name, n_steps, lambda: exhaust(map(serve, parts)), len(parts) * batch, repeats))
 
-    def through(name: str, n_steps: int, batches: Callable[[], object]) -> None:
-        rows.append(timed(name, n_steps, lambda: [None for _ in batches()], len(parts) * batch, repeats))
+    def through(name: str, n_steps: int, batches: Callable[[], Iterable[object]]) -> None:
+        rows.append(timed(name, n_steps, lambda: exhaust(batches()), len(parts) * batch, repeats))
 
     for n_steps in (100, 250):
         how = {"dt": DURATION / n_steps, "n_steps": n_steps}
@@ -103,6 +103,12 @@ def measure(path: str, batch: int, repeats: int) -> list[dict]:
             loader = SpikeLoader(dataset, batch_size=batch, shuffle=True, drop_last=True, **how)
             through("SpikeLoader: dense float32", n_steps, partial(iter, loader))
     return rows
+
+
+def exhaust(batches: Iterable[object]) -> None:
+    """Ask for every batch, and keep none."""
+    for _ in batches:
+        pass
 
 
 def timed(name: str, n_steps: int, work: Callable[[], object], n_samples: int, repeats: int) -> dict:
