@@ -27,7 +27,14 @@ def test_the_doctor_looks_at_everything_promised():
     names = [check.name for check in diagnose()]
     assert len(set(names)) == len(names)
     assert {"python", "spikedata-audio", "numpy", "numba", "h5py", "torch"} <= set(names)
-    assert {"import spikedata", "import cochlea", "data folder", "compiler cache", "temporary folder"} <= set(names)
+    assert {
+        "import spikedata",
+        "import cochlea",
+        "data folder",
+        "cache folder",
+        "compiler cache",
+        "temporary folder",
+    } <= set(names)
     assert {"processors", "PyTorch on CPU", "speech engine"} <= set(names)
 
 
@@ -92,7 +99,8 @@ def test_the_data_folder_is_the_one_of_the_environment(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("variable", "name"), [("SPIKEDATA_HOME", "data folder"), ("NUMBA_CACHE_DIR", "compiler cache")]
+    ("variable", "name"),
+    [("SPIKEDATA_HOME", "data folder"), ("SPIKEDATA_CACHE", "cache folder"), ("NUMBA_CACHE_DIR", "compiler cache")],
 )
 def test_a_folder_that_cannot_be_written_is_a_fault(monkeypatch, tmp_path, variable, name):
     blocked = tmp_path / "a file, not a folder"
