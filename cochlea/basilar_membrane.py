@@ -64,7 +64,8 @@ def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
         Highest frequency of the sound [Hz].
     """
     n_periods = _MEMORY_IN_PERIODS * max(1.0, _DAMPING / params.damping)
-    return n_periods / transfer_table(params, max_frequency).best_frequencies[-1]
+    table = transfer_table(params, max_frequency)
+    return n_periods / table.frequencies[np.argmax(np.abs(table.response[-1 - N_BEYOND]))]
 
 
 def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.float64]:

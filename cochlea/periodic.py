@@ -7,6 +7,7 @@ divided out of the spectrum beforehand (the gridding method: Jackson et al., IEE
 Error: below 2e-6 of the peak of a signal that fills its band, and 2e-5 for a tone at the very end of it.
 """
 
+from functools import cache
 from math import ceil
 
 import numpy as np
@@ -33,6 +34,7 @@ def kernel_gain(bins: NDArray[np.integer], n_grid: int) -> NDArray[np.float64]:
     return N_TAPS * np.sinh(root) / (root * special.i0(_BETA))
 
 
+@cache
 def kernel_polynomials() -> NDArray[np.float32]:
     """The kernel's taps as polynomials in x = 2 fraction - 1, from the highest power down, shape (power, N_TAPS).
 

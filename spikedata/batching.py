@@ -96,9 +96,7 @@ def dense_batch(
     shape = (chosen.size, n_steps, int(unit_of[-1]) + 1)
     if out is None:
         out = np.empty(shape, dtype)
-    if out.dtype not in _LARGEST_COUNT:
-        raise ValueError(f"out must be contiguous {shape} of float32 or uint8, got {out.shape} of {out.dtype}")
-    if out.shape != shape or not out.flags.c_contiguous:
+    if out.dtype not in _LARGEST_COUNT or out.shape != shape or not out.flags.c_contiguous:
         raise ValueError(f"out must be contiguous {shape} of float32 or uint8, got {out.shape} of {out.dtype}")
     if not out.flags.writeable:
         raise ValueError("out must be writable, got an array that is not")

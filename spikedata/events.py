@@ -163,7 +163,7 @@ class Events:
         chosen = np.arange(len(self))[indices]
         offsets = offsets_of(self.offsets[chosen + 1] - self.offsets[chosen])
         times, units = np.empty(offsets[-1], self.times.dtype), np.empty(offsets[-1], self.units.dtype)
-        take_rows(_as_integers(self.times), self.offsets, chosen, _as_integers(times))
+        take_rows(patterns_of(self.times), self.offsets, chosen, patterns_of(times))
         take_rows(self.units, self.offsets, chosen, units)
         return replace(
             self,
@@ -244,6 +244,32 @@ def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 
 
-def _as_integers(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    # half floats as their bit patterns, which compiled code can copy
-    return values.view(np.uint16) if values.dtype == np.float16 else values
+def latest_times(events: Events) -> npt.NDArray[np.float64]:
+    """Time of each clip's latest spike [s], 0 where there is none: what stands for the clip's duration.
+
+    Parameters
+    ----------
+    events : Events
+        Sorted or not.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_samples,)
+    """
+    latest = np.zeros(len(events))
+    present = np.diff(events.offsets) > 0
+    if events.is_sorted:
+        latest[present] = events.times[events.offsets[1:][present] - 1]
+    elif present.any():
+        latest[present] = np.maximum.reduceat(events.times, events.offsets[:-1][present])
+    return latest
+
+
+def patterns_of(times: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Times as compiled code can copy them: half floats as bit patterns.
+
+    Parameters
+    ----------
+    times : ndarray of float, shape (n_spikes,)
+    """
+    return times.view(np.uint16) if times.dtype == np.float16 else times

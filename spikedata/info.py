@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spikedata.events import latest_times
 from spikedata.reader import SpikeFile
 from spikedata.schema import UNKNOWN_SPEAKER
 from spikedata.splits import available_splits
@@ -40,9 +41,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     with SpikeFile(path) as file:
         events, provenance, has_checksums = file.read_events(), file.provenance, file.is_ours
     n_spikes = np.diff(events.offsets)
-    filled = n_spikes > 0
-    last = np.zeros(len(events))
-    last[filled] = events.times[events.offsets[1:][filled] - 1]
+    last = latest_times(events)
     total_time = float(last.sum())
     counts = np.bincount(events.units, minlength=events.n_units)
     rates = counts / total_time if total_time else np.zeros(events.n_units)
@@ -55,7 +54,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "classes": dict(zip(events.keys, label_counts.tolist(), strict=True)),
         "speakers": dict(zip(speakers.tolist(), speaker_counts.tolist(), strict=True)),
         "spikes": {"total": int(n_spikes.sum()), **_spread(n_spikes)},
-        "samples_without_spikes": int(np.count_nonzero(~filled)),
+        "samples_without_spikes": int(np.count_nonzero(n_spikes == 0)),
         "last_spike": _spread(last),
         "total_time": total_time,
         "rate_per_channel": _spread(rates),

@@ -39,6 +39,14 @@ def steps_of_halves(patterns, begin, end, table, steps):  # type: ignore[no-unty
 
 
 @compiled
+def _fill_steps(times, table, begin, end, dt, n_steps, steps):  # type: ignore[no-untyped-def]
+    if table is None:  # which is decided when this is compiled
+        steps_of_floats(times, begin, end, dt, n_steps, steps)
+    else:
+        steps_of_halves(times, begin, end, table, steps)
+
+
+@compiled
 def fill_dense(times, table, units, offsets, chosen, dt, unit_of, binary, most, counts):  # type: ignore[no-untyped-def]
     """Counts of each chosen clip; `counts` (clip, step, unit) is cleared first. They stop at `most`.
 
@@ -49,10 +57,7 @@ def fill_dense(times, table, units, offsets, chosen, dt, unit_of, binary, most, 
     n_wrong = 0
     for row in range(chosen.size):
         begin, end = offsets[chosen[row]], offsets[chosen[row] + 1]
-        if table is None:  # which is decided when this is compiled
-            steps_of_floats(times, begin, end, dt, n_steps, steps)
-        else:
-            steps_of_halves(times, begin, end, table, steps)
+        _fill_steps(times, table, begin, end, dt, n_steps, steps)
         out = counts[row].reshape(n_steps * n_units)
         out[:] = 0
         for i in range(end - begin):
@@ -80,10 +85,7 @@ def fill_lists(times, table, units, offsets, chosen, dt, n_steps, unit_of, split
     n_wrong, n_listed = 0, 0
     for row in range(chosen.size):
         begin, end = offsets[chosen[row]], offsets[chosen[row] + 1]
-        if table is None:
-            steps_of_floats(times, begin, end, dt, n_steps, steps)
-        else:
-            steps_of_halves(times, begin, end, table, steps)
+        _fill_steps(times, table, begin, end, dt, n_steps, steps)
         # Spikes that are sorted, as most are, need only be copied.
         step_now, at, is_sorted = 0, n_listed, True
         splits[row, 0] = at

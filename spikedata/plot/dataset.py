@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.events import latest_times
 from spikedata.plot.figure import BLUE, styled
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def plot_rates(events: Events, *, title: str = "") -> Figure:
     from matplotlib.figure import Figure
 
     counts = _count_by_class(events)
-    seconds = np.bincount(events.labels, weights=_durations(events), minlength=len(events.keys))
+    seconds = np.bincount(events.labels, weights=latest_times(events), minlength=len(events.keys))
     heard = seconds > 0
     by_class = counts[heard] / seconds[heard, None]
     mean = counts.sum(axis=0) / max(seconds.sum(), np.finfo(float).tiny)
@@ -207,15 +208,6 @@ def plot_means(events: Events, *, title: str = "") -> Figure:
         bar = figure.colorbar(image, ax=panels, label="Rate (spikes/s)", pad=0.015, aspect=40)
         bar.outline.set_visible(False)
     return figure
-
-
-def _durations(events: Events) -> npt.NDArray[np.float64]:
-    """Time of the last spike of each clip [s], 0 for a clip without any; the spikes need not be sorted."""
-    last = np.zeros(len(events))
-    spoken = np.diff(events.offsets) > 0
-    if spoken.any():
-        last[spoken] = np.maximum.reduceat(events.times, events.offsets[:-1][spoken])
-    return last
 
 
 def _count_by_class(events: Events) -> npt.NDArray[np.int64]:

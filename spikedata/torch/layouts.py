@@ -17,7 +17,7 @@ from spikedata.batching import dense_batch, event_lists
 from spikedata.events import Events, Selection
 from spikedata.schema import PUBLISHED_N_UNITS, Sample
 
-_DTYPES = {torch.float32: np.float32, torch.uint8: np.uint8}
+_DTYPES: dict[torch.dtype, type[np.generic]] = {torch.float32: np.float32, torch.uint8: np.uint8}
 
 
 class DenseBatch(NamedTuple):
@@ -110,8 +110,7 @@ def collate_dense(
     >>> batch.counts.shape, batch.counts[0, 0, 0].item(), batch.labels.tolist()
     (torch.Size([2, 100, 140]), 2.0, [1, 1])
     """
-    if dtype not in _DTYPES:
-        raise ValueError(f"dtype must be torch.float32 or torch.uint8, got {dtype}")
+    array_dtype = array_dtype_of(dtype)
     chosen = _as_selection(samples, n_units)
     counts = dense_batch(
         chosen.events,
@@ -120,7 +119,7 @@ def collate_dense(
         n_steps=n_steps,
         n_merged=n_merged,
         binary=binary,
-        dtype=_DTYPES[dtype],
+        dtype=array_dtype,
         out=out,
     )
     return DenseBatch(torch.from_numpy(counts), torch.from_numpy(chosen.labels))
@@ -153,6 +152,23 @@ def collate_lists(
     return ListBatch(
         torch.from_numpy(lists.units), torch.from_numpy(lists.splits), torch.from_numpy(chosen.labels), lists.n_units
     )
+
+
+def array_dtype_of(dtype: torch.dtype) -> type[np.generic]:
+    """What NumPy calls the type of a batch's counts.
+
+    Parameters
+    ----------
+    dtype : torch.float32 or torch.uint8
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+    """
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype must be torch.float32 or torch.uint8, got {dtype}")
+    return _DTYPES[dtype]
 
 
 def _as_selection(samples: Sequence[Sample], n_units: int) -> Selection:

@@ -5,7 +5,6 @@ Making a dense batch costs less than moving it from a worker process, and cleari
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,9 +15,7 @@ import torch
 from spikedata.batching import check_steps
 from spikedata.events import Selection
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, collate_dense
-
-_DTYPES = {torch.float32: np.float32, torch.uint8: np.uint8}
+from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense
 
 
 class SpikeLoader:
@@ -81,8 +78,7 @@ class SpikeLoader:
         if batch_size < 1:
             raise ValueError(f"batch_size must be >= 1, got {batch_size}")
         check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
-        if dtype not in _DTYPES:
-            raise ValueError(f"dtype must be torch.float32 or torch.uint8, got {dtype}")
+        self._array_dtype = array_dtype_of(dtype)
         self.dataset = dataset
         self.batch_size, self.dt, self.n_steps, self.n_merged = batch_size, dt, n_steps, n_merged
         self.binary, self.dtype, self.shuffle, self.drop_last, self.seed = binary, dtype, shuffle, drop_last, seed
@@ -113,13 +109,15 @@ class SpikeLoader:
         parts = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
         # one buffer for the batch in use, one for the batch before, one for the batch being made
         buffers: list[npt.NDArray[np.generic] | None] = [None] * 3
+        if not parts:
+            return
         with ThreadPoolExecutor(1) as pool:
-            made = deque(pool.submit(self._make, part, buffers, 0) for part in parts[:1])
-            for i in range(len(parts)):
-                batch = made.popleft().result()
-                if i + 1 < len(parts):
-                    made.append(pool.submit(self._make, parts[i + 1], buffers, (i + 1) % len(buffers)))
+            pending = pool.submit(self._make, parts[0], buffers, 0)
+            for i, part in enumerate(parts[1:], start=1):
+                batch = pending.result()
+                pending = pool.submit(self._make, part, buffers, i % len(buffers))
                 yield batch
+            yield pending.result()
 
     def _make(
         self, indices: npt.NDArray[np.int64], buffers: list[npt.NDArray[np.generic] | None], slot: int
@@ -130,7 +128,7 @@ class SpikeLoader:
         shape = (len(indices), self.n_steps, -(-n_units // self.n_merged))
         buffer = buffers[slot]
         if buffer is None or buffer.shape[1:] != shape[1:]:
-            buffer = buffers[slot] = np.empty((self.batch_size, *shape[1:]), _DTYPES[self.dtype])
+            buffer = buffers[slot] = np.empty((self.batch_size, *shape[1:]), self._array_dtype)
         return collate_dense(
             samples,
             dt=self.dt,

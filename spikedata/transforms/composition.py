@@ -8,9 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events, offsets_of
+from spikedata.events import Events, offsets_of, patterns_of
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import patterns_of
 
 
 @runtime_checkable

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events
+from spikedata.events import Events, latest_times
 from spikedata.streams import substreams
-from spikedata.transforms.rows import computed, latest_times, refuse_unless, widened
+from spikedata.transforms.rows import computed, refuse_unless, widened
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events
+from spikedata.events import Events, latest_times
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import is_finite, latest_times, passed, refuse_unless, widened
+from spikedata.transforms.rows import is_finite, passed, refuse_unless, widened
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events, offsets_of
+from spikedata.events import Events, latest_times, offsets_of
 from spikedata.streams import substreams, uniforms
 from spikedata.transforms.drops import threshold_of
-from spikedata.transforms.rows import is_finite, latest_times, refuse_unless, widened
+from spikedata.transforms.rows import is_finite, refuse_unless, widened
 
 _Arrays: TypeAlias = tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16], npt.NDArray[np.int64]]
 _CLASSMATES: WeakKeyDictionary[Events, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = WeakKeyDictionary()

@@ -131,16 +131,6 @@ def drop_ranges(times, units, offsets, values, starts, ends, moved_times, moved_
 
 
 @compiled
-def fill_latest(times, offsets, latest):  # type: ignore[no-untyped-def]
-    """Latest time of each clip, 0 where there is none."""
-    for clip in range(offsets.size - 1):
-        most = np.float64(0.0)
-        for time in times[offsets[clip] : offsets[clip + 1]]:
-            most = time if time > most else most
-        latest[clip] = most
-
-
-@compiled
 def interleave(values, offsets, changed, changed_offsets, is_changed, filled):  # type: ignore[no-untyped-def]
     """Each clip's values: its next row of `changed` where it was changed, otherwise its row of `values`."""
     at, row = 0, 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events
+from spikedata.events import Events, patterns_of
 
 
 def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
@@ -33,11 +33,6 @@ def computed(events: Events, run: Callable[..., None], *arguments: Any) -> Event
     return replace(_run(events, run, widened(events.times), *arguments), is_sorted=False)
 
 
-def patterns_of(times: npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:
-    """Times as compiled code can copy them: half floats as bit patterns."""
-    return times.view(np.uint16) if times.dtype == np.float16 else times
-
-
 def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Times as compiled code can compute with them: half floats as single ones."""
     if times.dtype != np.float16:
@@ -47,28 +42,6 @@ def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     wide = np.empty(times.size, np.float32)
     widen_halves(times.view(np.uint16), wide.view(np.int32), wide)
     return wide
-
-
-def latest_times(events: Events) -> npt.NDArray[np.float64]:
-    """Time of each clip's latest spike [s], 0 where there is none: what stands for the clip's duration.
-
-    Parameters
-    ----------
-    events : Events
-
-    Returns
-    -------
-    ndarray of float64, shape (n_clips,)
-    """
-    from spikedata.transforms.passes import fill_latest
-
-    latest = np.zeros(len(events))
-    if events.is_sorted:
-        present = np.diff(events.offsets) > 0
-        latest[present] = events.times[events.offsets[1:][present] - 1]
-    else:
-        fill_latest(widened(events.times), events.offsets, latest)
-    return latest
 
 
 def refuse_unless(condition: bool, transform: object, name: str, rule: str) -> None:

@@ -2,7 +2,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from spikedata.transforms.rows import latest_times, widened
+from spikedata.events import latest_times
+from spikedata.transforms.rows import widened
 
 
 def test_every_half_float_that_a_time_can_be_is_widened_exactly():
