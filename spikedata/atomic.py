@@ -71,25 +71,79 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, *, overwrite:
     b'hello'
     """
     check_output(path, overwrite=overwrite)
-    target = Path(os.path.realpath(path))
-    temporary = target.parent / f".spikedata-{os.getpid()}-{secrets.token_hex(4)}.part"
+    temporary = temporary_beside(path)
     try:
         _write_to_disk(temporary, content)
+        put_in_place(temporary, path, overwrite=overwrite)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: str | os.PathLike[str]) -> Path:
+    """A name in the folder of a file for what will become the file; hidden, and never given twice.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file that is to be made. Symbolic links are followed.
+    """
+    target = Path(os.path.realpath(path))
+    return target.parent / f".spikedata-{os.getpid()}-{secrets.token_hex(4)}.part"
+
+
+def put_in_place(temporary: Path, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Give a whole file its final name, once its bytes are on the disk.
+
+    Parameters
+    ----------
+    temporary : Path
+        The file as it was written, in the same file system.
+    path : str or path-like
+        Its final name. Symbolic links are followed.
+    overwrite : bool
+        Whether a file that is there already may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the path cannot be written (see `check_output`) or the disk refuses.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        _sync_file(temporary)
         check_output(path, overwrite=overwrite)  # somebody else may have been faster
         temporary.replace(target)
         _sync_folder(target.parent)
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    """What to raise where the system refuses to write.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file that was to be made.
+    error : OSError
+        What the system said.
+    """
+    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def _write_to_disk(path: Path, content: bytes) -> None:
     with path.open("xb") as file:
         file.write(content)
-        file.flush()
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -209,8 +208,8 @@ def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
         raise FormatError(f"{file.filename}: {name!r} must hold UTF-8: {error}") from None
 
 
-def read_attributes(file: h5py.File, prefix: str) -> dict[str, Any]:
-    """Attributes of the whole file, of fixed length, whose names begin with ``prefix``.
+def read_attributes(file: h5py.File, prefix: str) -> dict[str, str | int]:
+    """Texts and whole numbers that a file as a whole has under names that begin with ``prefix``.
 
     Parameters
     ----------
@@ -222,10 +221,16 @@ def read_attributes(file: h5py.File, prefix: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If one has variable length; the heap, where it lies, is checked for columns only.
+        If one has variable length (the heap, where it lies, is checked for columns only), or is something else.
     """
-    names = [name for name in file.attrs if name.startswith(prefix)]
-    for name in names:
-        if file.attrs.get_id(name).dtype.kind == "O":
-            raise ValueError(f"{name!r} must have a fixed length")
-    return {name: file.attrs[name] for name in names}
+    return {name: _read_attribute(file, name) for name in file.attrs if name.startswith(prefix)}
+
+
+def _read_attribute(file: h5py.File, name: str) -> str | int:
+    kind = file.attrs.get_id(name).dtype.kind
+    if kind == "O":
+        raise ValueError(f"{name!r} must have a fixed length")
+    value = file.attrs[name]
+    if np.shape(value) != () or kind not in "Siu":
+        raise ValueError(f"{name!r} must be one text or whole number, got {value!r}")
+    return value.decode() if kind == "S" else int(value)

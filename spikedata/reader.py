@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata import schema
+from spikedata.columns import read_columns
 from spikedata.events import Events, offsets_of
 from spikedata.hdf5 import (
     READ_ERRORS,
     find_column,
     open_hdf5,
-    read_attributes,
-    read_integers,
-    read_text,
     reason,
     require_rows,
 )
 from spikedata.heap import check_rows, read_heap
-from spikedata.schema import FormatError, Provenance, Sample
-
-_PREFIX = "spikedata_"  # of our attributes; those of others are left alone
-_MOST_UNNAMED = 2**16  # classes that get a number for a name
+from spikedata.schema import FormatError, Sample
 
 
 class SpikeFile:
@@ -66,6 +60,10 @@ class SpikeFile:
         How the spikes were made.
     is_ours : bool
         Whether `SpikeWriter` made the file, so that each clip has a checksum.
+    parts : tuple of str
+        Part of a split that each clip belongs to; empty where the file is not divided.
+    skipped : tuple of str
+        A line for each recording that was left out when the file was made.
 
     Raises
     ------
@@ -80,14 +78,21 @@ class SpikeFile:
         self._file = open_hdf5(self.path)
         try:
             self._check_heap()
-            self._read_columns()
-            self._read_attributes()
+            self._times, self.times_dtype = require_rows(self._file, schema.TIMES, "f")
+            self._units, self._units_dtype = require_rows(self._file, schema.UNITS, "iu")
+            columns = read_columns(self._file, len(self._times))
         except READ_ERRORS as error:
             self.close()
             raise FormatError(f"{path}: damaged: {reason(error)}") from error
         except BaseException:
             self.close()
             raise
+        self.keys, self.labels, self.speakers = columns.keys, columns.labels, columns.speakers
+        self.sources, self.sample_rates = columns.sources, columns.sample_rates
+        self.parts, self.skipped = columns.parts, columns.skipped
+        self.n_units, self.provenance = columns.n_units, columns.provenance
+        self._checksums = columns.checksums
+        self.is_ours = self._checksums is not None
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -160,71 +165,10 @@ class SpikeFile:
 
     def _check_heap(self) -> None:
         heap = read_heap(self._file)
-        for name in (schema.TIMES, schema.UNITS, schema.KEYS, schema.SOURCE):
+        for name in (schema.TIMES, schema.UNITS, schema.KEYS, schema.SOURCE, schema.PART, schema.SKIPPED):
             column = find_column(self._file, name)
             if column is not None:
                 check_rows(column, heap)
-
-    def _read_columns(self) -> None:
-        self._times, self.times_dtype = require_rows(self._file, schema.TIMES, "f")
-        self._units, self._units_dtype = require_rows(self._file, schema.UNITS, "iu")
-        n_samples = len(self._times)
-        for name in (schema.UNITS, schema.LABELS, schema.SPEAKER, schema.SOURCE, schema.SAMPLE_RATE, schema.CHECKSUM):
-            column = find_column(self._file, name)
-            if column is not None and len(column) != n_samples:
-                raise FormatError(f"{self.path}: {name!r} has {len(column)} rows, must be {n_samples}")
-        self.labels = self._integers(schema.LABELS)
-        self.speakers = self._integers(schema.SPEAKER, schema.UNKNOWN_SPEAKER)
-        self.sample_rates = self._integers(schema.SAMPLE_RATE, 0)
-        self.sources = read_text(self._file, schema.SOURCE) or ("",) * n_samples
-        self.keys = self._read_keys()
-        wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.keys)))
-        if wrong.size:
-            rule = f"label {self.labels[wrong[0]]}, must be in 0..{len(self.keys) - 1}"
-            raise FormatError(f"{self.path}: sample {wrong[0]}: {rule}")
-
-    def _read_keys(self) -> tuple[str, ...]:
-        keys = read_text(self._file, schema.KEYS)
-        if keys is None:
-            largest = self.labels.max(initial=-1)
-            if largest >= _MOST_UNNAMED:
-                rule = f"labels without {schema.KEYS!r} must be below {_MOST_UNNAMED}, got {largest}"
-                raise FormatError(f"{self.path}: {rule}")
-            return tuple(str(label) for label in range(largest + 1))
-        twice = next((key for key, count in Counter(keys).items() if count > 1), None)
-        if twice is not None:
-            raise FormatError(f"{self.path}: {schema.KEYS!r} must differ, got {twice!r} twice")
-        return keys
-
-    def _read_attributes(self) -> None:
-        self.is_ours = schema.FORMAT_ATTRIBUTE in self._file.attrs
-        self.n_units, self.provenance = schema.PUBLISHED_N_UNITS, None
-        self._checksums: npt.NDArray[np.uint64] | None = None
-        if not self.is_ours:
-            return
-        if schema.COMPLETE_ATTRIBUTE not in self._file.attrs:
-            raise FormatError(f"{self.path}: not written to its end: no attribute {schema.COMPLETE_ATTRIBUTE!r}")
-        if find_column(self._file, schema.CHECKSUM) is None:
-            raise FormatError(f"{self.path}: no dataset {schema.CHECKSUM!r}")
-        try:
-            attributes = read_attributes(self._file, _PREFIX)
-            n_samples = int(attributes[schema.COMPLETE_ATTRIBUTE])
-            self.n_units = int(attributes[schema.UNITS_ATTRIBUTE])
-            self.provenance = _provenance(attributes)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{self.path}: damaged root attributes: {error}") from error
-        if n_samples != len(self):
-            raise FormatError(f"{self.path}: has {len(self)} samples, must be {n_samples}")
-        if not 1 <= self.n_units <= schema.LARGEST_N_UNITS:
-            rule = f"must be in 1..{schema.LARGEST_N_UNITS}, got {self.n_units}"
-            raise FormatError(f"{self.path}: {schema.UNITS_ATTRIBUTE!r} {rule}")
-        self._checksums = self._file[schema.CHECKSUM][:]
-
-    def _integers(self, name: str, default: int | None = None) -> npt.NDArray[np.int64]:
-        column = read_integers(self._file, name)
-        if column is None and default is None:
-            raise FormatError(f"{self.path}: no dataset {name!r}")
-        return np.full(len(self._times), default, dtype=np.int64) if column is None else column
 
     def _flat(
         self, rows_of_times: list[np.ndarray], rows_of_units: list[np.ndarray], *, first: int
@@ -266,17 +210,6 @@ class SpikeFile:
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
         )
-
-
-def _provenance(attributes: dict[str, Any]) -> Provenance | None:
-    if schema.VERSION_ATTRIBUTE not in attributes:
-        return None
-    return Provenance(
-        package_version=attributes[schema.VERSION_ATTRIBUTE].decode(),
-        params=attributes[schema.PARAMS_ATTRIBUTE].decode(),
-        seed=int(attributes[schema.SEED_ATTRIBUTE]),
-        corpus=attributes[schema.CORPUS_ATTRIBUTE].decode(),
-    )
 
 
 def _sort_rows(times: np.ndarray, units: np.ndarray, offsets: npt.NDArray[np.int64]) -> None:

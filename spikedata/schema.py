@@ -13,13 +13,16 @@ not look:
 ``extra/source``       bytes (ours)                   name of the recording, UTF-8
 ``extra/sample_rate``  integers (ours)                [Hz] of the recording, 0 where unknown
 ``extra/checksum``     uint64 (ours)                  `checksum` of the row
-root attributes        ``spikedata_…`` (ours)         `Provenance`, number of units, end marker
+``extra/part``         bytes (ours, shards)           part of a split that the clip belongs to
+``extra/skipped``      bytes (ours)                   a line for each recording that was left out
+root attributes        ``spikedata_…`` (ours)         `Provenance`, number of units, end marker, `digest`
 =====================  =============================  ==============================================
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -35,6 +38,8 @@ KEYS = "extra/keys"
 SOURCE = "extra/source"
 SAMPLE_RATE = "extra/sample_rate"
 CHECKSUM = "extra/checksum"
+PART = "extra/part"
+SKIPPED = "extra/skipped"
 
 FORMAT_ATTRIBUTE = "spikedata_format"
 VERSION_ATTRIBUTE = "spikedata_version"
@@ -42,6 +47,11 @@ PARAMS_ATTRIBUTE = "spikedata_params"
 SEED_ATTRIBUTE = "spikedata_seed"
 CORPUS_ATTRIBUTE = "spikedata_corpus"
 UNITS_ATTRIBUTE = "spikedata_n_units"
+SPLIT_ATTRIBUTE = "spikedata_split"
+PART_ATTRIBUTE = "spikedata_part"
+RUN_ATTRIBUTE = "spikedata_run"
+SHARD_ATTRIBUTE = "spikedata_shard"
+DIGEST_ATTRIBUTE = "spikedata_digest"
 COMPLETE_ATTRIBUTE = "spikedata_complete"  # the number of samples, written last
 
 FORMAT = 1
@@ -50,6 +60,15 @@ LARGEST_N_UNITS = 2**16  # units are stored in 16 bits
 UNKNOWN_SPEAKER = -1
 
 _LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 takes 64 KiB with its own header
+TEXTS_OF_PROVENANCE = {  # and where they stand
+    "package_version": VERSION_ATTRIBUTE,
+    "params": PARAMS_ATTRIBUTE,
+    "corpus": CORPUS_ATTRIBUTE,
+    "split": SPLIT_ATTRIBUTE,
+    "part": PART_ATTRIBUTE,
+    "run": RUN_ATTRIBUTE,
+    "shard": SHARD_ATTRIBUTE,
+}
 TIMES_DTYPES = ("float16", "float32", "float64")
 
 
@@ -98,6 +117,14 @@ class Provenance:
         Seed of the encoding [1].
     corpus : str
         Name of the corpus that the clips came from [1].
+    split : str
+        How the corpus was divided [1]; empty where it was not.
+    part : str
+        Which part of the split the file holds [1]; empty where it holds all.
+    run : str
+        Digest of all that decides on the content: recordings, params, seed, split, version [1].
+    shard : str
+        Which share of a run the file holds, as "3/16" [1]; empty where it holds all.
 
     Raises
     ------
@@ -109,9 +136,13 @@ class Provenance:
     params: str
     seed: int
     corpus: str
+    split: str = ""
+    part: str = ""
+    run: str = ""
+    shard: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("package_version", "params", "corpus"):
+        for name in TEXTS_OF_PROVENANCE:
             size = len(getattr(self, name).encode())
             if size > _LARGEST_ATTRIBUTE:
                 raise ValueError(f"Provenance.{name} must be at most {_LARGEST_ATTRIBUTE} bytes, got {size}")
@@ -121,6 +152,39 @@ class Provenance:
             raise ValueError(f"Provenance.params must be JSON, got {self.params!r}") from None
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"Provenance.seed must be in 0..2**63-1, got {self.seed}")
+
+
+def attributes_of(provenance: Provenance | None) -> dict[str, str | int]:
+    """Root attributes that say how spikes were made; texts that say nothing are left away.
+
+    Parameters
+    ----------
+    provenance : Provenance or None
+        None gives no attribute.
+    """
+    if provenance is None:
+        return {}
+    texts = {place: getattr(provenance, name) for name, place in TEXTS_OF_PROVENANCE.items()}
+    return {SEED_ATTRIBUTE: provenance.seed, **{place: text for place, text in texts.items() if text}}
+
+
+def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
+    """What `attributes_of` was given.
+
+    Parameters
+    ----------
+    attributes : mapping of str to str or int
+        Root attributes of a file.
+
+    Raises
+    ------
+    ValueError
+        If one of them breaks a rule.
+    """
+    if SEED_ATTRIBUTE not in attributes:
+        return None
+    texts = {name: str(attributes.get(place, "")) for name, place in TEXTS_OF_PROVENANCE.items()}
+    return Provenance(seed=int(attributes[SEED_ATTRIBUTE]), **texts)
 
 
 def checksum(sample: Sample, class_name: str) -> int:
@@ -144,6 +208,27 @@ def checksum(sample: Sample, class_name: str) -> int:
     digest.update(np.asarray(sample.units, dtype="<u2").tobytes())
     digest.update(json.dumps([class_name, sample.speaker, sample.source, sample.sample_rate]).encode())
     return int.from_bytes(digest.digest(), "little")
+
+
+def digest(columns: Mapping[str, npt.NDArray[np.integer] | Sequence[str]], attributes: Mapping[str, str | int]) -> str:
+    """Thirty-two hexadecimal digits over all that a file says beside its spikes, and the checksums of those.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of int or sequence of str
+        What the file holds by name, the rows of spikes apart.
+    attributes : mapping of str to str or int
+        Its root attributes by name, the digest itself apart.
+    """
+    content = blake2b(digest_size=16)
+    content.update(json.dumps(attributes, sort_keys=True).encode())
+    for name, values in sorted(columns.items()):
+        content.update(f"{name} {len(values)} ".encode())
+        if isinstance(values, np.ndarray):
+            content.update(values.astype("<i8").tobytes())  # above 2**63 it wraps, in one way
+        else:
+            content.update("\0".join(values).encode())
+    return content.hexdigest()
 
 
 def find_fault(times: np.ndarray, units: np.ndarray, n_units: int) -> tuple[int, str] | None:

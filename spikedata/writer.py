@@ -1,32 +1,34 @@
-"""Collect clips and write them as one spike file, whole or not at all."""
+"""Append clips to a spike file that appears whole or not at all."""
 
 from __future__ import annotations
 
 import operator
 import os
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from spikedata import schema
-from spikedata.atomic import check_output, write_atomically
+from spikedata.atomic import OutputError, cannot_write, check_output, put_in_place, temporary_beside
 from spikedata.reader import SpikeFile
+from spikedata.row_stream import RowStream
 from spikedata.schema import FormatError, Provenance, Sample
 
-_CHUNKS = (1024,)  # PyTables reads variable-length rows only from chunked, extendable datasets
+_COLUMNS = {schema.LABELS: "H", schema.SPEAKER: "H", schema.SAMPLE_RATE: "i", schema.CHECKSUM: "Q"}
+_OPTIONAL = (schema.PART, schema.SKIPPED)  # written where they say something
 
 
 class SpikeWriter:
     """A spike file in the making.
 
-    Clips are kept in memory. `close` (or the end of a ``with`` block) builds the file there too and puts it
-    in place in one step, so a path holds a whole file or what it held before. An exception inside the
-    ``with`` block discards everything. The same clips give the same bytes.
+    Clips go to a hidden file beside the path as they come, so that memory stays flat. `close` (or the end of a
+    ``with`` block) puts it in place in one step: a path holds a whole file or what it held before. An exception inside
+    the ``with`` block discards everything. The same clips give the same bytes.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ class SpikeWriter:
         Number of channels, at most 65536.
     provenance : Provenance, optional
         How the spikes were made.
+    scratch : path-like, optional
+        Folder for the file in the making, in the same file system; default: that of the path.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class SpikeWriter:
         times_dtype: str = "float32",
         n_units: int = schema.PUBLISHED_N_UNITS,
         provenance: Provenance | None = None,
+        scratch: str | os.PathLike[str] | None = None,
     ) -> None:
         if mode not in ("x", "w", "a"):
             raise ValueError(f"mode must be 'x', 'w' or 'a', got {mode!r}")
@@ -86,14 +91,16 @@ class SpikeWriter:
         self._times_dtype = np.dtype(times_dtype)
         self._n_units = n_units
         self._provenance = provenance
-        self._samples: list[Sample] = []  # times in the dtype in which they are stored
+        self._columns = {name: array(kind) for name, kind in _COLUMNS.items()}
+        self._texts: dict[str, list[str]] = {schema.SOURCE: [], schema.PART: [], schema.SKIPPED: []}
+        self._stream = RowStream(temporary_beside(Path(scratch) / "x" if scratch else path), self._times_dtype)
         self._closed = False
         if mode == "a" and self._path.exists():
             self._keep_existing()
 
     def __len__(self) -> int:
         """Count the samples, those that were in the file before included."""
-        return len(self._samples)
+        return len(self._columns[schema.LABELS])
 
     def append(
         self,
@@ -104,6 +111,7 @@ class SpikeWriter:
         speaker: int,
         source: str = "",
         sample_rate: int = 0,
+        part: str = "",
     ) -> None:
         """Add one clip.
 
@@ -121,16 +129,20 @@ class SpikeWriter:
             Name of the recording.
         sample_rate : int
             Sample rate of the recording [Hz], 0 where unknown.
+        part : str
+            Part of the split that the clip belongs to; empty where the file is not divided.
 
         Raises
         ------
         ValueError
             If a value breaks its rule, or the writer is closed; nothing is added then.
+        OutputError
+            If the disk refuses the bytes; everything is discarded then.
         """
         if self._closed:
             raise ValueError(f"{self._path}: the writer is closed")
         label, speaker, sample_rate = operator.index(label), operator.index(speaker), operator.index(sample_rate)
-        where = f"{self._path}: sample {len(self._samples)}"
+        where = f"{self._path}: sample {len(self)}"
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")
@@ -138,9 +150,20 @@ class SpikeWriter:
             raise ValueError(f"{where}: speaker {speaker}, must be in 0..65535")
         if not 0 <= sample_rate < 2**31:
             raise ValueError(f"{where}: sample_rate {sample_rate} Hz, must be >= 0 and below 2**31")
-        if "\0" in source:
-            raise ValueError(f"{where}: source {source!r}, must not hold a null character")
-        self._samples.append(Sample(stored_times, stored_units, label, speaker, source, sample_rate))
+        for name, text in (("source", source), ("part", part)):
+            if "\0" in text:
+                raise ValueError(f"{where}: {name} {text!r}, must not hold a null character")
+        self._add(Sample(stored_times, stored_units, label, speaker, source, sample_rate), part)
+
+    def note_skipped(self, line: str) -> None:
+        """Have the file say that a recording was left out.
+
+        Parameters
+        ----------
+        line : str
+            Which, and why.
+        """
+        self._texts[schema.SKIPPED].append(" ".join(line.replace("\0", "").splitlines()))
 
     def close(self) -> None:
         """Write the file; a second call does nothing.
@@ -148,13 +171,17 @@ class SpikeWriter:
         Raises
         ------
         OutputError
-            If the path cannot be written; the clips are still there for another try.
+            If the path cannot be written; everything is discarded then.
         """
         if self._closed:
             return
-        write_atomically(self._path, self._image(), overwrite=self._overwrite)
         self._closed = True
-        self._samples.clear()
+        try:
+            put_in_place(self._stream.finish(*self._contents()), self._path, overwrite=self._overwrite)
+        except OSError as error:
+            raise error if isinstance(error, OutputError) else cannot_write(self._path, error) from error
+        finally:
+            self._stream.discard()
 
     def __enter__(self) -> Self:
         """Enter a block at whose end the file is written."""
@@ -167,6 +194,7 @@ class SpikeWriter:
         if kind is None:
             self.close()
         self._closed = True
+        self._stream.discard()
 
     def _keep_existing(self) -> None:
         with SpikeFile(self._path) as file:
@@ -180,38 +208,38 @@ class SpikeWriter:
             ):
                 if found != given:
                     raise ValueError(f"{self._path}: {name} of the file must be kept: it has {found}, got {given}")
-            for sample in file:
-                self._samples.append(sample._replace(times=sample.times.astype(self._times_dtype)))
+            self._texts[schema.SKIPPED].extend(file.skipped)
+            for index, sample in enumerate(file):
+                self._add(sample._replace(times=sample.times.astype(self._times_dtype)), file.parts[index])
 
-    def _image(self) -> bytes:
-        """All bytes of the file, built in memory; nothing in them depends on the clock."""
-        with h5py.File("image.h5", "w", driver="core", backing_store=False) as file:
-            self._fill(file)
-            file.flush()
-            return file.id.get_file_image()
+    def _add(self, sample: Sample, part: str) -> None:
+        """Take a checked sample, its times in the dtype in which they are stored."""
+        try:
+            self._stream.add(sample.times, sample.units)
+        except OSError as error:
+            self._closed = True
+            self._stream.discard()
+            raise cannot_write(self._path, error) from error
+        checksum = schema.checksum(sample, self._keys[sample.label])
+        values = (sample.label, sample.speaker, sample.sample_rate, checksum)
+        for name, value in zip(_COLUMNS, values, strict=True):
+            self._columns[name].append(value)
+        self._texts[schema.SOURCE].append(sample.source)
+        self._texts[schema.PART].append(part)
 
-    def _fill(self, file: h5py.File) -> None:
-        samples = self._samples
-        file.attrs[schema.FORMAT_ATTRIBUTE] = schema.FORMAT
-        file.attrs[schema.UNITS_ATTRIBUTE] = self._n_units
-        if self._provenance is not None:
-            file.attrs[schema.VERSION_ATTRIBUTE] = _fixed_bytes(self._provenance.package_version)
-            file.attrs[schema.PARAMS_ATTRIBUTE] = _fixed_bytes(self._provenance.params)
-            file.attrs[schema.SEED_ATTRIBUTE] = self._provenance.seed
-            file.attrs[schema.CORPUS_ATTRIBUTE] = _fixed_bytes(self._provenance.corpus)
-        _write_rows(file, schema.TIMES, [sample.times for sample in samples], self._times_dtype)
-        _write_rows(file, schema.UNITS, [sample.units for sample in samples], np.dtype(np.uint16))
-        checksums = [schema.checksum(sample, self._keys[sample.label]) for sample in samples]
-        for name, values in (
-            (schema.LABELS, np.array([sample.label for sample in samples], dtype=np.uint16)),
-            (schema.SPEAKER, np.array([sample.speaker for sample in samples], dtype=np.uint16)),
-            (schema.KEYS, _fixed_bytes(self._keys)),
-            (schema.SOURCE, _fixed_bytes([sample.source for sample in samples])),
-            (schema.SAMPLE_RATE, np.array([sample.sample_rate for sample in samples], dtype=np.int32)),
-            (schema.CHECKSUM, np.array(checksums, dtype=np.uint64)),
-        ):
-            file.create_dataset(name, data=values, track_times=False)
-        file.attrs[schema.COMPLETE_ATTRIBUTE] = len(samples)
+    def _contents(self) -> tuple[dict[str, np.ndarray | Sequence[str]], dict[str, str | int]]:
+        """Columns and root attributes of the file, beside the rows of spikes."""
+        columns = {name: np.array(values) for name, values in self._columns.items()}
+        texts = {schema.KEYS: self._keys, **{name: tuple(texts) for name, texts in self._texts.items()}}
+        attributes: dict[str, str | int] = {
+            schema.FORMAT_ATTRIBUTE: schema.FORMAT,
+            schema.UNITS_ATTRIBUTE: self._n_units,
+            **schema.attributes_of(self._provenance),
+            schema.COMPLETE_ATTRIBUTE: len(self),
+        }
+        attributes[schema.DIGEST_ATTRIBUTE] = schema.digest({**columns, **texts}, attributes)
+        said = {name: lines for name, lines in texts.items() if name not in _OPTIONAL or any(lines)}
+        return {**columns, **said}, attributes
 
 
 def _checked_keys(keys: Sequence[str]) -> tuple[str, ...]:
@@ -243,18 +271,3 @@ def _checked_row(
     if not np.isfinite(stored).all():
         raise ValueError(f"{where}: time {given_times[-1]} s, does not fit {times_dtype}")
     return stored, given_units.astype(np.uint16)
-
-
-def _write_rows(file: h5py.File, name: str, rows: list[np.ndarray], dtype: np.dtype) -> None:
-    dataset = file.create_dataset(
-        name, (len(rows),), h5py.vlen_dtype(dtype), maxshape=(None,), chunks=_CHUNKS, track_times=False
-    )
-    for index, row in enumerate(rows):
-        dataset[index] = row
-
-
-def _fixed_bytes(text: str | Sequence[str]) -> np.ndarray:
-    """UTF-8 in the fixed-length bytes that every HDF5 reader knows; HDF5 has no text of length 0."""
-    encoded = [text.encode()] if isinstance(text, str) else [line.encode() for line in text]
-    array = np.array(encoded, dtype=f"S{max(1, *map(len, encoded))}" if encoded else "S1")
-    return array[0:1].reshape(()) if isinstance(text, str) else array

@@ -67,8 +67,11 @@ MAY_IMPORT = {
     "spikedata.transforms": {"transforms", "events", "streams", "compilation"},
     "spikedata.heap": {"schema"},
     "spikedata.hdf5": {"schema"},
-    "spikedata.reader": {"schema", "hdf5", "heap", "events"},
-    "spikedata.writer": {"schema", "hdf5", "atomic", "reader"},  # reads back what it wrote
+    "spikedata.columns": {"schema", "hdf5"},
+    "spikedata.reader": {"schema", "hdf5", "heap", "columns", "events"},
+    "spikedata.backing": set(),
+    "spikedata.row_stream": {"schema", "backing"},
+    "spikedata.writer": {"schema", "row_stream", "atomic", "reader"},  # keeps what a file has
     "spikedata.info": {"schema", "events", "reader", "splits"},
     # published files
     "spikedata.registry": set(),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError
+from spikedata.schema import FormatError, Provenance
 from spikedata.writer import SpikeWriter
 
 TIMES = ([0.1, 0.3], [], [0.0, 0.5, 0.5])
@@ -25,9 +25,12 @@ def write_foreign(path, times=TIMES, units=UNITS, times_dtype="f2", units_dtype=
     return path
 
 
-def write_ours(path, n_samples=5):
+PROVENANCE = Provenance(package_version="0", params='{"preset": "default"}', seed=7, corpus="heidelberg_digits")
+
+
+def write_ours(path, n_samples=5, provenance=None):
     rng = np.random.default_rng(0)
-    with SpikeWriter(path, keys=["zero", "one"]) as writer:
+    with SpikeWriter(path, keys=["zero", "one"], provenance=provenance) as writer:
         for index in range(n_samples):
             times, units = np.sort(rng.random(300)), rng.integers(0, 700, 300)
             writer.append(times, units, label=index % 2, speaker=index, source=f"clip-{index}.wav", sample_rate=16000)
@@ -204,7 +207,9 @@ def test_our_file_with_fewer_samples_than_it_had_is_refused(tmp_path):
     [
         ("spikedata_n_units", 0, r"'spikedata_n_units' must be in 1\.\.65536, got 0"),
         ("spikedata_n_units", b"many", "damaged root attributes"),
-        ("spikedata_version", np.bytes_(b"0.1.0"), "damaged root attributes: 'spikedata_params'"),
+        ("spikedata_version", np.bytes_(b"0.1.0"), "damaged: its digest does not fit"),
+        ("spikedata_seed", 7, "damaged root attributes: Provenance.params must be JSON"),
+        ("spikedata_seed", [7, 8], "damaged root attributes: 'spikedata_seed' must be one text or whole number"),
     ],
 )
 def test_our_file_with_wrong_attributes_is_refused(tmp_path, name, value, message):
@@ -236,21 +241,21 @@ def test_a_flipped_bit_in_a_row_is_found(tmp_path):
             file.read_events()
 
 
-@pytest.mark.parametrize("text", [b"clip-3.wav", b"zero"])
-def test_a_flipped_bit_in_a_name_is_found(tmp_path, text):
-    path = write_ours(tmp_path / "x.h5")
+@pytest.mark.parametrize("text", [b"clip-3.wav", b"zero", b'{"preset"', b"heidelberg_digits"])
+def test_a_flipped_bit_in_what_is_said_is_found(tmp_path, text):
+    path = write_ours(tmp_path / "x.h5", provenance=PROVENANCE)
     content = bytearray(path.read_bytes())
     content[content.index(text) + 3] ^= 1
     path.write_bytes(content)
-    with pytest.raises(FormatError, match="damaged, its checksum does not fit"):
-        read_all(path)
+    with pytest.raises(FormatError, match=r"x\.h5: damaged"):
+        SpikeFile(path)
 
 
-def test_a_swapped_label_is_found(tmp_path):
+def test_a_swapped_label_is_found_when_the_file_is_opened(tmp_path):
     with h5py.File(write_ours(tmp_path / "x.h5"), "a") as file:
         file["labels"][4] = 1
-    with pytest.raises(FormatError, match="sample 4: damaged, its checksum does not fit"):
-        read_all(tmp_path / "x.h5")
+    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not fit its labels, names and provenance"):
+        SpikeFile(tmp_path / "x.h5")
 
 
 def test_a_refused_file_is_closed(tmp_path):

@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -28,6 +29,19 @@ writer = SpikeWriter(sys.argv[1], keys=["zero"], mode="w")
 for _ in range(50):
     writer.append([0.5] * 1000, [3] * 1000, label=0, speaker=0)
 writer.close()
+"""
+
+WRITES_MUCH = """
+import resource, sys
+from spikedata.writer import SpikeWriter
+from spikedata.atomic import OutputError
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    with SpikeWriter(sys.argv[1], keys=["zero"], times_dtype="float64") as writer:
+        for _ in range(2500):
+            writer.append([0.5] * 1000, [3] * 1000, label=0, speaker=0)
+except OutputError as error:
+    print(error)
 """
 
 
@@ -149,7 +163,7 @@ def test_a_closed_writer_refuses_clips(tmp_path):
     assert rows_of(tmp_path / "x.h5") == []
 
 
-def test_a_full_disk_can_be_cleared_and_tried_again(tmp_path, monkeypatch):
+def test_a_disk_that_fails_when_bytes_are_brought_there_leaves_nothing(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
@@ -159,9 +173,71 @@ def test_a_full_disk_can_be_cleared_and_tried_again(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         writer.close()
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.undo()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sizes of files are limited as on POSIX")
+@pytest.mark.parametrize("limit", [100_000, 3_000_000, 20_000_000])  # [byte]: at once, in the first rows, in later ones
+@pytest.mark.parametrize("has_fallocate", [True, False])
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing(tmp_path, limit, has_fallocate):
+    # in a process of its own: libhdf5 used to take the whole process with it
+    program = WRITES_MUCH if has_fallocate else f"import os; os.__dict__.pop('posix_fallocate', None){WRITES_MUCH}"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "x.h5", str(limit)], check=False, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "x.h5: cannot be written: File too large" in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_nobody_closes_leaves_nothing(tmp_path):
+    writer = SpikeWriter(tmp_path / "x.h5", keys=KEYS)
+    for _ in range(1100):  # more than waits in memory
+        writer.append([0.1], [1], label=0, speaker=0)
+    assert len(list(tmp_path.iterdir())) == 1
+    del writer
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_clips_come_back_in_their_order(tmp_path):
+    n_clips = 2500  # more than twice what waits in memory
+    with SpikeWriter(tmp_path / "x.h5", keys=KEYS) as writer:
+        for index in range(n_clips):
+            writer.append([index] * (index % 3), [index % 700] * (index % 3), label=0, speaker=index)
+    with SpikeFile(tmp_path / "x.h5") as file:
+        assert file.speakers.tolist() == list(range(n_clips))
+        events = file.read_events()
+        assert np.diff(events.offsets).tolist() == [index % 3 for index in range(n_clips)]
+        assert events.times.tolist() == [index for index in range(n_clips) for _ in range(index % 3)]
+
+
+def test_a_file_says_which_recordings_were_left_out(tmp_path):
+    with SpikeWriter(tmp_path / "x.h5", keys=KEYS) as writer:
+        writer.append([0.1], [1], label=0, speaker=0)
+        writer.note_skipped("b.wav: silent\nall the time")
+    with SpikeFile(tmp_path / "x.h5") as file:
+        assert file.skipped == ("b.wav: silent all the time",)
+
+
+def test_a_file_says_which_part_a_clip_belongs_to(tmp_path):
+    with SpikeWriter(tmp_path / "x.h5", keys=KEYS) as writer:
+        for part in ("train", "test"):
+            writer.append([0.1], [1], label=0, speaker=0, part=part)
+    with SpikeFile(tmp_path / "x.h5") as file:
+        assert file.parts == ("train", "test")
+
+
+def test_a_file_may_be_made_in_another_folder(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    writer = SpikeWriter(tmp_path / "x.h5", keys=KEYS, scratch=scratch)
+    for _ in range(1100):
+        writer.append([0.1], [1], label=0, speaker=0)
+    assert list(tmp_path.iterdir()) == [scratch]
+    assert len(list(scratch.iterdir())) == 1
     writer.close()
-    assert len(rows_of(tmp_path / "x.h5")) == 1
+    assert list(scratch.iterdir()) == []
+    assert len(rows_of(tmp_path / "x.h5")) == 1100
 
 
 @pytest.mark.parametrize("existing", [False, True])
