@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata.splits.by_speaker import split_by_speaker
 from spikedata.splits.folds import leave_speaker_out
+from spikedata.splits.listed import split_as_listed
 from spikedata.splits.published import split_as_published
 from spikedata.splits.split import Split, sample_names
 from spikedata.splits.stratified import split_stratified
 
 _FOLD = "leave_one_speaker_out"
+_LISTS_PUBLISHED = "heidelberg_digits"  # whose lists are those of the published data set
 
 
 class Samples(Protocol):
-    """What a split is made of: `Events` and an open `SpikeFile` both have it."""
+    """What a split is made of: `Events`, an open `SpikeFile` and a `Listing` of clips have it."""
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -33,6 +36,23 @@ class Samples(Protocol):
         """Name of each sample's recording; empty where unknown."""
 
 
+@runtime_checkable
+class BringsParts(Protocol):
+    """What a `Listing` of a corpus has beside: the division that the corpus brings."""
+
+    @property
+    def corpus(self) -> str:
+        """Name of the corpus."""
+
+    @property
+    def parts(self) -> Mapping[str, tuple[str, ...]] | None:
+        """Names by part; None where the corpus brings no division."""
+
+    @property
+    def parts_from(self) -> str:
+        """Where the division stands."""
+
+
 def make_split(samples: Samples, name: str = "by_speaker", *, seed: int = 0, speaker: int | None = None) -> Split:
     """The split of a name.
 
@@ -42,21 +62,24 @@ def make_split(samples: Samples, name: str = "by_speaker", *, seed: int = 0, spe
     by_speaker                             train, validation, test      no speaker in two parts (the default)
     validation_by_speaker                  train, validation            the same where the test set is another file
     leave_one_speaker_out                  train, validation, test      one speaker tests, another validates
-    published                              train, (validation), test    as the corpus is divided
+    published                              train, (validation), test    as the published data set is divided
+    listed                                 as the lists have            as the corpus's own lists divide it
     stratified_shared_speakers             train, validation, test      80, 10, 10 % of each class and speaker
     validation_stratified_shared_speakers  train, validation            90, 10 % of each class and speaker
     =====================================  ===========================  ==========================================
 
-    With other options: `split_by_speaker`, `leave_one_speaker_out`, `split_as_published`, `split_stratified`.
+    A listing of a corpus may bring lists: those of Heidelberg Digits make "published" too; "listed" asks for lists.
+    With other options: `split_by_speaker`, `leave_one_speaker_out`, `split_as_published`, `split_by_hash`,
+    `split_as_listed`, `split_stratified`.
 
     Parameters
     ----------
-    samples : Events or SpikeFile
+    samples : Events, SpikeFile or Listing
         The data set.
     name : str
         One of `SPLITS`.
     seed : int
-        Seed of what is chosen at random; of no meaning to "published".
+        Seed of what is chosen at random; of no meaning to "published" and "listed".
     speaker : int, optional
         Who is left out: for "leave_one_speaker_out", and for it alone.
 
@@ -89,7 +112,7 @@ def available_splits(samples: Samples, *, seed: int = 0) -> tuple[str, ...]:
 
     Parameters
     ----------
-    samples : Events or SpikeFile
+    samples : Events, SpikeFile or Listing
         The data set.
     seed : int
         Seed of what is chosen at random.
@@ -106,7 +129,16 @@ def _exists(name: str, samples: Samples, seed: int) -> bool:
     return True
 
 
+def _listed(samples: Samples, seed: int, speaker: int | None) -> Split:
+    if not isinstance(samples, BringsParts) or samples.parts is None:
+        raise ValueError("there are no lists that divide the data set")
+    return split_as_listed(samples.sources, samples.labels, samples.speakers, samples.parts, origin=samples.parts_from)
+
+
 def _published(samples: Samples, seed: int, speaker: int | None) -> Split:
+    if isinstance(samples, BringsParts) and samples.corpus == _LISTS_PUBLISHED and samples.parts is not None:
+        split = _listed(samples, seed, speaker)
+        return replace(split, name=split.name.replace("as listed", "published lists", 1))
     return split_as_published(samples.sources, samples.labels, samples.speakers)
 
 
@@ -139,6 +171,7 @@ _MAKERS: dict[str, Callable[[Samples, int, int | None], Split]] = {
     "validation_by_speaker": _validation_by_speaker,
     _FOLD: _leave_one_speaker_out,
     "published": _published,
+    "listed": _listed,
     "stratified_shared_speakers": _stratified,
     "validation_stratified_shared_speakers": _validation_stratified,
 }

@@ -7,21 +7,22 @@ and ``ssc_test.h5``. A file that was encoded from all recordings of a corpus is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b, sha1
+from dataclasses import replace
+from hashlib import blake2b
 from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, require_every_class, require_speakers_apart
+from spikedata.splits.promises import as_columns, require_every_class
+from spikedata.splits.speaker_hash import split_by_hash
 from spikedata.splits.split import Split
 
 HEIDELBERG_TEST_SPEAKERS = (4, 5)  # Cramer et al. 2022
 HEIDELBERG_TEST_SHARE = 0.05  # about, of each class of the other speakers
-SSC_VALIDATION_SHARE, SSC_TEST_SHARE = 0.1, 0.2
+SSC_VALIDATION_PERCENTAGE, SSC_TEST_PERCENTAGE = 10, 20
 
 _HEIDELBERG_START, _SPEECH_COMMANDS_MARK = "lang-", "_nohash_"
-_LARGEST_HASH = 2**27 - 1
 
 
 def split_as_published(names: Sequence[str], labels: npt.ArrayLike, speakers: npt.ArrayLike) -> Split:
@@ -110,18 +111,9 @@ def _heidelberg_digits(stems: list[str], labels: npt.NDArray[np.int64], speakers
     return split
 
 
-def _speech_commands(stems: list[str], labels: npt.NDArray[np.int64], speakers: npt.NDArray[np.int64]) -> Split:
-    shares = np.array([_share(stem.partition(_SPEECH_COMMANDS_MARK)[0]) for stem in stems])
-    part_of = np.digitize(shares, [SSC_VALIDATION_SHARE, SSC_VALIDATION_SHARE + SSC_TEST_SHARE])
-    parts = {"validation": np.flatnonzero(part_of == 0), "test": np.flatnonzero(part_of == 1)}
-    described = f"validation {100 * SSC_VALIDATION_SHARE:g} %; test {100 * SSC_TEST_SHARE:g} % of the speakers"
-    split = Split(f"published rule: {described}, by hash", {"train": np.flatnonzero(part_of == 2), **parts})
-    require_speakers_apart(split, speakers)
-    require_every_class(split, labels)
-    return split
-
-
-def _share(speaker: str) -> float:
-    """Where a speaker's name stands among all hashes, 0 to 1 (Warden 2018)."""
-    hashed = int(sha1(speaker.encode(), usedforsecurity=False).hexdigest(), 16) % (_LARGEST_HASH + 1)
-    return hashed / _LARGEST_HASH
+def _speech_commands(names: list[str], labels: npt.NDArray[np.int64], speakers: npt.NDArray[np.int64]) -> Split:
+    split = split_by_hash(
+        names, labels, speakers, validation_percentage=SSC_VALIDATION_PERCENTAGE, testing_percentage=SSC_TEST_PERCENTAGE
+    )
+    described = f"validation {SSC_VALIDATION_PERCENTAGE:g} %; test {SSC_TEST_PERCENTAGE:g} % of the speakers"
+    return replace(split, name=f"published rule: {described}, by hash")

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikedata.corpora import Listing, list_clips
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.schema import Sample
@@ -10,6 +11,7 @@ from spikedata.splits import SPLITS, available_splits, make_split, require_speak
 from spikedata.writer import SpikeWriter
 
 NO_SPIKES = np.empty(0), np.empty(0, dtype=np.uint16)
+IN_ANY_FILE = tuple(name for name in SPLITS if name != "listed")  # a file brings no lists
 WITH_SHARED_SPEAKERS = {"stratified_shared_speakers", "validation_stratified_shared_speakers"}
 
 
@@ -36,7 +38,7 @@ def speaker_for(name):
     return 7 if name == "leave_one_speaker_out" else None
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("name", IN_ANY_FILE)
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_split_is_the_same_names_in_a_file_of_another_order(name, seed):
@@ -81,13 +83,13 @@ def test_an_open_file_is_split_as_its_events(tmp_path):
         for sample in samples:
             writer.append(sample.times, sample.units, label=sample.label, speaker=sample.speaker, source=sample.source)
     with SpikeFile(tmp_path / "x.h5") as file:
-        assert available_splits(file) == SPLITS
+        assert available_splits(file) == IN_ANY_FILE
         assert make_split(file, seed=4).digest == make_split(events_of(samples), seed=4).digest
 
 
 def test_a_published_file_has_no_published_split_of_its_own():
     events = events_of(make_samples(10, named=False))
-    assert available_splits(events) == tuple(name for name in SPLITS if name != "published")
+    assert available_splits(events) == tuple(name for name in IN_ANY_FILE if name != "published")
     rule = "no split 'published': recordings must be named .* divided by their files; there is: by_speaker, "
     with pytest.raises(ValueError, match=rule):
         make_split(events, "published")
@@ -131,3 +133,85 @@ def test_a_validation_part_that_the_published_split_lacks_is_refused():
 def test_a_split_or_speaker_that_is_not_there_is_refused(name, speaker, message):
     with pytest.raises(ValueError, match=message):
         make_split(events_of(make_samples()), name, speaker=speaker)
+
+
+@pytest.fixture
+def listing(tmp_path) -> Listing:
+    """Empty recordings named as in Heidelberg Digits."""
+    for sample in make_samples():
+        (tmp_path / sample.source).touch()
+    return list_clips("heidelberg_digits", tmp_path)
+
+
+@pytest.fixture
+def listing_with_lists(listing, tmp_path) -> Listing:
+    """The same beside lists that test speaker 4, speaker 5 and the first take of everybody."""
+    tested = {name for name in listing.sources if "speaker-04" in name or "speaker-05" in name or "trial-0" in name}
+    (tmp_path / "test_filenames.txt").write_text("\n".join(sorted(tested)))
+    (tmp_path / "train_filenames.txt").write_text("\n".join(sorted(set(listing.sources) - tested)))
+    return list_clips("heidelberg_digits", tmp_path)
+
+
+@pytest.mark.parametrize("name", IN_ANY_FILE)
+def test_a_listing_is_split_as_the_file_that_is_made_of_it(listing, name):
+    events = events_of(make_samples())
+    ours = make_split(listing, name, seed=3, speaker=speaker_for(name))
+    theirs = make_split(events, name, seed=3, speaker=speaker_for(name))
+    assert ours.name == theirs.name
+    assert {part: {listing.sources[i] for i in indices} for part, indices in ours.parts.items()} == {
+        part: {events.sources[i] for i in indices} for part, indices in theirs.parts.items()
+    }
+
+
+def test_a_listing_with_lists_has_every_split(listing_with_lists):
+    assert available_splits(listing_with_lists) == SPLITS
+
+
+def test_the_lists_make_the_published_split_where_they_are(listing_with_lists):
+    split = make_split(listing_with_lists, "published")
+    assert split.name == "published lists, speakers shared (train_filenames.txt and test_filenames.txt)"
+    assert split.digest == make_split(listing_with_lists, "listed").digest
+    assert {listing_with_lists.sources[index] for index in split.part("test")} == set(listing_with_lists.parts["test"])
+
+
+def test_a_rule_makes_the_published_split_where_no_lists_are(listing):
+    split = make_split(listing, "published")
+    assert split.name.startswith("published rule, speakers shared: test speakers 4, 5 and 5 % of each class")
+
+
+def test_lists_that_do_not_fit_are_refused_and_no_rule_steps_in(listing_with_lists, tmp_path):
+    (tmp_path / "lang-german_speaker-00_trial-0_digit-0.flac").touch()
+    changed = list_clips("heidelberg_digits", tmp_path)
+    rule = "train_filenames.txt and test_filenames.txt: must name every recording, 1 in no part, the first 'lang-german"
+    for name in ("published", "listed"):
+        with pytest.raises(ValueError, match=f"no split '{name}': {rule}"):
+            make_split(changed, name)
+
+
+def test_the_lists_of_speech_commands_are_not_the_published_split(tmp_path):
+    names = [f"cat/{speaker:08x}_nohash_0.wav" for speaker in range(40)]
+    (tmp_path / "cat").mkdir()
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "validation_list.txt").write_text(names[0])
+    (tmp_path / "testing_list.txt").write_text(names[1])
+    listing = list_clips("speech_commands", tmp_path)
+    assert (
+        make_split(listing, "published").name == "published rule: validation 10 %; test 20 % of the speakers, by hash"
+    )
+    assert make_split(listing, "listed").part("validation").tolist() == [0]
+
+
+def test_the_parts_of_a_manifest_are_not_the_published_split(listing, tmp_path):
+    lines = [f"{clip.name},{clip.label},{clip.speaker},{'train' if clip.speaker else 'test'}" for clip in listing.clips]
+    (tmp_path / "m.csv").write_text("\n".join(["path,label,speaker,part", *lines]))
+    manifest = list_clips("manifest", tmp_path / "m.csv")
+    assert make_split(manifest, "published").name.startswith("published rule, speakers shared")
+    assert make_split(manifest, "listed").name == "as listed (m.csv)"
+
+
+def test_a_data_set_without_lists_says_so():
+    with pytest.raises(
+        ValueError, match="no split 'listed': there are no lists that divide the data set; there is: by_"
+    ):
+        make_split(events_of(make_samples()), "listed")

@@ -3,17 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.splits import require_speakers_apart, split_as_published
-
-# From validation_list.txt and testing_list.txt of Speech Commands v0.02 (10 % each).
-LISTED = {
-    "backward/7a49163e_nohash_0.wav": "validation",
-    "bed/105e72bb_nohash_0.wav": "validation",
-    "bed/8b775397_nohash_1.wav": "validation",
-    "bed/97f4c236_nohash_0.wav": "test",
-    "bird/bb31b82b_nohash_2.wav": "test",
-    "cat/e41a903b_nohash_0.wav": "test",
-}
+from spikedata.splits import require_speakers_apart, split_as_published, which_set
 
 
 def heidelberg_digits(n_trials):
@@ -77,19 +67,22 @@ def test_the_name_says_what_is_shared():
     )
 
 
-def test_the_lists_of_speech_commands_are_found_by_hash():
-    names = [*LISTED, *(f"cat/{number:08x}_nohash_{take}.wav" for number in range(40) for take in range(2))]
-    speakers = np.unique([name.split("/")[1].split("_")[0] for name in names], return_inverse=True)[1].reshape(-1)
+def test_speech_commands_are_divided_by_the_hash_of_the_speaker_at_10_and_20_percent():
+    names = [f"cat/{number:08x}_nohash_{take}.wav" for number in range(40) for take in range(2)]
+    speakers = np.repeat(np.arange(40), 2)
     split = split_as_published(names, [0] * len(names), speakers)
+    assert split.name == "published rule: validation 10 %; test 20 % of the speakers, by hash"
     assert list(split.parts) == ["train", "validation", "test"]
     require_speakers_apart(split, speakers)
-    parts = names_in(split, names)
-    assert {name: part for part in parts for name in parts[part] if name in LISTED} == LISTED
+    for part, indices in split.parts.items():
+        hashed = {which_set(names[index], validation_percentage=10, testing_percentage=20) for index in indices}
+        assert hashed == {part}
 
 
 def test_a_speaker_whose_number_belies_the_hash_breaks_the_promise():
+    names = [f"cat/{number:08x}_nohash_0.wav" for number in range(40)]
     with pytest.raises(ValueError, match="speaker 3 is in"):
-        split_as_published([*LISTED, "cat/00000001_nohash_0.wav"], [0] * 7, [3] * 7)
+        split_as_published(names, [0] * 40, [3] * 40)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""The division that a corpus brings: lists of names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.splits.promises import as_columns, require_every_class
+from spikedata.splits.split import Split
+
+_ORDER = ("train", "validation", "test")  # other parts follow by name
+
+
+def split_as_listed(
+    names: Sequence[str],
+    labels: npt.ArrayLike,
+    speakers: npt.ArrayLike,
+    parts: Mapping[str, Sequence[str]],
+    *,
+    origin: str = "lists",
+) -> Split:
+    """The split that lists of names make; every sample must be in one list.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Name of each sample, all different.
+    labels, speakers : array_like of int, shape (n_samples,)
+        Class and speaker of each sample.
+    parts : dict of str to sequence of str
+        Names by part; one part is ``train``.
+    origin : str
+        Where the lists stand: for the split's name and for messages.
+
+    Returns
+    -------
+    Split
+        Depends on the lists and names alone, not on their order. Its name says so where parts share speakers.
+
+    Raises
+    ------
+    ValueError
+        If a list names what is not there, a sample is in no list or in two lines, there is no part ``train``, a part is
+        empty, or a class does not occur in training.
+
+    Examples
+    --------
+    >>> parts = {"train": ["a.wav", "b.wav"], "test": ["c.wav"]}
+    >>> split = split_as_listed(["c.wav", "b.wav", "a.wav"], [0, 0, 0], [2, 1, 1], parts)
+    >>> split.part("test"), split.name
+    (array([0]), 'as listed (lists)')
+    """
+    label_of, speaker_of = as_columns(labels=labels, speakers=speakers)
+    if len(names) != len(label_of):
+        raise ValueError(f"names must be {len(label_of)}, one per sample, got {len(names)}")
+    if "train" not in parts:
+        raise ValueError(f"{origin}: must have a part 'train', got {', '.join(map(repr, parts)) or 'none'}")
+    indices = _find(names, parts, origin)
+    shares = ", speakers shared" if _shares_speakers(indices.values(), speaker_of) else ""
+    split = Split(f"as listed{shares} ({origin})", {part: indices[part] for part in _in_order(indices)})
+    require_every_class(split, label_of)
+    return split
+
+
+def _find(names: Sequence[str], parts: Mapping[str, Sequence[str]], origin: str) -> dict[str, npt.NDArray[np.int64]]:
+    """Samples of each part, in the samples' order."""
+    index_of = {name: index for index, name in enumerate(names)}
+    if len(index_of) < len(names):
+        raise ValueError(f"names of samples must differ, got {len(index_of)} names of {len(names)} samples")
+    part_of: dict[str, str] = {}
+    for part, listed in parts.items():
+        strangers = [name for name in listed if name not in index_of]
+        if strangers:
+            counted = f"{len(strangers)} of {len(listed)} recordings that are not there, the first"
+            raise ValueError(f"{origin}: part {part!r} names {counted} {min(strangers)!r}")
+        for name in listed:
+            if name in part_of:
+                raise ValueError(f"{origin}: {name!r} is in part {part_of[name]!r} and in {part!r}, must be there once")
+            part_of[name] = part
+    left = [name for name in names if name not in part_of]
+    if left:
+        raise ValueError(f"{origin}: must name every recording, {len(left)} in no part, the first {min(left)!r}")
+    by_sample = np.array([part_of[name] for name in names])
+    return {part: np.flatnonzero(by_sample == part) for part in parts}
+
+
+def _in_order(parts: Mapping[str, object]) -> list[str]:
+    return [*(part for part in _ORDER if part in parts), *sorted(set(parts) - set(_ORDER))]
+
+
+def _shares_speakers(parts: Iterable[npt.NDArray[np.int64]], speakers: npt.NDArray[np.int64]) -> bool:
+    """Whether a speaker is in two parts, or may be since speakers are unknown."""
+    n_present = sum(np.unique(speakers[indices]).size for indices in parts)
+    return n_present > np.unique(speakers).size or bool((speakers < 0).any())
