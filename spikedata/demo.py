@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -63,8 +64,7 @@ def run_demo(
     with _fresh_folder(Path(out), overwrite=overwrite) as folder:
         listing = list_clips("heidelberg_digits", embedded_corpus())
         spike_path = folder / _SPIKES
-        counter = _Counter(report, "encode", len(listing.clips))
-        encoding = encode_clips(listing, spike_path, seed=seed, on_clip=counter)
+        encoding = encode_clips(listing, spike_path, seed=seed, on_progress=partial(report, "encode"))
         steps = [
             {
                 "step": "encode",

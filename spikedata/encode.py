@@ -1,28 +1,26 @@
-"""Clips to a spike file: the one place, beside the command line, that knows both packages."""
+"""Clips to spike files: in parallel, resumable, and with the same result whoever does the work."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
-import numpy as np
+from spikedata.atomic import cannot_write, write_atomically
+from spikedata.audio import AudioError
+from spikedata.cluster import map_on_cluster
+from spikedata.corpora import Listing
+from spikedata.encoding.assemble import assemble, read_total
+from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
+from spikedata.encoding.folder import BlockFolder
+from spikedata.encoding.plan import Plan, plan_encoding
+from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
+from spikedata.splits import Split
 
-import cochlea
-from spikedata import __version__
-from spikedata.audio import AudioError, read_sound
-from spikedata.corpora import Clip, Listing
-from spikedata.schema import Provenance
-from spikedata.writer import SpikeWriter
-
-PRESETS: dict[str, Callable[[], cochlea.CochleaParams]] = {
-    "default": cochlea.CochleaParams,
-    "published": cochlea.CochleaParams.published,
-}
+__all__ = ["PRESETS", "Encoding", "encode_clips"]
 
 
 class Encoding(NamedTuple):
@@ -30,20 +28,24 @@ class Encoding(NamedTuple):
 
     Parameters
     ----------
-    n_clips : int
-        Clips written [clips].
-    n_spikes : int
-        Spikes of all of them [spikes].
+    outputs : tuple of str
+        The files.
+    n_clips, n_spikes : int
+        What is in them [1].
+    n_kept : int
+        Clips that an earlier, interrupted call had encoded [clips].
     sound_duration : float
-        Length of all of them [s].
+        Length of the clips that this call encoded [s].
     wall_time, cpu_time : float
-        What it took [s].
+        What that took, of this process alone [s].
     skipped : tuple of str
         Why each clip that could not be used was left out.
     """
 
+    outputs: tuple[str, ...]
     n_clips: int
     n_spikes: int
+    n_kept: int
     sound_duration: float
     wall_time: float
     cpu_time: float
@@ -52,38 +54,51 @@ class Encoding(NamedTuple):
 
 def encode_clips(
     listing: Listing,
-    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     preset: str = "default",
     seed: int = 0,
     workers: int | None = None,
+    split: Split | None = None,
+    shard: tuple[int, int] | None = None,
+    cluster: str | None = None,
     on_error: Literal["fail", "skip"] = "fail",
     overwrite: bool = False,
-    on_clip: Callable[[Clip], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Encoding:
-    """Encode the clips of a corpus into a spike file, which appears when it is whole.
+    """Encode the clips of a corpus into spike files, which appear when they are whole.
 
     Each clip's spikes are keyed by its name within the corpus, so they depend on nothing but its audio, the preset and
     the seed. The published preset stores times as the published files do, in float16; else they are float32.
+
+    Blocks of clips that are done wait in a folder beside the output, named like it with ``.parts`` behind. Stopped in
+    any way and called again, the encoding goes on from there; the files do not depend on it, nor on workers, shards or
+    a cluster. A file that this very encoding has made already is left as it is.
 
     Parameters
     ----------
     listing : Listing
         The clips, as `spikedata.corpora.list_clips` gives them.
-    path : str or path-like
-        The spike file to write.
+    out : str or path-like
+        The spike file to write; with `split`, the folder for one file of each part.
     preset : {"default", "published"}
         Params of the cochlea.
     seed : int
         Seed of the data set.
     workers : int, optional
-        Threads; default: one per processor. The file does not depend on it.
+        Threads [1]; default: one per processor.
+    split : Split, optional
+        Which clips go into which file, by their numbers in the listing; those in no part are left away.
+    shard : (int, int), optional
+        (3, 16) encodes the third sixteenth of the clips alone, into a file beside `out`. `spikedata.merge` joins them.
+    cluster : str, optional
+        Address of a Dask scheduler, or its scheduler file; its workers then do the work.
     on_error : {"fail", "skip"}
         Whether a recording that cannot be used ends the encoding or is left out and reported.
     overwrite : bool
-        Whether a file at `path` may be replaced.
-    on_clip : callable, optional
-        Called with each clip once it is encoded.
+        Whether other files at the output paths may be replaced.
+    on_progress : callable, optional
+        Called with the number of clips done and of all; first with those kept from an interrupted call.
 
     Returns
     -------
@@ -94,57 +109,112 @@ def encode_clips(
     AudioError, FileNotFoundError
         If a recording cannot be used and `on_error` is "fail", or none can.
     OutputError
-        If the file cannot be written.
+        If a file cannot be written, or another process is making it.
+    ClusterError
+        If the cluster cannot be reached or gave up.
     ValueError
-        If the preset is unknown.
+        If the preset is unknown, or there is no such shard.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
-    params = PRESETS[preset]()
     started, cpu_started = perf_counter(), process_time()
-    skipped: list[str] = []
-    waiting: deque[tuple[Clip, int, float]] = deque()
-
-    def read_clips() -> Iterator[tuple[np.ndarray, int, str]]:
-        for clip in listing.clips:
-            try:
-                waveform, sample_rate = read_sound(clip.path)
-            except (AudioError, FileNotFoundError) as error:
-                if on_error == "fail":
-                    raise
-                skipped.append(str(error))
-                continue
-            waiting.append((clip, sample_rate, waveform.size / sample_rate))
-            yield waveform, sample_rate, clip.name
-
-    n_spikes, duration, n_clips = 0, 0.0, 0
-    writer = SpikeWriter(
-        path,
-        keys=listing.keys,
-        mode="w" if overwrite else "x",
-        times_dtype="float16" if preset == "published" else "float32",
-        n_units=params.n_channels,
-        provenance=_provenance(listing.corpus, preset, params, seed),
+    plan = plan_encoding(listing, Path(out), preset=preset, seed=seed, split=split, shard=shard)
+    plan.check_outputs(overwrite=overwrite)
+    progress = _Progress(len(plan.members), on_progress or (lambda *_: None))
+    if not all(map(plan.is_made, plan.outputs.values())):
+        with BlockFolder(plan.whole) as folder:
+            blocks = list(cut_blocks(plan.job, plan.members))
+            missing = folder.missing(blocks, may_skip=on_error == "skip")
+            progress.begin(sum(len(block.members) for block in missing))
+            if cluster is None:
+                encode_blocks(
+                    missing,
+                    plan.job,
+                    folder.place_of,
+                    workers=workers,
+                    may_skip=on_error == "skip",
+                    on_clip=progress.add_clip,
+                )
+            else:
+                _encode_on_cluster(missing, plan, folder, cluster, on_error == "skip", progress)
+            _put_together(plan, [folder.place_of(block) for block in blocks], folder.path, overwrite)
+            folder.remove()
+    totals = [read_total(path) for path in plan.outputs.values()]
+    return Encoding(
+        outputs=tuple(map(str, plan.outputs.values())),
+        n_clips=sum(total.n_clips for total in totals),
+        n_spikes=sum(total.n_spikes for total in totals),
+        n_kept=progress.n_kept,
+        sound_duration=progress.duration,
+        wall_time=perf_counter() - started,
+        cpu_time=process_time() - cpu_started + progress.cpu_time,
+        skipped=totals[0].skipped,
     )
-    with writer:
-        for spikes in cochlea.encode_many(read_clips(), params, seed=seed, workers=workers):
-            clip, sample_rate, seconds = waiting.popleft()
-            writer.append(
-                spikes.times,
-                spikes.units,
-                label=clip.label,
-                speaker=clip.speaker,
-                source=clip.name,
-                sample_rate=sample_rate,
-            )
-            n_clips, n_spikes, duration = n_clips + 1, n_spikes + spikes.times.size, duration + seconds
-            if on_clip:
-                on_clip(clip)
-        if not n_clips:
-            raise AudioError(f"{path}: not written: none of {len(listing.clips)} recordings can be used: {skipped[0]}")
-    return Encoding(n_clips, n_spikes, duration, perf_counter() - started, process_time() - cpu_started, tuple(skipped))
 
 
-def _provenance(corpus: str, preset: str, params: cochlea.CochleaParams, seed: int) -> Provenance:
-    described = json.dumps({"preset": preset, **asdict(params)}, sort_keys=True)
-    return Provenance(package_version=__version__, params=described, seed=seed, corpus=corpus)
+class _Progress:
+    """Counts clips and their sound."""
+
+    def __init__(self, n_clips: int, report: Callable[[int, int], None]) -> None:
+        self._n_clips, self._report = n_clips, report
+        self._n_done = self.n_kept = n_clips
+        self.duration = self.cpu_time = 0.0
+
+    def begin(self, n_missing: int) -> None:
+        """So many are not there yet."""
+        self._n_done = self.n_kept = self._n_clips - n_missing
+        self._report(self._n_done, self._n_clips)
+
+    def add_clip(self, duration: float) -> None:
+        """One more is done."""
+        self.add(1, duration)
+
+    def add(self, n_clips: int, duration: float, cpu_time: float = 0.0) -> None:
+        """Some more are done, by other processes if `cpu_time` says so."""
+        self._n_done += n_clips
+        self.duration += duration
+        self.cpu_time += cpu_time
+        self._report(self._n_done, self._n_clips)
+
+
+def _encode_on_cluster(
+    missing: list[Block], plan: Plan, folder: BlockFolder, cluster: str, may_skip: bool, progress: _Progress
+) -> None:
+    tasks = (BlockTask(plan.job, block, may_skip) for block in missing)
+    with closing(map_on_cluster(encode_elsewhere, tasks, address=cluster, describe=_describe)) as results:
+        for number, encoded in results:
+            write_atomically(folder.place_of(missing[number]), encoded.content, overwrite=True)
+            progress.add(len(missing[number].members), encoded.sound_duration, encoded.cpu_time)
+
+
+def _describe(task: BlockTask) -> str:
+    members = task.block.members
+    return f"{len(members)} clips, {members[0].clip.name} to {members[-1].clip.name}"
+
+
+def _put_together(plan: Plan, pieces: list[Path], scratch: Path, overwrite: bool) -> None:
+    """Make the outputs that are not there yet."""
+    if plan.members and not plan.provenance.shard:
+        totals = (read_total(piece) for piece in pieces)
+        faults: list[str] = []
+        for total in totals:
+            if total.n_clips:
+                break
+            faults.extend(total.skipped)
+        else:
+            rule = f"none of {len(plan.members)} recordings can be used: {faults[0]}"
+            raise AudioError(f"{plan.whole}: not written: {rule}")
+    missing = {part: path for part, path in plan.outputs.items() if not plan.is_made(path)}
+    for path in missing.values():
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    assemble(
+        pieces,
+        missing,
+        keys=plan.job.keys,
+        times_dtype=plan.job.times_dtype,
+        n_units=plan.job.params.n_channels,
+        provenance=plan.provenance,
+        scratch=scratch,
+        overwrite=overwrite,
+    )

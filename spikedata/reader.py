@@ -120,8 +120,13 @@ class SpikeFile:
         """Sample after sample."""
         return (self[index] for index in range(len(self)))
 
-    def read_events(self) -> Events:
-        """All samples as flat arrays in memory.
+    def read_events(self, first: int = 0, last: int | None = None) -> Events:
+        """All samples, or those from one number to before another, as flat arrays in memory.
+
+        Parameters
+        ----------
+        first, last : int
+            Numbers of samples as in a slice; default: all.
 
         Returns
         -------
@@ -132,19 +137,21 @@ class SpikeFile:
         FormatError
             If any row breaks a rule.
         """
+        first, last, _ = slice(first, last).indices(len(self))
+        part = slice(first, max(first, last))
         try:
-            rows = self._times[:], self._units[:]
+            rows = self._times[part], self._units[part]
         except READ_ERRORS as error:
             raise FormatError(f"{self.path}: damaged: {reason(error)}") from error
-        times, units, offsets = self._flat(*rows, first=0)
+        times, units, offsets = self._flat(*rows, first=first)
         return Events(
             times=times,
             units=units,
             offsets=offsets,
-            labels=self.labels,
-            speakers=self.speakers,
-            sources=self.sources,
-            sample_rates=self.sample_rates,
+            labels=self.labels[part],
+            speakers=self.speakers[part],
+            sources=self.sources[part],
+            sample_rates=self.sample_rates[part],
             keys=self.keys,
             n_units=self.n_units,
         )

@@ -1,0 +1,131 @@
+"""Write the files of an encoding from its blocks or shards, in flat memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from spikedata.reader import SpikeFile
+from spikedata.schema import Provenance
+from spikedata.writer import SpikeWriter
+
+_N_AT_ONCE = 256  # samples that are read at once [samples]
+
+
+class Total(NamedTuple):
+    """What a file holds.
+
+    Parameters
+    ----------
+    n_clips, n_spikes : int
+        How many [1].
+    skipped : tuple of str
+        A line for each recording that was left out.
+    """
+
+    n_clips: int
+    n_spikes: int
+    skipped: tuple[str, ...]
+
+
+def assemble(
+    pieces: Iterable[Path],
+    outputs: Mapping[str, Path],
+    *,
+    keys: tuple[str, ...],
+    times_dtype: str,
+    n_units: int,
+    provenance: Provenance,
+    scratch: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Join spike files into one, or into one for each part of a split; the result is read back before it counts.
+
+    Parameters
+    ----------
+    pieces : iterable of Path
+        The files, in the order of their clips.
+    outputs : mapping of str to Path
+        What to make, by part; {"": path} takes all clips.
+    keys, times_dtype, n_units, provenance
+        As `SpikeWriter`.
+    scratch : Path, optional
+        Folder for files in the making.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    FormatError
+        If a piece, or what was written, is damaged.
+    """
+    with ExitStack() as stack:
+        writers = {
+            part: stack.enter_context(
+                SpikeWriter(
+                    path,
+                    keys=keys,
+                    mode="w" if overwrite else "x",
+                    times_dtype=times_dtype,
+                    n_units=n_units,
+                    provenance=replace(provenance, part=part),
+                    scratch=scratch,
+                )
+            )
+            for part, path in outputs.items()
+        }
+        for piece in pieces:
+            with SpikeFile(piece) as file:
+                for line in file.skipped:
+                    for writer in writers.values():
+                        writer.note_skipped(line)
+                for first in range(0, len(file), _N_AT_ONCE):
+                    _pass_on(file, first, writers)
+    for path in outputs.values():
+        read_total(path)
+
+
+def read_total(path: str | os.PathLike[str]) -> Total:
+    """What a file holds; every row is read and checked.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A spike file.
+
+    Raises
+    ------
+    FileNotFoundError, FormatError
+        If there is no such file, or it breaks a rule of the format.
+    """
+    with SpikeFile(path) as file:
+        n_spikes = sum(
+            file.read_events(first, first + _N_AT_ONCE).times.size for first in range(0, len(file), _N_AT_ONCE)
+        )
+        return Total(len(file), n_spikes, file.skipped)
+
+
+def _pass_on(file: SpikeFile, first: int, writers: Mapping[str, SpikeWriter]) -> None:
+    """Append some samples of a file to the writers of their parts."""
+    events = file.read_events(first, first + _N_AT_ONCE)
+    for index, (begin, end) in enumerate(pairwise(events.offsets)):
+        part = file.parts[first + index]
+        writer = writers.get(part, writers.get(""))
+        if writer is None:  # the part was made before
+            continue
+        writer.append(
+            events.times[begin:end],
+            events.units[begin:end],
+            label=int(events.labels[index]),
+            speaker=int(events.speakers[index]),
+            source=events.sources[index],
+            sample_rate=int(events.sample_rates[index]),
+            part=part if part not in writers else "",
+        )

@@ -1,0 +1,116 @@
+"""Decide what an encoding makes, before it makes anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from spikedata.atomic import check_output
+from spikedata.corpora import Listing
+from spikedata.encoding.blocks import Job, Member, find_members, name_run
+from spikedata.encoding.names import part_paths, shard_path
+from spikedata.reader import SpikeFile
+from spikedata.schema import FormatError, Provenance
+from spikedata.splits import Split
+
+
+class Plan(NamedTuple):
+    """What an encoding makes.
+
+    Parameters
+    ----------
+    job : Job
+        What decides on the spikes.
+    members : list of Member
+        The clips, in the order of the listing.
+    provenance : Provenance
+        What the files say of themselves.
+    outputs : dict of str to Path
+        The files, by part of the split; {"": path} where there is one for all.
+    whole : Path
+        File, or folder of the files.
+    """
+
+    job: Job
+    members: list[Member]
+    provenance: Provenance
+    outputs: dict[str, Path]
+    whole: Path
+
+    def is_made(self, path: Path) -> bool:
+        """Whether a file is one that this very encoding made.
+
+        Parameters
+        ----------
+        path : Path
+            One of the outputs.
+        """
+        try:
+            with SpikeFile(path) as file:
+                made = file.provenance
+        except (OSError, FormatError):
+            return False
+        expected = (self.provenance.run, self.provenance.shard)
+        return made is not None and (made.run, made.shard) == expected
+
+    def check_outputs(self, *, overwrite: bool) -> None:
+        """See that the files that are not made yet can be written.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Whether other files may be replaced.
+
+        Raises
+        ------
+        OutputError
+            If not.
+        """
+        is_folder = self.whole not in self.outputs.values()
+        if is_folder and not self.whole.is_dir():
+            check_output(self.whole)
+            return
+        for path in self.outputs.values():
+            if not self.is_made(path):
+                check_output(path, overwrite=overwrite)
+
+
+def plan_encoding(
+    listing: Listing, out: Path, *, preset: str, seed: int, split: Split | None, shard: tuple[int, int] | None
+) -> Plan:
+    """What `spikedata.encode.encode_clips` makes of its arguments.
+
+    Parameters
+    ----------
+    listing, out, preset, seed, split, shard
+        As `encode_clips` takes them.
+
+    Raises
+    ------
+    ValueError
+        If the preset is unknown, a file name is needed where a folder is given or the other way round, or there is no
+        such shard.
+    """
+    job = Job(corpus=listing.corpus, keys=listing.keys, preset=preset, seed=seed)
+    parts = [""] * len(listing.clips)
+    for part, numbers in {} if split is None else split.parts.items():
+        for number in numbers:
+            parts[number] = part
+    clips = [clip for clip, part in zip(listing.clips, parts, strict=True) if part or split is None]
+    members = find_members(clips, [part for part in parts if part or split is None])
+    division = "" if split is None else split.name
+    provenance = replace(job.provenance, split=division, run=name_run(job, members, division))
+    if shard is not None:
+        index, count = shard
+        if not 1 <= index <= count:
+            raise ValueError(f"shard must be (index, count) with 1 <= index <= count, got {shard}")
+        members = members[len(members) * (index - 1) // count : len(members) * index // count]
+        path = shard_path(out, index, count)
+        return Plan(job, members, replace(provenance, shard=f"{index}/{count}"), {"": path}, path)
+    if split is None:
+        return Plan(job, members, provenance, {"": out}, out)
+    if out.suffix == ".h5":
+        raise ValueError(f"{out}: a split is written to a folder with one file for each part, name one without .h5")
+    outputs = part_paths(out, split.parts, corpus=job.corpus, preset=preset, split=division)
+    return Plan(job, members, provenance, outputs, out)

@@ -1,0 +1,187 @@
+"""Blocks of clips to spike files: the one place where sound meets the cochlea and spikes meet a file."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+from typing import NamedTuple
+
+import numpy as np
+
+import cochlea
+from spikedata.audio import AudioError, read_sound
+from spikedata.encoding.blocks import Block, Job, Member
+from spikedata.schema import Sample
+from spikedata.writer import SpikeWriter
+
+
+class BlockTask(NamedTuple):
+    """What a worker on another machine needs to know; it finds the audio under the same path.
+
+    Parameters
+    ----------
+    job : Job
+        What decides on the spikes.
+    block : Block
+        The clips.
+    may_skip : bool
+        Whether a recording that cannot be used is left out.
+    """
+
+    job: Job
+    block: Block
+    may_skip: bool
+
+
+class EncodedBlock(NamedTuple):
+    """What such a worker gives back.
+
+    Parameters
+    ----------
+    content : bytes
+        The block as a spike file.
+    sound_duration : float
+        Length of its clips [s].
+    cpu_time : float
+        What it took [s].
+    """
+
+    content: bytes
+    sound_duration: float
+    cpu_time: float
+
+
+class _Turn(NamedTuple):
+    """A clip that was read, or why it was not."""
+
+    block: int
+    member: Member
+    sample_rate: int = 0
+    duration: float = 0.0
+    fault: str = ""
+
+
+def encode_blocks(
+    blocks: Iterable[Block],
+    job: Job,
+    place_of: Callable[[Block], Path],
+    *,
+    workers: int | None = None,
+    may_skip: bool = False,
+    on_clip: Callable[[float], None] | None = None,
+) -> None:
+    """Encode blocks one after the other and write each when it is whole; threads do not wait where one ends.
+
+    Parameters
+    ----------
+    blocks : iterable of Block
+        The clips.
+    job : Job
+        What decides on the spikes.
+    place_of : callable
+        Where a block goes.
+    workers : int, optional
+        Threads [1]; default: one per processor.
+    may_skip : bool
+        Whether a recording that cannot be used is left out; the block's file says so then.
+    on_clip : callable, optional
+        Called after each clip with the length of its sound [s], 0 for one that was left out.
+
+    Raises
+    ------
+    AudioError, FileNotFoundError
+        If a recording cannot be used; blocks before it are written.
+    OutputError
+        If a block cannot be written.
+    """
+    waiting: deque[_Turn] = deque()
+    listed = list(blocks)
+
+    def read_clips() -> Iterator[tuple[np.ndarray, int, str]]:
+        for number, block in enumerate(listed):
+            for member in block.members:
+                clip = member.clip
+                try:
+                    waveform, sample_rate = read_sound(clip.path)
+                except (AudioError, FileNotFoundError) as error:
+                    if not may_skip:
+                        raise
+                    # the corpus may lie elsewhere next time
+                    fault = str(error).replace(str(clip.path), clip.name, 1)
+                    waiting.append(_Turn(number, member, fault=fault))
+                    continue
+                waiting.append(_Turn(number, member, sample_rate, waveform.size / sample_rate))
+                yield waveform, sample_rate, clip.name
+
+    making = _BlocksInTheMaking(listed, job, place_of, on_clip or (lambda _: None))
+    for spikes in cochlea.encode_many(read_clips(), job.params, seed=job.seed, workers=workers):
+        while waiting[0].fault:
+            making.take(waiting.popleft(), None)
+        making.take(waiting.popleft(), spikes)
+    for turn in waiting:
+        making.take(turn, None)
+
+
+def encode_elsewhere(task: BlockTask) -> EncodedBlock:
+    """Encode one block on one thread, and give the file back as bytes; runs on a worker of a cluster.
+
+    Parameters
+    ----------
+    task : BlockTask
+        What to do.
+
+    Raises
+    ------
+    AudioError, FileNotFoundError, OutputError
+        As `encode_blocks`.
+    """
+    started, durations = process_time(), [0.0]
+    with TemporaryDirectory(prefix="spikedata-") as room:
+        path = Path(room) / "block.h5"
+        encode_blocks(
+            [task.block], task.job, lambda _: path, workers=1, may_skip=task.may_skip, on_clip=durations.append
+        )
+        return EncodedBlock(path.read_bytes(), sum(durations), process_time() - started)
+
+
+class _BlocksInTheMaking:
+    """Collects the clips of a block and writes it when it has them all."""
+
+    def __init__(
+        self, blocks: list[Block], job: Job, place_of: Callable[[Block], Path], on_clip: Callable[[float], None]
+    ) -> None:
+        self._blocks, self._job, self._place_of, self._on_clip = blocks, job, place_of, on_clip
+        self._samples: list[tuple[Sample, str]] = []
+        self._faults: list[str] = []
+
+    def take(self, turn: _Turn, spikes: cochlea.Spikes | None) -> None:
+        """Take the next clip, or the reason why it was left out."""
+        clip = turn.member.clip
+        if spikes is None:
+            self._faults.append(turn.fault)
+        else:
+            times, units = spikes.times.astype(self._job.times_dtype), spikes.units
+            sample = Sample(times, units, clip.label, clip.speaker, clip.name, turn.sample_rate)
+            self._samples.append((sample, turn.member.part))
+        if len(self._samples) + len(self._faults) == len(self._blocks[turn.block].members):
+            self._write(self._blocks[turn.block])
+        self._on_clip(turn.duration)
+
+    def _write(self, block: Block) -> None:
+        job = self._job
+        with SpikeWriter(
+            self._place_of(block),
+            keys=job.keys,
+            mode="w",
+            times_dtype=job.times_dtype,
+            n_units=job.params.n_channels,
+            provenance=job.provenance,
+        ) as writer:
+            for sample, part in self._samples:
+                writer.append(**sample._asdict(), part=part)
+            for fault in self._faults:
+                writer.note_skipped(fault)
+        self._samples, self._faults = [], []

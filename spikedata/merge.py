@@ -1,0 +1,158 @@
+"""Join the shards of an encoding into the files that it would have made in one go."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from spikedata.atomic import cannot_write, check_output
+from spikedata.encoding.assemble import assemble, read_total
+from spikedata.encoding.names import part_paths
+from spikedata.reader import SpikeFile
+from spikedata.schema import Provenance
+
+
+class Merged(NamedTuple):
+    """What a merge made.
+
+    Parameters
+    ----------
+    outputs : tuple of str
+        The files.
+    n_clips, n_spikes : int
+        What is in them [1].
+    skipped : tuple of str
+        Why each clip that could not be used was left out.
+    """
+
+    outputs: tuple[str, ...]
+    n_clips: int
+    n_spikes: int
+    skipped: tuple[str, ...]
+
+
+class _Shard(NamedTuple):
+    """What a shard says of itself."""
+
+    path: Path
+    number: int
+    n_shards: int
+    provenance: Provenance
+    keys: tuple[str, ...]
+    times_dtype: str
+    n_units: int
+    parts: frozenset[str]
+
+
+def merge_shards(
+    paths: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Merged:
+    """Join all shards of one encoding, given in any order; the shards stay.
+
+    The files are, byte by byte, those that the encoding makes without shards.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The shards, as ``spikedata encode --shard`` made them.
+    out : str or path-like
+        The spike file to write; for shards of a split, the folder for one file of each part.
+    overwrite : bool
+        Whether files at the output paths may be replaced.
+    on_progress : callable, optional
+        Called with the number of shards done and of all.
+
+    Returns
+    -------
+    Merged
+
+    Raises
+    ------
+    FileNotFoundError, FormatError
+        If a shard is not there, or damaged.
+    ValueError
+        If a file is no shard, belongs to another encoding, comes twice, or one is missing.
+    OutputError
+        If a file cannot be written.
+    """
+    shards = _in_order([_read_shard(Path(path)) for path in paths])
+    made = replace(shards[0].provenance, shard="")
+    outputs = _outputs(Path(out), made, frozenset().union(*(shard.parts for shard in shards)))
+    report = on_progress or (lambda *_: None)
+    for path in outputs.values():
+        check_output(path if path.parent.is_dir() or not made.split else path.parent, overwrite=overwrite)
+    for path in outputs.values():
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def pieces() -> Iterator[Path]:
+        for number, shard in enumerate(shards):
+            report(number, len(shards))
+            yield shard.path
+        report(len(shards), len(shards))
+
+    assemble(
+        pieces(),
+        outputs,
+        keys=shards[0].keys,
+        times_dtype=shards[0].times_dtype,
+        n_units=shards[0].n_units,
+        provenance=made,
+        overwrite=overwrite,
+    )
+    totals = [read_total(path) for path in outputs.values()]
+    return Merged(
+        outputs=tuple(map(str, outputs.values())),
+        n_clips=sum(total.n_clips for total in totals),
+        n_spikes=sum(total.n_spikes for total in totals),
+        skipped=totals[0].skipped,
+    )
+
+
+def _read_shard(path: Path) -> _Shard:
+    with SpikeFile(path) as file:
+        if file.provenance is None or not file.provenance.shard:
+            raise ValueError(f"{path}: is no shard; `spikedata encode --shard I/N` makes them")
+        index, count = map(int, file.provenance.shard.split("/"))
+        parts = frozenset(file.parts)
+        return _Shard(path, index, count, file.provenance, file.keys, file.times_dtype.name, file.n_units, parts)
+
+
+def _in_order(shards: list[_Shard]) -> list[_Shard]:
+    """The shards by their numbers, all of one encoding, each once."""
+    if not shards:
+        raise ValueError("there must be at least one shard to merge")
+    first = shards[0]
+    by_number: dict[int, _Shard] = {}
+    for shard in shards:
+        if (shard.provenance.run, shard.n_shards) != (first.provenance.run, first.n_shards):
+            raise ValueError(f"{shard.path}: is a shard of another encoding than {first.path}")
+        if shard.number in by_number:
+            raise ValueError(
+                f"{shard.path}: is shard {shard.number}/{shard.n_shards}, as {by_number[shard.number].path} is"
+            )
+        by_number[shard.number] = shard
+    missing = [index for index in range(1, first.n_shards + 1) if index not in by_number]
+    if missing:
+        named = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        raise ValueError(f"{len(missing)} of {first.n_shards} shards are missing: {named}")
+    return [by_number[index] for index in sorted(by_number)]
+
+
+def _outputs(out: Path, made: Provenance, parts: frozenset[str]) -> dict[str, Path]:
+    if not made.split:
+        return {"": out}
+    if out.suffix == ".h5":
+        raise ValueError(f"{out}: a split is written to a folder with one file for each part, name one without .h5")
+    preset = str(json.loads(made.params)["preset"])
+    return part_paths(out, sorted(parts), corpus=made.corpus, preset=preset, split=made.split)
