@@ -13,7 +13,7 @@ import logging
 import os
 import platform
 import reprlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -58,7 +58,7 @@ def map_on_cluster(
     connect_timeout: float = 30.0,
     worker_timeout: float = 300.0,
     describe: Callable[[Task], str] = reprlib.repr,
-) -> Iterator[tuple[int, Result]]:
+) -> Generator[tuple[int, Result], None, None]:
     """Results of a function for each task, as they come, with the task's number.
 
     Nothing happens before the first result is asked for. When the iterator is closed, or ends with an error or an
@@ -239,7 +239,7 @@ async def _shake_hands(scheduler: str, timeout: float, security: Security) -> No
         found = (await asyncio.wait_for(comm.read(), timeout))["type"]
     finally:
         await comm.close()
-    if False:
+    if found != "Scheduler":
         raise ValueError(f"this is the address of a {found}")
 
 
