@@ -1,5 +1,6 @@
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 import spikedata
+from spikedata.audio import AudioError
 from spikedata.cluster import ClusterError, map_on_cluster
+from spikedata.corpora import list_clips
+from spikedata.encode import encode_clips
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'spikedata-audio[cluster]'")
 
@@ -359,3 +363,41 @@ def test_the_scheduler_may_die_and_is_told_in_one_line(start_scheduler, caplog):
             list(results)
     end(worker)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def worker_of(file: str) -> int:
+    """Process number of a worker, not of its nanny."""
+    with closing(distributed.Client(scheduler_file=file, set_as_default=False)) as client:
+        return next(iter(client.run(os.getpid).values()))
+
+
+def test_an_encoding_gives_the_bytes_of_a_local_one_though_a_worker_dies(cluster, listing, tmp_path):
+    cluster.wait_for_workers()
+    told: list[int] = []
+
+    def kill_a_worker(n_done: int, _: int) -> None:
+        told.append(n_done)
+        if len(told) == 2:  # the first is what was there before
+            os.kill(worker_of(cluster.file), signal.SIGKILL)
+
+    done = encode_clips(
+        listing, tmp_path / "there.h5", preset="published", cluster=cluster.file, on_progress=kill_a_worker
+    )
+    encode_clips(listing, tmp_path / "here.h5", preset="published")
+    assert len(told) > 2
+    assert (tmp_path / "there.h5").read_bytes() == (tmp_path / "here.h5").read_bytes()
+    assert done.sound_duration == pytest.approx(150 * 0.005)
+    assert {path.name for path in tmp_path.iterdir()} == {"here.h5", "there.h5"}
+
+
+def test_an_encoding_that_a_cluster_cannot_finish_keeps_what_came(cluster, listing, tmp_path):
+    cluster.wait_for_workers()
+    bad = shutil.copytree(listing.clips[0].root, tmp_path / "noises")
+    clips = list_clips("folder", bad)
+    clips.clips[-1].path.write_text("no sound")
+    with pytest.raises(AudioError, match="not a readable recording"):
+        encode_clips(clips, tmp_path / "x.h5", preset="published", cluster=cluster.file)
+    clips.clips[-1].path.write_bytes(listing.clips[-1].path.read_bytes())
+    encode_clips(clips, tmp_path / "x.h5", preset="published")
+    encode_clips(listing, tmp_path / "here.h5", preset="published")
+    assert (tmp_path / "x.h5").read_bytes() == (tmp_path / "here.h5").read_bytes()
