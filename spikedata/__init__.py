@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spikedata.binning import bin_events
+    from spikedata.downloads import download
     from spikedata.events import Events
     from spikedata.reader import SpikeFile
     from spikedata.writer import SpikeWriter
 
 __version__ = "0.1.0"
-__all__ = ["Events", "SpikeFile", "SpikeWriter", "__version__", "bin_events"]
+__all__ = ["Events", "SpikeFile", "SpikeWriter", "__version__", "bin_events", "download"]
 
 _MODULES = {
     "Events": "spikedata.events",
     "SpikeFile": "spikedata.reader",
     "SpikeWriter": "spikedata.writer",
     "bin_events": "spikedata.binning",
+    "download": "spikedata.downloads",
 }
 
 

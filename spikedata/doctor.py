@@ -147,12 +147,11 @@ def _normalize(distribution: str) -> str:
 def _folders() -> Iterator[Check]:
     import platformdirs
 
-    home = os.environ.get("SPIKEDATA_HOME")
-    data = Path(home) if home else Path(platformdirs.user_data_dir("spikedata", appauthor=False))
-    yield _folder_check("data folder", [data], "set SPIKEDATA_HOME to a folder that you can write to")
-    kept = os.environ.get("SPIKEDATA_CACHE") or platformdirs.user_cache_dir("spikedata", appauthor=False)
+    from spikedata.folders import cache_folder, data_folder
+
+    yield _folder_check("data folder", [data_folder()], "set SPIKEDATA_HOME to a folder that you can write to")
     remedy = "set SPIKEDATA_CACHE to a folder that you can write to, or tables and events are made anew by each start"
-    yield _folder_check("cache folder", [Path(kept)], remedy)
+    yield _folder_check("cache folder", [cache_folder()], remedy)
     cache = os.environ.get("NUMBA_CACHE_DIR")
     beside = [
         Path(__file__).parents[1] / "cochlea" / "__pycache__",

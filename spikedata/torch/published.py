@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from spikedata.download import download as fetch
-from spikedata.registry import SOURCES
+from spikedata.downloads import download as fetch
+from spikedata.downloads.registry import HOSTS
+from spikedata.folders import data_folder
 from spikedata.schema import Sample
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.transforms import EventTransform
@@ -21,12 +22,12 @@ class SHD(SpikeDataset):
     Parameters
     ----------
     root : str or path-like, optional
-        Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `default_root`.
+        Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `spikedata.folders.data_folder`.
     split : {"train", "test"}
         Which file. There is no published validation part: make one of "train" by
         ``spikedata.splits.make_split(dataset.events, "validation_by_speaker")``.
     download : bool
-        Whether to fetch the file (MD5 checked, over https) if it is not there.
+        Whether to fetch the file if it is not there, as `spikedata.download` does.
     transform, seed
         As `SpikeDataset`.
 
@@ -36,8 +37,8 @@ class SHD(SpikeDataset):
         If there is no such split.
     FileNotFoundError
         If the file is not there and not to be fetched.
-    DownloadError
-        If it could not be fetched.
+    DownloadError, ChecksumError, OutputError
+        If it could not be fetched, is not what it must be, or cannot be written.
     FormatError
         If the file breaks a rule of the format.
 
@@ -67,7 +68,7 @@ class SSC(SpikeDataset):
     Parameters
     ----------
     root : str or path-like, optional
-        Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `default_root`.
+        Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `spikedata.folders.data_folder`.
     split : {"train", "valid", "test"}
         Which file.
     download, transform, seed
@@ -75,7 +76,7 @@ class SSC(SpikeDataset):
 
     Raises
     ------
-    ValueError, FileNotFoundError, DownloadError, FormatError
+    ValueError, FileNotFoundError, DownloadError, ChecksumError, OutputError, FormatError
         As `SHD`.
 
     References
@@ -98,22 +99,14 @@ class SSC(SpikeDataset):
         self.split = split
 
 
-def default_root() -> Path:
-    """Where data sets lie: SPIKEDATA_HOME, or `spikedata` in the user's data folder."""
-    from platformdirs import user_data_path
-
-    named = os.environ.get("SPIKEDATA_HOME")
-    return Path(named) if named else user_data_path("spikedata", appauthor=False)
-
-
 def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...], download: bool) -> Path:
     if split not in splits:
         rule = f"split must be one of {', '.join(splits)}, got {split!r}"
         raise ValueError(f"{name.upper()}: {rule}; a validation part by speaker: spikedata.splits.make_split")
-    folder = default_root() if root is None else Path(root)
+    folder = data_folder() if root is None else Path(root)
     path = folder / f"{name}_{split}.h5"
     if download:
-        return fetch(f"{name}_{split}", folder)
+        return fetch(f"{name}_{split}", folder).paths[0]
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; download=True fetches {SOURCES[0]}{path.name}.zip")
+        raise FileNotFoundError(f"{path}: no such file; download=True fetches {HOSTS[0]}{path.name}.zip")
     return path

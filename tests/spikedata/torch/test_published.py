@@ -3,9 +3,10 @@ import pickle
 import numpy as np
 import pytest
 
+from spikedata.folders import data_folder
 from spikedata.schema import FormatError
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.published import SHD, SSC, default_root
+from spikedata.torch.published import SHD, SSC
 from spikedata.writer import SpikeWriter
 
 FILES = [(SHD, "train"), (SHD, "test"), (SSC, "train"), (SSC, "valid"), (SSC, "test")]
@@ -45,7 +46,7 @@ def test_the_training_part_is_the_default(root, data_set):
 
 def test_without_a_root_the_folder_of_the_environment_is_taken(root, monkeypatch):
     monkeypatch.setenv("SPIKEDATA_HOME", str(root))
-    assert default_root() == root
+    assert data_folder() == root
     assert len(SHD(split="test")) == len("shd_test.h5")
 
 
@@ -56,7 +57,7 @@ def test_without_either_the_users_data_folder_is_taken(root, monkeypatch, home):
     else:
         monkeypatch.setenv("SPIKEDATA_HOME", home)
     monkeypatch.setattr("platformdirs.user_data_path", lambda name, **_: root / name)
-    assert default_root() == root / "spikedata"
+    assert data_folder() == root / "spikedata"
     (root / "spikedata").mkdir()
     write(root / "spikedata", SSC, "valid")
     assert len(SSC(split="valid")) == len("ssc_valid.h5")

@@ -1,0 +1,204 @@
+"""Have a data set: fetch what is not there, check it, unpack it, and give it its name when all is done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikedata.downloads.entries import Checksum, PublishedFile
+from spikedata.downloads.errors import ChecksumError, DownloadError
+from spikedata.downloads.git_tree import tree_id
+from spikedata.downloads.manifest import HIDDEN, Manifest, is_there, write_manifest
+from spikedata.downloads.network import TransferParams, is_offline
+from spikedata.downloads.partial import discard, writing
+from spikedata.downloads.plan import how_checked, partial_path
+from spikedata.downloads.published_sums import ask_for
+from spikedata.downloads.registry import files_of
+from spikedata.downloads.transfer import OnProgress, fetch_archive, file_digest
+from spikedata.downloads.unpacking import Unpacked, unpack
+from spikedata.downloads.verification import verify_file
+from spikedata.folders import data_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """What a download brought.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    paths : tuple of Path
+        The files or folders, in the order of the data set.
+    n_bytes : int
+        What came over the network [byte]; 0 where all was there.
+    notes : tuple of str
+        What a user should know: what was there before, what was left out, how a checksum became known.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    n_bytes: int
+    notes: tuple[str, ...]
+
+
+def download(
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    form: str = "zip",
+    on_progress: OnProgress | None = None,
+    params: TransferParams | None = None,
+) -> Download:
+    """A published data set in a folder, fetched if it is not there.
+
+    What arrives is kept in a hidden folder of `root` until it is whole, so that a download that was cut off, by
+    whatever, goes on from there. Two processes that ask for the same fetch it once.
+
+    Parameters
+    ----------
+    name : str
+        A data set or a file, one of `NAMES`.
+    root : str or path-like, optional
+        The folder, which is made. Default: `spikedata.folders.data_folder`.
+    form : {"zip", "gz"}
+        Which archive of SHD and SSC.
+    on_progress : callable, optional
+        Called with a stage ("fetch …", "check …", "unpack …"), the bytes done and all bytes, 0 where not known.
+    params : TransferParams, optional
+        How patient to be.
+
+    Returns
+    -------
+    Download
+
+    Raises
+    ------
+    ValueError
+        If there is no such name or form.
+    DownloadError
+        If it is not there and cannot be had from any source, or SPIKEDATA_OFFLINE forbids to ask.
+    ChecksumError
+        If what is there, or what came, is not what it must be.
+    OutputError
+        If the folder cannot be written, or the disk is full.
+    """
+    folder = data_folder() if root is None else Path(root)
+    report = on_progress or (lambda stage, done, size: None)
+    got = [fetch_file(file, folder, params or TransferParams(), report) for file in files_of(name, form)]
+    return Download(
+        name=name,
+        paths=tuple(path for part in got for path in part.paths),
+        n_bytes=sum(part.n_bytes for part in got),
+        notes=tuple(note for part in got for note in part.notes),
+    )
+
+
+def fetch_file(file: PublishedFile, root: Path, params: TransferParams, on_progress: OnProgress) -> Download:
+    """One file of a data set, as `download`."""
+    if is_there(root / file.target):
+        return _found(file, root)
+    if is_offline():
+        raise DownloadError(f"{root / file.target}: not there, and SPIKEDATA_OFFLINE forbids to fetch it")
+    with _alone(file, root):
+        if is_there(root / file.target):  # another process may have fetched it meanwhile
+            return _found(file, root)
+        return _fetch(file, root, params, on_progress)
+
+
+def _found(file: PublishedFile, root: Path) -> Download:
+    result = verify_file(file, root)
+    if not result.ok:
+        wrong = [*result.missing, *result.changed]
+        path = root / file.target
+        raise ChecksumError(
+            f"{path}: {len(wrong)} of {result.n_files} files are missing or changed, first {wrong[0]}; "
+            f"remove {path} and download it again"
+        )
+    return Download(name=file.name, paths=(result.path,), n_bytes=0, notes=result.notes)
+
+
+@contextmanager
+def _alone(file: PublishedFile, root: Path) -> Iterator[None]:
+    """Hold the lock of a target; an end that the user asked for is told what becomes of the rest."""
+    from filelock import FileLock
+
+    hidden = root / HIDDEN
+    with writing(hidden):
+        hidden.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(hidden / f"{file.target}.lock")
+        lock.acquire()
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        interruption.add_note(f"{file.name}: what has arrived is kept, and the next download goes on from there")
+        raise
+    finally:
+        lock.release()
+
+
+def _fetch(file: PublishedFile, root: Path, params: TransferParams, on_progress: OnProgress) -> Download:
+    archive_sum, archive_note = ask_for(file.checksum, file.archive, params)
+    content_sum, content_note = ask_for(file.content, file.content_folder or file.target, params)
+    archive = partial_path(root, file)
+    n_bytes = fetch_archive(file, archive_sum, archive, params, on_progress)
+    with _room(file, root) as room:
+        try:
+            unpacked = unpack(archive, file, room, on_progress)
+            _check_content(file, content_sum, unpacked, room, on_progress)
+        except ChecksumError as fault:
+            discard(archive)
+            raise ChecksumError(f"{fault}; the archive was removed, download it again") from fault
+        manifest = Manifest(archive=file.archive, checked=how_checked(file), files=unpacked.files)
+        write_manifest(root, file.target, manifest)
+        _give_name(file, room, root)
+    discard(archive)
+    notes = [note for note in (archive_note, content_note, _left_out(file, unpacked)) if note]
+    return Download(name=file.name, paths=(root / file.target,), n_bytes=n_bytes, notes=tuple(notes))
+
+
+@contextmanager
+def _room(file: PublishedFile, root: Path) -> Iterator[Path]:
+    """An empty folder to unpack in; what a killed process left in it is gone, and what this one leaves, too."""
+    room = root / HIDDEN / f"{file.target}.room"
+    with writing(room):
+        if room.exists():
+            shutil.rmtree(room)
+        room.mkdir()
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _check_content(
+    file: PublishedFile, checksum: Checksum | None, unpacked: Unpacked, room: Path, on_progress: OnProgress
+) -> None:
+    if checksum is None:
+        return
+    if checksum.algorithm == "git-tree":
+        prefix = f"{file.content_folder}/"
+        blobs = {path.removeprefix(prefix): blob for path, blob in unpacked.blobs.items() if path.startswith(prefix)}
+        found = tree_id(blobs)
+    else:
+        found = file_digest(room / file.target, checksum.algorithm, f"check {file.target}", on_progress)
+    if found != checksum.value:
+        what = file.content_folder or file.target
+        raise ChecksumError(f"{what} of {file.archive}: {checksum.algorithm} is {found}, must be {checksum.value}")
+
+
+def _give_name(file: PublishedFile, room: Path, root: Path) -> None:
+    """Make the whole visible in one step, after it has reached the disk."""
+    source, target = (room, root / file.target) if file.is_folder else (room / file.target, root / file.target)
+    with writing(target):
+        os.sync()
+        source.replace(target)
+
+
+def _left_out(file: PublishedFile, unpacked: Unpacked) -> str:
+    names = unpacked.left_out
+    return f"{file.archive}: {len(names)} members were not expected and left out, first {names[0]}" if names else ""

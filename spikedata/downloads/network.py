@@ -1,0 +1,196 @@
+"""Open addresses: https alone, wherever a host may lead; again after a fault that may pass."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import IO, TypeVar
+from urllib import error, request
+
+from spikedata import __version__
+from spikedata.atomic import OutputError
+from spikedata.downloads.errors import DownloadError
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+_MAY_PASS = (408, 416, 425, 429)  # of the statuses from 400 to 499 (RFC 9110, RFC 6585); after 416 all is asked for
+_ENOUGH = 2**20  # bytes more than before, after which a host's earlier faults are forgiven
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferParams:
+    """How patient a download is.
+
+    Parameters
+    ----------
+    timeout : float
+        Longest wait for the next bytes [s].
+    min_rate : float
+        A source that is slower than this [byte/s] over a whole `rate_window` counts as broken.
+    rate_window : float
+        Time over which the rate is taken [s].
+    attempts : int
+        Tries in a row without progress before a source is given up [1].
+    first_wait : float
+        Wait before the second try [s]; it doubles with each further one.
+    longest_wait : float
+        Where the doubling ends [s].
+    """
+
+    timeout: float = 60.0
+    min_rate: float = 1000.0
+    rate_window: float = 60.0
+    attempts: int = 5
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "rate_window"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"TransferParams.{name} must be > 0, got {getattr(self, name)}")
+        for name in ("min_rate", "first_wait", "longest_wait"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"TransferParams.{name} must be >= 0, got {getattr(self, name)}")
+        if self.attempts < 1:
+            raise ValueError(f"TransferParams.attempts must be >= 1, got {self.attempts}")
+
+    def wait(self, n_failed: int) -> float:
+        """The wait after so many failures in a row [s]."""
+        return min(self.longest_wait, self.first_wait * 2.0 ** (n_failed - 1))
+
+
+def is_offline() -> bool:
+    """Whether SPIKEDATA_OFFLINE forbids to open a socket."""
+    return os.environ.get("SPIKEDATA_OFFLINE", "0") not in ("", "0")
+
+
+def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPResponse:
+    """What a host answers.
+
+    Parameters
+    ----------
+    url : str
+        An https address; certificates are checked as the system (or SSL_CERT_FILE) says.
+    headers : mapping
+        Sent along.
+    timeout : float
+        Longest wait for the next bytes [s].
+
+    Raises
+    ------
+    DownloadError
+        If the address, or one that it leads to, is not https, or SPIKEDATA_OFFLINE is set.
+    OSError, http.client.HTTPException
+        If the host does not answer, or not with the file.
+    """
+    if is_offline():
+        raise DownloadError(f"{url}: SPIKEDATA_OFFLINE forbids to open it")
+    if not url.startswith("https://"):
+        raise DownloadError(f"{url}: is not https")
+    asked = request.Request(url, headers={"User-Agent": f"spikedata-audio/{__version__}", **headers})
+    return _opener().open(asked, timeout=timeout)
+
+
+def fetch_text(url: str, params: TransferParams, *, max_bytes: int = 2**20) -> str:
+    """A small page as text, tried again as `keep_trying` does.
+
+    Raises
+    ------
+    DownloadError
+        If it cannot be had, or is longer than `max_bytes`.
+    """
+
+    def read() -> bytes:
+        with open_url(url, {}, params.timeout) as reply:
+            return reply.read(max_bytes + 1)
+
+    content = keep_trying(url, read, params)
+    if len(content) > max_bytes:
+        raise DownloadError(f"{url}: more than {max_bytes} bytes")
+    return content.decode("utf-8", "replace")
+
+
+def keep_trying(
+    url: str, action: Callable[[], _Result], params: TransferParams, n_have: Callable[[], int] = lambda: 0
+) -> _Result:
+    """What an action returns; after faults that may pass it is tried again, after longer and longer waits.
+
+    Parameters
+    ----------
+    url : str
+        For the message.
+    action : callable
+        What to try.
+    params : TransferParams
+        How often, and with which waits.
+    n_have : callable
+        How much has arrived so far [byte]; a try that brought a good piece sets the count of failures back.
+
+    Raises
+    ------
+    DownloadError
+        If the fault is one that stays, or came `params.attempts` times in a row.
+    OutputError
+        If the disk refused what arrived.
+    """
+    n_failed, most = 0, n_have()
+    while True:
+        try:
+            return action()
+        except (OutputError, DownloadError):
+            raise
+        except (OSError, http.client.HTTPException) as fault:
+            n_failed = 1 if n_have() >= most + _ENOUGH else n_failed + 1
+            most = max(most, n_have())
+            if _stays(fault) or n_failed >= params.attempts:
+                raise DownloadError(f"{url}: {_say(fault)}") from fault
+            _log.warning("%s: %s; tries again in %g s", url, _say(fault), params.wait(n_failed))
+        time.sleep(params.wait(n_failed))
+
+
+class _OnlyHttps(request.HTTPRedirectHandler):
+    # a host that leads elsewhere may not lead out of https
+    def redirect_request(
+        self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> request.Request | None:
+        if not newurl.startswith("https://"):
+            fp.close()
+            raise DownloadError(f"{req.full_url}: leads to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+def _opener() -> request.OpenerDirector:
+    """An opener that knows no other scheme: urllib's own would open http, ftp and file, too."""
+    opener = request.OpenerDirector()
+    handlers: tuple[request.BaseHandler, ...] = (
+        request.ProxyHandler(),
+        request.HTTPSHandler(context=ssl.create_default_context()),
+        request.HTTPDefaultErrorHandler(),
+        _OnlyHttps(),
+        request.HTTPErrorProcessor(),
+    )
+    for handler in handlers:
+        opener.add_handler(handler)
+    return opener
+
+
+def _stays(fault: Exception) -> bool:
+    """Whether trying again is useless."""
+    if isinstance(fault, error.HTTPError):
+        return fault.code < 500 and fault.code not in _MAY_PASS
+    reason = fault.reason if isinstance(fault, error.URLError) else fault
+    return isinstance(reason, ssl.SSLCertVerificationError)
+
+
+def _say(fault: Exception) -> str:
+    if isinstance(fault, error.HTTPError):
+        return f"HTTP status {fault.code} {fault.reason}"
+    reason = fault.reason if isinstance(fault, error.URLError) else fault
+    return str(reason) or type(reason).__name__

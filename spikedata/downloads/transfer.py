@@ -1,0 +1,226 @@
+"""Bring an archive from the first of its sources that has it, going on where an earlier try was cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import logging
+import re
+import shutil
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from urllib.error import HTTPError
+
+from spikedata.atomic import OutputError
+from spikedata.downloads.entries import Checksum, PublishedFile
+from spikedata.downloads.errors import ChecksumError, DownloadError
+from spikedata.downloads.network import TransferParams, keep_trying, open_url
+from spikedata.downloads.partial import Origin, discard, opened, read_origin, size_of, write_origin, writing
+
+_log = logging.getLogger(__name__)
+
+OnProgress = Callable[[str, int, int], None]  # stage, bytes done, bytes in all (0 where not known)
+
+_PIECE = 2**20  # bytes
+
+
+def fetch_archive(
+    file: PublishedFile, checksum: Checksum | None, path: Path, params: TransferParams, on_progress: OnProgress
+) -> int:
+    """Bring an archive, whole and checked, to a path.
+
+    What is there already is completed, not fetched again, where that is safe: the host says that its content is the
+    same as then (If-Range with a strong entity tag), or a checksum will tell.
+
+    Parameters
+    ----------
+    file : PublishedFile
+        What to bring.
+    checksum : Checksum, optional
+        What it must add up to, the value known.
+    path : Path
+        Where it goes; what arrives stays there when it is cut off.
+    params : TransferParams
+        How patient to be.
+    on_progress : callable
+        Called with a stage, the bytes done and all bytes.
+
+    Returns
+    -------
+    int
+        Bytes that came over the network.
+
+    Raises
+    ------
+    DownloadError
+        If no source has it.
+    ChecksumError
+        If no source has it, and one has something else instead.
+    OutputError
+        If the disk refuses it.
+    """
+    faults: list[Exception] = []
+    arrived: list[int] = []
+    for url in file.urls:
+        try:
+            _fetch_from(url, file, checksum, path, params, on_progress, arrived.append)
+            return sum(arrived)
+        except (DownloadError, ChecksumError) as fault:
+            faults.append(fault)
+            _log.warning("%s", fault)
+    summary = "; ".join(map(str, faults))
+    if any(isinstance(fault, ChecksumError) for fault in faults):
+        raise ChecksumError(f"{file.archive}: no source has what the registry names: {summary}")
+    kept = "; what has arrived is kept, try again later" if size_of(path) else "; try again later"
+    raise DownloadError(f"{file.archive}: not to be had: {summary}{kept}")
+
+
+def _fetch_from(
+    url: str,
+    file: PublishedFile,
+    checksum: Checksum | None,
+    path: Path,
+    params: TransferParams,
+    on_progress: OnProgress,
+    on_bytes: Callable[[int], None],
+) -> None:
+    def receive() -> None:
+        _receive(url, file, checksum is not None, path, params, on_progress, on_bytes)
+
+    while True:
+        is_completed = size_of(path) > 0  # rather than fetched from its first byte
+        if not _is_whole(path):
+            keep_trying(url, receive, params, lambda: size_of(path))
+        if checksum is None:
+            return
+        found = file_digest(path, checksum.algorithm, f"check {file.archive}", on_progress)
+        if found == checksum.value:
+            return
+        discard(path)
+        if not is_completed:
+            name = checksum.algorithm.upper()
+            raise ChecksumError(f"{url}: {name} is {found}, must be {checksum.value}; removed, nothing was unpacked")
+        _log.info("%s: the parts do not fit each other, fetched anew", file.archive)
+
+
+def _receive(
+    url: str,
+    file: PublishedFile,
+    is_checked: bool,
+    path: Path,
+    params: TransferParams,
+    on_progress: OnProgress,
+    on_bytes: Callable[[int], None],
+) -> None:
+    """One try: ask for what is missing, write what comes."""
+    n_have, origin = size_of(path), read_origin(path)
+    with _ask(url, path, _range_headers(url, n_have, origin, is_checked), params) as reply:
+        start, size = _what_comes(reply, n_have)
+        if None not in (size, file.size) and size != file.size:
+            raise DownloadError(f"{url}: the host has {size} bytes, must be {file.size}")
+        if start and origin.size not in (None, size):
+            discard(path)
+            raise ConnectionError(f"the host had {origin.size} bytes, now it has {size}")
+        if start == 0:
+            discard(path)
+            write_origin(path, Origin(url, _strong_etag(reply), size))
+        _check_space(path, (size or start) - start + file.unpacked_size)
+        stage = f"fetch {file.archive}"
+        on_progress(stage, start, size or 0)
+        limit = file.max_bytes if size is None else size
+        done = start
+        with contextlib.closing(_write_pieces(reply, path, params)) as pieces:
+            for n_bytes in pieces:
+                done += n_bytes
+                on_bytes(n_bytes)
+                on_progress(stage, done, size or 0)
+                if done > limit:
+                    break
+    if size is not None and done < size:
+        raise ConnectionError(f"the connection ended after {done} of {size} bytes")
+    if done > limit:
+        discard(path)
+        raise DownloadError(f"{url}: more than {limit} bytes")
+    write_origin(path, Origin(url, _strong_etag(reply), done))
+
+
+def _ask(url: str, path: Path, headers: dict[str, str], params: TransferParams) -> http.client.HTTPResponse:
+    try:
+        return open_url(url, headers, params.timeout)
+    except HTTPError as fault:
+        with fault:
+            if fault.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                discard(path)  # and the next try asks for all of it
+            raise
+
+
+def _range_headers(url: str, n_have: int, origin: Origin, is_checked: bool) -> dict[str, str]:
+    """What to ask for: the rest where joining it to what is there is safe, all otherwise."""
+    if n_have == 0:
+        return {}
+    if origin.url == url and origin.etag:
+        return {"Range": f"bytes={n_have}-", "If-Range": origin.etag}
+    return {"Range": f"bytes={n_have}-"} if is_checked else {}
+
+
+def _what_comes(reply: http.client.HTTPResponse, n_have: int) -> tuple[int, int | None]:
+    """The first byte that the host sends and the number of all bytes, None where it does not say."""
+    if reply.status == 206:
+        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", "").strip())
+        if match is None or int(match[1]) != n_have:
+            raise DownloadError(f"{reply.url}: asked for bytes from {n_have}, got {reply.headers.get('Content-Range')}")
+        return n_have, int(match[3])
+    if reply.status != 200:
+        raise DownloadError(f"{reply.url}: HTTP status {reply.status} instead of the file")
+    length = reply.headers.get("Content-Length", "").strip()
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _strong_etag(reply: http.client.HTTPResponse) -> str:
+    etag: str = reply.headers.get("ETag", "").strip()
+    return etag if etag.startswith('"') else ""
+
+
+def _is_whole(path: Path) -> bool:
+    size = read_origin(path).size
+    return size is not None and size_of(path) == size
+
+
+def _check_space(path: Path, n_needed: int) -> None:
+    n_free = shutil.disk_usage(path.parent).free
+    if n_needed > n_free:
+        raise OutputError(
+            f"{path.parent}: {n_needed / 1e6:,.0f} MB are needed, {n_free / 1e6:,.0f} MB are free; "
+            "make room or name another folder (--root)"
+        )
+
+
+def _write_pieces(reply: http.client.HTTPResponse, path: Path, params: TransferParams) -> Generator[int, None, None]:
+    """Append what comes to a file, until it ends; the length of each piece when it is written."""
+    began, n_window = time.monotonic(), 0
+    with opened(path, "ab") as target:
+        while piece := reply.read1(_PIECE):
+            with writing(path):
+                target.write(piece)
+                target.flush()
+            yield len(piece)
+            n_window += len(piece)
+            elapsed = time.monotonic() - began
+            if elapsed >= params.rate_window:
+                if n_window < params.min_rate * elapsed:
+                    raise TimeoutError(f"slower than {params.min_rate:g} bytes a second for {elapsed:.0f} s")
+                began, n_window = time.monotonic(), 0
+
+
+def file_digest(path: Path, algorithm: str, stage: str, on_progress: OnProgress) -> str:
+    """The checksum of a file in hexadecimal digits."""
+    digest, done, size = hashlib.new(algorithm, usedforsecurity=False), 0, path.stat().st_size
+    on_progress(stage, 0, size)
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            done += len(piece)
+            on_progress(stage, done, size)
+    return digest.hexdigest()

@@ -1,0 +1,201 @@
+"""Unpack an archive into a new folder: only what is expected, never more than allowed, with a checksum of each file."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from spikedata.downloads.entries import PublishedFile
+from spikedata.downloads.errors import ChecksumError
+from spikedata.downloads.git_tree import Blob, blob_digest
+from spikedata.downloads.members import Choice, Member
+from spikedata.downloads.partial import opened, writing
+from spikedata.downloads.transfer import OnProgress
+
+_PIECE = 2**20  # bytes
+
+
+class FileRecord(NamedTuple):
+    """What a file was when it was unpacked.
+
+    Parameters
+    ----------
+    size : int
+        Its size [byte].
+    sha256 : str
+        Its checksum.
+    """
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpacked:
+    """What came of an archive.
+
+    Parameters
+    ----------
+    files : dict of str to FileRecord
+        The files, under their paths within the folder.
+    blobs : dict of str to Blob
+        The same files as git sees them, where that is asked for.
+    left_out : list of str
+        Members that were not expected, and are not there.
+    """
+
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    blobs: dict[str, Blob] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def unpack(archive: Path, file: PublishedFile, room: Path, on_progress: OnProgress) -> Unpacked:
+    """Unpack what is expected of an archive.
+
+    Parameters
+    ----------
+    archive : Path
+        A .zip, .tar.gz or .gz file.
+    file : PublishedFile
+        Says what is expected and how much it may be.
+    room : Path
+        A folder, empty, that nobody else writes to.
+    on_progress : callable
+        Called with a stage, the bytes of the archive that have been read, and all its bytes.
+
+    Raises
+    ------
+    ChecksumError
+        If the archive is damaged or holds what it must not.
+    OutputError
+        If the disk refuses the files.
+    """
+    stage, size = f"unpack {file.archive}", archive.stat().st_size
+    on_progress(stage, 0, size)
+    kind = file.archive.rpartition(".")[2] if not file.is_folder else "tar.gz"
+    result = Unpacked()
+    try:
+        with archive.open("rb") as raw:
+            to_room = _ToRoom(file, room, result, lambda: on_progress(stage, min(raw.tell(), size), size))
+            _READERS[kind](raw, file, to_room)
+    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ChecksumError(f"{file.archive}: damaged: {error}") from error
+    except (NotImplementedError, RuntimeError) as error:  # a zip file that is encrypted or packed in an unknown way
+        raise ChecksumError(f"{file.archive}: {error}") from error
+    return result
+
+
+class _ToRoom:
+    """Writes members to files and remembers what they were."""
+
+    def __init__(self, file: PublishedFile, room: Path, result: Unpacked, on_piece: Callable[[], None]) -> None:
+        self._has_blobs = file.content is not None and file.content.algorithm == "git-tree"
+        self._room = room
+        self._result = result
+        self._on_piece = on_piece
+
+    def left_out(self, names: list[str]) -> None:
+        self._result.left_out.extend(names)
+
+    def write(
+        self, path: str, source: IO[bytes] | gzip.GzipFile, size: int | None, limit: int, is_executable: bool = False
+    ) -> None:
+        """Copy a member; it must have `size` bytes, or where that is not known at most `limit`."""
+        target = self._room / path
+        limit = limit if size is None else size
+        sha256, blob, done = hashlib.sha256(), blob_digest(size or 0) if self._has_blobs else None, 0
+        with opened(target, "xb") as written:
+            while piece := source.read(min(_PIECE, limit + 1 - done)):
+                done += len(piece)
+                if done > limit:
+                    break
+                with writing(target):
+                    written.write(piece)
+                sha256.update(piece)
+                if blob is not None:
+                    blob.update(piece)
+                self._on_piece()
+        if done > limit or (size is not None and done != size):
+            raise ChecksumError(f"{path}: {'more than ' if done > limit else ''}{done} bytes, must be {limit}")
+        self._result.files[path] = FileRecord(done, sha256.hexdigest())
+        if blob is not None:
+            self._result.blobs[path] = Blob(blob.digest(), is_executable)
+
+
+def _read_zip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
+    choice, chosen = Choice(file), []
+    with zipfile.ZipFile(raw) as packed:
+        for info in packed.infolist():
+            mode = info.external_attr >> 16
+            is_file = not info.is_dir() and stat.S_IFMT(mode) in (0, stat.S_IFREG)
+            path = choice.path_of(Member(info.filename, info.file_size, is_file, info.is_dir()))
+            if path is not None:
+                chosen.append((path, info))
+        choice.finish()
+        to_room.left_out(choice.left_out)
+        for path, info in chosen:
+            with packed.open(info) as source:
+                to_room.write(path, source, info.file_size, file.max_bytes)
+
+
+def _read_gzip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
+    with gzip.GzipFile(fileobj=raw, mode="rb") as source:
+        to_room.write(file.target, source, None, file.max_bytes)
+
+
+def _read_tar(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
+    choice = Choice(file)
+    with (
+        gzip.GzipFile(fileobj=raw, mode="rb") as stream,
+        tarfile.open(fileobj=_Bearable(stream), mode="r:") as packed,  # type: ignore[call-overload]  # it only reads
+    ):
+        for info in packed:
+            is_file = info.isreg() and not info.issparse()
+            path = choice.path_of(Member(info.name, info.size, is_file, info.isdir(), bool(info.mode & stat.S_IXUSR)))
+            source = packed.extractfile(info) if path is not None else None
+            if path is not None and source is not None:
+                to_room.write(path, source, info.size, file.max_bytes, bool(info.mode & stat.S_IXUSR))
+            packed.members.clear()  # or a list of them all grows, which is not needed
+        _read_to_end(stream, file)
+    choice.finish()
+    to_room.left_out(choice.left_out)
+
+
+def _read_to_end(stream: gzip.GzipFile, file: PublishedFile) -> None:
+    """Read the zeros that end an archive, and so gzip's checksum of it all, which tarfile does not look at."""
+    while piece := stream.read(_PIECE):
+        if piece.strip(b"\0") or stream.tell() > 2 * file.max_bytes:
+            raise tarfile.ReadError(f"no header at byte {stream.tell() - len(piece)}, and not the end")
+
+
+class _Bearable:
+    """A file that is read in pieces of a bearable size: a header may claim any, and tarfile takes it into memory."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= 16 * _PIECE:
+            raise tarfile.ReadError(f"a header claims {size} bytes")
+        return self._stream.read(size)
+
+    def seek(self, position: int) -> int:
+        return self._stream.seek(position)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+_READERS: dict[str, Callable[[IO[bytes], PublishedFile, _ToRoom], None]] = {
+    "zip": _read_zip,
+    "gz": _read_gzip,
+    "tar.gz": _read_tar,
+}
