@@ -1,0 +1,144 @@
+"""Commands that make a spike file of recordings: encode, merge."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spikedata.cli.command import (
+    Commands,
+    add_command,
+    add_overwrite,
+    add_seed,
+    one_of,
+    print_result,
+    saying_what_is_kept,
+    show_progress,
+)
+
+if TYPE_CHECKING:
+    from spikedata.encode import Encoding
+
+_N_REASONS = 10  # reasons to leave out a recording that are shown
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module to the program."""
+    _add_encode(commands)
+    _add_merge(commands)
+
+
+def _add_encode(commands: Commands) -> None:
+    sub = add_command(commands, "encode", _encode, "turn the recordings of a corpus into spikes")
+    sub.epilog = (
+        "Stopped at any moment, the same command goes on where it was. The result does not depend on workers, shards, "
+        "cluster or interruptions."
+    )
+    sub.add_argument(
+        "corpus", type=one_of("CORPUS", _corpora), metavar="CORPUS",
+        help="heidelberg_digits, speech_commands, fsdd, audiomnist, folder (class folders) or manifest (CSV file)",
+    )  # fmt: skip
+    sub.add_argument("audio", metavar="AUDIO", help="folder of the recordings; of a manifest, the CSV file")
+    sub.add_argument("out", metavar="OUT", help="spike file to make; with --split, the folder for one file per part")
+    sub.add_argument(
+        "--preset", choices=("default", "published"), default="default",
+        help="3,500 hair cells and a causal membrane, or the setting that made the published data sets",
+    )  # fmt: skip
+    sub.add_argument("--split", type=one_of("split", _splits), metavar="NAME", help="write the parts of a named split")
+    sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
+    sub.add_argument("--workers", type=int, metavar="N", help="threads (default: one per processor)")
+    sub.add_argument("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://HOST:PORT) or scheduler file")
+    sub.add_argument(
+        "--on-error", choices=("fail", "skip"), default="fail", help="what to do with a recording that cannot be used"
+    )
+    add_seed(sub)
+    add_overwrite(sub)
+
+
+def _corpora() -> Sequence[str]:
+    from spikedata.corpora import CORPORA
+
+    return tuple(CORPORA)
+
+
+def _splits() -> Sequence[str]:
+    from spikedata.splits import SPLITS
+
+    return SPLITS
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"a shard is I/N with 1 <= I <= N, as 3/16, got {text!r}")
+    return int(index), int(count)
+
+
+def _encode(args: argparse.Namespace) -> None:
+    from spikedata.corpora import describe_unfit, list_clips
+    from spikedata.encode import encode_clips
+    from spikedata.splits import make_split
+
+    listing = list_clips(args.corpus, args.audio, missing=args.on_error)
+    split = None if args.split is None else make_split(listing, args.split, seed=args.seed)
+    options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
+    with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
+        done = encode_clips(listing, args.out, split=split, on_progress=progress.at, **options)
+    _warn(args, done.skipped, describe_unfit(listing))
+    print_result(args, {**done._asdict(), "unfit": listing.unfit}, _describe(done))
+
+
+_ENCODE_OPTIONS = ("preset", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
+
+
+def _describe_kept(args: argparse.Namespace) -> str:
+    from spikedata.encoding.folder import blocks_folder
+    from spikedata.encoding.names import shard_path
+
+    folder = blocks_folder(Path(args.out) if args.shard is None else shard_path(args.out, *args.shard))
+    n_blocks = len(list(folder.glob("*.h5")))
+    if not n_blocks:
+        return "no clip was done yet; the same command begins anew"
+    counted = "1 block" if n_blocks == 1 else f"{n_blocks:,} blocks"
+    return f"finished clips are kept ({counted} in {folder}), and the same command goes on from there"
+
+
+def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "") -> None:
+    shown = skipped if args.verbose else skipped[:_N_REASONS]
+    for reason in shown:
+        print(f"skipped: {reason}", file=sys.stderr)
+    if len(skipped) > len(shown):
+        print(f"skipped: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
+    if unfit and not args.quiet:
+        print(unfit, file=sys.stderr)
+
+
+def _describe(done: Encoding) -> str:
+    kept = f" ({done.n_kept:,} kept from before)" if done.n_kept else ""
+    text = f"{', '.join(done.outputs)}: {done.n_clips:,} clips{kept}, {done.n_spikes:,} spikes"
+    if done.sound_duration:
+        text += (
+            f"; {done.sound_duration:,.1f} s of sound in {done.wall_time:,.1f} s "
+            f"({done.cpu_time / done.sound_duration:.2f} CPU s per second of sound)"
+        )
+    return text
+
+
+def _add_merge(commands: Commands) -> None:
+    sub = add_command(commands, "merge", _merge, "join the shards of an encoding")
+    sub.add_argument("shards", nargs="+", metavar="SHARD.h5", help="all shards of one encoding, in any order")
+    sub.add_argument("--out", required=True, metavar="OUT", help="spike file to make, or folder as for encode --split")
+    add_overwrite(sub)
+
+
+def _merge(args: argparse.Namespace) -> None:
+    from spikedata.merge import merge_shards
+
+    with show_progress(args, "shard") as progress:
+        merged = merge_shards(args.shards, args.out, overwrite=args.overwrite, on_progress=progress.at)
+    _warn(args, merged.skipped)
+    text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
+    print_result(args, merged._asdict(), text)

@@ -1,0 +1,37 @@
+"""Commands that try out this machine: demo, doctor."""
+
+from __future__ import annotations
+
+import argparse
+
+from spikedata.cli.command import Commands, add_command, add_overwrite, add_seed, print_result, show_progress
+
+
+def add_demo(commands: Commands) -> None:
+    """Add the command `demo` to the program."""
+    sub = add_command(commands, "demo", _demo, "speak, encode, train and score the corpus that ships with the package")
+    sub.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
+    add_seed(sub)
+    add_overwrite(sub)
+
+
+def add_doctor(commands: Commands) -> None:
+    """Add the command `doctor` to the program."""
+    add_command(commands, "doctor", _doctor, "check versions, name clashes, folders, threads and GPU")
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from spikedata.demo import format_demo, run_demo
+
+    with show_progress(args, "step") as progress:
+        result = run_demo(args.out, seed=args.seed, overwrite=args.overwrite, on_progress=progress.at_stage)
+    print_result(args, result, format_demo(result))
+
+
+def _doctor(args: argparse.Namespace) -> None:
+    from spikedata.doctor import diagnose, format_checks
+
+    checks = diagnose()
+    print_result(args, {check.name: check._asdict() for check in checks}, format_checks(checks))
+    if not all(check.ok for check in checks):
+        raise ValueError("not all is well: see the advice above")

@@ -1,0 +1,106 @@
+"""The progress bar: where it is shown, and what it says."""
+
+import io
+import logging
+import sys
+from contextlib import redirect_stderr
+
+import pytest
+
+from spikedata.progress import Progress
+
+
+class Screen(io.StringIO):
+    """A stream that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that a bar sees [s], in a list to change it."""
+    now = [1000.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    return now
+
+
+def last_line(screen: Screen) -> str:
+    return screen.getvalue().rstrip("\n").split("\r")[-1]
+
+
+def test_a_bar_that_nobody_watches_draws_nothing() -> None:
+    stream = io.StringIO()
+    with redirect_stderr(stream), Progress("clip", 3) as progress:
+        progress.at(1, 3)
+        progress.at_stage("listing", 0, 2)
+        progress.step()
+
+    assert stream.getvalue() == ""
+
+
+def test_a_hidden_bar_draws_nothing(screen: Screen) -> None:
+    with redirect_stderr(screen), Progress("clip", 3, hidden=True) as progress:
+        progress.at(1, 3)
+        progress.at_stage("listing", 0, 2)
+        progress.step()
+
+    assert screen.getvalue() == ""
+
+
+def test_what_was_done_before_does_not_count_for_the_rate(screen: Screen, clock: list[float]) -> None:
+    with redirect_stderr(screen), Progress("clip") as progress:
+        clock[0] += 60.0
+        progress.at(900, 1000)
+        clock[0] += 10.0
+        progress.at(920, 1000)
+
+    assert "92%" in last_line(screen)
+    assert "920/1000 [00:10<00:40,  2.00clip/s]" in last_line(screen)
+
+
+def test_bytes_are_shown_with_a_prefix(screen: Screen, clock: list[float]) -> None:
+    with redirect_stderr(screen), Progress("B") as progress:
+        progress.at_stage("shd_train.h5.zip", 0, 130_000_000)
+        clock[0] += 2.0
+        progress.at_stage("shd_train.h5.zip", 65_000_000, 130_000_000)
+
+    assert last_line(screen).startswith("shd_train.h5.zip:  50%")
+    assert "65.0M/130M [00:02<00:02, 32.5MB/s]" in last_line(screen)
+
+
+def test_a_size_that_nobody_knows_is_left_out(screen: Screen, clock: list[float]) -> None:
+    with redirect_stderr(screen), Progress("B") as progress:
+        progress.at_stage("page", 0, 0)
+        clock[0] += 2.0
+        progress.at_stage("page", 5_000_000, 0)
+
+    assert last_line(screen).startswith("page: 5.00MB [00:02, 2.50MB/s]")
+
+
+def test_a_stage_begins_its_own_count(screen: Screen, clock: list[float]) -> None:
+    with redirect_stderr(screen), Progress("step") as progress:
+        progress.at_stage("speak", 0, 4)
+        progress.at_stage("speak", 4, 4)
+        clock[0] += 30.0
+        progress.at_stage("train", 1, 8)
+        clock[0] += 2.0
+        progress.at_stage("train", 3, 8)
+
+    assert last_line(screen).startswith("train:  38%")
+    assert "3/8 [00:02<00:05,  1.00step/s]" in last_line(screen)
+
+
+def test_what_is_logged_stands_on_a_line_of_its_own(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    with redirect_stderr(screen):
+        monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(sys.stderr)])
+        with Progress("B") as progress:
+            progress.at_stage("fetch", 0, 10)
+            logging.getLogger("spikedata").warning("the first host does not answer")
+
+    assert "\rthe first host does not answer\n" in screen.getvalue()
