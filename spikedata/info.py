@@ -39,7 +39,8 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         If there is no such file, or it breaks a rule of the format.
     """
     with SpikeFile(path) as file:
-        events, provenance, has_checksums = file.read_events(), file.provenance, file.is_ours
+        events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
+    is_part = provenance is not None and provenance.part  # of what was divided already
     n_spikes = np.diff(events.offsets)
     last = latest_times(events)
     total_time = float(last.sum())
@@ -62,8 +63,9 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "silent_channels": int(np.count_nonzero(counts == 0)),
         "times_dtype": str(events.times.dtype),
         "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
-        "splits": list(available_splits(events)),
+        "splits": [name for name in available_splits(events) if not (is_part and name == "published")],
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
+        "left_out": list(skipped),
         "provenance": None
         if provenance is None
         else {
@@ -71,6 +73,9 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
             "corpus": provenance.corpus,
             "seed": provenance.seed,
             "params": json.loads(provenance.params),
+            "split": provenance.split,
+            "part": provenance.part,
+            "shard": provenance.shard,
         },
     }
 
@@ -104,6 +109,10 @@ def format_description(description: dict[str, Any]) -> str:
         f"  integrity   {_integrity(d['integrity'])}",
         f"  splits      {', '.join(d['splits']) or 'none'}",
     ]
+    if d["left_out"]:
+        lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
+    if made is not None and (made["split"] or made["shard"]):
+        lines.append(f"  holds       {_share(made)}")
     if made is None:
         lines.append("  made by     unknown (no provenance in the file)")
     else:
@@ -113,6 +122,13 @@ def format_description(description: dict[str, Any]) -> str:
             f"seed {made['seed']}"
         )
     return "\n".join(lines)
+
+
+def _share(made: dict[str, Any]) -> str:
+    """Which part or shard of a corpus a file holds."""
+    part = f"part {made['part']}" if made["part"] else "all parts"
+    shares = [f"{part} of the split: {made['split']}"] if made["split"] else []
+    return "; ".join([*shares, *([f"shard {made['shard']}"] if made["shard"] else [])])
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:

@@ -40,6 +40,34 @@ def test_a_description_names_preset_and_seed(path: Path) -> None:
     assert "preset default, seed 7" in format_description(describe_file(path))
 
 
+def test_a_file_tells_its_part_and_what_was_left_out(tmp_path: Path) -> None:
+    made = Provenance(
+        package_version="0", params="{}", seed=7, corpus="folder", split="by hand", part="test", shard="1/2"
+    )
+    with SpikeWriter(tmp_path / "x.h5", keys=["cat"], provenance=made) as writer:
+        writer.append([0.25], [0], label=0, speaker=4)
+        writer.note_skipped("cat/1.wav: silent")
+
+    described = describe_file(tmp_path / "x.h5")
+    lines = format_description(described).splitlines()
+
+    assert described["left_out"] == ["cat/1.wav: silent"]
+    assert "  left out    1 recording, first cat/1.wav: silent" in lines
+    assert "  holds       part test of the split: by hand; shard 1/2" in lines
+
+
+@pytest.mark.parametrize("part", ["", "test"])
+def test_a_part_of_the_published_split_is_not_divided_so_again(tmp_path: Path, part: str) -> None:
+    made = Provenance(package_version="0", params="{}", seed=7, corpus="heidelberg_digits", part=part)
+    with SpikeWriter(tmp_path / "x.h5", keys=["zero"], provenance=made) as writer:
+        for speaker in (3, 4, 5):
+            for trial in range(20):
+                source = f"lang-english_speaker-{speaker:02}_trial-{trial}_digit-0.flac"
+                writer.append([0.25], [0], label=0, speaker=speaker, source=source)
+
+    assert ("published" in describe_file(tmp_path / "x.h5")["splits"]) == (not part)
+
+
 def test_a_file_without_spikes_has_no_rate(tmp_path: Path) -> None:
     with SpikeWriter(tmp_path / "x.h5", keys=["cat"]) as writer:
         writer.append([], [], label=0, speaker=0)
