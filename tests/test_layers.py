@@ -24,6 +24,7 @@ SPEECH = {"synth_clip", "synth_engine", "synth_voice", "synth_words"}
 WHOLE_FOLDERS = (
     "spikedata.baseline",
     "spikedata.cli",
+    "spikedata.cluster",
     "spikedata.corpora",
     "spikedata.downloads",
     "spikedata.plot",
@@ -94,7 +95,7 @@ MAY_IMPORT = {
     "spikedata.synth_clip": {"synth_engine", "synth_words"},
     "spikedata.synth": {"atomic", "audio", "corpora", *SPEECH},
     # where the two packages meet
-    "spikedata.cluster": set(),
+    "spikedata.cluster": {"cluster"},
     "spikedata.encoding": set(),
     "spikedata.encoding.blocks": {"cochlea", "corpora", "schema"},
     "spikedata.encoding.names": set(),
