@@ -105,11 +105,12 @@ MAY_IMPORT = {
     "spikedata.encoding.assemble": {"reader", "writer", "schema"},
     "spikedata.encode": {"encoding", "cluster", "audio", "corpora", "splits", "atomic"},
     "spikedata.merge": {"encoding", "reader", "schema", "atomic"},
-    "spikedata.verify": {"cochlea", "encoding", "downloads", "audio", "reader", "schema"},
+    "spikedata.encoding.comparison": {"cochlea", "encoding.blocks", "audio", "corpora", "reader", "schema"},
+    "spikedata.verify": {"encoding.comparison", "downloads", "reader"},
     # pictures, PyTorch, training
     "spikedata.plot": {"plot", *DATA},
     "spikedata.torch": {"torch", "downloads", "folders", *DATA},
-    "spikedata.baseline": {"baseline", "torch", *DATA},
+    "spikedata.baseline": {"baseline", "torch", "compilation", *DATA},
     # on top
     "spikedata.progress": set(),
     "spikedata.doctor": EVERYTHING,
@@ -119,8 +120,8 @@ MAY_IMPORT = {
 }
 MAY_IMPORT_COCHLEA = {
     "spikedata.encoding.blocks",
+    "spikedata.encoding.comparison",
     "spikedata.encoding.work",
-    "spikedata.verify",
     "spikedata.cli",
     "spikedata.demo",
     "spikedata.doctor",
