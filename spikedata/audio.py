@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # what a RIFF header holds when a stream was written
+_LOWEST_RATE = 1_000  # [Hz], that `cochlea.encode` takes
 
 
 class AudioError(ValueError):
@@ -84,9 +85,11 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     FileNotFoundError
         If there is no such file.
     AudioError
-        As for `read_audio`, and if all samples are equal.
+        As for `read_audio`, and if all samples are equal, or the rate is below 1,000 Hz.
     """
     waveform, sample_rate = read_audio(path)
+    if sample_rate < _LOWEST_RATE:
+        raise AudioError(f"{path}: sample rate {sample_rate} Hz, must be at least {_LOWEST_RATE} Hz to be heard")
     if waveform.size > 1 and np.ptp(waveform) == 0.0:
         raise AudioError(f"{path}: silent: all {waveform.size} samples are {waveform[0]:g}")
     if waveform.size == 1 and waveform[0] == 0.0:

@@ -94,7 +94,7 @@ def read_columns(file: h5py.File, n_samples: int) -> Columns:
         sources=read_text(file, schema.SOURCE) or ("",) * n_samples,
         parts=read_text(file, schema.PART) or ("",) * n_samples,
     )
-    return _read_ours(file, columns) if schema.FORMAT_ATTRIBUTE in file.attrs else columns
+    return _read_ours(file, columns) if _is_ours(file) else columns
 
 
 def digest_of(columns: Columns, attributes: dict[str, str | int]) -> str:
@@ -138,6 +138,12 @@ def _read_keys(file: h5py.File, labels: npt.NDArray[np.int64]) -> tuple[str, ...
 def _integers_or(file: h5py.File, name: str, default: int, n_samples: int) -> npt.NDArray[np.int64]:
     column = read_integers(file, name)
     return np.full(n_samples, default, dtype=np.int64) if column is None else column
+
+
+def _is_ours(file: h5py.File) -> bool:
+    """Whether our writer made a file; one damaged name must not make it somebody else's, which nobody checks."""
+    names = (name for name in file.attrs if isinstance(name, str))  # bytes where it is no UTF-8
+    return any(name.startswith(_PREFIX) for name in names) or find_column(file, schema.CHECKSUM) is not None
 
 
 def _read_ours(file: h5py.File, columns: Columns) -> Columns:

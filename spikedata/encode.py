@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
-from spikedata.atomic import cannot_write, write_atomically
+from spikedata.atomic import OutputError, cannot_write, write_atomically
 from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
 from spikedata.corpora import Listing
 from spikedata.encoding.assemble import assemble, read_total
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
-from spikedata.encoding.folder import BlockFolder
+from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.plan import Plan, plan_encoding
 from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
 from spikedata.splits import Split
@@ -117,9 +117,10 @@ def encode_clips(
     """
     started, cpu_started = perf_counter(), process_time()
     plan = plan_encoding(listing, Path(out), preset=preset, seed=seed, split=split, shard=shard)
-    plan.check_outputs(overwrite=overwrite)
+    outputs = plan.missing()
+    plan.check_outputs(outputs.values(), overwrite=overwrite)
     progress = _Progress(len(plan.members), on_progress or (lambda *_: None))
-    if not all(map(plan.is_made, plan.outputs.values())):
+    if outputs:
         with BlockFolder(plan.whole) as folder:
             blocks = list(cut_blocks(plan.job, plan.members))
             missing = folder.missing(blocks, may_skip=on_error == "skip")
@@ -135,8 +136,10 @@ def encode_clips(
                 )
             else:
                 _encode_on_cluster(missing, plan, folder, cluster, on_error == "skip", progress)
-            _put_together(plan, [folder.place_of(block) for block in blocks], folder.path, overwrite)
+            _put_together(plan, outputs, [folder.place_of(block) for block in blocks], folder.path, overwrite)
             folder.remove()
+    else:
+        _tidy(plan)
     totals = [read_total(path) for path in plan.outputs.values()]
     return Encoding(
         outputs=tuple(map(str, plan.outputs.values())),
@@ -185,13 +188,21 @@ def _encode_on_cluster(
             progress.add(len(missing[number].members), encoded.sound_duration, encoded.cpu_time)
 
 
+def _tidy(plan: Plan) -> None:
+    """Remove the blocks that a process left which was killed after its files were in place."""
+    if blocks_folder(plan.whole).is_dir():
+        with suppress(OutputError), BlockFolder(plan.whole) as folder:  # which goes when it is empty
+            for block in cut_blocks(plan.job, plan.members):
+                folder.place_of(block).unlink(missing_ok=True)
+
+
 def _describe(task: BlockTask) -> str:
     members = task.block.members
     return f"{len(members)} clips, {members[0].clip.name} to {members[-1].clip.name}"
 
 
-def _put_together(plan: Plan, pieces: list[Path], scratch: Path, overwrite: bool) -> None:
-    """Make the outputs that are not there yet."""
+def _put_together(plan: Plan, outputs: dict[str, Path], pieces: list[Path], scratch: Path, overwrite: bool) -> None:
+    """Make the outputs from their blocks."""
     if plan.members and not plan.provenance.shard:
         totals = (read_total(piece) for piece in pieces)
         faults: list[str] = []
@@ -202,15 +213,14 @@ def _put_together(plan: Plan, pieces: list[Path], scratch: Path, overwrite: bool
         else:
             rule = f"none of {len(plan.members)} recordings can be used: {faults[0]}"
             raise AudioError(f"{plan.whole}: not written: {rule}")
-    missing = {part: path for part, path in plan.outputs.items() if not plan.is_made(path)}
-    for path in missing.values():
+    for path in outputs.values():
         try:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error) from error
     assemble(
         pieces,
-        missing,
+        outputs,
         keys=plan.job.keys,
         times_dtype=plan.job.times_dtype,
         n_units=plan.job.params.n_channels,

@@ -18,6 +18,7 @@ from spikedata.schema import FormatError
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # what h5py raises for damaged data
 _REFERENCE_SIZE = 16  # of a row of variable length, where it is referred to [byte]
 _LARGEST_INTEGER = 2**63 - 1
+_LARGEST_ENTRY = 8  # of a row [byte]
 _LARGEST_RATIO = 100  # of claimed bytes to those of the file; HDF5's own filters stay below for such data
 
 
@@ -151,6 +152,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
         found = "text" if dtype in (str, bytes) else found
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
+    if np.dtype(dtype).itemsize > _LARGEST_ENTRY:
+        raise FormatError(f"{file.filename}: {name!r} must have entries of at most 64 bits, got {dtype}")
     if not np.dtype(dtype).isnative:  # h5py 3.16 hands out such rows unswapped, as if they were native
         raise FormatError(f"{file.filename}: {name!r} must have this machine's byte order, got {dtype}")
     return dataset, np.dtype(dtype)

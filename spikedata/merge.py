@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from spikedata.atomic import cannot_write, check_output
 from spikedata.encoding.assemble import assemble, read_total
+from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.names import part_paths
+from spikedata.encoding.plan import is_made
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance
 
@@ -86,10 +88,11 @@ def merge_shards(
     shards = _in_order([_read_shard(Path(path)) for path in paths])
     made = replace(shards[0].provenance, shard="")
     outputs = _outputs(Path(out), made, frozenset().union(*(shard.parts for shard in shards)))
+    missing = {part: path for part, path in outputs.items() if not is_made(path, made)}
     report = on_progress or (lambda *_: None)
-    for path in outputs.values():
+    for path in missing.values():
         check_output(path if path.parent.is_dir() or not made.split else path.parent, overwrite=overwrite)
-    for path in outputs.values():
+    for path in missing.values():
         try:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
@@ -101,15 +104,19 @@ def merge_shards(
             yield shard.path
         report(len(shards), len(shards))
 
-    assemble(
-        pieces(),
-        outputs,
-        keys=shards[0].keys,
-        times_dtype=shards[0].times_dtype,
-        n_units=shards[0].n_units,
-        provenance=made,
-        overwrite=overwrite,
-    )
+    if missing or blocks_folder(Path(out)).is_dir():  # where what a killed merge left is found and removed
+        with BlockFolder(Path(out)) as room:
+            if missing:
+                assemble(
+                    pieces(),
+                    missing,
+                    keys=shards[0].keys,
+                    times_dtype=shards[0].times_dtype,
+                    n_units=shards[0].n_units,
+                    provenance=made,
+                    scratch=room.path,
+                    overwrite=overwrite,
+                )
     totals = [read_total(path) for path in outputs.values()]
     return Merged(
         outputs=tuple(map(str, outputs.values())),

@@ -149,7 +149,7 @@ class Provenance:
         try:
             json.loads(self.params)
         except ValueError:
-            raise ValueError(f"Provenance.params must be JSON, got {self.params!r}") from None
+            raise ValueError(f"Provenance.params must be JSON, got {self.params[:40]!r} …") from None
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"Provenance.seed must be in 0..2**63-1, got {self.seed}")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from spikedata.atomic import check_output
 from spikedata.corpora import Listing
+from spikedata.encoding.assemble import read_total
 from spikedata.encoding.blocks import Job, Member, find_members, name_run
 from spikedata.encoding.names import part_paths, shard_path
 from spikedata.reader import SpikeFile
@@ -38,27 +40,17 @@ class Plan(NamedTuple):
     outputs: dict[str, Path]
     whole: Path
 
-    def is_made(self, path: Path) -> bool:
-        """Whether a file is one that this very encoding made.
+    def missing(self) -> dict[str, Path]:
+        """The outputs that are not there yet, or damaged."""
+        return {part: path for part, path in self.outputs.items() if not is_made(path, self.provenance)}
+
+    def check_outputs(self, paths: Iterable[Path], *, overwrite: bool) -> None:
+        """See that files can be written.
 
         Parameters
         ----------
-        path : Path
-            One of the outputs.
-        """
-        try:
-            with SpikeFile(path) as file:
-                made = file.provenance
-        except (OSError, FormatError):
-            return False
-        expected = (self.provenance.run, self.provenance.shard)
-        return made is not None and (made.run, made.shard) == expected
-
-    def check_outputs(self, *, overwrite: bool) -> None:
-        """See that the files that are not made yet can be written.
-
-        Parameters
-        ----------
+        paths : iterable of Path
+            Some of the outputs.
         overwrite : bool
             Whether other files may be replaced.
 
@@ -71,9 +63,29 @@ class Plan(NamedTuple):
         if is_folder and not self.whole.is_dir():
             check_output(self.whole)
             return
-        for path in self.outputs.values():
-            if not self.is_made(path):
-                check_output(path, overwrite=overwrite)
+        for path in paths:
+            check_output(path, overwrite=overwrite)
+
+
+def is_made(path: Path, provenance: Provenance) -> bool:
+    """Whether a file is one that an encoding made, and whole: every row is read.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, which may not be there.
+    provenance : Provenance
+        What the encoding's files say of themselves.
+    """
+    try:
+        with SpikeFile(path) as file:
+            found = file.provenance
+        if found is None or (found.run, found.shard) != (provenance.run, provenance.shard):
+            return False
+        read_total(path)
+    except (OSError, FormatError):
+        return False
+    return True
 
 
 def plan_encoding(

@@ -107,3 +107,9 @@ def test_one_sample_is_a_sound_unless_it_is_zero(tmp_path: Path) -> None:
     assert read_sound(tmp_path / "x.wav")[0].tolist() == [0.5]
     with pytest.raises(AudioError, match="its only sample is 0"):
         read_sound(tmp_path / "y.wav")
+
+
+def test_a_sample_rate_that_the_cochlea_does_not_take_is_named(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", np.array([0.1, -0.1]), 999)
+    with pytest.raises(AudioError, match=r"slow\.wav: sample rate 999 Hz, must be at least 1000 Hz to be heard"):
+        read_sound(tmp_path / "slow.wav")

@@ -266,3 +266,12 @@ def test_a_refused_file_is_closed(tmp_path):
     with h5py.File(path, "a") as file:  # HDF5 refuses this while a reader has the file open
         file["labels"] = np.array([0, 1, 1])
     assert len(read_all(path)) == 3
+
+
+def test_rows_of_more_than_64_bits_are_refused(tmp_path):
+    path = write_foreign(tmp_path / "x.h5", drop=["spikes/times"])
+    with h5py.File(path, "a") as file:
+        rows = file.create_dataset("spikes/times", (3,), h5py.vlen_dtype(np.longdouble))
+        rows[0] = np.array([0.1], np.longdouble)
+    with pytest.raises(FormatError, match="'spikes/times' must have entries of at most 64 bits, got float"):
+        SpikeFile(path)

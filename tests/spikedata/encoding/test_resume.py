@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import pytest
 import soundfile
 from filelock import FileLock
@@ -205,3 +206,13 @@ def test_one_bad_clip_at_each_end_of_a_block_is_skipped(noises, tmp_path):
     encode(good, tmp_path / "good.h5")
     with SpikeFile(tmp_path / "x.h5") as file, SpikeFile(tmp_path / "good.h5") as expected:
         assert file.read_events().times.tobytes() == expected.read_events().times.tobytes()
+
+
+def test_an_output_that_was_damaged_since_is_made_again_where_asked(listing, whole, tmp_path):
+    path = Path(shutil.copy(whole, tmp_path / "x.h5"))
+    with h5py.File(path, "a") as file:
+        file["spikes/units"][5] = file["spikes/units"][5][::-1]
+    with pytest.raises(OutputError, match=r"x\.h5: exists already"):
+        encode(listing, path)
+    encode(listing, path, overwrite=True)
+    assert path.read_bytes() == whole.read_bytes()

@@ -1,0 +1,175 @@
+"""Encode the recordings of a spike file again and compare: does the file hold what they give?"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import cochlea
+from spikedata import __version__
+from spikedata.audio import AudioError, read_sound
+from spikedata.corpora import CORPORA, Listing, list_clips
+from spikedata.encoding.blocks import PRESETS, Job
+from spikedata.reader import SpikeFile
+from spikedata.schema import FormatError, Provenance, Sample
+
+
+class Origin(NamedTuple):
+    """What the spikes of a file should come from.
+
+    Parameters
+    ----------
+    listing : Listing
+        The recordings.
+    job : Job
+        How they were encoded.
+    made : Provenance
+        What the file says.
+    """
+
+    listing: Listing
+    job: Job
+    made: Provenance
+
+
+def find_origin(file: SpikeFile, audio: Path) -> Origin:
+    """What a file was made of and how, if this version can repeat it.
+
+    Parameters
+    ----------
+    file : SpikeFile
+        An open file.
+    audio : Path
+        The recordings, as `spikedata.corpora.list_clips` takes them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder or manifest.
+    ValueError
+        If the file does not say how it was made, this version would make it in another way, or no recording fits.
+    """
+    made = file.provenance
+    if made is None:
+        raise ValueError(f"{file.path}: does not say how it was made, so it cannot be compared with recordings")
+    preset = _preset_of(made)
+    if preset not in PRESETS:
+        raise ValueError(f"{file.path}: was made with params of its own, not with a preset ({', '.join(PRESETS)})")
+    if made.corpus not in CORPORA:
+        raise ValueError(f"{file.path}: was made from {made.corpus!r}, which is none of {', '.join(CORPORA)}")
+    job = Job(corpus=made.corpus, keys=file.keys, preset=preset, seed=made.seed)
+    if job.provenance.params != made.params or job.times_dtype != file.times_dtype.name:
+        versions = f"version {made.package_version} made the file, this is {__version__}"
+        raise ValueError(f"{file.path}: its preset {preset!r} is not that of this version: {versions}")
+    return Origin(list_clips(made.corpus, audio, missing="skip"), job, made)
+
+
+def describe_origin(file: SpikeFile, origin: Origin) -> tuple[str, ...]:
+    """What else a user should know who compares a file with its recordings.
+
+    Parameters
+    ----------
+    file : SpikeFile
+        An open file.
+    origin : Origin
+        What it comes from.
+    """
+    notes = []
+    if origin.made.package_version != __version__:
+        notes.append(f"made by version {origin.made.package_version}, compared by {__version__}")
+    n_more = len(origin.listing.clips) - len(file) - len(file.skipped)
+    if n_more > 0 and not origin.made.split and not origin.made.shard:
+        notes.append(f"recordings of the corpus that are not in the file: {n_more}")
+    return tuple(notes)
+
+
+def compare_with_recordings(
+    file: SpikeFile, origin: Origin, *, workers: int | None, on_clip: Callable[[int], None]
+) -> None:
+    """Encode every recording of a file again and compare sample rate, class and spikes.
+
+    Parameters
+    ----------
+    file : SpikeFile
+        An open file.
+    origin : Origin
+        What it comes from.
+    workers : int, optional
+        Threads [1]; default: one per processor.
+    on_clip : callable
+        Called with the number of clips done.
+
+    Raises
+    ------
+    FormatError
+        If any recording is missing, cannot be read or gives something else; the others are compared all the same.
+    """
+    clips = {clip.name: clip for clip in origin.listing.clips}
+    waiting: deque[tuple[int, Sample]] = deque()
+    unread: dict[int, str] = {}
+    differing: dict[int, str] = {}
+
+    def read_recordings() -> Iterator[tuple[np.ndarray, int, str]]:
+        for index, sample in enumerate(file):
+            clip = clips.get(sample.source)
+            if clip is None:
+                unread[index] = f"{sample.source}: no such recording"
+                continue
+            try:
+                waveform, sample_rate = read_sound(clip.path)
+            except (AudioError, OSError) as error:
+                unread[index] = str(error).replace(str(clip.path), clip.name, 1)
+                continue
+            fault = _compare_facts(file.keys[sample.label], origin.listing.keys[clip.label], sample, sample_rate)
+            if fault:
+                differing[index] = f"{sample.source}: {fault}"
+                continue
+            waiting.append((index, sample))
+            yield waveform, sample_rate, sample.source
+
+    job = origin.job
+    for spikes in cochlea.encode_many(read_recordings(), job.params, seed=job.seed, workers=workers):
+        index, sample = waiting.popleft()
+        stored = spikes.times.astype(file.times_dtype).astype(np.float64)
+        fault = _compare_spikes(sample, stored, spikes.units)
+        if fault:
+            differing[index] = f"{sample.source}: {fault}"
+        on_clip(index + 1)
+    faults = [
+        f"{len(found)} of {len(file)} {what}, first {found[min(found)]}"
+        for what, found in (("clips differ", differing), ("recordings are missing or cannot be read", unread))
+        if found
+    ]
+    if faults:
+        raise FormatError(f"{file.path}: not what its recordings give: {'; '.join(faults)}")
+
+
+def _preset_of(made: Provenance) -> str:
+    params = json.loads(made.params)
+    return str(params.get("preset", "")) if isinstance(params, dict) else ""
+
+
+def _compare_facts(stored_class: str, class_name: str, sample: Sample, sample_rate: int) -> str:
+    """What differs before any spike does, or nothing."""
+    if stored_class != class_name:
+        return f"class {stored_class!r}, its recording is of class {class_name!r}"
+    if sample.sample_rate != sample_rate:
+        return f"{sample.sample_rate} Hz, its recording has {sample_rate} Hz"
+    return ""
+
+
+def _compare_spikes(sample: Sample, times: np.ndarray, units: np.ndarray) -> str:
+    """What differs, or nothing."""
+    if len(times) != len(sample.times):
+        return f"{len(sample.times)} spikes, its recording gives {len(times)}"
+    wrong = np.flatnonzero((times != sample.times) | (units != sample.units))
+    if not wrong.size:
+        return ""
+    i = wrong[0]
+    stored, given = f"{sample.times[i]:g} s, unit {sample.units[i]}", f"{times[i]:g} s, unit {units[i]}"
+    return f"spike {i} at {stored}, its recording gives {given}"
