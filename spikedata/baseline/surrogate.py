@@ -1,26 +1,77 @@
-"""A step function that can be trained through: its derivative is replaced by a fast sigmoid's."""
+"""A step function that can be trained through: another derivative stands for its own, which is zero.
+
+The derivative is ``height * f(scale * x)``, x the membrane minus its threshold, and f is 1 at 0:
+
+========== ============================ =====================================================================
+shape      f(z)                         from
+========== ============================ =====================================================================
+superspike 1 / (1 + abs(z))**2          Zenke & Ganguli, Neural Computation 30:1514 (2018)
+sigmoid    4 s(z) (1 - s(z))            derivative of s(z) = 1 / (1 + exp(-z)); Zenke & Vogels (2021)
+triangle   max(0, 1 - abs(z))           Bellec et al., NeurIPS 31 (2018); Esser et al., PNAS 113:11441 (2016)
+boxcar     1 where abs(z) <= 1, else 0  Kaiser, Mostafa & Neftci, Frontiers in Neuroscience 14:424 (2020)
+arctan     1 / (1 + z**2)               Fang et al., ICCV (2021)
+slayer     exp(-abs(z))                 Shrestha & Orchard, NeurIPS 31 (2018)
+========== ============================ =====================================================================
+
+The shape hardly matters, the scale does: Zenke & Vogels, Neural Computation 33:899 (2021).
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+SHAPES = ("superspike", "sigmoid", "triangle", "boxcar", "arctan", "slayer")
 
-def spike(membrane_minus_threshold: Tensor, slope: float) -> Tensor:
-    """Spikes: 1 where a membrane is above its threshold, 0 elsewhere.
 
-    Forward it is the step function (0 at exactly the threshold). Backward its derivative, zero almost
-    everywhere, is replaced by that of the fast sigmoid, ``1 / (slope * |x| + 1)**2`` (SuperSpike: Zenke &
-    Ganguli, Neural Computation 30:1514, 2018).
+@dataclass(frozen=True, kw_only=True)
+class SurrogateParams:
+    """What stands for the derivative of the step function.
+
+    Attributes
+    ----------
+    shape : str
+        One of ``SHAPES`` [1].
+    scale : float
+        Steepness [1]: the larger, the closer to the threshold a membrane must be to learn.
+    height : float
+        Derivative at the threshold [1].
+
+    Raises
+    ------
+    ValueError
+        If there is no such shape, or a number is not positive and finite.
+    """
+
+    shape: str = "superspike"
+    scale: float = 5.0
+    height: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.shape not in SHAPES:
+            raise ValueError(f"SurrogateParams.shape must be one of {', '.join(SHAPES)}, got {self.shape!r}")
+        for name in ("scale", "height"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"SurrogateParams.{name} must be > 0, got {value}")
+
+
+def spike(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
+    """Spikes: 1 where a membrane is above its threshold, 0 elsewhere; NaN stays NaN.
+
+    Forward it is the step function (0 at exactly the threshold). Backward its derivative, zero almost everywhere, is
+    replaced by the surrogate.
 
     Parameters
     ----------
     membrane_minus_threshold : Tensor, any shape
         How far each membrane is above its threshold [1].
-    slope : float
-        Steepness of the surrogate [1]: the larger, the closer to the threshold a membrane must be to learn.
+    params : SurrogateParams
+        What stands for the derivative.
 
     Returns
     -------
@@ -31,25 +82,66 @@ def spike(membrane_minus_threshold: Tensor, slope: float) -> Tensor:
     --------
     >>> import torch
     >>> x = torch.tensor([-0.5, 0.0, 0.5], requires_grad=True)
-    >>> spikes = spike(x, slope=2.0)
+    >>> spikes = spike(x, SurrogateParams(shape="superspike", scale=2.0))
     >>> spikes.tolist()
     [0.0, 0.0, 1.0]
     >>> spikes.sum().backward()
     >>> x.grad.tolist()
     [0.25, 1.0, 0.25]
     """
-    return _Spike.apply(membrane_minus_threshold, slope)
+    return _Spike.apply(membrane_minus_threshold, params)
+
+
+def surrogate_derivative(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
+    """What stands for the derivative of `spike`.
+
+    Parameters
+    ----------
+    membrane_minus_threshold : Tensor, any shape
+        How far each membrane is above its threshold [1].
+    params : SurrogateParams
+        Shape, scale and height.
+
+    Returns
+    -------
+    Tensor, same shape, dtype and device
+        The derivative [1].
+
+    Examples
+    --------
+    >>> import torch
+    >>> surrogate_derivative(torch.tensor([-1.0, 0.0, 0.25]), SurrogateParams(shape="triangle", scale=2.0)).tolist()
+    [0.0, 1.0, 0.5]
+    """
+    distance = membrane_minus_threshold.abs() * params.scale
+    match params.shape:
+        case "superspike":
+            derivative = (distance + 1.0).square_().reciprocal_()
+        case "sigmoid":
+            decayed = torch.exp(-distance)
+            derivative = 4.0 * decayed / (1.0 + decayed).square_()
+        case "triangle":
+            derivative = (1.0 - distance).clamp_(min=0.0)
+        case "boxcar":
+            derivative = (distance <= 1.0).to(distance.dtype)
+        case "arctan":
+            derivative = (distance.square_() + 1.0).reciprocal_()
+        case "slayer":
+            derivative = torch.exp(-distance)
+        case _:
+            raise ValueError(f"no surrogate {params.shape!r}; there are: {', '.join(SHAPES)}")
+    return derivative if params.height == 1.0 else derivative * params.height
 
 
 class _Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, membrane_minus_threshold: Tensor, slope: float) -> Tensor:
+    def forward(ctx: Any, membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
         ctx.save_for_backward(membrane_minus_threshold)
-        ctx.slope = slope
-        return (membrane_minus_threshold > 0).to(membrane_minus_threshold.dtype)
+        ctx.params = params
+        fired = (membrane_minus_threshold > 0).to(membrane_minus_threshold.dtype)
+        return torch.where(membrane_minus_threshold.isnan(), membrane_minus_threshold, fired)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (membrane_minus_threshold,) = ctx.saved_tensors
-        widened = membrane_minus_threshold.abs().mul_(ctx.slope).add_(1.0).square_()
-        return gradients[0] / widened, None
+        return gradients[0] * surrogate_derivative(membrane_minus_threshold, ctx.params), None

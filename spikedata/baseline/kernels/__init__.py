@@ -1,0 +1,21 @@
+"""Layers of neurons over all steps at once: fused on the CPU, elsewhere the loops of `spikedata.baseline.neurons`.
+
+Each kernel is one function of tensors that autograd takes for one operation: a compiled loop over the steps forward,
+and one written by hand backward. What decides is the device and type of what is given.
+"""
+
+from spikedata.baseline.kernels.adlif import run_adlif
+from spikedata.baseline.kernels.chunks import kernel_threads
+from spikedata.baseline.kernels.integrator import run_integrator
+from spikedata.baseline.kernels.lif import run_lif
+from spikedata.baseline.kernels.projection import dense_events, project_events, project_spikes
+
+__all__ = [
+    "dense_events",
+    "kernel_threads",
+    "project_events",
+    "project_spikes",
+    "run_adlif",
+    "run_integrator",
+    "run_lif",
+]
