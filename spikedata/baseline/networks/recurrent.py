@@ -1,41 +1,22 @@
-"""What can be trained on binned spikes: a recurrent spiking network, and a linear classifier that sees only counts.
+"""One hidden layer of recurrently connected LIF neurons, under the names of runs made before `SpikingNetwork`.
 
-Both take events (batch, step, unit) and give an ``Activity``; the score of a class is the maximum over time of
-its readout.
+It is the same network: `SpikingNetwork` with one hidden layer draws the same weights from the same generator.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from spikedata.baseline.neurons import LIFParams, LIFState, leaky_integrator, lif_step
+from spikedata.baseline.kernels import run_integrator, run_lif
+from spikedata.baseline.networks.activity import Activity
+from spikedata.baseline.networks.inputs import Inputs, check_inputs, project_inputs
+from spikedata.baseline.neurons import IntegratorParams, LIFParams
 
 _ROUNDING = 1e-9  # what duration may differ from n_steps * dt by, of itself
-
-
-class Activity(NamedTuple):
-    """What a network did with a batch.
-
-    Attributes
-    ----------
-    readout : Tensor, (batch, step, class)
-        Membranes of the readout [1].
-    hidden_spikes : Tensor, (batch, step, hidden)
-        0 or 1; no column where there is no hidden layer.
-    """
-
-    readout: Tensor
-    hidden_spikes: Tensor
-
-    @property
-    def logits(self) -> Tensor:
-        """The largest readout over time, (batch, class)."""
-        return self.readout.amax(dim=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,79 +119,11 @@ class RecurrentNetwork(nn.Module):
         self.recurrent_weight = weight(params.n_hidden, params.n_hidden, params.recurrent_gain)
         self.readout_weight = weight(params.n_hidden, n_classes, params.readout_gain)
 
-    def forward(self, events: Tensor) -> Activity:
-        """Return the activity that events (batch, step, input), dense, cause; any number of steps."""
+    def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
+        """Return the activity that inputs cause; arguments as those of `SpikingNetwork`, nothing is drawn."""
+        check_inputs(inputs, len(self.input_weight))
         lif = self.params.lif
-        drive = torch.matmul(events, self.input_weight)
-        at_rest = torch.zeros_like(drive[:, 0])
-        state = LIFState(at_rest, at_rest)
-        spikes = []
-        for step_drive in drive.unbind(1):
-            now, state = lif_step(state, step_drive, self.recurrent_weight, lif, dt=self.dt)
-            spikes.append(now)
-        hidden_spikes = torch.stack(spikes, dim=1)
-        integrator = replace(lif, tau_mem=self.params.tau_readout)
-        readout = leaky_integrator(torch.matmul(hidden_spikes, self.readout_weight), integrator, dt=self.dt)
-        return Activity(readout, hidden_spikes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountParams:
-    """What the linear classifier counts, and how strongly its weights are held small.
-
-    Attributes
-    ----------
-    duration : float
-        Window from the start of a clip whose spikes are counted [s].
-    strengths : tuple of float
-        L2 strengths to choose from [1]: half of one times the sum of squared weights is added to the mean
-        cross-entropy.
-
-    Raises
-    ------
-    ValueError
-        If the duration is not positive, or there is no strength, or one is not positive.
-    """
-
-    duration: float = 1.0
-    strengths: tuple[float, ...] = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
-
-    def __post_init__(self) -> None:
-        if not 0 < self.duration < math.inf:
-            raise ValueError(f"CountParams.duration must be > 0, got {self.duration}")
-        if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
-            raise ValueError(f"CountParams.strengths must be numbers > 0, at least one, got {self.strengths}")
-
-
-class CountClassifier(nn.Module):
-    """Linear classifier on square roots of spike counts.
-
-    It is used like a `spikedata.baseline.networks.RecurrentNetwork`, with one step that lasts as long as its
-    window.
-
-    Parameters
-    ----------
-    params : CountParams
-        Window and strengths.
-    n_units : int
-        Units of the input [1].
-    n_classes : int
-        Classes to tell apart [1].
-    """
-
-    def __init__(self, params: CountParams, *, n_units: int, n_classes: int) -> None:
-        super().__init__()
-        self.params = params
-        self.dt, self.n_steps, self.n_units, self.n_classes = params.duration, 1, n_units, n_classes
-        self.n_merged = 1
-        self.weight = nn.Parameter(torch.zeros(n_units, n_classes))
-        self.bias = nn.Parameter(torch.zeros(n_classes))
-
-    def forward(self, events: Tensor) -> Activity:
-        """Return a readout of one step for events (batch, step, unit); the hidden layer is empty."""
-        features = events.sum(dim=1).sqrt()
-        readout = torch.addmm(self.bias, features, self.weight)
-        return Activity(readout[:, None, :], events.new_zeros(len(events), 1, 0))
-
-
-Network = RecurrentNetwork | CountClassifier
+        spikes = run_lif(project_inputs(inputs, self.input_weight), self.recurrent_weight, lif, dt=self.dt)
+        integrator = IntegratorParams(tau_mem=self.params.tau_readout, tau_syn=lif.tau_syn)
+        readout = run_integrator(project_inputs(spikes, self.readout_weight), integrator, dt=self.dt)
+        return Activity(readout.amax(dim=1), readout, (spikes,))

@@ -1,0 +1,127 @@
+"""What training makes small: the cross-entropy of the classes, and activity that is too low or too high."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from spikedata.baseline.checks import check_choice, check_not_negative
+from spikedata.baseline.networks.activity import Activity
+
+NORMS = ("l1", "l2")
+LEVELS = ("neuron", "population")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityParams:
+    """Bounds on the spikes of hidden layers, in spikes per neuron and clip, which do not depend on the step.
+
+    After Cramer et al., IEEE TNNLS 33:2744 (2022), with means in place of sums. With n the spikes of a neuron
+    (level "neuron") or the mean of them over the neurons of a layer (level "population") in one clip, a layer adds
+    ``strength * mean(excess)`` ("l1") or ``strength * mean(excess**2)`` ("l2"), the mean over clips and, by neuron,
+    over neurons. The excess is max(0, lower_threshold - n), and max(0, n - upper_threshold).
+
+    Attributes
+    ----------
+    lower_threshold : float
+        Spikes per neuron and clip that are demanded [1].
+    lower_strength : float
+        Weight of that demand [1].
+    upper_threshold : float
+        Spikes per neuron and clip that are free [1].
+    upper_strength : float
+        Weight of that limit [1].
+    norm : str
+        "l1" or "l2" [1].
+    lower_level : str
+        Of what activity is demanded [1]: "neuron" or "population".
+    upper_level : str
+        Of what activity is limited [1]: "neuron" or "population".
+
+    Raises
+    ------
+    ValueError
+        If a number is negative, or a name unknown.
+    """
+
+    lower_threshold: float = 1.0
+    lower_strength: float = 1e-3
+    upper_threshold: float = 30.0
+    upper_strength: float = 1e-3
+    norm: str = "l2"
+    lower_level: str = "neuron"
+    upper_level: str = "population"
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "lower_threshold", "lower_strength", "upper_threshold", "upper_strength")
+        check_choice(self, "norm", NORMS)
+        check_choice(self, "lower_level", LEVELS)
+        check_choice(self, "upper_level", LEVELS)
+
+
+def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """The mean cross-entropy of the scores of the classes [nat].
+
+    With the readout "softmax_sum" the scores are sums of softmaxes, and this is the loss of Bittar & Garner (2022),
+    Hammouamri et al. (2024) and Baronig et al. (2024).
+
+    Parameters
+    ----------
+    activity : Activity
+        What a network did with a batch.
+    labels : Tensor of int64, (batch,)
+        True classes.
+    label_smoothing : float
+        Part of each target that is spread evenly over all classes [1] (Szegedy et al., CVPR 2016).
+
+    Returns
+    -------
+    Tensor, ()
+
+    Examples
+    --------
+    >>> import torch
+    >>> activity = Activity(torch.zeros(3, 2), torch.zeros(3, 4, 2), ())
+    >>> round(classification_loss(activity, torch.tensor([0, 1, 1])).item(), 4)
+    0.6931
+    """
+    return cross_entropy(activity.logits, labels, label_smoothing=label_smoothing)
+
+
+def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor:
+    """What the activity of hidden layers adds to the loss, summed over the layers.
+
+    Parameters
+    ----------
+    spikes : sequence of Tensor, each (batch, step, neuron)
+        Spikes of each hidden layer, as in `Activity.spikes`.
+    params : ActivityParams
+        Bounds.
+
+    Returns
+    -------
+    Tensor, ()
+        0 where there is no layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> spikes = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]])
+    >>> params = ActivityParams(lower_threshold=2.0, lower_strength=1.0, upper_threshold=1.0, upper_strength=1.0)
+    >>> activity_penalty([spikes], params).item()
+    2.25
+    """
+    return sum((_layer_penalty(layer.sum(dim=1), params) for layer in spikes), start=torch.zeros(()))
+
+
+def _layer_penalty(per_neuron: Tensor, params: ActivityParams) -> Tensor:
+    levels = {"neuron": per_neuron, "population": per_neuron.mean(dim=1)}
+    lacking = torch.relu(params.lower_threshold - levels[params.lower_level])
+    excess = torch.relu(levels[params.upper_level] - params.upper_threshold)
+    if params.norm == "l2":
+        lacking, excess = lacking.square(), excess.square()
+    return params.lower_strength * lacking.mean() + params.upper_strength * excess.mean()

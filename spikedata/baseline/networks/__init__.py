@@ -1,0 +1,36 @@
+"""What can be trained on binned spikes: spiking networks, and references that do not spike or do not know time.
+
+All take spikes as a dense tensor (batch, step, unit) or as lists of units, and give an `Activity`. A network knows
+nothing of optimizer, loss, data or logging; its device and dtype are those of its weights.
+"""
+
+from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
+from spikedata.baseline.networks.convolution import ConvolutionNetwork, ConvolutionParams
+from spikedata.baseline.networks.delays import anneal_delays
+from spikedata.baseline.networks.inputs import Inputs
+from spikedata.baseline.networks.linear import CountClassifier, CountParams
+from spikedata.baseline.networks.make import Network, NetworkParams, make_network
+from spikedata.baseline.networks.recurrent import RecurrentNetwork, RecurrentNetworkParams
+from spikedata.baseline.networks.sequence import SequenceNetwork, SequenceParams
+from spikedata.baseline.networks.spiking import SpikingNetwork, SpikingNetworkParams
+
+__all__ = [
+    "READOUTS",
+    "Activity",
+    "ConvolutionNetwork",
+    "ConvolutionParams",
+    "CountClassifier",
+    "CountParams",
+    "Inputs",
+    "Network",
+    "NetworkParams",
+    "RecurrentNetwork",
+    "RecurrentNetworkParams",
+    "SequenceNetwork",
+    "SequenceParams",
+    "SpikingNetwork",
+    "SpikingNetworkParams",
+    "anneal_delays",
+    "class_scores",
+    "make_network",
+]
