@@ -1,18 +1,24 @@
-"""Train and score every recipe on one spike file, and print the table that the README shows.
+"""Train and score recipes on one spike file, several seeds each, and print the table that the README shows.
 
     python benchmarks/baselines.py digits.h5 --out runs --validation-speakers 3,6 --test-speakers 4,5
 
-Runs that are in OUT already are scored as they are.
+Runs that are in OUT already are kept, and each is scored once: stopped, the same command goes on. The same table later:
+spikedata leaderboard OUT.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from spikedata.baseline.protocol import evaluate_run, train_run
-from spikedata.baseline.recipes import RECIPES
+from spikedata.baseline.evaluation import evaluate_run
+from spikedata.baseline.group_summary import runs_of_group
+from spikedata.baseline.leaderboard import format_leaderboard, leaderboard
+from spikedata.baseline.recipes import recipe_from
+from spikedata.baseline.run_folder import read_card
+from spikedata.baseline.run_group import train_group
 
 
-def speakers(text: str) -> tuple[int, ...]:
+def numbers(text: str) -> tuple[int, ...]:
     """Numbers with commas between."""
     return tuple(int(number) for number in text.split(","))
 
@@ -20,29 +26,32 @@ def speakers(text: str) -> tuple[int, ...]:
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("file", type=Path)
 parser.add_argument("--out", type=Path, required=True)
-parser.add_argument("--validation-speakers", type=speakers)
-parser.add_argument("--test-speakers", type=speakers)
-parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--recipes", default="counts,recurrent", help="names with commas between")
+parser.add_argument("--test-file", type=Path, help="another file to score, where the split has no test part")
+parser.add_argument("--validation-speakers", type=numbers)
+parser.add_argument("--test-speakers", type=numbers)
+parser.add_argument("--split", default="by_speaker")
+parser.add_argument("--seeds", type=numbers, default=(0, 1, 2))
+parser.add_argument("--threads", type=int, default=1)
 args = parser.parse_args()
 
 args.out.mkdir(parents=True, exist_ok=True)
-print("| recipe | parameters | validation | test | 95 % interval | n | training |")
-print("|---|---:|---:|---:|---:|---:|---:|")
-for name, recipe in RECIPES.items():
-    run = args.out / f"{args.file.stem}-{name}-{args.seed}"
-    if not run.exists():
-        train_run(
-            args.file,
-            run,
-            recipe=recipe,
-            seed=args.seed,
-            validation_speakers=args.validation_speakers,
-            test_speakers=args.test_speakers,
-        )
-    card = evaluate_run(run)
-    score = card["tests"][-1]["score"]
-    low, high = score["interval_95"]
-    print(
-        f"| {name} | {card['network']['parameters']:,} | {card['validation']['accuracy']:.1%} | "
-        f"**{score['accuracy']:.1%}** | {low:.1%} to {high:.1%} | {score['n']} | {card['training']['seconds']:.0f} s |"
+for name in args.recipes.split(","):
+    runs = args.out / f"{args.file.stem}-{name}"
+    train_group(
+        args.file,
+        runs,
+        recipe=recipe_from(name),
+        seeds=args.seeds,
+        split=args.split,
+        validation_speakers=args.validation_speakers,
+        test_speakers=args.test_speakers,
+        threads=args.threads,
+        on_epoch=lambda run, record, name=name: print(
+            f"{name} {run}: epoch {record.epoch}, validation {record.validation_accuracy:.1%}", file=sys.stderr
+        ),
     )
+    for run in runs_of_group(runs):
+        if not read_card(run)["tests"]:  # a second look would be counted
+            evaluate_run(run, args.test_file)
+print(format_leaderboard(leaderboard(args.out), markdown=True))

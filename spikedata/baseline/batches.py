@@ -1,12 +1,13 @@
-"""Events binned once, made dense batch by batch.
+"""Clips, batch after batch, as a network takes them: dense counts or lists of events.
 
-A training run visits every clip many times. Binning is half of the cost of a small network's step, so it is
-done once; the dense tensor, a hundred times larger, lives for one batch.
+Nothing is binned ahead: a compiled pass makes a batch from the events in far less time than a network takes for it, and
+an augmentation gives other events in every epoch anyway.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,115 +15,107 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spikedata.binning import bin_samples
-from spikedata.events import Events, offsets_of
+from spikedata.baseline.networks.inputs import Inputs, as_dense
+from spikedata.events import Selection
+from spikedata.torch import SpikeDataset
+from spikedata.torch.layouts import collate_dense, collate_lists
+from spikedata.transforms.rows import passed
 
-_CLIPS_AT_ONCE = 256  # bounds the memory of binning
 
-
-class BinnedClips(NamedTuple):
-    """The entries that are not zero, clip after clip.
+class Grid(NamedTuple):
+    """How a network sees a clip.
 
     Attributes
     ----------
-    codes : ndarray of int64 or int32, shape (n_entries,)
-        step * n_units + unit of each entry [1]; each occurs once per clip.
-    counts : ndarray of unsigned integer, shape (n_entries,)
-        Spikes there [1].
-    offsets : ndarray of int64, shape (n_clips + 1,)
-        Where each clip's entries begin [1].
-    labels : ndarray of int64, shape (n_clips,)
-        Class of each clip [1].
-    n_steps, n_units : int
-        Shape of a clip [1].
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Steps that clips are cropped or padded to [1].
+    n_merged : int
+        Neighboring units whose spikes are counted as those of one input [1].
     """
 
-    codes: npt.NDArray[np.integer]
-    counts: npt.NDArray[np.unsignedinteger]
-    offsets: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    dt: float
     n_steps: int
-    n_units: int
-
-    @property
-    def n_clips(self) -> int:
-        """How many clips there are."""
-        return len(self.labels)
+    n_merged: int = 1
 
 
-def bin_clips(events: Events, *, dt: float, n_steps: int, n_merged: int = 1) -> BinnedClips:
-    """Every clip in steps of ``dt`` [s], cropped or padded to exactly ``n_steps``, each ``n_merged`` units as one.
+def batches_of(order: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
+    """Numbers of clips cut into batches; the last may be smaller."""
+    return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+
+
+def iterate_batches(
+    dataset: SpikeDataset,
+    batches: Sequence[npt.NDArray[np.int64]],
+    grid: Grid,
+    *,
+    layout: str = "dense",
+    device: torch.device | str = "cpu",
+    shifts: npt.NDArray[np.int64] | None = None,
+) -> Iterator[tuple[Inputs, Tensor]]:
+    """Go through clips, batch after batch.
+
+    Parameters
+    ----------
+    dataset : SpikeDataset
+        The clips, with what transforms them; its epoch decides on the chance in that.
+    batches : sequence of ndarray of int64
+        Numbers of the clips of each batch [1].
+    grid : Grid
+        Steps and inputs.
+    layout : str
+        "dense" or "lists".
+    device : torch.device or str
+        Where the tensors are to be. Only lists travel there: dense counts are made where they are used.
+    shifts : ndarray of int64, shape (n_clips,), optional
+        How far each clip of the data set is moved along the inputs [1]; what leaves the range is dropped.
+
+    Yields
+    ------
+    inputs : Tensor of float32, (batch, step, input), or ListBatch
+        Spikes in each step and input. The next batch overwrites dense ones: a fresh tensor of this size costs more
+        than filling it.
+    labels : Tensor of int64, (batch,)
+        Class of each clip.
 
     Raises
     ------
     ValueError
-        As `spikedata.binning.bin_samples`.
+        If a transform of the data set changes the number of units.
     """
-    n_units = -(-events.n_units // n_merged)
-    code_type = np.min_scalar_type(-n_steps * n_units)
-    codes, counts, lengths = [np.empty(0, code_type)], [np.empty(0, np.uint8)], []
-    for first in range(0, len(events), _CLIPS_AT_ONCE):
-        samples = [events[index] for index in range(first, min(first + _CLIPS_AT_ONCE, len(events)))]
-        merged = [sample._replace(units=sample.units // n_merged) for sample in samples]
-        (clips, steps, units), spikes = bin_samples(merged, dt=dt, n_steps=n_steps, n_units=n_units)
-        codes.append((steps * n_units + units).astype(code_type))
-        counts.append(spikes.astype(np.min_scalar_type(spikes.max(initial=0))))
-        lengths.append(np.bincount(clips, minlength=len(samples)))
-    return BinnedClips(
-        codes=np.concatenate(codes),
-        counts=np.concatenate(counts),
-        offsets=offsets_of(np.concatenate([np.empty(0, np.int64), *lengths])),
-        labels=events.labels,
-        n_steps=n_steps,
-        n_units=n_units,
-    )
-
-
-def dense_batches(
-    clips: BinnedClips,
-    order: npt.NDArray[np.int64],
-    *,
-    batch_size: int,
-    device: torch.device | str = "cpu",
-    shifts: npt.NDArray[np.int64] | None = None,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Go through the clips in the given order, batch after batch; the last may be smaller.
-
-    Parameters
-    ----------
-    clips : BinnedClips
-        What to go through.
-    order : ndarray of int64, shape (n,)
-        Numbers of the clips [1].
-    batch_size : int
-        Clips in a batch [1].
-    device : torch.device or str
-        Where the tensors are to be.
-    shifts : ndarray of int64, shape (n,), optional
-        How far each clip, as in ``order``, is moved along the units [1]; what leaves the range is dropped.
-
-    Yields
-    ------
-    events : Tensor of float32, (batch, step, unit)
-        Spikes in each step and unit. The next batch overwrites it: a fresh tensor of this size costs more than
-        filling it.
-    labels : Tensor of int64, (batch,)
-        Class of each clip.
-    """
-    size = clips.n_steps * clips.n_units
-    buffer = torch.empty(min(batch_size, len(order)) * size, device=device)
-    for first in range(0, len(order), batch_size):
-        chosen = order[first : first + batch_size]
-        lengths = np.diff(clips.offsets)[chosen]
-        starts = offsets_of(lengths)
-        entries = np.arange(starts[-1]) + np.repeat(clips.offsets[chosen] - starts[:-1], lengths)
-        places = clips.codes[entries] + np.repeat(np.arange(len(chosen)) * size, lengths)
-        counts = clips.counts[entries].astype(np.float32)
+    on_cpu = torch.device(device).type == "cpu"
+    n_inputs = -(-dataset.n_units // grid.n_merged)
+    buffer = None
+    if on_cpu and layout == "dense":
+        buffer = np.empty((max(map(len, batches), default=0), grid.n_steps, n_inputs), np.float32)
+    for chosen in batches:
+        clips = _clips_of(dataset, chosen)
         if shifts is not None:
-            shift = np.repeat(shifts[first : first + batch_size], lengths)
-            unit = clips.codes[entries] % clips.n_units + shift
-            stays = (unit >= 0) & (unit < clips.n_units)
-            places, counts = (places + shift)[stays], counts[stays]
-        batch = buffer[: len(chosen) * size].zero_()
-        batch[torch.from_numpy(places).to(device)] = torch.from_numpy(counts).to(device)
-        yield batch.view(len(chosen), clips.n_steps, clips.n_units), torch.from_numpy(clips.labels[chosen]).to(device)
+            clips = _shifted(clips, shifts[chosen] * grid.n_merged, n_inputs * grid.n_merged)
+        if buffer is not None:
+            dense = collate_dense(clips, **grid._asdict(), out=buffer[: len(chosen)])
+            yield dense.counts, dense.labels
+            continue
+        lists = collate_lists(clips, **grid._asdict())
+        lists = lists if on_cpu else lists._replace(units=lists.units.to(torch.int32)).to(device)
+        yield lists if layout == "lists" else as_dense(lists, dtype=torch.float32), lists.labels
+
+
+def _clips_of(dataset: SpikeDataset, chosen: npt.NDArray[np.int64]) -> Selection:
+    """Some clips of a data set, transformed."""
+    clips = dataset.__getitems__(chosen.tolist())
+    if not isinstance(clips, Selection):
+        raise TypeError(f"the transform of a training must be one of spikedata.transforms, got {dataset.transform!r}")
+    if clips.events.n_units != dataset.n_units:
+        rule = f"must keep the number of units, {dataset.n_units}"
+        raise ValueError(f"augmentation {rule}, got {clips.events.n_units} from {dataset.transform}")
+    return clips
+
+
+def _shifted(clips: Selection, shifts: npt.NDArray[np.int64], n_units: int) -> Selection:
+    """Clips, each moved along the units, of which there are so many."""
+    from spikedata.transforms.passes import shift_units
+
+    events = replace(clips.events.select(clips.indices), n_units=n_units)
+    return Selection.of_all(passed(events, shift_units, shifts, n_units))

@@ -7,49 +7,20 @@ import math
 import os
 import platform
 import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
 
 from spikedata import __version__
+from spikedata.baseline.epochs import Trained
 from spikedata.baseline.networks import Network
-from spikedata.baseline.recipes import RECIPES, Recipe
+from spikedata.baseline.recipe import Recipe
+from spikedata.baseline.recipes import RECIPES
 from spikedata.baseline.scoring import Score
-
-_MOST_SPEAKERS = 24  # that a line names one by one
-_Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
-
-
-def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a fraction (Wilson, J. Am. Stat. Assoc. 22:209, 1927).
-
-    It treats clips as independent; clips of one speaker are not quite, so the truth is a little wider.
-
-    Parameters
-    ----------
-    n_correct, n : int
-        Successes, and trials [1].
-
-    Raises
-    ------
-    ValueError
-        Unless 0 <= n_correct <= n and n > 0.
-
-    Examples
-    --------
-    >>> low, high = wilson_interval(81, 263)
-    >>> round(low, 4), round(high, 4)
-    (0.2553, 0.3662)
-    """
-    if not (0 <= n_correct <= n and n > 0):
-        raise ValueError(f"n_correct must be in 0..n and n > 0, got {n_correct} of {n}")
-    fraction, spread = n_correct / n, _Z_95**2 / n
-    center = (fraction + spread / 2) / (1 + spread)
-    half = _Z_95 * math.sqrt(fraction * (1 - fraction) / n + spread / n / 4) / (1 + spread)
-    return max(0.0, center - half), min(1.0, center + half)
+from spikedata.baseline.statistics import wilson_interval
 
 
 def score_entry(score: Score) -> dict[str, Any]:
@@ -72,41 +43,30 @@ def score_entry(score: Score) -> dict[str, Any]:
     }
 
 
-def format_card(card: Mapping[str, Any]) -> str:
-    """A card in a few lines of text, for people.
-
-    Parameters
-    ----------
-    card : mapping
-        As `spikedata.baseline.protocol.train_run` and `evaluate_run` return it.
-    """
-    data, split, training = card["data"], card["split"], card["training"]
-    parts = ", ".join(f"{part} {n} ({_speakers_text(split['speakers'][part])})" for part, n in split["n"].items())
-    lines = [
-        f"recipe      {card['recipe']['name']}, seed {card['seed']}, {card['network']['parameters']:,} parameters",
-        f"data        {data['file']}, {len(data['keys'])} classes",
-        f"clips       {parts}",
-        f"training    best of {training['epochs']}: {training['best_epoch']}, {training['seconds']:.1f} s",
-        f"validation  {_score_text(card['validation'])}",
-    ]
-    lines += [f"test        {_test_text(entry)}" for entry in card["tests"]]
-    return "\n".join(lines if card["tests"] else [*lines, "test        not opened"])
-
-
 def command_line(
     spike_path: str | os.PathLike[str],
     run_dir: str | os.PathLike[str],
     recipe: Recipe,
     *,
     seed: int,
-    speakers: Mapping[str, Sequence[int]],
     device: str,
+    split: Sequence[str],
+    keep_epochs: bool = False,
+    threads: int = 1,
 ) -> str:
-    """The command that makes the same run, with every held-out speaker and each param that was changed."""
+    """The command that makes the same run, with its split and each param that was changed.
+
+    Parameters
+    ----------
+    spike_path, run_dir, recipe, seed, device, keep_epochs, threads
+        As `spikedata.baseline.protocol.train_run` was given them.
+    split : sequence of str
+        Words that make the split.
+    """
     words = ["spikedata", "train", os.fspath(spike_path), "--recipe", recipe.name, "--out", os.fspath(run_dir)]
-    words += ["--seed", str(seed), "--device", device]
-    for part in ("validation", "test"):
-        words += [f"--{part}-speakers", ",".join(map(str, speakers.get(part, ())))]
+    words += ["--seed", str(seed), "--device", device, *split]
+    words += ["--keep-epochs"] if keep_epochs else []
+    words += ["--threads", str(threads)] if threads != 1 else []
     usual = RECIPES[recipe.name].params
     for name, value in recipe.params.items():
         if value != usual[name]:
@@ -115,16 +75,18 @@ def command_line(
     return shlex.join(words)
 
 
-def environment_entry(device: torch.device) -> dict[str, Any]:
-    """Versions, machine and threads, as they stand on a card."""
+def environment_entry(device: torch.device, *, n_processes: int = 1) -> dict[str, Any]:
+    """Versions, machine, threads and processes, as they stand on a card."""
     return {
         "spikedata": __version__,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
+        "numba": version("numba"),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": n_processes,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
     }
 
@@ -135,28 +97,25 @@ def network_entry(network: Network, weights: bytes) -> dict[str, Any]:
     return {"parameters": n_parameters, "sha256": hashlib.sha256(weights).hexdigest()}
 
 
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def training_entry(trained: Trained, recipe: Recipe, *, n_clips: int) -> dict[str, Any]:
+    """How a training went, as it stands on a card.
 
+    ``optimizer_steps`` is None where nothing was trained by steps; ``seconds`` are those of the epochs [s], also of
+    those before an interruption.
 
-def _score_text(score: Mapping[str, Any]) -> str:
-    low, high = score["interval_95"]
-    spikes = f", {score['hidden_spikes']:.1f} spikes per hidden neuron" if score["hidden_spikes"] else ""
-    return (
-        f"{score['accuracy']:.1%} of {score['n']} (95 % interval {low:.1%} to {high:.1%}; chance {score['chance']:.1%})"
-        + spikes
-    )
-
-
-def _test_text(entry: Mapping[str, Any]) -> str:
-    seen = f"; {_speakers_text(entry['speakers_seen'])} were in training" if entry["speakers_seen"] else ""
-    asked = "once" if entry["times_opened"] == 1 else f"{entry['times_opened']} times"
-    return f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {asked}"
-
-
-def _speakers_text(speakers: Sequence[int]) -> str:
-    if len(speakers) > _MOST_SPEAKERS:
-        return f"{len(speakers)} speakers"
-    return f"speakers {' '.join(map(str, speakers))}"
+    Parameters
+    ----------
+    trained : Trained
+        Its outcome.
+    recipe : Recipe
+        What was trained.
+    n_clips : int
+        Clips of the training part [1].
+    """
+    training, n_epochs = recipe.training, len(trained.history)
+    return {
+        "epochs": n_epochs,
+        "best_epoch": trained.best_epoch,
+        "optimizer_steps": math.ceil(n_clips / training.batch_size) * n_epochs if training else None,
+        "seconds": round(sum(record.seconds for record in trained.history), 3),
+    }

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikedata.baseline.batches import bin_clips
+from spikedata.baseline.epochs import EpochRecord, Trained
 from spikedata.baseline.networks import CountClassifier, CountParams
 from spikedata.baseline.scoring import evaluate
-from spikedata.baseline.training import EpochRecord, Trained
+from spikedata.batching import dense_batch
 from spikedata.events import Events
 
 _LARGEST_ITERATIONS = 500
@@ -79,6 +79,7 @@ def fit_counts(
             validation_loss=on_validation.loss,
             validation_accuracy=on_validation.accuracy,
             hidden_spikes=0.0,
+            learning_rate=0.0,
             seconds=time.perf_counter() - began,
         )
         trained.append((record, classifier))
@@ -90,10 +91,8 @@ def fit_counts(
 
 def _features(events: Events, duration: float) -> npt.NDArray[np.float64]:
     """Square roots of counts, (clip, unit)."""
-    clips = bin_clips(events, dt=duration, n_steps=1)
-    features = np.zeros((clips.n_clips, clips.n_units))
-    features[np.repeat(np.arange(clips.n_clips), np.diff(clips.offsets)), clips.codes] = np.sqrt(clips.counts)
-    return features
+    counts = dense_batch(events, np.arange(len(events)), dt=duration, n_steps=1)
+    return np.sqrt(counts[:, 0].astype(np.float64))
 
 
 def _logistic_regression(

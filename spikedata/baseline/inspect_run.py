@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikedata.baseline.batches import dense_batches
+from spikedata.baseline.batches import iterate_batches
 from spikedata.baseline.protocol import load_run
-from spikedata.baseline.scoring import bin_for
+from spikedata.baseline.scoring import grid_of
 from spikedata.events import Events
 from spikedata.schema import Sample
+from spikedata.torch import SpikeDataset
 
 
 class ClipActivity(NamedTuple):
@@ -55,8 +56,8 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     """
     network = load_run(run_dir).network
     keys = [str(label) for label in range(network.n_classes)]
-    clip = bin_for(network, Events.from_samples([sample], keys=keys, n_units=network.n_units), "sample")
-    events, _ = next(dense_batches(clip, np.zeros(1, np.int64), batch_size=1))
+    clip = SpikeDataset(Events.from_samples([sample], keys=keys, n_units=network.n_units))
+    inputs, _ = next(iterate_batches(clip, [np.zeros(1, np.int64)], grid_of(network)))
     with torch.no_grad():
-        activity = network(events)
+        activity = network(inputs)
     return ClipActivity(network.dt, activity.hidden_spikes[0].numpy(), activity.readout[0].numpy())

@@ -1,82 +1,100 @@
-"""The rules of an honest score: who trains, who chooses, who judges, and what is written down.
-
-Speakers are held apart. The training part is learned from, the validation part chooses the epoch, and the test
-part is opened by `evaluate_run` alone, when the weights can no longer change. It is scored once; whoever asks
-again gets the recorded score, and the card counts how often it was asked for.
-"""
+"""The protocol: train on some speakers, choose on others, score once on speakers that neither has heard."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-import torch
-
+from spikedata.atomic import OutputError
 from spikedata.baseline import run_folder
-from spikedata.baseline.card import (
-    command_line,
-    environment_entry,
-    file_sha256,
-    format_card,
-    network_entry,
-    score_entry,
-)
-from spikedata.baseline.counts import fit_counts
-from spikedata.baseline.networks import CountParams, Network, RecurrentNetwork
-from spikedata.baseline.recipes import Recipe, network_of
-from spikedata.baseline.run_folder import load_run
+from spikedata.baseline.card import command_line, environment_entry, network_entry, score_entry, training_entry
+from spikedata.baseline.card_text import format_card
+from spikedata.baseline.checkpoint import difference
+from spikedata.baseline.controls import apply_control
+from spikedata.baseline.data_split import BY_SPEAKER, SplitChoice, choose_split, split_entry, words_of_split
+from spikedata.baseline.epochs import EpochRecord, Trained
+from spikedata.baseline.evaluation import control_name, evaluate_run, scoring_options
+from spikedata.baseline.fitting import fit_recipe
+from spikedata.baseline.identity import identity_of_card, training_identity
+from spikedata.baseline.logs import history_bytes, require_tensorboard
+from spikedata.baseline.measures import measure
+from spikedata.baseline.networks import Network
+from spikedata.baseline.operations import Operations, count_operations
+from spikedata.baseline.out_of_memory import explaining_out_of_memory
+from spikedata.baseline.parallel import device_of_rank, joined_processes
+from spikedata.baseline.recipe import Recipe
+from spikedata.baseline.run_data import read_run_data
+from spikedata.baseline.run_folder import load_run, read_card
 from spikedata.baseline.scoring import evaluate
-from spikedata.baseline.threads import on_one_thread
-from spikedata.baseline.training import EpochRecord, Trained, train
+from spikedata.baseline.threads import on_threads
+from spikedata.baseline.training_folder import TrainingFolder
 from spikedata.events import Events
-from spikedata.reader import SpikeFile
-from spikedata.splits import Split, sample_names, split_by_speaker
+from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device
 
 __all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
 
 
-@on_one_thread()
 def train_run(
     spike_path: str | os.PathLike[str],
     run_dir: str | os.PathLike[str],
     *,
     recipe: Recipe,
     seed: int = 0,
+    split: str = BY_SPEAKER,
+    split_seed: int | None = None,
     validation_speakers: Sequence[int] | None = None,
     test_speakers: Sequence[int] | None = None,
+    left_out: int | None = None,
+    keep_epochs: bool = False,
+    tensorboard: bool = False,
     overwrite: bool = False,
+    keep_finished: bool = False,
     device: str = "auto",
+    threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> dict[str, Any]:
     """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
 
-    PyTorch runs on one thread meanwhile, so the weights do not depend on the number of processors.
+    The state after every epoch is kept beside the run, in a folder named for it with ``.training`` behind. Whatever
+    stopped a training, the same call goes on from there, and the weights are those of a training that never stopped.
+    PyTorch runs on so many threads as are asked for, so the weights do not depend on the number of processors.
 
     Parameters
     ----------
     spike_path : str or path-like
-        The spike file; its speakers must be known.
+        The spike file.
     run_dir : str or path-like
         The folder to make; it appears complete or not at all.
     recipe : Recipe
         Network and training.
     seed : int
-        Of the first weights, the order of the clips, and the choice of speakers where none are named [1].
+        Of the first weights, the order of the clips, augmentation and dropout [1].
+    split : str
+        Name of the split, or a file of JSON: see `spikedata.baseline.data_split.choose_split`.
+    split_seed : int, optional
+        Of what the split draws [1]; None for ``seed``.
     validation_speakers, test_speakers : sequence of int, optional
-        Speakers of those parts; None chooses some. An empty ``test_speakers`` leaves all speakers to training
-        and validation, for files whose test set is another file.
+        Speakers of those parts, of the split "by_speaker"; None chooses some. An empty ``test_speakers`` leaves all
+        speakers to training and validation, for files whose test set is another file.
+    left_out : int, optional
+        Who tests, of the split "leave_one_speaker_out".
+    keep_epochs : bool
+        Whether to keep the weights after each epoch; the size of the selection bias is computed from them.
+    tensorboard : bool
+        Whether to log for TensorBoard.
     overwrite : bool
-        Whether a run that is there already may be replaced.
+        Whether a run that is there already, or the unfinished training of another one, may be replaced.
+    keep_finished : bool
+        Whether a run of the very same training that is there already is the result, and nothing is done.
     device : str
-        cpu, cuda, or auto: cuda where there is one.
+        cpu, cuda, cuda:N, or auto: cuda where there is one.
+    threads : int
+        Threads of PyTorch on the processor [1].
     on_epoch : callable, optional
         Given each epoch's record when it is there.
 
@@ -92,181 +110,143 @@ def train_run(
     FileNotFoundError
         If there is no spike file.
     ValueError
-        If the file is none, its speakers cannot be held apart, or there is no such device.
+        If the file is none, its clips cannot be divided so, there is no such device, or the training that was begun
+        for this run is another one.
     FloatingPointError
-        If the training diverged.
+        If the training diverged; the last good state is kept.
+    OutOfMemory
+        If there is not enough memory.
     """
-    run_folder.check_run_dir(run_dir, overwrite=overwrite)
-    chosen_device = resolve_device(device)
-    began = time.perf_counter()
-    data, events = _read_data(spike_path)
-    try:
-        split = split_by_speaker(
-            events.speakers, events.labels, validation=validation_speakers, test=test_speakers, seed=seed
+    is_first = os.environ.get("RANK", "0") == "0"
+    is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
+    if is_first and not is_there:
+        run_folder.check_run_dir(run_dir, overwrite=overwrite)
+    if tensorboard:
+        require_tensorboard()
+    chosen_device = resolve_device(device_of_rank(device))
+    choice = SplitChoice(
+        name=split,
+        validation_speakers=validation_speakers,
+        test_speakers=test_speakers,
+        left_out=left_out,
+        seed=seed if split_seed is None else split_seed,
+    )
+    material = _read_material(spike_path, choice)
+    training = training_identity(
+        recipe, seed=seed, data=material.data["sha256"], split=material.split.digest, keep_epochs=keep_epochs
+    )
+    if is_there:
+        finished = read_card(run_dir)
+        found = difference(identity_of_card(finished), training)
+        if found is None:
+            return finished
+        if not overwrite:
+            raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+    folder = TrainingFolder(run_dir, training, keep_epochs=keep_epochs, tensorboard=tensorboard)
+    with (
+        on_threads(threads),
+        joined_processes(chosen_device) as processes,
+        explaining_out_of_memory(_advice(recipe)),
+        folder if is_first else nullcontext(),
+    ):
+        trained = fit_recipe(
+            recipe,
+            material.part("train"),
+            material.part("validation"),
+            seed=seed,
+            device=chosen_device,
+            folder=folder,
+            overwrite=overwrite,
+            processes=processes,
+            on_epoch=on_epoch,
         )
+        command = command_line(
+            spike_path,
+            run_dir,
+            recipe,
+            seed=seed,
+            device=device,
+            split=words_of_split(choice, material.split_entry),
+            keep_epochs=keep_epochs,
+            threads=threads,
+        )
+        environment = environment_entry(chosen_device, n_processes=processes.n)
+        weights = run_folder.weights_bytes(trained.network)
+        card = {
+            "card_format": run_folder.CARD_FORMAT,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": command,
+            "environment": environment,
+            **_what_was_trained(recipe, trained, weights, material, seed=seed, keep_epochs=keep_epochs),
+            "tests": [],
+            "controls": [],
+            "selection_bias": [],
+        }
+        if is_first:
+            contents = {
+                run_folder.WEIGHTS: weights,
+                run_folder.HISTORY: history_bytes(trained.history),
+                run_folder.SPLIT: material.split.to_json(sample_names(material.events.sources)).encode(),
+                run_folder.CARD: run_folder.card_bytes(card),
+            }
+            run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
+            folder.remove()
+    return card
+
+
+class _Material(NamedTuple):
+    """A spike file's entry on a card, its events, their split, and the split's entry."""
+
+    data: dict[str, Any]
+    events: Events
+    split: Split
+    split_entry: dict[str, Any]
+
+    def part(self, name: str) -> Events:
+        """The clips of a part of the split."""
+        return self.events.select(self.split.part(name))
+
+
+def _read_material(spike_path: str | os.PathLike[str], choice: SplitChoice) -> _Material:
+    data, events = read_run_data(spike_path)
+    try:
+        split = choose_split(events, choice)
     except ValueError as error:
         raise ValueError(f"{spike_path}: {error}") from error
-    training, validation = events.select(split.parts["train"]), events.select(split.parts["validation"])
-    trained = _fit(recipe, training, validation, seed=seed, device=chosen_device, on_epoch=on_epoch)
-    speakers = {part: _speakers(events.speakers[indices]) for part, indices in split.parts.items()}
-    n_clips = {part: len(indices) for part, indices in split.parts.items()}
-    weights = run_folder.weights_bytes(trained.network)
-    card = {
-        "card_format": run_folder.CARD_FORMAT,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command_line(spike_path, run_dir, recipe, seed=seed, speakers=speakers, device=device),
-        "environment": environment_entry(chosen_device),
+    return _Material(data, events, split, split_entry(split, events) | {"seed": choice.seed})
+
+
+def _what_was_trained(
+    recipe: Recipe, trained: Trained, weights: bytes, material: _Material, *, seed: int, keep_epochs: bool
+) -> dict[str, Any]:
+    """The entries of a card from the recipe to the score on the validation part."""
+    n_clips = len(material.split.part("train"))
+    return {
         "recipe": {"name": recipe.name, "params": recipe.params},
         "seed": seed,
-        "data": data,
-        "split": {"name": split.name, "digest": split.digest, "n": n_clips, "speakers": speakers},
+        "data": material.data,
+        "split": material.split_entry,
         "network": network_entry(trained.network, weights),
-        "training": {
-            "epochs": len(trained.history),
-            "best_epoch": trained.best_epoch,
-            "seconds": round(time.perf_counter() - began, 3),
-        },
-        "validation": score_entry(evaluate(trained.network, validation)),
-        "tests": [],
+        "training": training_entry(trained, recipe, n_clips=n_clips) | {"keep_epochs": keep_epochs},
+        **_on_validation(trained.network, recipe, material.part("validation"), seed=seed),
     }
-    contents = {
-        run_folder.WEIGHTS: weights,
-        run_folder.HISTORY: run_folder.history_bytes(trained.history),
-        run_folder.SPLIT: split.to_json(sample_names(events.sources)).encode(),
-        run_folder.CARD: run_folder.card_bytes(card),
-    }
-    run_folder.write_run_dir(run_dir, contents, overwrite=overwrite)
-    return card
 
 
-@on_one_thread()
-def evaluate_run(
-    run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
-) -> dict[str, Any]:
-    """Score a run's weights on its own test part, or on the whole of another file, and write that on its card.
-
-    Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
-    weights being what they are, a second look cannot change them, but a reader of the card should know of it.
-
-    Parameters
-    ----------
-    run_dir : str or path-like
-        What `train_run` made.
-    spike_path : str or path-like, optional
-        Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
-        test part.
-    device : str
-        cpu, cuda, or auto: cuda where there is one.
-
-    Returns
-    -------
-    dict
-        The card. The score asked for is the last of ``tests``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If run or file is not there.
-    ValueError
-        If the run is damaged, the file has changed, has other classes or units, or no test part, or there is no such
-        device.
-    OutputError
-        If the card cannot be written.
-    """
-    network, card = load_run(run_dir)
-    network.to(resolve_device(device))
-    data = card["data"]
-    path = Path(data["path"] if spike_path is None else spike_path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    sha256 = file_sha256(path)
-    is_own = sha256 == data["sha256"]
-    if spike_path is None and not is_own:
-        raise ValueError(f"{path}: is not the file that {run_dir} was trained on: its SHA-256 differs")
-    asked = [entry for entry in card["tests"] if entry["sha256"] == sha256]
-    entry = asked[0] if asked else _test_entry(run_dir, network, card, path, sha256, is_own=is_own)
-    entry["times_opened"] += 1
-    card["tests"] = [other for other in card["tests"] if other["sha256"] != sha256] + [entry]
-    run_folder.write_card(run_dir, card)
-    return card
+def _on_validation(network: Network, recipe: Recipe, validation: Events, *, seed: int) -> dict[str, Any]:
+    """The score on the validation part, and what the network does with its clips."""
+    operations: list[Operations] = []
+    clips = apply_control(validation, control_name(recipe), seed=seed)
+    score = evaluate(
+        network,
+        clips,
+        **scoring_options(recipe),
+        watch=lambda inputs, activity: operations.append(count_operations(network, inputs, activity)),
+    )
+    return {"validation": score_entry(score), "measures": measure(network, score, operations)}
 
 
-def _read_data(spike_path: str | os.PathLike[str]) -> tuple[dict[str, Any], Events]:
-    """What a card says of a spike file, and its events."""
-    sha256 = file_sha256(spike_path)
-    with SpikeFile(spike_path) as file:
-        events, provenance = file.read_events(), file.provenance
-    entry = {
-        "file": Path(spike_path).name,
-        "path": str(Path(spike_path).absolute()),
-        "sha256": sha256,
-        "n_units": events.n_units,
-        "keys": list(events.keys),
-        "provenance": None if provenance is None else asdict(provenance),
-    }
-    return entry, events
-
-
-def _fit(
-    recipe: Recipe,
-    training: Events,
-    validation: Events,
-    *,
-    seed: int,
-    device: torch.device,
-    on_epoch: Callable[[EpochRecord], None] | None,
-) -> Trained:
+def _advice(recipe: Recipe) -> str:
     if recipe.training is None:
-        return fit_counts(training, validation, cast(CountParams, recipe.network), on_epoch=on_epoch)
-    network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed)
-    network = cast(RecurrentNetwork, network).to(device)
-    rng = np.random.default_rng(seed)
-    return train(network, training, validation, recipe.training, rng=rng, on_epoch=on_epoch)
-
-
-def _test_entry(
-    run_dir: str | os.PathLike[str],
-    network: Network,
-    card: dict[str, Any],
-    path: Path,
-    sha256: str,
-    *,
-    is_own: bool,
-) -> dict[str, Any]:
-    """Score the own test part, or all of another file, for the first time."""
-    with SpikeFile(path) as file:
-        events = file.read_events()
-    if list(events.keys) != card["data"]["keys"]:
-        raise ValueError(f"{path}: must have the classes {card['data']['keys']}, got {list(events.keys)}")
-    if events.n_units != card["data"]["n_units"]:
-        raise ValueError(f"{path}: must have {card['data']['n_units']} units, got {events.n_units}")
-    if is_own:
-        events = events.select(_test_indices(run_dir, card, events))
-    learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"][part]]
-    speakers = _speakers(events.speakers)
-    return {
-        "file": path.name,
-        "sha256": sha256,
-        "part": "test part" if is_own else "whole file",
-        "speakers": speakers,
-        "speakers_seen": sorted(set(speakers) & set(learned_from)),
-        "times_opened": 0,
-        "score": score_entry(evaluate(network, events)),
-    }
-
-
-def _test_indices(run_dir: str | os.PathLike[str], card: dict[str, Any], events: Events) -> npt.NDArray[np.int64]:
-    path = Path(run_dir, run_folder.SPLIT)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(events.sources))
-    if split.digest != card["split"]["digest"]:
-        raise ValueError(f"{path}: is not the split of the card: its digest differs")
-    if "test" not in split.parts:
-        raise ValueError(f"{run_dir}: its split has no test part; name the file to test on")
-    return split.parts["test"]
-
-
-def _speakers(speakers: npt.NDArray[np.int64]) -> list[int]:
-    """Every speaker that is known, once, in rising order."""
-    return [int(speaker) for speaker in np.unique(speakers) if speaker >= 0]
+        return "this recipe needs all clips at once"
+    size = recipe.training.batch_size
+    return f"batch_size is {size}; --batch-size {max(1, size // 2)} needs about half"

@@ -5,29 +5,29 @@
 ``weights.safetensors``  the weights of the best epoch; no code is run to read them
 ``history.csv``          one row per epoch
 ``split.json``           which samples trained, chose and test
+``epochs/``              the weights after each epoch, where they were to be kept
+``tensorboard/``         for TensorBoard, where that was asked for
 =======================  ====================================================================
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.atomic import OutputError, write_atomically
 from spikedata.baseline.networks import Network
 from spikedata.baseline.recipes import network_of, recipe_of_card
-from spikedata.baseline.training import EpochRecord
+from spikedata.baseline.training_folder import training_folder
 
-CARD_FORMAT = 1
+CARD_FORMAT = 2
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
 
@@ -74,7 +74,13 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
         raise OutputError(f"{run_dir}: folder {str(target.parent)!r} is not writable")
 
 
-def write_run_dir(run_dir: str | os.PathLike[str], contents: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+def write_run_dir(
+    run_dir: str | os.PathLike[str],
+    contents: Mapping[str, bytes],
+    *,
+    folders: Mapping[str, Path] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write a run's files into a new folder that appears complete or not at all.
 
     Parameters
@@ -83,6 +89,8 @@ def write_run_dir(run_dir: str | os.PathLike[str], contents: Mapping[str, bytes]
         The folder to make.
     contents : mapping of str to bytes
         File name to content.
+    folders : mapping of str to Path, optional
+        Folders of the same file system that are moved into it, by their names there.
     overwrite : bool
         Whether a run that is there already may be replaced.
 
@@ -98,6 +106,8 @@ def write_run_dir(run_dir: str | os.PathLike[str], contents: Mapping[str, bytes]
         temporary.chmod(0o755)
         for name, content in contents.items():
             write_atomically(temporary / name, content)
+        for name, folder in (folders or {}).items():
+            folder.rename(temporary / name)
         if target.exists():
             old = temporary / ".replaced"
             target.rename(old)
@@ -123,7 +133,9 @@ def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(run_dir, CARD)
     if not path.is_file():
-        raise FileNotFoundError(f"{run_dir}: is not a run: no {CARD}")
+        is_begun = training_folder(run_dir).is_dir()
+        hint = "its training is not finished: give the command again" if is_begun else f"no {CARD}"
+        raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
     try:
         card = json.loads(path.read_bytes())
     except ValueError as error:
@@ -198,15 +210,6 @@ def weights_bytes(network: Network) -> bytes:
     import safetensors.torch
 
     return safetensors.torch.save({name: value.cpu().contiguous() for name, value in network.state_dict().items()})
-
-
-def history_bytes(history: Sequence[EpochRecord]) -> bytes:
-    """Epochs as the bytes of a CSV file."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(EpochRecord._fields)
-    writer.writerows(history)
-    return text.getvalue().encode()
 
 
 def _discard(temporary: Path, target: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn.functional import cross_entropy
 
-from spikedata.baseline.batches import BinnedClips, bin_clips, dense_batches
-from spikedata.baseline.networks import Network
+from spikedata.baseline.batches import Grid, batches_of, iterate_batches
+from spikedata.baseline.losses import classification_loss
+from spikedata.baseline.networks import Activity, Inputs, Network
 from spikedata.events import Events
+from spikedata.torch import SpikeDataset
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,7 +29,9 @@ class Score:
     loss : float
         Mean cross-entropy [nat].
     hidden_spikes : float
-        Mean spikes per hidden neuron and clip.
+        Mean spikes per hidden neuron and clip [1].
+    n_hidden : int
+        Hidden neurons that spike [1].
     """
 
     labels: npt.NDArray[np.int64]
@@ -35,6 +39,7 @@ class Score:
     n_classes: int
     loss: float
     hidden_spikes: float
+    n_hidden: int = 0
 
     @property
     def n_correct(self) -> int:
@@ -54,7 +59,14 @@ class Score:
         return counts
 
 
-def evaluate(network: Network, events: Events, *, batch_size: int = 128) -> Score:
+def evaluate(
+    network: Network,
+    events: Events,
+    *,
+    batch_size: int = 128,
+    layout: str = "dense",
+    watch: Callable[[Inputs, Activity], None] | None = None,
+) -> Score:
     """Score a network on all clips; network, events and the mode that the network is in stay as they are.
 
     Parameters
@@ -65,51 +77,87 @@ def evaluate(network: Network, events: Events, *, batch_size: int = 128) -> Scor
         Clips to classify, at least one.
     batch_size : int
         Clips in a batch [1]; the score does not depend on it beyond rounding.
+    layout : str
+        Whether the network gets "dense" counts or "lists" of events.
+    watch : callable, optional
+        Given the inputs of each batch and what the network did with them.
 
     Raises
     ------
     ValueError
         If there is no clip.
     """
-    return score_clips(network, bin_for(network, events, "events"), batch_size=batch_size)
+    check_clips(network, events, "events")
+    return score_clips(network, SpikeDataset(events), batch_size=batch_size, layout=layout, watch=watch)
 
 
 @torch.no_grad()
-def score_clips(network: Network, clips: BinnedClips, *, batch_size: int) -> Score:
-    """Score a network on clips that are binned already; see `evaluate`."""
+def score_clips(
+    network: Network,
+    dataset: SpikeDataset,
+    *,
+    batch_size: int,
+    layout: str = "dense",
+    watch: Callable[[Inputs, Activity], None] | None = None,
+) -> Score:
+    """Score a network on the clips of a data set, transformed as it says; see `evaluate`.
+
+    Parameters
+    ----------
+    network, batch_size, layout, watch
+        As `evaluate`.
+    dataset : SpikeDataset
+        The clips, at least one; its epoch decides on the chance in its transform.
+    """
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
     predictions, total_loss, total_spikes, n_hidden = [], 0.0, 0.0, 0
+    batches = batches_of(np.arange(len(dataset)), batch_size)
     try:
-        for events, labels in dense_batches(clips, np.arange(clips.n_clips), batch_size=batch_size, device=device):
-            activity = network(events)
-            logits = activity.logits
-            predictions.append(logits.argmax(dim=1).cpu().numpy())
-            total_loss += cross_entropy(logits, labels, reduction="sum").item()
-            total_spikes += activity.hidden_spikes.sum().item()
-            n_hidden = activity.hidden_spikes.shape[2]
+        for inputs, labels in iterate_batches(dataset, batches, grid_of(network), layout=layout, device=device):
+            activity = network(inputs)
+            predictions.append(activity.logits.argmax(dim=1).cpu().numpy())
+            total_loss += classification_loss(activity, labels).item() * len(labels)
+            total_spikes += sum(spikes.sum().item() for spikes in activity.spikes)
+            n_hidden = sum(spikes.shape[2] for spikes in activity.spikes)
+            if watch is not None:
+                watch(inputs, activity)
     finally:
         network.train(was_training)
     return Score(
-        labels=clips.labels,
+        labels=dataset.labels,
         predictions=np.concatenate(predictions),
         n_classes=network.n_classes,
-        loss=total_loss / clips.n_clips,
-        hidden_spikes=total_spikes / (clips.n_clips * max(n_hidden, 1)),
+        loss=total_loss / len(dataset),
+        hidden_spikes=total_spikes / (len(dataset) * max(n_hidden, 1)),
+        n_hidden=n_hidden,
     )
 
 
-def bin_for(network: Network, events: Events, name: str) -> BinnedClips:
-    """Bin clips in the steps of a network, its units merged.
+def grid_of(network: Network) -> Grid:
+    """How a network sees a clip."""
+    return Grid(network.dt, network.n_steps, network.n_merged)
+
+
+def check_clips(network: Network, events: Events, name: str) -> None:
+    """Raise unless a network can be given these clips.
+
+    Parameters
+    ----------
+    network : Network
+        Which one.
+    events : Events
+        The clips.
+    name : str
+        What the message begins with.
 
     Raises
     ------
     ValueError
-        If there is no clip, or the units are not the network's; the message begins with ``name``.
+        If there is no clip, or the units are not the network's.
     """
     if not len(events):
         raise ValueError(f"{name}: holds no clip")
     if events.n_units != network.n_units:
         raise ValueError(f"{name}: has {events.n_units} units, must have the network's {network.n_units}")
-    return bin_clips(events, dt=network.dt, n_steps=network.n_steps, n_merged=network.n_merged)

@@ -1,4 +1,4 @@
-"""Hold PyTorch to one thread for a while."""
+"""Hold PyTorch to a number of threads for a while."""
 
 from __future__ import annotations
 
@@ -9,21 +9,40 @@ import torch
 
 
 @contextmanager
-def on_one_thread() -> Iterator[None]:
-    """Run a block, or a function that it decorates, on one thread of PyTorch; the former number comes back.
+def on_threads(n: int = 1) -> Iterator[None]:
+    """Run a block, or a function that it decorates, on some threads of PyTorch; the former number comes back.
 
     Networks of a few hundred neurons gain nothing from a second thread, and lose much where another process wants the
     processor. And sums over several threads round differently on every machine.
 
+    Parameters
+    ----------
+    n : int
+        How many [1].
+
+    Raises
+    ------
+    ValueError
+        If it is below 1.
+
     Examples
     --------
-    >>> with on_one_thread():
+    >>> with on_threads(1):
     ...     torch.get_num_threads()
     1
     """
+    if n < 1:
+        raise ValueError(f"threads must be >= 1, got {n}")
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(n)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Run a block, or a function that it decorates, on one thread of PyTorch: `on_threads` of 1."""
+    with on_threads(1):
+        yield

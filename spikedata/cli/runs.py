@@ -1,57 +1,136 @@
-"""Commands that train a baseline and score it: train, evaluate."""
+"""Commands that train a baseline, score it and compare what there is: train, evaluate, leaderboard."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from spikedata.cli.command import Commands, add_command, add_overwrite, add_seed, print_result, show_progress
+from spikedata.cli.command import (
+    Commands,
+    add_command,
+    add_overwrite,
+    print_result,
+    saying_what_is_kept,
+    show_progress,
+)
+from spikedata.progress import Progress
+
+if TYPE_CHECKING:
+    from spikedata.baseline.epochs import EpochRecord
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
+    _add_train(commands)
+    sub = add_command(commands, "evaluate", _evaluate, "score a run, or each of several, on its test part, once")
+    sub.add_argument("run", metavar="RUN", help="folder that train made")
+    sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
+    sub.add_argument("--control", default="none", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    sub.add_argument(
+        "--selection-bias",
+        action="store_true",
+        help="what picking the epoch on the test clips would have claimed; needs train --keep-epochs",
+    )
+    sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+
+    sub = add_command(commands, "leaderboard", _leaderboard, "compare all runs below a folder")
+    sub.add_argument("folder", metavar="DIR", help="where to look for result cards, however deep")
+    sub.add_argument("--markdown", action="store_true", help="print a table of Markdown")
+
+
+def _add_train(commands: Commands) -> None:
     sub = add_command(
         commands, "train", _train, "train a baseline; speakers of the validation and test parts are held out"
     )
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
-    sub.add_argument("--recipe", required=True, metavar="NAME", help="recurrent, or counts (linear, time thrown away)")
+    sub.add_argument("--recipe", metavar="NAME", help="network and training; a wrong name lists those there are")
+    sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; perhaps with recipe = NAME")
     sub.add_argument("--out", required=True, metavar="RUN", help="folder for weights, history and result card")
-    sub.add_argument("--validation-speakers", type=_speakers, metavar="A,B", help="default: drawn with the seed")
-    sub.add_argument("--test-speakers", type=_speakers, metavar="A,B", help="default: drawn with the seed")
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all chance (default: 0)")
+    sub.add_argument("--seeds", type=_numbers, metavar="A,B", help="one run for each, in RUN/seed-A, RUN/seed-B")
+    sub.add_argument("--split", default="by_speaker", metavar="NAME", help="named split, or a .json of one")
+    sub.add_argument("--split-seed", type=int, metavar="N", help="seed of the split (default: the first seed)")
+    sub.add_argument("--validation-speakers", type=_numbers, metavar="A,B", help="default: drawn with the seed")
+    sub.add_argument("--test-speakers", type=_numbers, metavar="A,B", help="default: drawn with the seed")
+    sub.add_argument("--leave-out", type=int, metavar="N", help="speaker who tests, of the split leave_one_speaker_out")
+    sub.add_argument(
+        "--leave-one-speaker-out", action="store_true", help="one run for each speaker, who tests it: RUN/speaker-N"
+    )
     sub.add_argument("--epochs", type=int, metavar="N", help="epochs (default: the recipe's)")
+    sub.add_argument("--keep-epochs", action="store_true", help="keep the weights after each epoch")
+    sub.add_argument("--tensorboard", action="store_true", help="log for TensorBoard, in RUN.training/tensorboard")
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    sub.epilog = "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3."
+    sub.add_argument("--threads", type=int, default=1, metavar="N", help="threads on the processor (default: 1)")
+    sub.epilog = (
+        "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3. Stopped at any moment, "
+        "the same command goes on where it was, to the same weights. torchrun trains on several GPUs."
+    )
     sub.set_defaults(takes_rest=True)
-    add_seed(sub)
     add_overwrite(sub)
-
-    sub = add_command(commands, "evaluate", _evaluate, "score a trained run on its test part, once")
-    sub.add_argument("run", metavar="RUN", help="folder that train made")
-    sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
-    sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
 
 
 def _train(args: argparse.Namespace) -> None:
+    from spikedata.baseline.group_summary import format_group
     from spikedata.baseline.protocol import format_card, train_run
+    from spikedata.baseline.run_group import train_group
+
+    recipe, is_group = _recipe(args), args.seeds is not None or args.leave_one_speaker_out
+    options = {name: getattr(args, name) for name in _OPTIONS} | {"recipe": recipe}
+    with show_progress(args, "epoch", total=recipe.n_epochs) as progress, saying_what_is_kept(lambda: _kept(args)):
+        if is_group:
+            options |= {"seeds": args.seeds or (args.seed,), "leave_one_speaker_out": args.leave_one_speaker_out}
+            result = train_group(
+                args.file,
+                args.out,
+                **options,
+                on_epoch=lambda name, record: _show(progress, record, recipe.n_epochs, stage=name),
+            )
+        else:
+            options |= {"left_out": args.leave_out, "seed": args.seed}
+            result = train_run(
+                args.file, args.out, **options, on_epoch=lambda record: _show(progress, record, recipe.n_epochs)
+            )
+    if _is_first_process():
+        print_result(args, result, format_group(result) if is_group else format_card(result))
+
+
+_OPTIONS = (
+    "split",
+    "split_seed",
+    "validation_speakers",
+    "test_speakers",
+    "keep_epochs",
+    "tensorboard",
+    "overwrite",
+    "device",
+    "threads",
+)
+
+
+def _show(progress: Progress, record: EpochRecord, n_epochs: int, *, stage: str = "train") -> None:
+    # the first epoch that is shown may be a later one, of a training that goes on
+    progress.at_stage(stage, record.epoch - 1, n_epochs)
+    progress.step(f"validation {record.validation_accuracy:.1%}")
+
+
+def _recipe(args: argparse.Namespace) -> Any:
+    from spikedata.baseline.config import read_config
     from spikedata.baseline.recipes import recipe_from
 
-    recipe = recipe_from(args.recipe, _overrides(args))
-    with show_progress(args, "epoch", total=recipe.n_epochs) as progress:
-        card = train_run(
-            args.file,
-            args.out,
-            recipe=recipe,
-            seed=args.seed,
-            validation_speakers=args.validation_speakers,
-            test_speakers=args.test_speakers,
-            overwrite=args.overwrite,
-            device=args.device,
-            on_epoch=lambda record: progress.step(f"validation {record.validation_accuracy:.1%}"),
-        )
-    print_result(args, card, format_card(card))
+    config = read_config(args.config) if args.config else {}
+    named = config.pop("recipe", None)
+    name = args.recipe or named
+    if name is None:
+        raise ValueError("train needs --recipe NAME, or a --config with recipe = NAME")
+    try:
+        recipe_from(str(name), config)
+    except ValueError as error:
+        raise (ValueError(f"{args.config}: {error}") if args.config else error) from None
+    return recipe_from(str(name), config | _overrides(args))
 
 
 def _overrides(args: argparse.Namespace) -> dict[str, str]:
-    # `--learning-rate 1e-3 --n-hidden=64` as {"learning_rate": "1e-3", "n_hidden": "64"}
+    # `--learning-rate 1e-3 --hidden=64` as {"learning_rate": "1e-3", "hidden": "64"}
     words = [part for word in args.rest for part in (word.split("=", 1) if word.startswith("--") else [word])]
     names, values = words[::2], words[1::2]
     for name in names:
@@ -61,15 +140,47 @@ def _overrides(args: argparse.Namespace) -> dict[str, str]:
     return overrides if args.epochs is None else {"epochs": str(args.epochs), **overrides}
 
 
-def _speakers(text: str) -> tuple[int, ...]:
+def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(number) for number in text.split(",") if number.strip())
     except ValueError:
-        raise argparse.ArgumentTypeError(f"speakers are numbers with commas between, as 4,5; got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between, as 4,5; got {text!r}") from None
+
+
+def _kept(args: argparse.Namespace) -> str:
+    from spikedata.baseline.training_folder import CHECKPOINT, training_folder
+
+    if args.seeds is not None or args.leave_one_speaker_out or (training_folder(args.out) / CHECKPOINT).is_file():
+        return "finished epochs and runs are kept, and the same command goes on from there"
+    return "no epoch was finished, and nothing is left behind"
+
+
+def _is_first_process() -> bool:
+    import os
+
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from spikedata.baseline.group_summary import format_group, is_group
     from spikedata.baseline.protocol import evaluate_run, format_card
+    from spikedata.baseline.run_group import evaluate_group
+    from spikedata.baseline.selection_bias import measure_selection_bias
 
-    card = evaluate_run(args.run, args.file, device=args.device)
-    print_result(args, card, format_card(card))
+    options = {"device": args.device, "control": args.control}
+    if is_group(args.run):
+        summary = evaluate_group(args.run, args.file, **options)
+        print_result(args, summary, format_group(summary))
+    elif args.selection_bias:
+        card = measure_selection_bias(args.run, args.file, device=args.device)
+        print_result(args, card, format_card(card))
+    else:
+        card = evaluate_run(args.run, args.file, **options)
+        print_result(args, card, format_card(card))
+
+
+def _leaderboard(args: argparse.Namespace) -> None:
+    from spikedata.baseline.leaderboard import format_leaderboard, leaderboard
+
+    board = leaderboard(args.folder)
+    print_result(args, board, format_leaderboard(board, markdown=args.markdown))

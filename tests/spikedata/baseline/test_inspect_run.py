@@ -15,7 +15,7 @@ def test_the_watched_activity_is_what_the_score_is_made_of(make_events, tmp_path
     with SpikeWriter(tmp_path / "x.h5", keys=events.keys, n_units=events.n_units) as writer:
         for sample in events:
             writer.append(sample.times, sample.units, label=sample.label, speaker=sample.speaker)
-    recipe = recipe_from("recurrent", {"epochs": "1", "n_hidden": "8", "duration": "0.2", "n_merged": "2"})
+    recipe = recipe_from("recurrent", {"epochs": "1", "hidden": "8", "duration": "0.2", "n_merged": "2"})
     train_run(tmp_path / "x.h5", tmp_path / "run", recipe=recipe)
 
     activity = watch_clip(tmp_path / "run", events[3])

@@ -8,24 +8,25 @@ import pytest
 import torch
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.controls import apply_control
+from spikedata.baseline.out_of_memory import OutOfMemory
 from spikedata.baseline.protocol import evaluate_run, format_card, load_run, train_run
 from spikedata.baseline.recipes import recipe_from
 from spikedata.baseline.scoring import evaluate
+from spikedata.baseline.selection_bias import measure_selection_bias
 from spikedata.events import Events
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
-RECIPE = recipe_from(
-    "recurrent",
-    {
-        "n_hidden": "16",
-        "n_merged": "1",
-        "duration": "0.2",
-        "epochs": "3",
-        "batch_size": "16",
-        "input_gain": "2",
-        "unit_shift": "0",
-    },
-)
+SMALL = {
+    "hidden": (16,),
+    "n_merged": 1,
+    "duration": 0.2,
+    "epochs": 3,
+    "batch_size": 16,
+    "input_gain": 2.0,
+    "unit_shift": 0.0,
+}
+RECIPE = recipe_from("recurrent", SMALL)
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1,0.1"})
 
 
@@ -62,7 +63,7 @@ def test_the_card_says_what_is_needed_to_repeat_the_run(run_dir, spike_path, tmp
     card = load_run(run_dir).card
     assert card["environment"]["torch"] == str(torch.__version__)
     assert card["environment"]["threads"] == 1
-    assert card["recipe"]["params"] == RECIPE.params
+    assert card["recipe"]["params"] == json.loads(json.dumps(RECIPE.params))
     assert card["split"]["speakers"] == {"train": [0, 1, 2], "validation": [3], "test": [4, 5]}
     assert card["network"]["parameters"] == 16 * 16 + 16 * 16 + 16 * 3
     assert f"spikedata train {spike_path} --recipe recurrent --out {run_dir} --seed 0" in card["command"]
@@ -99,7 +100,7 @@ def test_the_test_part_is_scored_with_the_weights_that_validation_chose(run_dir,
 
 def test_the_test_part_is_scored_once_and_each_look_counted(run_dir, monkeypatch):
     first = evaluate_run(run_dir)
-    monkeypatch.setattr("spikedata.baseline.protocol.evaluate", None)  # scoring again would fail
+    monkeypatch.setattr("spikedata.baseline.evaluation.evaluate", None)  # scoring again would fail
     second = evaluate_run(run_dir)
     assert second["tests"][-1].pop("times_opened") == 2
     assert first["tests"][-1].pop("times_opened") == 1
@@ -181,13 +182,71 @@ def test_a_run_is_not_replaced_unasked(run_dir, spike_path):
     assert load_run(run_dir).card["seed"] == 5
 
 
-def test_an_interrupted_training_leaves_nothing(spike_path, tmp_path):
-    def interrupt(record):
+class Stopped(BaseException):
+    """What nobody catches: an interruption at a moment of our choice."""
+
+
+def _stop_after(n_epochs):
+    def on_epoch(record):
+        if record.epoch == n_epochs:
+            raise Stopped
+
+    return on_epoch
+
+
+def test_a_training_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, tmp_path):
+    for n_epochs in (1, 2):
+        with pytest.raises(Stopped):
+            train_run(spike_path, tmp_path / "again", recipe=RECIPE, on_epoch=_stop_after(n_epochs), **SPEAKERS)
+    assert not (tmp_path / "again").exists()
+    seen = []
+    card = train_run(spike_path, tmp_path / "again", recipe=RECIPE, on_epoch=seen.append, **SPEAKERS)
+    assert [record.epoch for record in seen] == [3]
+    assert card["network"]["sha256"] == load_run(run_dir).card["network"]["sha256"]
+    assert card["validation"] == load_run(run_dir).card["validation"]
+
+
+def test_a_finished_run_leaves_nothing_beside_it(run_dir):
+    assert {path.name for path in run_dir.parent.iterdir()} == {"run", "spikes.h5"}
+
+
+def test_an_interruption_before_the_first_epoch_leaves_nothing(spike_path, tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("spikedata.baseline.training.train_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        train_run(spike_path, tmp_path / "run", recipe=RECIPE, on_epoch=interrupt, **SPEAKERS)
+        train_run(spike_path, tmp_path / "run", recipe=RECIPE, **SPEAKERS)
     assert [path.name for path in tmp_path.iterdir()] == ["spikes.h5"]
+
+
+def test_the_state_of_another_training_is_refused_and_kept(spike_path, tmp_path):
+    with pytest.raises(Stopped):
+        train_run(spike_path, tmp_path / "run", recipe=RECIPE, on_epoch=_stop_after(1), **SPEAKERS)
+    other = recipe_from("recurrent", {**SMALL, "hidden": (17,)})
+    with pytest.raises(
+        ValueError, match=r"of another training: hidden is \[16\] there and \[17\] here; finish it with its"
+    ):
+        train_run(spike_path, tmp_path / "run", recipe=other, **SPEAKERS)
+    assert train_run(spike_path, tmp_path / "run", recipe=other, overwrite=True, **SPEAKERS)["training"]["epochs"] == 3
+
+
+def test_a_training_that_diverges_keeps_its_last_good_state(spike_path, tmp_path, monkeypatch):
+    def spoil(record):
+        raise FloatingPointError(f"the loss is nan after epoch {record.epoch}")
+
+    with pytest.raises(FloatingPointError, match=r"; the state before that epoch is kept in .*checkpoint\.safetensors"):
+        train_run(spike_path, tmp_path / "run", recipe=RECIPE, on_epoch=spoil, **SPEAKERS)
+    assert (tmp_path / "run.training" / "checkpoint.safetensors").is_file()
+
+
+def test_running_out_of_memory_is_one_line_with_advice(spike_path, tmp_path, monkeypatch):
+    def allocate(*args, **kwargs):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("spikedata.baseline.training.train_epoch", allocate)
+    with pytest.raises(OutOfMemory, match=r"^out of memory; batch_size is 16; --batch-size 8 needs about half$"):
+        train_run(spike_path, tmp_path / "run", recipe=RECIPE, **SPEAKERS)
 
 
 def test_a_file_with_one_speaker_is_refused(write_spikes, make_events, tmp_path):
@@ -232,8 +291,8 @@ def _edit(run_dir, change):
     ("change", "message"),
     [
         (lambda card: card.pop("data"), "card.json: no entry 'data'"),
-        (lambda card: card.update(card_format=99), "card_format must be 1, got 99"),
-        (lambda card: card["recipe"]["params"].update(n_hidden=17), "weights.safetensors has the shapes"),
+        (lambda card: card.update(card_format=99), "card_format must be 2, got 99"),
+        (lambda card: card["recipe"]["params"].update(hidden=[17]), "weights.safetensors has the shapes"),
         (lambda card: card["recipe"]["params"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
     ],
 )
@@ -250,3 +309,72 @@ def test_a_card_reads_well(run_dir):
     assert "95 % interval" in after.splitlines()[-1]
     assert "opened once" in after
     assert "opened 2 times" in format_card(evaluate_run(run_dir))
+
+
+def test_a_card_says_what_a_clip_costs(run_dir):
+    measures = load_run(run_dir).card["measures"]
+    assert measures["footprint"] == 4 * load_run(run_dir).card["network"]["parameters"]
+    assert 0 < measures["effective_acs"] + measures["effective_macs"] < measures["dense_operations"]
+    assert measures["spikes"] == pytest.approx(16 * load_run(run_dir).card["validation"]["hidden_spikes"])
+
+
+def test_a_control_is_scored_after_the_plain_score_and_beside_it(run_dir):
+    with pytest.raises(ValueError, match="the test part must be scored first: spikedata evaluate"):
+        evaluate_run(run_dir, control="counts_only")
+    plain = evaluate_run(run_dir)["tests"]
+    card = evaluate_run(run_dir, control="counts-only")
+    assert card["tests"] == plain
+    assert [entry["control"] for entry in card["controls"]] == ["counts_only"]
+    assert evaluate_run(run_dir, control="counts_only")["controls"] == card["controls"]
+    assert "control     counts_only: " in format_card(card)
+
+
+def test_a_run_under_a_control_is_scored_under_it(spike_path, events, tmp_path):
+    recipe = recipe_from("recurrent", {**SMALL, "control": "time_reversed"})
+    card = train_run(spike_path, tmp_path / "run", recipe=recipe, **SPEAKERS)
+    network = load_run(tmp_path / "run").network
+    part = {name: events.select(np.isin(events.speakers, who)) for name, who in (("validation", 3), ("test", (4, 5)))}
+    reversed_part = {name: apply_control(clips, "time_reversed") for name, clips in part.items()}
+    assert card["validation"]["loss"] == pytest.approx(evaluate(network, reversed_part["validation"]).loss, rel=1e-5)
+    entry = evaluate_run(tmp_path / "run")["tests"][-1]
+    assert entry["score"]["loss"] == pytest.approx(evaluate(network, reversed_part["test"]).loss, rel=1e-5)
+
+
+def test_the_selection_bias_is_what_the_best_epoch_on_test_would_have_claimed(spike_path, tmp_path):
+    run = tmp_path / "run"
+    card = train_run(spike_path, run, recipe=RECIPE, keep_epochs=True, **SPEAKERS)
+    with pytest.raises(ValueError, match="the test part must be scored first"):
+        measure_selection_bias(run)
+    honest = evaluate_run(run)["tests"][-1]["score"]["accuracy"]
+    entry = measure_selection_bias(run)["selection_bias"][-1]
+    assert len(entry["accuracies"]) == 3
+    assert entry["accuracies"][card["training"]["best_epoch"] - 1] == honest == entry["honest_accuracy"]
+    assert entry["picked_accuracy"] == max(entry["accuracies"])
+    assert entry["bias"] == entry["picked_accuracy"] - honest >= 0
+    assert load_run(run).card["tests"][-1]["times_opened"] == 1
+    assert "the bias, not a result" in format_card(load_run(run).card)
+
+
+def test_the_selection_bias_needs_the_weights_of_every_epoch(run_dir):
+    evaluate_run(run_dir)
+    with pytest.raises(ValueError, match=r"no epoch-0001\.safetensors: train --keep-epochs"):
+        measure_selection_bias(run_dir)
+
+
+def test_another_split_can_be_asked_for_and_stands_on_the_card(spike_path, tmp_path):
+    card = train_run(spike_path, tmp_path / "run", recipe=COUNTS, split="leave_one_speaker_out", left_out=2, seed=1)
+    assert card["split"]["speakers"]["test"] == [2]
+    assert "--split leave_one_speaker_out --split-seed 1 --leave-out 2" in card["command"]
+    shared = train_run(spike_path, tmp_path / "shared", recipe=COUNTS, split="stratified_shared_speakers")
+    assert shared["split"]["speakers_apart"] is False
+    assert "speakers are shared between parts" in format_card(shared)
+
+
+def test_every_optimizer_schedule_and_layout_trains_and_comes_back(spike_path, tmp_path):
+    for name, values in {
+        "a": {"optimizer": "sgd", "momentum": 0.9, "schedule": "one_cycle", "layout": "lists"},
+        "b": {"optimizer": "adamw", "weight_decay": 0.1, "schedule": "plateau", "gradient_clip": 0.1},
+        "c": {"optimizer": "adamax", "schedule": "constant", "augmentation": ("time_jitter sigma=0.01",)},
+    }.items():
+        train_run(spike_path, tmp_path / name, recipe=recipe_from("recurrent", {**SMALL, **values}), **SPEAKERS)
+        assert evaluate_run(tmp_path / name)["tests"][-1]["score"]["n"] == 30

@@ -99,6 +99,12 @@ def test_a_folder_without_a_card_is_no_run(tmp_path):
         read_card(tmp_path)
 
 
+def test_an_unfinished_run_is_said_to_be_one(tmp_path):
+    (tmp_path / "run.training").mkdir()
+    with pytest.raises(FileNotFoundError, match="run: is not a run: its training is not finished: give the command"):
+        read_card(tmp_path / "run")
+
+
 @pytest.mark.parametrize(("content", "rule"), [(b'{"seed": ', "is not JSON"), (b"[1]", "must be a JSON object")])
 def test_a_damaged_card_is_one_clear_error(tmp_path, content, rule):
     (tmp_path / "card.json").write_bytes(content)

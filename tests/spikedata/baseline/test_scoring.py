@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.networks import RecurrentNetwork, RecurrentNetworkParams
+from spikedata.baseline.initialization import InitializationParams
+from spikedata.baseline.networks import SpikingNetworkParams, make_network
 from spikedata.baseline.scoring import Score, evaluate
 
-PARAMS = RecurrentNetworkParams(n_hidden=8, duration=0.2, input_gain=2.0)
+PARAMS = SpikingNetworkParams(hidden=(5, 3), duration=0.2, initialization=InitializationParams(input_gain=4.0))
 
 
 def _network(n_units=16):
-    return RecurrentNetwork(PARAMS, n_units=n_units, n_classes=3, generator=torch.Generator().manual_seed(0))
+    return make_network(PARAMS, n_units=n_units, n_classes=3, generator=torch.Generator().manual_seed(0))
 
 
 def test_a_score_counts_what_was_right_and_what_was_taken_for_what():
@@ -48,12 +49,20 @@ def test_the_score_does_not_depend_on_the_batch(make_events):
     assert small.hidden_spikes == pytest.approx(large.hidden_spikes, rel=1e-6)
 
 
+def test_lists_of_events_are_scored_as_dense_counts_are(make_events):
+    network, events = _network(), make_events()
+    dense, lists = (evaluate(network, events, layout=layout) for layout in ("dense", "lists"))
+    np.testing.assert_array_equal(dense.predictions, lists.predictions)
+    assert dense.loss == pytest.approx(lists.loss, rel=1e-5)  # float32, summed in another order
+
+
 def test_hidden_spikes_are_per_neuron_and_clip(make_events):
     network, events = _network(), make_events(takes=1)
     counts = np.zeros((len(events), 20, 16), np.float32)
     for row, clip in enumerate(events):
         np.add.at(counts[row], (np.floor(clip.times / 0.01).astype(int), clip.units), 1)
-    expected = network(torch.from_numpy(counts)).hidden_spikes.sum().item() / (8 * len(events))
+    spikes = network(torch.from_numpy(counts)).spikes
+    expected = sum(layer.sum().item() for layer in spikes) / (8 * len(events))
     assert expected > 0
     assert evaluate(network, events).hidden_spikes == pytest.approx(expected)
 

@@ -1,6 +1,9 @@
 """The commands that train a baseline and score it."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,14 +26,14 @@ def test_train_and_evaluate_score_held_out_speakers(
 
 def test_params_of_a_recipe_come_from_the_command_line(spike_path: Path, tmp_path: Path) -> None:
     words = ["train", str(spike_path), "--recipe", "recurrent", "--out", str(tmp_path / "run"), "--epochs", "1", "-q"]
-    assert main([*words, "--n-hidden=4", "--duration", "0.5"]) == 0
+    assert main([*words, "--hidden=4", "--duration", "0.5"]) == 0
 
     params = json.loads((tmp_path / "run" / "card.json").read_text())["recipe"]["params"]
-    assert (params["n_hidden"], params["duration"], params["epochs"]) == (4, 0.5, 1)
+    assert (params["hidden"], params["duration"], params["epochs"]) == ([4], 0.5, 1)
 
 
 def test_the_command_on_a_card_repeats_the_run(spike_path: Path, tmp_path: Path) -> None:
-    words = ["train", str(spike_path), "--recipe", "recurrent", "--out", str(tmp_path / "run"), "--n-hidden", "4"]
+    words = ["train", str(spike_path), "--recipe", "recurrent", "--out", str(tmp_path / "run"), "--hidden", "4"]
     assert main([*words, "--epochs", "2", "-q", "--seed", "5"]) == 0
     card = json.loads((tmp_path / "run" / "card.json").read_text())
 
@@ -40,3 +43,103 @@ def test_the_command_on_a_card_repeats_the_run(spike_path: Path, tmp_path: Path)
 
     for name in ("weights.safetensors", "split.json"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
+
+
+def test_params_come_from_a_file_and_the_command_line_comes_first(spike_path: Path, tmp_path: Path) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text('recipe = "recurrent"\nhidden = [3]\nepochs = 1\nduration = 0.5\n')
+    words = ["train", str(spike_path), "--config", str(config), "--out", str(tmp_path / "run"), "-q"]
+    assert main([*words, "--duration", "0.3"]) == 0
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    params = card["recipe"]["params"]
+    assert (card["recipe"]["name"], params["hidden"], params["duration"]) == ("recurrent", [3], 0.3)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("learning_rat = 1", "small.toml: recipe 'recurrent' has no param 'learning_rat'; nearest: learning_rate"),
+        ("epochs = 'many'", "small.toml: epochs must be of type int, got 'many'"),
+        ("recipe = 'recurent'", "no recipe 'recurent'; nearest: recurrent"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_one_line(
+    spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, reason: str
+) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text(line + "\n")
+    recipe = [] if "recipe" in line else ["--recipe", "recurrent"]
+    assert main(["train", str(spike_path), *recipe, "--config", str(config), "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_training_needs_a_recipe(spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(spike_path), "--out", str(tmp_path / "run")]) == 1
+    assert "train needs --recipe NAME, or a --config with recipe = NAME" in capsys.readouterr().err
+
+
+def test_several_seeds_are_trained_scored_and_compared(
+    spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(spike_path), "--recipe", "recurrent", "--out", str(tmp_path / "runs"), "--seeds", "0,1"]
+    assert main([*words, "--hidden", "4", "--epochs", "1", "--duration", "0.5"]) == 0
+    assert main(["evaluate", str(tmp_path / "runs")]) == 0
+    assert "over 2 runs" in capsys.readouterr().out
+    assert main(["leaderboard", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lines"][0]["seeds"] == [0, 1]
+    assert main(["leaderboard", str(tmp_path), "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("| recipe |")
+
+
+def test_every_speaker_is_left_out_by_one_command(
+    spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(spike_path), "--recipe", "counts", "--out", str(tmp_path / "runs"), "--strengths", "1"]
+    assert main([*words, "--leave-one-speaker-out"]) == 0
+    assert main(["evaluate", str(tmp_path / "runs"), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [row["test_speakers"] for row in summary["runs"]] == [[0], [1], [2], [3], [4], [5]]
+
+
+def test_controls_and_the_selection_bias_stand_beside_the_score(
+    spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    words = ["train", str(spike_path), "--recipe", "recurrent", "--out", run, "--keep-epochs", "-q"]
+    assert main([*words, "--hidden", "4", "--epochs", "2", "--duration", "0.5"]) == 0
+    assert main(["evaluate", run, "--selection-bias"]) == 1
+    assert "must be scored first" in capsys.readouterr().err
+    assert main(["evaluate", run, "-q"]) == 0
+    assert main(["evaluate", run, "--control", "time_reversed"]) == 0
+    assert main(["evaluate", run, "--selection-bias"]) == 0
+    out = capsys.readouterr().out
+    assert "control     time_reversed: " in out
+    assert "selection   picking the epoch on these test clips would have claimed" in out
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(spike_path: Path, tmp_path: Path) -> None:
+    words = ["train", str(spike_path), "--recipe", "recurrent", "-q", "--hidden", "4", "--duration", "0.3"]
+    words += ["--epochs", "40", "--batch-size", "4", "--device", "cpu", "--out"]
+    with subprocess.Popen([sys.executable, "-m", "spikedata", *words, str(tmp_path / "killed")]) as process:
+        while not (tmp_path / "killed.training" / "checkpoint.safetensors").exists() and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+    assert not (tmp_path / "killed").exists()
+    assert main([*words, str(tmp_path / "killed")]) == 0
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    for name in ("weights.safetensors", "split.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does(spike_path: Path, tmp_path: Path) -> None:
+    words = ["train", str(spike_path), "--recipe", "recurrent", "-q", "--hidden", "4", "--duration", "0.3"]
+    words += ["--epochs", "3", "--batch-size", "5", "--device", "cpu", "--out"]  # the last batch has one clip or more
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, "-m", "spikedata", *words, str(tmp_path / "two")], check=True)
+    assert main([*words, str(tmp_path / "one")]) == 0
+    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("one", "two")]
+    assert [card["environment"]["processes"] for card in cards] == [1, 2]
+    assert cards[0]["validation"]["loss"] == pytest.approx(cards[1]["validation"]["loss"], rel=1e-4)  # float32 sums

@@ -1,0 +1,131 @@
+"""Which clips train, which choose and which test: the split of a run, and what its card says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events import Events
+from spikedata.splits import (
+    Split,
+    load_split,
+    make_split,
+    require_speakers_apart,
+    sample_names,
+    split_by_speaker,
+)
+from spikedata.splits.promises import require_every_class
+
+BY_SPEAKER = "by_speaker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitChoice:
+    """Which split of a file a run is to have.
+
+    Attributes
+    ----------
+    name : str
+        As `spikedata.splits.make_split` takes it [1], or a file of JSON that `spikedata.splits.save_split` wrote.
+    validation_speakers, test_speakers : sequence of int, optional
+        Who is held out, of "by_speaker" [1]; None draws somebody. Nobody to test leaves all to training and
+        validation, for files whose test set is another file.
+    left_out : int, optional
+        Who tests, of "leave_one_speaker_out" [1].
+    seed : int
+        Seed of what is drawn [1].
+    """
+
+    name: str = BY_SPEAKER
+    validation_speakers: Sequence[int] | None = None
+    test_speakers: Sequence[int] | None = None
+    left_out: int | None = None
+    seed: int = 0
+
+
+def choose_split(events: Events, choice: SplitChoice) -> Split:
+    """The split of a run.
+
+    Parameters
+    ----------
+    events : Events
+        All clips of the file.
+    choice : SplitChoice
+        Which.
+
+    Raises
+    ------
+    ValueError
+        If there is no such split, it has no part to train on or to choose by, or a class is not in training.
+    FileNotFoundError
+        If there is no such file.
+    """
+    name, validation, test = choice.name, choice.validation_speakers, choice.test_speakers
+    if name == BY_SPEAKER:
+        return split_by_speaker(events.speakers, events.labels, validation=validation, test=test, seed=choice.seed)
+    if validation is not None or test is not None:
+        raise ValueError(f"speakers can be named for the split {BY_SPEAKER!r} alone, got split {name!r}")
+    if name.endswith(".json"):
+        split = load_split(name, sample_names(events.sources))
+    else:
+        split = make_split(events, name, seed=choice.seed, speaker=choice.left_out)
+    for part, why in (("train", "to train on"), ("validation", "to choose the weights by, which test clips must not")):
+        if part not in split.parts:
+            raise ValueError(f"split {name!r} has no part {part!r}, {why}; it has {', '.join(split.parts)}")
+    require_every_class(split, events.labels)
+    return split
+
+
+def split_entry(split: Split, events: Events) -> dict[str, Any]:
+    """What a card says of a split: its name, digest, sizes, speakers, and whether these are held apart.
+
+    ``speakers_apart`` is None where speakers are unknown.
+    """
+    speakers = {part: known_speakers(events.speakers[indices]) for part, indices in split.parts.items()}
+    return {
+        "name": split.name,
+        "digest": split.digest,
+        "n": {part: len(indices) for part, indices in split.parts.items()},
+        "speakers": speakers,
+        "speakers_apart": _are_apart(split, events.speakers),
+    }
+
+
+def words_of_split(choice: SplitChoice, entry: Mapping[str, Any]) -> list[str]:
+    """The words of a command that make the split of a card's entry again.
+
+    Parameters
+    ----------
+    choice : SplitChoice
+        What the split was made by.
+    entry : mapping
+        As `split_entry` gave it.
+    """
+    if choice.name == BY_SPEAKER:
+        parts = ("validation", "test")
+        return [word for part in parts for word in (f"--{part}-speakers", _listed(entry["speakers"].get(part, ())))]
+    words = ["--split", choice.name, "--split-seed", str(choice.seed)]
+    return words if choice.left_out is None else [*words, "--leave-out", str(choice.left_out)]
+
+
+def known_speakers(speakers: npt.NDArray[np.int64]) -> list[int]:
+    """Every speaker that is known, once, in rising order."""
+    return [int(speaker) for speaker in np.unique(speakers) if speaker >= 0]
+
+
+def _are_apart(split: Split, speakers: npt.NDArray[np.int64]) -> bool | None:
+    if any((speakers[indices] < 0).any() for indices in split.parts.values()):
+        return None
+    try:
+        require_speakers_apart(split, speakers)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(speakers: Sequence[int]) -> str:
+    return ",".join(map(str, speakers))
