@@ -22,7 +22,6 @@ from torch.nn.functional import unfold
 from spikedata.baseline.networks import (
     Activity,
     ConvolutionNetwork,
-    CountClassifier,
     Inputs,
     Network,
     SequenceNetwork,
@@ -157,7 +156,7 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
             picture = block(picture)
         yield source_of(picture.transpose(1, 2).flatten(2)), network.weight
     else:
-        yield source_of(values.sum(dim=1).sqrt()), cast(CountClassifier, network).weight
+        yield source_of(values.sum(dim=1).sqrt()), network.weight
 
 
 def _taps(picture: Tensor, convolution: nn.Conv2d) -> Iterator[tuple[Source, Tensor]]:

@@ -10,7 +10,6 @@ from spikedata.baseline.networks.delays import anneal_delays
 from spikedata.baseline.networks.inputs import Inputs
 from spikedata.baseline.networks.linear import CountClassifier, CountParams
 from spikedata.baseline.networks.make import Network, NetworkParams, make_network
-from spikedata.baseline.networks.recurrent import RecurrentNetwork, RecurrentNetworkParams
 from spikedata.baseline.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.baseline.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
@@ -24,8 +23,6 @@ __all__ = [
     "Inputs",
     "Network",
     "NetworkParams",
-    "RecurrentNetwork",
-    "RecurrentNetworkParams",
     "SequenceNetwork",
     "SequenceParams",
     "SpikingNetwork",

@@ -6,12 +6,11 @@ import torch
 
 from spikedata.baseline.networks.convolution import ConvolutionNetwork, ConvolutionParams
 from spikedata.baseline.networks.linear import CountClassifier, CountParams
-from spikedata.baseline.networks.recurrent import RecurrentNetwork, RecurrentNetworkParams
 from spikedata.baseline.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.baseline.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
-Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork | RecurrentNetwork
-NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams | RecurrentNetworkParams
+Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork
+NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams
 
 
 def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> Network:
@@ -56,6 +55,4 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
             return SequenceNetwork(params, **sizes, generator=generator)
         case ConvolutionParams():
             return ConvolutionNetwork(params, **sizes, generator=generator)
-        case RecurrentNetworkParams():
-            return RecurrentNetwork(params, **sizes, generator=generator)
     raise ValueError(f"no network for {type(params).__name__}")

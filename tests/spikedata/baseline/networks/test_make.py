@@ -5,13 +5,12 @@ from spikedata.baseline import networks
 from spikedata.baseline.networks import (
     ConvolutionParams,
     CountParams,
-    RecurrentNetworkParams,
     SequenceParams,
     SpikingNetworkParams,
     make_network,
 )
 
-EVERY_KIND = (SpikingNetworkParams(), CountParams(), SequenceParams(), ConvolutionParams(), RecurrentNetworkParams())
+EVERY_KIND = (SpikingNetworkParams(), CountParams(), SequenceParams(), ConvolutionParams())
 
 
 def _make(params, **sizes):
