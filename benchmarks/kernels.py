@@ -1,12 +1,12 @@
 """What one step of training costs: our fused kernels, our plain loops, the products of matrices alone, and peers.
 
-    python benchmarks/kernels.py [--repeats N] [--only NAME,...] [--peers PYTHON] [--json]
+    python benchmarks/kernels.py [--repeats N] [--size TEXT] [--only NAME,...] [--peers PYTHON] [--json]
 
 A step is forward, backward and optimizer (Adam), on random events of 1.1 % density. Every row has a fresh process; CPU
-and wall time are medians over the repeats after a first step that is not counted; memory is the highest resident size
-above that before the first step, the compiled code with it. `products` is what the products of matrices that a dense
-form needs take alone. With --peers, the Python of an environment that has them, the rows of
-`benchmarks/kernel_peers.py` stand beside ours.
+and wall time are medians over the repeats after a first step that is not counted. Memory is the highest resident size
+above that before the first step; a step on two clips has then loaded what is loaded once (compiled code and libraries,
+some 80 MB of ours). `products` is what the products of matrices that a dense form needs take alone. With --peers, the
+Python of an environment that has them, the rows of `benchmarks/kernel_peers.py` stand beside ours. Linux.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def main() -> None:
         print(json.dumps(measure(name, form, int(n_threads), arguments.repeats)))
         return
     rows = []
-    for name in SIZES:
+    for name in (name for name in SIZES if (arguments.size or "") in name):
         for form, n_threads in FORMS:
             if not arguments.only or f"{form} {n_threads}" in arguments.only.split(","):
                 rows.append(in_fresh_process(name, form, n_threads, arguments.repeats))
@@ -73,6 +73,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="steps, of which the median is shown")
+    parser.add_argument("--size", metavar="TEXT", help='only sizes with this in their names, such as "128 x 100"')
     parser.add_argument("--only", metavar="NAME,...", help='of ours, such as "fused 1,products 1"')
     parser.add_argument("--peers", metavar="PYTHON", help="the Python of an environment with the peers")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -93,6 +94,7 @@ def measure(name: str, form: str, n_threads: int, repeats: int) -> dict:
     if form == "products":
         work = products(neuron, n_batch * n_steps, n_batch, sizes)
     else:
+        training_step(neuron, 2, 3, sizes, fused=form == "fused")()
         work = training_step(neuron, n_batch, n_steps, sizes, fused=form == "fused")
     with kernel_threads(n_threads):
         return {"size": name, "who": f"ours, {form}", "threads": n_threads, **cost_of(work, repeats)}
