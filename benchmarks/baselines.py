@@ -10,12 +10,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from spikedata.baseline.evaluation import evaluate_run
-from spikedata.baseline.group_summary import runs_of_group
-from spikedata.baseline.leaderboard import format_leaderboard, leaderboard
-from spikedata.baseline.recipes import recipe_from
-from spikedata.baseline.run_folder import read_card
-from spikedata.baseline.run_group import train_group
+from spikedata.baseline.protocol.evaluation import evaluate_run
+from spikedata.baseline.protocol.folder import read_card
+from spikedata.baseline.protocol.group_summary import runs_of_group
+from spikedata.baseline.protocol.groups import train_group
+from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
+from spikedata.baseline.recipes.catalog import recipe_from
 
 
 def numbers(text: str) -> tuple[int, ...]:

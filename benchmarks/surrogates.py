@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from spikedata.baseline.protocol import train_run
-from spikedata.baseline.recipes import recipe_from
+from spikedata.baseline.protocol.runs import train_run
+from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.surrogate import SHAPES
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, PURPLE, VERMILION, styled

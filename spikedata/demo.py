@@ -56,8 +56,8 @@ def run_demo(
     OutputError
         If the folder exists, was not made by a demo, or cannot be written.
     """
-    from spikedata.baseline.protocol import evaluate_run, train_run
-    from spikedata.baseline.recipes import recipe_from
+    from spikedata.baseline.protocol.runs import evaluate_run, train_run
+    from spikedata.baseline.recipes.catalog import recipe_from
     from spikedata.encode import encode_clips
 
     report = on_progress or (lambda *_: None)
@@ -161,7 +161,7 @@ def _fresh_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
-    from spikedata.baseline.inspect_run import watch_clip
+    from spikedata.baseline.protocol.inspect_run import watch_clip
     from spikedata.plot import plot_confusion, plot_hidden, plot_learning_curve, save_figure
     from spikedata.reader import SpikeFile
 

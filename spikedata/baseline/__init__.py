@@ -1,7 +1,5 @@
 """Baselines: spiking networks and references, trained and scored under one honest protocol."""
 
-from spikedata.baseline.epochs import EpochRecord, Trained
-from spikedata.baseline.losses import ActivityParams
 from spikedata.baseline.networks import (
     Activity,
     ConvolutionParams,
@@ -12,14 +10,16 @@ from spikedata.baseline.networks import (
     make_network,
 )
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
-from spikedata.baseline.protocol import evaluate_run, train_run
-from spikedata.baseline.recipe import Recipe
-from spikedata.baseline.recipes import RECIPES, recipe_from
-from spikedata.baseline.run_folder import Run, load_run
-from spikedata.baseline.scoring import Score, evaluate
+from spikedata.baseline.protocol.folder import Run, load_run
+from spikedata.baseline.protocol.runs import evaluate_run, train_run
+from spikedata.baseline.protocol.scoring import Score, evaluate
+from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
+from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.surrogate import SurrogateParams
-from spikedata.baseline.train_params import TrainParams
-from spikedata.baseline.training import train
+from spikedata.baseline.training.epochs import EpochRecord, Trained
+from spikedata.baseline.training.loop import train
+from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.params import TrainParams
 
 __all__ = [
     "RECIPES",

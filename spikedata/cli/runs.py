@@ -16,7 +16,7 @@ from spikedata.cli.command import (
 from spikedata.progress import Progress
 
 if TYPE_CHECKING:
-    from spikedata.baseline.epochs import EpochRecord
+    from spikedata.baseline.training.epochs import EpochRecord
 
 
 def add_commands(commands: Commands) -> None:
@@ -70,9 +70,9 @@ def _add_train(commands: Commands) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from spikedata.baseline.group_summary import format_group
-    from spikedata.baseline.protocol import format_card, train_run
-    from spikedata.baseline.run_group import train_group
+    from spikedata.baseline.protocol.group_summary import format_group
+    from spikedata.baseline.protocol.groups import train_group
+    from spikedata.baseline.protocol.runs import format_card, train_run
 
     recipe, is_group = _recipe(args), args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in _OPTIONS} | {"recipe": recipe}
@@ -114,8 +114,8 @@ def _show(progress: Progress, record: EpochRecord, n_epochs: int, *, stage: str 
 
 
 def _recipe(args: argparse.Namespace) -> Any:
-    from spikedata.baseline.config import read_config
-    from spikedata.baseline.recipes import recipe_from
+    from spikedata.baseline.recipes.catalog import recipe_from
+    from spikedata.baseline.recipes.config import read_config
 
     config = read_config(args.config) if args.config else {}
     named = config.pop("recipe", None)
@@ -148,7 +148,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _kept(args: argparse.Namespace) -> str:
-    from spikedata.baseline.training_folder import CHECKPOINT, training_folder
+    from spikedata.baseline.training.folder import CHECKPOINT, training_folder
 
     if args.seeds is not None or args.leave_one_speaker_out or (training_folder(args.out) / CHECKPOINT).is_file():
         return "finished epochs and runs are kept, and the same command goes on from there"
@@ -162,10 +162,10 @@ def _is_first_process() -> bool:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from spikedata.baseline.group_summary import format_group, is_group
-    from spikedata.baseline.protocol import evaluate_run, format_card
-    from spikedata.baseline.run_group import evaluate_group
-    from spikedata.baseline.selection_bias import measure_selection_bias
+    from spikedata.baseline.protocol.group_summary import format_group, is_group
+    from spikedata.baseline.protocol.groups import evaluate_group
+    from spikedata.baseline.protocol.runs import evaluate_run, format_card
+    from spikedata.baseline.protocol.selection_bias import measure_selection_bias
 
     options = {"device": args.device, "control": args.control}
     if is_group(args.run):
@@ -180,7 +180,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _leaderboard(args: argparse.Namespace) -> None:
-    from spikedata.baseline.leaderboard import format_leaderboard, leaderboard
+    from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
 
     board = leaderboard(args.folder)
     print_result(args, board, format_leaderboard(board, markdown=args.markdown))

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from spikedata.baseline.checks import check_choice, check_fraction, check_not_negative, check_positive, check_sizes
-from spikedata.baseline.initialization import InitializationParams, layer_weights, readout_weight
 from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
 from spikedata.baseline.networks.delays import Delays
 from spikedata.baseline.networks.dropout import drop
+from spikedata.baseline.networks.initialization import InitializationParams, layer_weights, readout_weight
 from spikedata.baseline.networks.inputs import Inputs, check_inputs
 from spikedata.baseline.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
 from spikedata.baseline.networks.time_grid import check_time_grid, count_inputs, count_steps, is_whole

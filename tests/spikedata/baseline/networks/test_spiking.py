@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.initialization import InitializationParams
 from spikedata.baseline.networks.delays import anneal_delays
+from spikedata.baseline.networks.initialization import InitializationParams
 from spikedata.baseline.networks.spiking import SpikingNetwork, SpikingNetworkParams
 from spikedata.baseline.neurons import (
     AdLIFFractions,

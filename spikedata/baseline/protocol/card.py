@@ -1,0 +1,121 @@
+"""What a result card says: where and with what a run was made, and how good it is."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import platform
+import shlex
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from spikedata import __version__
+from spikedata.baseline.networks import Network
+from spikedata.baseline.protocol.scoring import Score
+from spikedata.baseline.protocol.statistics import wilson_interval
+from spikedata.baseline.recipes.catalog import RECIPES
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.epochs import Trained
+
+
+def score_entry(score: Score) -> dict[str, Any]:
+    """A score as it stands on a card, beside what chance would give.
+
+    ``chance`` is one over the number of classes; ``majority`` is what always naming the most frequent class of
+    these very clips would reach. ``confusion`` is by (true class, chosen class).
+    """
+    per_class = np.bincount(score.labels, minlength=score.n_classes)
+    return {
+        "accuracy": score.accuracy,
+        "interval_95": list(wilson_interval(score.n_correct, len(score.labels))),
+        "n": len(score.labels),
+        "n_correct": score.n_correct,
+        "chance": 1 / score.n_classes,
+        "majority": float(per_class.max() / len(score.labels)),
+        "loss": score.loss,
+        "hidden_spikes": score.hidden_spikes,
+        "confusion": score.confusion.tolist(),
+    }
+
+
+def command_line(
+    spike_path: str | os.PathLike[str],
+    run_dir: str | os.PathLike[str],
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+    split: Sequence[str],
+    keep_epochs: bool = False,
+    threads: int = 1,
+) -> str:
+    """The command that makes the same run, with its split and each param that was changed.
+
+    Parameters
+    ----------
+    spike_path, run_dir, recipe, seed, device, keep_epochs, threads
+        As `spikedata.baseline.protocol.runs.train_run` was given them.
+    split : sequence of str
+        Words that make the split.
+    """
+    words = ["spikedata", "train", os.fspath(spike_path), "--recipe", recipe.name, "--out", os.fspath(run_dir)]
+    words += ["--seed", str(seed), "--device", device, *split]
+    words += ["--keep-epochs"] if keep_epochs else []
+    words += ["--threads", str(threads)] if threads != 1 else []
+    usual = RECIPES[recipe.name].params
+    for name, value in recipe.params.items():
+        if value != usual[name]:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join(words)
+
+
+def environment_entry(device: torch.device, *, n_processes: int = 1) -> dict[str, Any]:
+    """Versions, machine, threads and processes, as they stand on a card."""
+    return {
+        "spikedata": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "numba": version("numba"),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "processes": n_processes,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
+def network_entry(network: Network, weights: bytes) -> dict[str, Any]:
+    """Size of a network, and the digest of the file of its weights, as they stand on a card."""
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    return {"parameters": n_parameters, "sha256": hashlib.sha256(weights).hexdigest()}
+
+
+def training_entry(trained: Trained, recipe: Recipe, *, n_clips: int) -> dict[str, Any]:
+    """How a training went, as it stands on a card.
+
+    ``optimizer_steps`` is None where nothing was trained by steps; ``seconds`` are those of the epochs [s], also of
+    those before an interruption.
+
+    Parameters
+    ----------
+    trained : Trained
+        Its outcome.
+    recipe : Recipe
+        What was trained.
+    n_clips : int
+        Clips of the training part [1].
+    """
+    training, n_epochs = recipe.training, len(trained.history)
+    return {
+        "epochs": n_epochs,
+        "best_epoch": trained.best_epoch,
+        "optimizer_steps": math.ceil(n_clips / training.batch_size) * n_epochs if training else None,
+        "seconds": round(sum(record.seconds for record in trained.history), 3),
+    }

@@ -1,0 +1,70 @@
+"""A result card in a few lines of text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MOST_SPEAKERS = 24  # that a line names one by one
+_WARNINGS = {True: "", False: "; speakers are shared between parts", None: "; speakers are unknown"}
+
+
+def format_card(card: Mapping[str, Any]) -> str:
+    """A card in a few lines of text, for people.
+
+    Parameters
+    ----------
+    card : mapping
+        As `spikedata.baseline.protocol.runs.train_run` and `evaluate_run` return it.
+    """
+    data, split, training = card["data"], card["split"], card["training"]
+    parts = ", ".join(f"{part} {n} ({_speakers_text(split['speakers'][part])})" for part, n in split["n"].items())
+    lines = [
+        f"recipe      {card['recipe']['name']}, seed {card['seed']}, {card['network']['parameters']:,} parameters",
+        f"data        {data['file']}, {len(data['keys'])} classes",
+        f"clips       {parts}{_WARNINGS[split['speakers_apart']]}",
+        f"training    best of {training['epochs']}: {training['best_epoch']}, {training['seconds']:.1f} s",
+        f"validation  {_score_text(card['validation'])}",
+        *_measure_lines(card["measures"]),
+    ]
+    lines += [f"test        {_test_text(entry)}" for entry in card["tests"]]
+    lines += [] if card["tests"] else ["test        not opened"]
+    lines += [
+        f"control     {entry['control']}: {_score_text(entry['score'])}, {entry['part']} of {entry['file']}"
+        for entry in card["controls"]
+    ]
+    return "\n".join([*lines, *(_bias_text(entry) for entry in card["selection_bias"])])
+
+
+def _measure_lines(measures: Mapping[str, Any]) -> list[str]:
+    spikes = f"{measures['spikes']:,.0f} spikes" if measures["spikes"] is not None else "no spikes"
+    operations = f"{measures['effective_acs']:,.0f} additions, {measures['effective_macs']:,.0f} multiplications"
+    return [f"one clip    {spikes}, {operations} of {measures['dense_operations']:,.0f}"]
+
+
+def _bias_text(entry: Mapping[str, Any]) -> str:
+    return (
+        f"selection   picking the epoch on these test clips would have claimed {entry['picked_accuracy']:.1%} "
+        f"(epoch {entry['picked_epoch']}), {100 * entry['bias']:.1f} points too much; the bias, not a result"
+    )
+
+
+def _score_text(score: Mapping[str, Any]) -> str:
+    low, high = score["interval_95"]
+    spikes = f", {score['hidden_spikes']:.1f} spikes per hidden neuron" if score["hidden_spikes"] else ""
+    return (
+        f"{score['accuracy']:.1%} of {score['n']} (95 % interval {low:.1%} to {high:.1%}; chance {score['chance']:.1%})"
+        + spikes
+    )
+
+
+def _test_text(entry: Mapping[str, Any]) -> str:
+    seen = f"; {_speakers_text(entry['speakers_seen'])} were in training" if entry["speakers_seen"] else ""
+    asked = "once" if entry["times_opened"] == 1 else f"{entry['times_opened']} times"
+    return f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {asked}"
+
+
+def _speakers_text(speakers: Sequence[int]) -> str:
+    if len(speakers) > _MOST_SPEAKERS:
+        return f"{len(speakers)} speakers"
+    return f"speakers {' '.join(map(str, speakers))}"

@@ -1,0 +1,216 @@
+"""Score a finished run on clips that took no part in its training, and write that on its card."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.baseline.networks import Network
+from spikedata.baseline.protocol import folder as run_folder
+from spikedata.baseline.protocol.card import score_entry
+from spikedata.baseline.protocol.controls import apply_control, known_control
+from spikedata.baseline.protocol.data_split import known_speakers
+from spikedata.baseline.protocol.folder import load_run
+from spikedata.baseline.protocol.run_data import file_sha256
+from spikedata.baseline.protocol.scoring import Score, evaluate
+from spikedata.baseline.recipes.catalog import recipe_of_card
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.threads import on_one_thread
+from spikedata.events import Events
+from spikedata.reader import SpikeFile
+from spikedata.splits import Split, sample_names
+from spikedata.torch.device import resolve_device
+
+
+class ScoredFile(NamedTuple):
+    """The file whose clips are to be scored.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    sha256 : str
+        Of its bytes.
+    is_own : bool
+        Whether the run was trained on it, so that its test part alone is meant.
+    """
+
+    path: Path
+    sha256: str
+    is_own: bool
+
+    @property
+    def part(self) -> str:
+        """What of it is scored, in words."""
+        return "test part" if self.is_own else "whole file"
+
+
+@on_one_thread()
+def evaluate_run(
+    run_dir: str | os.PathLike[str],
+    spike_path: str | os.PathLike[str] | None = None,
+    *,
+    control: str = "none",
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Score a run's weights on its own test part, or on the whole of another file, and write that on its card.
+
+    Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
+    weights being what they are, a second look cannot change them, but a reader of the card should know of it.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+    spike_path : str or path-like, optional
+        Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
+        test part.
+    control : str
+        What is taken away from the clips: see `spikedata.baseline.protocol.controls`.
+    device : str
+        cpu, cuda, cuda:N, or auto: cuda where there is one.
+
+    Returns
+    -------
+    dict
+        The card. The score asked for is the last of ``tests``, or, of a control, the last of ``controls``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If run or file is not there.
+    ValueError
+        If the run is damaged, the file has changed, has other classes or units, or no test part, there is no such
+        control or device, or a control is asked for before the plain score.
+    OutputError
+        If the card cannot be written.
+    """
+    control = known_control(control)
+    network, card = load_run(run_dir)
+    network.to(resolve_device(device))
+    file = find_test_file(run_dir, card, spike_path)
+    if control == "none":
+        same = [entry for entry in card["tests"] if entry["sha256"] == file.sha256]
+        entry = same[0] if same else _test_entry(run_dir, network, card, file)
+        entry["times_opened"] += 1
+        card["tests"] = [other for other in card["tests"] if other is not entry] + [entry]
+    else:
+        require_scored(run_dir, card, file)
+        known = [other for other in card["controls"] if (other["sha256"], other["control"]) == (file.sha256, control)]
+        entry = known[0] if known else _control_entry(run_dir, network, card, file, control)
+        card["controls"] = [other for other in card["controls"] if other is not entry] + [entry]
+    run_folder.write_card(run_dir, card)
+    return card
+
+
+def find_test_file(
+    run_dir: str | os.PathLike[str], card: dict[str, Any], spike_path: str | os.PathLike[str] | None
+) -> ScoredFile:
+    """The file that is meant; see `evaluate_run`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it is the run's and has changed.
+    """
+    path = Path(card["data"]["path"] if spike_path is None else spike_path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    sha256 = file_sha256(path)
+    is_own = sha256 == card["data"]["sha256"]
+    if spike_path is None and not is_own:
+        raise ValueError(f"{path}: is not the file that {run_dir} was trained on: its SHA-256 differs")
+    return ScoredFile(path, sha256, is_own)
+
+
+def require_scored(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> dict[str, Any]:
+    """The entry of the plain score of a file; a ValueError if there is none yet."""
+    for entry in card["tests"]:
+        if entry["sha256"] == file.sha256:
+            return dict(entry)
+    which = "" if file.is_own else f" {file.path}"
+    raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
+
+
+def read_test_clips(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> Events:
+    """The clips that are scored: the test part of the run's own file, all of another.
+
+    Raises
+    ------
+    ValueError
+        If the file has other classes or units than the run, or the split is not the card's or has no test part.
+    """
+    with SpikeFile(file.path) as spikes:
+        events = spikes.read_events()
+    if list(events.keys) != card["data"]["keys"]:
+        raise ValueError(f"{file.path}: must have the classes {card['data']['keys']}, got {list(events.keys)}")
+    if events.n_units != card["data"]["n_units"]:
+        raise ValueError(f"{file.path}: must have {card['data']['n_units']} units, got {events.n_units}")
+    return events.select(_test_indices(run_dir, card, events)) if file.is_own else events
+
+
+def score_as_trained(network: Network, card: dict[str, Any], clips: Events) -> Score:
+    """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
+    recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+    controlled = apply_control(clips, control_name(recipe), seed=card["seed"])
+    return evaluate(network, controlled, **scoring_options(recipe))
+
+
+def control_name(recipe: Recipe) -> str:
+    """The control that a recipe trains under."""
+    return recipe.training.control if recipe.training else "none"
+
+
+def scoring_options(recipe: Recipe) -> dict[str, Any]:
+    """How the clips are given to a recipe's network."""
+    if recipe.training is None:
+        return {}
+    return {"batch_size": recipe.training.batch_size, "layout": recipe.training.layout}
+
+
+def _test_entry(
+    run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile
+) -> dict[str, Any]:
+    clips = read_test_clips(run_dir, card, file)
+    learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"][part]]
+    speakers = known_speakers(clips.speakers)
+    return {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "part": file.part,
+        "speakers": speakers,
+        "speakers_seen": sorted(set(speakers) & set(learned_from)),
+        "times_opened": 0,
+        "score": score_entry(score_as_trained(network, card, clips)),
+    }
+
+
+def _control_entry(
+    run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile, control: str
+) -> dict[str, Any]:
+    clips = apply_control(read_test_clips(run_dir, card, file), control, seed=card["seed"])
+    return {
+        "control": control,
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "part": file.part,
+        "score": score_entry(score_as_trained(network, card, clips)),
+    }
+
+
+def _test_indices(run_dir: str | os.PathLike[str], card: dict[str, Any], events: Events) -> npt.NDArray[np.int64]:
+    path = Path(run_dir, run_folder.SPLIT)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(events.sources))
+    if split.digest != card["split"]["digest"]:
+        raise ValueError(f"{path}: is not the split of the card: its digest differs")
+    if "test" not in split.parts:
+        raise ValueError(f"{run_dir}: its split has no test part; name the file to test on")
+    return split.parts["test"]

@@ -1,0 +1,220 @@
+"""The folder of a training run: its files, written whole or not at all.
+
+=======================  ====================================================================
+``card.json``            what was done, with what, and how good it is
+``weights.safetensors``  the weights of the best epoch; no code is run to read them
+``history.csv``          one row per epoch
+``split.json``           which samples trained, chose and test
+``epochs/``              the weights after each epoch, where they were to be kept
+``tensorboard/``         for TensorBoard, where that was asked for
+=======================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spikedata.atomic import OutputError, write_atomically
+from spikedata.baseline.networks import Network
+from spikedata.baseline.recipes.catalog import network_of, recipe_of_card
+from spikedata.baseline.training.folder import training_folder
+
+CARD_FORMAT = 2
+_LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
+CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
+
+
+class Run(NamedTuple):
+    """A finished run.
+
+    Attributes
+    ----------
+    network : Network
+        With the weights that validation chose, on the CPU, in evaluation mode.
+    card : dict
+        Its result card.
+    """
+
+    network: Network
+    card: dict[str, Any]
+
+
+def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Find out before the training, not after it, whether a run's folder can be made.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The folder that is to be made.
+    overwrite : bool
+        Whether a run that is there already may be replaced; anything else is never replaced.
+
+    Raises
+    ------
+    OutputError
+        If there is something already, or the parent folder is missing or not writable.
+    """
+    target = Path(run_dir).absolute()
+    if os.path.lexists(target):
+        if not overwrite:
+            raise OutputError(f"{run_dir}: exists already, will not replace it")
+        if target.is_symlink() or not (target / CARD).is_file():
+            raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
+    if not target.parent.is_dir():
+        raise OutputError(f"{run_dir}: no folder {str(target.parent)!r}")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{run_dir}: folder {str(target.parent)!r} is not writable")
+
+
+def write_run_dir(
+    run_dir: str | os.PathLike[str],
+    contents: Mapping[str, bytes],
+    *,
+    folders: Mapping[str, Path] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a run's files into a new folder that appears complete or not at all.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The folder to make.
+    contents : mapping of str to bytes
+        File name to content.
+    folders : mapping of str to Path, optional
+        Folders of the same file system that are moved into it, by their names there.
+    overwrite : bool
+        Whether a run that is there already may be replaced.
+
+    Raises
+    ------
+    OutputError
+        As `check_run_dir`, or if the disk refuses the bytes; an older run is then still there.
+    """
+    check_run_dir(run_dir, overwrite=overwrite)
+    target = Path(run_dir).absolute()
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
+    try:
+        temporary.chmod(0o755)
+        for name, content in contents.items():
+            write_atomically(temporary / name, content)
+        for name, folder in (folders or {}).items():
+            folder.rename(temporary / name)
+        if target.exists():
+            old = temporary / ".replaced"
+            target.rename(old)
+        temporary.rename(target)
+        shutil.rmtree(target / ".replaced", ignore_errors=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{run_dir}: cannot be written: {error.strerror or error}") from error
+    finally:
+        _discard(temporary, target)
+
+
+def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """A run's result card.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If its card is not one.
+    """
+    path = Path(run_dir, CARD)
+    if not path.is_file():
+        is_begun = training_folder(run_dir).is_dir()
+        hint = "its training is not finished: give the command again" if is_begun else f"no {CARD}"
+        raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
+    try:
+        card = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: is not JSON: {error}") from None
+    if not isinstance(card, dict):
+        raise ValueError(f"{path}: must be a JSON object")
+    return card
+
+
+def load_run(run_dir: str | os.PathLike[str]) -> Run:
+    """The network and card of a run.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If card and weights do not belong together.
+    """
+    import safetensors.torch
+
+    card = read_card(run_dir)
+    path = Path(run_dir, WEIGHTS)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    weights = path.read_bytes()
+    try:
+        found = card["card_format"]
+        if found != CARD_FORMAT:
+            raise ValueError(f"card_format must be {CARD_FORMAT}, got {found}")
+        if hashlib.sha256(weights).hexdigest() != card["network"]["sha256"]:
+            raise ValueError(f"{WEIGHTS} is not the one of the card: its SHA-256 differs")
+        recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+        n_units, n_classes = card["data"]["n_units"], len(card["data"]["keys"])
+        network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=card["seed"])
+        tensors = safetensors.torch.load(weights)
+        shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
+        if shapes != expected:
+            raise ValueError(f"{WEIGHTS} has the shapes {shapes}, the card asks for {expected}")
+        network.load_state_dict(tensors)
+    except KeyError as error:
+        raise ValueError(f"{Path(run_dir, CARD)}: no entry {error}") from None
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{run_dir}: damaged: {error}") from error
+    return Run(network.eval(), card)
+
+
+def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None:
+    """Replace a run's card by a newer one, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the older card is then still there.
+    """
+    write_atomically(Path(run_dir, CARD), card_bytes(card), overwrite=True)
+
+
+def card_bytes(card: Mapping[str, Any]) -> bytes:
+    """A card as the bytes of its file: indented JSON, but each list of numbers on one line."""
+    indented = json.dumps(card, indent=1, ensure_ascii=False)
+    return (_LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), indented) + "\n").encode()
+
+
+def weights_bytes(network: Network) -> bytes:
+    """Weights as the bytes of their file."""
+    import safetensors.torch
+
+    return safetensors.torch.save({name: value.cpu().contiguous() for name, value in network.state_dict().items()})
+
+
+def _discard(temporary: Path, target: Path) -> None:
+    """Remove what is left of an attempt; put an older run back that had been moved aside."""
+    old = temporary / ".replaced"
+    if old.exists() and not target.exists():
+        old.rename(target)
+    shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,117 @@
+"""What several runs say together: mean, deviation and intervals, over the runs and over the clips."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from spikedata.baseline.protocol.folder import CARD, read_card
+from spikedata.baseline.protocol.statistics import over_seeds, wilson_interval
+
+
+def is_group(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is no run, but has runs right below it."""
+    return not Path(folder, CARD).is_file() and any(Path(folder).glob(f"*/{CARD}"))
+
+
+def runs_of_group(group_dir: str | os.PathLike[str]) -> list[Path]:
+    """The folders of the finished runs of a group, by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    runs = sorted(
+        (card.parent for card in Path(group_dir).glob(f"*/{CARD}")), key=lambda run: (len(run.name), run.name)
+    )
+    if not runs:
+        raise FileNotFoundError(f"{group_dir}: holds no finished run")
+    return sorted(runs, key=lambda run: (len(run.name), run.name))
+
+
+def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the runs of a group say together.
+
+    Parameters
+    ----------
+    group_dir : str or path-like
+        The folder of the runs.
+
+    Returns
+    -------
+    dict
+        ``runs`` with the accuracies of each; ``validation``, and ``test`` where all have been scored, with mean,
+        deviation and interval over the runs, and ``clips``: accuracy and Wilson's interval over all clips together,
+        each clip counted once where several runs have the same.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no finished run.
+    """
+    runs = [(path.name, read_card(path)) for path in runs_of_group(group_dir)]
+    rows = [_row(name, card) for name, card in runs]
+    scored = [row for row in rows if row["test"] is not None]
+    summary: dict[str, Any] = {
+        "runs": rows,
+        "recipe": runs[0][1]["recipe"]["name"],
+        "validation": over_seeds([row["validation"] for row in rows])._asdict(),
+        "test": over_seeds([row["test"] for row in scored])._asdict() if len(scored) == len(rows) else None,
+    }
+    summary["clips"] = _over_clips(rows) if summary["test"] else None
+    return summary
+
+
+def format_group(summary: dict[str, Any]) -> str:
+    """The summary of a group as a table for people."""
+    lines = [f"{'run':<20}{'seed':>6}{'validation':>12}{'test':>9}{'n':>7}{'time':>10}   test speakers"]
+    for row in summary["runs"]:
+        test = "-" if row["test"] is None else f"{row['test']:.1%}"
+        speakers = " ".join(map(str, row["test_speakers"])) or "-"
+        lines.append(
+            f"{row['run']:<20}{row['seed']:>6}{row['validation']:>12.1%}{test:>9}{row['n'] or '-':>7}"
+            f"{row['seconds']:>8.0f} s   {speakers}"
+        )
+    for part in ("validation", "test"):
+        if summary[part]:
+            lines.append(f"{part:<11}{_over_runs_text(summary[part])}")
+    if summary["clips"]:
+        low, high = summary["clips"]["interval_95"]
+        found = f"{summary['clips']['accuracy']:.1%}, 95 % interval {low:.1%} to {high:.1%}"
+        lines.append(f"{'':<11}over {summary['clips']['n']} clips: {found}")
+    return "\n".join(lines if summary["test"] else [*lines, "test       not opened"])
+
+
+def _row(name: str, card: dict[str, Any]) -> dict[str, Any]:
+    test = card["tests"][-1] if card["tests"] else None
+    score = test["score"] if test else {}
+    return {
+        "run": name,
+        "seed": card["seed"],
+        "test_speakers": test["speakers"] if test else card["split"]["speakers"].get("test", []),
+        "validation": card["validation"]["accuracy"],
+        "test": score.get("accuracy"),
+        "n": score.get("n"),
+        "n_correct": score.get("n_correct"),
+        "seconds": card["training"]["seconds"],
+    }
+
+
+def _over_clips(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Accuracy and interval over all clips, of which runs with the same test speakers have the same."""
+    n_times = len(rows) // len({tuple(row["test_speakers"]) for row in rows})
+    n = sum(row["n"] for row in rows) // n_times
+    n_correct = round(sum(row["n_correct"] for row in rows) / n_times)
+    return {"n": n, "accuracy": n_correct / n, "interval_95": list(wilson_interval(n_correct, n))}
+
+
+def _over_runs_text(result: dict[str, Any]) -> str:
+    if result["deviation"] is None:
+        return f"{result['mean']:.1%} (one run)"
+    low, high = result["interval_95"]
+    return (
+        f"{result['mean']:.1%}, standard deviation {100 * result['deviation']:.1f} points over {result['n']} runs, "
+        f"95 % interval of the mean {low:.1%} to {high:.1%}"
+    )

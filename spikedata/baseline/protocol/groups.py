@@ -1,0 +1,148 @@
+"""Several runs in one folder that differ in their seed, or in the speaker who is left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spikedata.atomic import OutputError
+from spikedata.baseline.protocol.data_split import known_speakers
+from spikedata.baseline.protocol.evaluation import evaluate_run
+from spikedata.baseline.protocol.folder import CARD
+from spikedata.baseline.protocol.group_summary import runs_of_group, summarize_group
+from spikedata.baseline.protocol.run_data import read_run_data
+from spikedata.baseline.protocol.runs import train_run
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.epochs import EpochRecord
+
+_FOLD = "leave_one_speaker_out"
+
+
+class Member(NamedTuple):
+    """One run of a group.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder.
+    seed : int
+        Of its training [1].
+    left_out : int or None
+        The speaker who tests [1]; None where nobody is left out in turn.
+    """
+
+    name: str
+    seed: int
+    left_out: int | None
+
+
+def plan_group(seeds: Sequence[int], speakers: Sequence[int] | None = None) -> list[Member]:
+    """The runs of a group: one for each seed, or for each speaker and seed.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        Seeds, each once [1].
+    speakers : sequence of int, optional
+        Who is left out in turn [1]; None for nobody.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or one is there twice.
+
+    Examples
+    --------
+    >>> [member.name for member in plan_group([0, 1])], [member.name for member in plan_group([0], [4, 5])]
+    (['seed-0', 'seed-1'], ['speaker-4', 'speaker-5'])
+    """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be numbers, each once, got {list(seeds)}")
+    if speakers is None:
+        return [Member(f"seed-{seed}", seed, None) for seed in seeds]
+    suffixes = {seed: f"-seed-{seed}" if len(seeds) > 1 else "" for seed in seeds}
+    return [Member(f"speaker-{who}{suffixes[seed]}", seed, who) for who in speakers for seed in seeds]
+
+
+def train_group(
+    spike_path: str | os.PathLike[str],
+    group_dir: str | os.PathLike[str],
+    *,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    leave_one_speaker_out: bool = False,
+    split_seed: int | None = None,
+    on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Train the runs of a group, one after the other; those that are finished already are kept.
+
+    All have the same split, but where speakers are left out in turn.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The spike file.
+    group_dir : str or path-like
+        The folder of the runs; it is made if need be.
+    recipe : Recipe
+        Network and training.
+    seeds : sequence of int
+        One for each run [1].
+    leave_one_speaker_out : bool
+        Whether to train one run for each speaker of the file and seed, which that speaker tests.
+    split_seed : int, optional
+        Of what the split draws [1]; None for the first of ``seeds``.
+    on_epoch : callable, optional
+        Given the name of the run and each epoch's record.
+    **options
+        As `spikedata.baseline.protocol.runs.train_run` takes them.
+
+    Returns
+    -------
+    dict
+        As `summarize_group`.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made, or holds a run of another training.
+    ValueError, FloatingPointError
+        As `spikedata.baseline.protocol.runs.train_run`; the runs before are then there.
+    """
+    speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
+    members = plan_group(seeds, speakers)
+    folder = Path(group_dir)
+    if (folder / CARD).exists():
+        raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{group_dir}: cannot be made: {error.strerror}") from error
+    if leave_one_speaker_out:
+        options["split"] = _FOLD
+    for member in members:
+        train_run(
+            spike_path,
+            folder / member.name,
+            recipe=recipe,
+            seed=member.seed,
+            split_seed=seeds[0] if split_seed is None else split_seed,
+            left_out=member.left_out,
+            keep_finished=True,
+            on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
+            **options,
+        )
+    return summarize_group(folder)
+
+
+def evaluate_group(
+    group_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, **options: Any
+) -> dict[str, Any]:
+    """Evaluate each run of a group, as `evaluate_run` does, and say what they say together."""
+    for run in runs_of_group(group_dir):
+        evaluate_run(run, spike_path, **options)
+    return summarize_group(group_dir)

@@ -1,0 +1,85 @@
+"""How much picking the epoch on the test clips would have claimed: the size of a mistake, never a result.
+
+A published accuracy is often that of the epoch which did best on the test clips. From a run that kept the weights of
+every epoch, and only after its honest score stands on the card, this computes what that would have said.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from spikedata.baseline.networks import Network
+from spikedata.baseline.protocol import folder as run_folder
+from spikedata.baseline.protocol.evaluation import find_test_file, read_test_clips, require_scored, score_as_trained
+from spikedata.baseline.protocol.folder import load_run
+from spikedata.baseline.threads import on_one_thread
+from spikedata.baseline.training.folder import EPOCHS, epoch_file
+from spikedata.torch.device import resolve_device
+
+
+@on_one_thread()
+def measure_selection_bias(
+    run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+) -> dict[str, Any]:
+    """Score the weights of every epoch on the test clips, and write what the best would have claimed on the card.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        A run with the weights of its epochs, whose test clips have been scored.
+    spike_path, device
+        As `spikedata.baseline.protocol.evaluation.evaluate_run`.
+
+    Returns
+    -------
+    dict
+        The card; what was asked for is the last of ``selection_bias``: ``bias`` is by how much the accuracy of the
+        epoch picked on test exceeds the honest one [1].
+
+    Raises
+    ------
+    FileNotFoundError
+        If run or file is not there.
+    ValueError
+        If the epochs were not kept, or the clips not scored, or as `evaluate_run`.
+    OutputError
+        If the card cannot be written.
+    """
+    network, card = load_run(run_dir)
+    network.to(resolve_device(device))
+    file = find_test_file(run_dir, card, spike_path)
+    honest = require_scored(run_dir, card, file)["score"]["accuracy"]
+    paths = [Path(run_dir, EPOCHS, epoch_file(epoch)) for epoch in range(1, card["training"]["epochs"] + 1)]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"{run_dir}: the weights of each epoch are needed, no {missing[0].name}: train --keep-epochs")
+    clips = read_test_clips(run_dir, card, file)
+    accuracies = []
+    for path in paths:
+        _load_weights(network, path)
+        accuracies.append(score_as_trained(network, card, clips).accuracy)
+    picked = max(range(len(accuracies)), key=accuracies.__getitem__)
+    entry = {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "honest_accuracy": honest,
+        "picked_accuracy": accuracies[picked],
+        "picked_epoch": picked + 1,
+        "bias": accuracies[picked] - honest,
+        "accuracies": accuracies,
+    }
+    card["selection_bias"] = [other for other in card["selection_bias"] if other["sha256"] != file.sha256] + [entry]
+    run_folder.write_card(run_dir, card)
+    return card
+
+
+def _load_weights(network: Network, path: Path) -> None:
+    import safetensors.torch
+
+    try:
+        network.load_state_dict(safetensors.torch.load(path.read_bytes()))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: does not hold the weights of this network: {reason}") from None

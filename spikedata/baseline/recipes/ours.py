@@ -1,0 +1,69 @@
+"""Recipes of our own: the demo's, and references that show what spikes, recurrence and time give."""
+
+from __future__ import annotations
+
+from spikedata.baseline.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
+from spikedata.baseline.networks.initialization import InitializationParams
+from spikedata.baseline.neurons import LIFParams
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.params import TrainParams
+
+_NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)  # of networks that do not spike
+_REFERENCE = TrainParams(
+    epochs=60, batch_size=128, optimizer="adam", learning_rate=1e-3, gradient_clip=1.0, activity=_NO_LIMITS
+)
+
+OURS = (
+    Recipe(
+        name="recurrent",
+        about="256 recurrent LIF neurons, small and quick to train: what the demo shows",
+        network=SpikingNetworkParams(
+            hidden=(256,),
+            n_merged=5,
+            neuron=LIFParams(tau_mem=40e-3),
+            tau_readout=40e-3,
+            dt=20e-3,
+            initialization=InitializationParams(input_gain=0.1),
+        ),
+        training=TrainParams(epochs=100, batch_size=32, optimizer="adam", learning_rate=5e-4, unit_shift=0.02),
+    ),
+    Recipe(
+        name="counts",
+        about="linear classifier on the spike count of each unit: what is known without time",
+        network=CountParams(),
+        training=None,
+    ),
+    Recipe(
+        name="feedforward",
+        about="two layers of 128 LIF neurons without recurrence",
+        network=SpikingNetworkParams(
+            hidden=(128, 128),
+            recurrent=False,
+            n_merged=5,
+            neuron=LIFParams(tau_mem=40e-3),
+            tau_readout=40e-3,
+            dt=10e-3,
+            initialization=InitializationParams(input_gain=0.1),
+        ),
+        training=TrainParams(epochs=100, batch_size=64, optimizer="adam", learning_rate=1e-3, unit_shift=0.02),
+    ),
+    Recipe(
+        name="gru",
+        about="128 gated recurrent units, no spikes",
+        network=SequenceParams(kind="gru"),
+        training=_REFERENCE,
+    ),
+    Recipe(
+        name="lstm",
+        about="128 cells of long short-term memory, no spikes; the reference of Cramer et al. 2022",
+        network=SequenceParams(kind="lstm"),
+        training=_REFERENCE,
+    ),
+    Recipe(
+        name="cnn",
+        about="three convolutions over time and channel, no spikes; the reference of Cramer et al. 2022",
+        network=ConvolutionParams(),
+        training=_REFERENCE,
+    ),
+)

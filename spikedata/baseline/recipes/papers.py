@@ -1,0 +1,219 @@
+"""Recipes of papers, in the units and equations of this package.
+
+Where an equation scales a membrane's input by 1 - beta and ours does not, the first weights and the learning rate carry
+that factor: with an optimizer of the Adam family the course of the training is the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+from spikedata.baseline.networks import SpikingNetworkParams
+from spikedata.baseline.networks.initialization import InitializationParams
+from spikedata.baseline.neurons import AdLIFParams, LIFParams
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.surrogate import SurrogateParams
+from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.params import TrainParams
+
+_NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)
+
+
+def _gains(gain: float, *, kind: str) -> InitializationParams:
+    return InitializationParams(kind=kind, input_gain=gain, hidden_gain=gain, recurrent_gain=gain, readout_gain=gain)
+
+
+def _minimal() -> Recipe:
+    """The tutorial of spytorch (Neftci, Mostafa, Zenke 2019): 100 bins of 14 ms, decays of bins of 1 ms.
+
+    Its two penalties, of the sum of all spikes and of the squared spikes of each neuron, are one here.
+    """
+    dt = 14e-3
+    return Recipe(
+        name="minimal",
+        about="the widely copied network: 200 recurrent LIF neurons, 100 bins over 1.4 s (published: 69.2)",
+        network=SpikingNetworkParams(
+            hidden=(200,),
+            neuron=LIFParams(tau_mem=10 * dt, tau_syn=5 * dt, reset="zero", surrogate=SurrogateParams(scale=100.0)),
+            tau_readout=10 * dt,
+            initialization=_gains(0.2, kind="normal"),
+            duration=1.4,
+            dt=dt,
+        ),
+        training=TrainParams(
+            epochs=200,
+            batch_size=256,
+            optimizer="adamax",
+            learning_rate=2e-4,
+            schedule="constant",
+            activity=ActivityParams(lower_strength=0.0, upper_threshold=0.0, upper_strength=0.13),
+            unit_shift=0.0,
+            layout="lists",
+        ),
+    )
+
+
+def _published(
+    name: str, about: str, *, dt: float, n_hidden: int = 128, n_merged: int = 1, augmentation: tuple[str, ...] = ()
+) -> Recipe:
+    """The recurrent network of Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022)."""
+    share = 1 - math.exp(-dt / 20e-3)
+    return Recipe(
+        name=name,
+        about=about,
+        network=SpikingNetworkParams(
+            hidden=(n_hidden,),
+            neuron=LIFParams(tau_mem=20e-3, tau_syn=10e-3, reset="zero", surrogate=SurrogateParams(scale=40.0)),
+            tau_readout=20e-3,
+            initialization=_gains(round(share, 4), kind="uniform"),
+            n_merged=n_merged,
+            duration=1.0,
+            dt=dt,
+        ),
+        training=TrainParams(
+            epochs=150,
+            batch_size=256,
+            optimizer="adamax",
+            learning_rate=round(1e-3 * share, 7),
+            schedule="constant",
+            activity=ActivityParams(
+                lower_threshold=0.01, lower_strength=1.0, upper_threshold=100.0, upper_strength=0.06
+            ),
+            unit_shift=0.0,
+            augmentation=augmentation,
+            layout="lists",
+        ),
+    )
+
+
+def _adlif() -> Recipe:
+    """SE-adLIF: Baronig, Ferrand, Sabathiel, Legenstein, Nature Communications (2025)."""
+    return Recipe(
+        name="adlif",
+        about="two recurrent layers of 360 adaptive LIF neurons, symplectic Euler (clean split: 93.8)",
+        network=SpikingNetworkParams(
+            hidden=(360, 360),
+            neuron=AdLIFParams(),
+            readout="softmax_sum",
+            tau_readout=60e-3,
+            bias=True,
+            dropout=0.15,
+            initialization=_gains(1.0, kind="orthogonal"),
+            n_merged=5,
+            duration=1.0,
+            dt=4e-3,
+        ),
+        training=TrainParams(
+            epochs=300,
+            batch_size=256,
+            optimizer="adam",
+            learning_rate=0.01,
+            gradient_clip=1.5,
+            schedule="constant",
+            activity=_NO_LIMITS,
+            unit_shift=0.0,
+            layout="lists",
+        ),
+    )
+
+
+def _radlif() -> Recipe:
+    """RadLIF: Bittar, Garner, Frontiers in Neuroscience 16:865897 (2022); their time constants are in steps."""
+    dt = 14e-3
+    return Recipe(
+        name="radlif",
+        about="two recurrent layers of 1,024 adaptive LIF neurons, batch normalization (picked on test: 94.6)",
+        network=SpikingNetworkParams(
+            hidden=(1024, 1024),
+            neuron=AdLIFParams(
+                scheme="euler",
+                reset="subtract",
+                detach_reset=False,
+                surrogate=SurrogateParams(shape="boxcar", scale=2.0),
+                tau_mem=(5 * dt, 25 * dt),
+                tau_adaptation=(30 * dt, 120 * dt),
+                membrane_coupling=(-1.0, 1.0),
+                spike_coupling=(0.0, 2.0),
+                coupling_gain=1.0,
+                leaky_coupling=False,
+            ),
+            readout="softmax_sum",
+            tau_readout=15 * dt,
+            dropout=0.1,
+            batch_norm=True,
+            initialization=_gains(1.0, kind="orthogonal"),
+            duration=1.4,
+            dt=dt,
+        ),
+        training=TrainParams(
+            epochs=50,
+            batch_size=128,
+            optimizer="adam",
+            learning_rate=0.01,
+            schedule="plateau",
+            schedule_factor=0.7,
+            schedule_patience=1,
+            activity=_NO_LIMITS,
+            unit_shift=0.0,
+            layout="lists",
+        ),
+    )
+
+
+def _delays() -> Recipe:
+    """Learned delays: Hammouamri, Khalfaoui-Hassani, Masquelier, ICLR (2024)."""
+    return Recipe(
+        name="delays",
+        about="two layers of 256 LIF neurons whose delays up to 250 ms are learned (clean split: 93.8)",
+        network=SpikingNetworkParams(
+            hidden=(256, 256),
+            recurrent=False,
+            neuron=LIFParams(
+                tau_mem=10e-3, tau_syn=1e-3, reset="zero", surrogate=SurrogateParams(shape="arctan", scale=5.0)
+            ),
+            readout="softmax_sum",
+            tau_readout=20e-3,
+            dropout=0.4,
+            batch_norm=True,
+            max_delay=0.25,
+            initialization=_gains(math.sqrt(6), kind="uniform"),  # He et al. 2015
+            n_merged=5,
+            duration=1.0,
+            dt=10e-3,
+        ),
+        training=TrainParams(
+            epochs=150,
+            batch_size=256,
+            optimizer="adam",
+            learning_rate=5e-3,
+            schedule="one_cycle",
+            activity=_NO_LIMITS,
+            unit_shift=0.0,
+        ),
+    )
+
+
+PAPERS = (
+    _minimal(),
+    _published(
+        "published",
+        "the recurrent network of Cramer et al. 2022: 128 LIF neurons, steps of 0.5 ms (published: 71.4)",
+        dt=0.5e-3,
+    ),
+    _published(
+        "published_coarse",
+        "the same in steps of 4 ms, eight times quicker",
+        dt=4e-3,
+    ),
+    _published(
+        "published_augmented",
+        "the same with 1,024 neurons, ten units merged and channel jitter (published: 83.2)",
+        dt=4e-3,
+        n_hidden=1024,
+        n_merged=10,
+        augmentation=("channel_jitter sigma=20",),
+    ),
+    _adlif(),
+    _radlif(),
+    _delays(),
+)

@@ -1,0 +1,1 @@
+"""Back-propagation through time: batches, losses, optimizers, checkpoints that resume to the bit."""

@@ -1,0 +1,134 @@
+"""The whole state of a training between two epochs, as the bytes of one file that runs no code when it is read.
+
+A safetensors file: tensors (weights, those of the best epoch, the moments of the optimizer) under their names, and
+everything else (epochs so far, state of the generator, what training it is) as JSON in its header. One file, so that
+no two can disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from spikedata.baseline.training.epochs import EpochRecord
+
+CHECKPOINT_FORMAT = 1
+_KEY = "spikedata"  # of the JSON in the header
+
+
+class Checkpoint(NamedTuple):
+    """All that a training needs to go on as if it had never stopped.
+
+    Attributes
+    ----------
+    weights, best_weights : dict of str to Tensor
+        State of the network now, and at the end of the best epoch.
+    moments : dict of int to dict of str to Tensor
+        What the optimizer remembers of each parameter, by its number.
+    history : tuple of EpochRecord
+        The epochs that are done.
+    best_epoch : int
+        The one that validated best, counted from 1.
+    order : dict
+        State of the generator that draws the order of the clips.
+    """
+
+    weights: dict[str, Tensor]
+    best_weights: dict[str, Tensor]
+    moments: dict[int, dict[str, Tensor]]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    order: dict[str, Any]
+
+
+def checkpoint_bytes(checkpoint: Checkpoint, training: Mapping[str, Any]) -> bytes:
+    """A checkpoint as the bytes of its file.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        What to keep.
+    training : mapping
+        What tells its training from others, of JSON's types.
+    """
+    import safetensors.torch
+
+    tensors = {f"weights/{name}": tensor for name, tensor in checkpoint.weights.items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in checkpoint.best_weights.items()}
+    tensors |= {
+        f"moments/{number}/{name}": tensor
+        for number, named in checkpoint.moments.items()
+        for name, tensor in named.items()
+    }
+    header = {
+        "format": CHECKPOINT_FORMAT,
+        "training": dict(training),
+        "history": [list(record) for record in checkpoint.history],
+        "best_epoch": checkpoint.best_epoch,
+        "order": checkpoint.order,
+    }
+    separate = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    return safetensors.torch.save(separate, metadata={_KEY: json.dumps(header)})
+
+
+def checkpoint_from(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
+    """A checkpoint of its file's bytes, and what tells its training from others.
+
+    Parameters
+    ----------
+    content : bytes
+        As `checkpoint_bytes` gives them.
+
+    Raises
+    ------
+    ValueError
+        If they are no checkpoint of this version.
+    """
+    import safetensors.torch
+
+    try:
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_KEY])
+        if header["format"] != CHECKPOINT_FORMAT:
+            raise ValueError(f"its format must be {CHECKPOINT_FORMAT}, got {header['format']}")
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "moments": {}}
+        for path, tensor in safetensors.torch.load(content).items():
+            part, _, name = path.partition("/")
+            parts[part][name] = tensor
+        moments: dict[int, dict[str, Tensor]] = {}
+        for path, tensor in parts["moments"].items():
+            number, _, name = path.partition("/")
+            moments.setdefault(int(number), {})[name] = tensor
+        history = tuple(EpochRecord(*record) for record in header["history"])
+        checkpoint = Checkpoint(
+            parts["weights"], parts["best"], moments, history, int(header["best_epoch"]), dict(header["order"])
+        )
+        return checkpoint, dict(header["training"])
+    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        raise ValueError(f"is no checkpoint: {error}") from error
+
+
+def difference(training: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """What tells two trainings apart, in words: the first difference; None where they are the same.
+
+    Parameters
+    ----------
+    training, other : mapping
+        As `checkpoint_bytes` takes it, nested as deep as need be.
+
+    Examples
+    --------
+    >>> difference({"seed": 1, "params": {"epochs": 3}}, {"seed": 1, "params": {"epochs": 4}})
+    'epochs is 3 there and 4 here'
+    """
+    for key in {**training, **other}:
+        there, here = (json.loads(json.dumps(side.get(key))) for side in (training, other))
+        if there == here:
+            continue
+        if isinstance(there, dict) and isinstance(here, dict):
+            return difference(there, here)
+        return f"{key} is {there} there and {here} here"
+    return None

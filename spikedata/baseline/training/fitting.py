@@ -1,0 +1,92 @@
+"""Fit a recipe to the parts of a split, from where it stopped if it did, and keep its state after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from spikedata.baseline.networks import CountParams
+from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_from
+from spikedata.baseline.training.counts import fit_counts
+from spikedata.baseline.training.epochs import EpochRecord, Trained
+from spikedata.baseline.training.folder import CHECKPOINT, TrainingFolder
+from spikedata.baseline.training.loop import train
+from spikedata.baseline.training.parallel import Processes, wait_for_others
+from spikedata.events import Events
+
+
+def fit_recipe(
+    recipe: Recipe,
+    training: Events,
+    validation: Events,
+    *,
+    seed: int,
+    device: torch.device,
+    folder: TrainingFolder,
+    overwrite: bool,
+    processes: Processes,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> Trained:
+    """The network of a recipe with the weights that the validation part chose.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Network and training.
+    training, validation : Events
+        Clips to learn from, and clips to choose by.
+    seed : int
+        Of all chance [1].
+    device : torch.device
+        Where to train.
+    folder : TrainingFolder
+        Where the state is kept, by the first process.
+    overwrite : bool
+        Whether the state of another training may be thrown away.
+    processes : Processes
+        Which of how many processes this is.
+    on_epoch : callable, optional
+        Given each epoch's record when it is there.
+
+    Raises
+    ------
+    ValueError
+        If a part holds no clip, or the state is that of another training.
+    FloatingPointError
+        If the training diverged; the message says where the last good state is.
+    """
+    if recipe.training is None:
+        return fit_counts(training, validation, cast(CountParams, recipe.network), on_epoch=on_epoch)
+    checkpoint = _shared_checkpoint(folder, overwrite=overwrite, processes=processes)
+    network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed).to(device)
+    try:
+        return train(
+            network,
+            training,
+            validation,
+            recipe.training,
+            seed=seed,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            on_checkpoint=folder.keep if processes.is_first else None,
+            processes=processes,
+        )
+    except FloatingPointError as error:
+        path = folder.path / CHECKPOINT
+        kept = f"the state before that epoch is kept in {path}" if path.is_file() else "no epoch was finished"
+        raise FloatingPointError(f"{error}; {kept}") from None
+
+
+def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Processes) -> Checkpoint | None:
+    """Where the training stopped: the first process looks what there is, the others read it after that."""
+    checkpoint = folder.begin(overwrite=overwrite) if processes.is_first else None
+    wait_for_others(processes)
+    path: Path = folder.path / CHECKPOINT
+    if not processes.is_first and path.is_file():
+        checkpoint, _ = checkpoint_from(path.read_bytes())
+    return checkpoint

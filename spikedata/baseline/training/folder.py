@@ -1,0 +1,192 @@
+"""A training that is not finished, in a folder beside its run: after any stop, the same command goes on from there.
+
+============================  =======================================================================
+``checkpoint.safetensors``    the whole state after the last finished epoch, see `checkpoint.py`
+``history.csv``               one row per finished epoch
+``epochs/``                   the weights after each epoch, where they are to be kept
+``tensorboard/``              for TensorBoard, where that is asked for
+============================  =======================================================================
+
+The folder is named for the run, with ``.training`` behind, and is gone when the run is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from spikedata.atomic import OutputError, cannot_write, temporary_beside, write_atomically
+from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
+from spikedata.baseline.training.logs import TensorBoardLog, history_bytes
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+CHECKPOINT, HISTORY, EPOCHS, TENSORBOARD = "checkpoint.safetensors", "history.csv", "epochs", "tensorboard"
+_LOCK = ".lock"
+
+
+def training_folder(run_dir: str | os.PathLike[str]) -> Path:
+    """The folder of a run's unfinished training.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    """
+    run = Path(run_dir).absolute()
+    return run.with_name(f"{run.name}.training")
+
+
+class TrainingFolder:
+    """The unfinished training of one run, for one process at a time.
+
+    Used as ``with TrainingFolder(run_dir, training) as folder``; at the end the folder stays if it holds a checkpoint.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run that is being made.
+    training : mapping
+        What tells this training from others, of JSON's types.
+    keep_epochs : bool
+        Whether to keep the weights after each epoch.
+    tensorboard : bool
+        Whether to log for TensorBoard.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made, or another process is at work in it.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | os.PathLike[str],
+        training: Mapping[str, Any],
+        *,
+        keep_epochs: bool = False,
+        tensorboard: bool = False,
+    ) -> None:
+        self.path = training_folder(run_dir)
+        self._training, self._keep_epochs, self._tensorboard = training, keep_epochs, tensorboard
+        self._log: TensorBoardLog | None = None
+        self._lock: FileLock | None = None
+
+    def __enter__(self) -> Self:
+        """Make the folder, and keep other processes out of it."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self.path.mkdir(exist_ok=True)
+            self._lock = FileLock(self.path / _LOCK)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise OutputError(f"{self.path}: another process is training there") from None
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        for leftover in self.path.rglob(".spikedata-*.part"):  # of a process that was killed
+            leftover.unlink()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let others in; remove the folder if it holds no checkpoint."""
+        if self._log is not None:
+            self._log.close()
+        if self._lock is not None:
+            self._lock.release()
+        if not (self.path / CHECKPOINT).is_file():
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def begin(self, *, overwrite: bool) -> Checkpoint | None:
+        """Where this training stopped, None if it is to begin.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Whether the state of another training may be thrown away.
+
+        Raises
+        ------
+        ValueError
+            If the state is that of another training, or damaged.
+        """
+        checkpoint = self._read(overwrite=overwrite)
+        if checkpoint is None:
+            for name in (CHECKPOINT, HISTORY):
+                (self.path / name).unlink(missing_ok=True)
+            for name in (EPOCHS, TENSORBOARD):
+                shutil.rmtree(self.path / name, ignore_errors=True)
+        if self._tensorboard:
+            n_done = len(checkpoint.history) if checkpoint else 0
+            self._log = TensorBoardLog(self.path / TENSORBOARD, first_epoch=n_done + 1)
+        return checkpoint
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Write the state after an epoch; the one before is replaced when this one is on the disk.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses.
+        """
+        import safetensors.torch
+
+        epoch = checkpoint.history[-1].epoch
+        if self._keep_epochs:
+            (self.path / EPOCHS).mkdir(exist_ok=True)
+            weights = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()}
+            write_atomically(self.path / EPOCHS / epoch_file(epoch), safetensors.torch.save(weights), overwrite=True)
+        _replace(self.path / HISTORY, history_bytes(checkpoint.history))
+        write_atomically(self.path / CHECKPOINT, checkpoint_bytes(checkpoint, self._training), overwrite=True)
+        if self._log is not None:
+            self._log.write(checkpoint.history[-1])
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """What belongs into the finished run, by its name there."""
+        return {name: self.path / name for name in (EPOCHS, TENSORBOARD) if (self.path / name).is_dir()}
+
+    def remove(self) -> None:
+        """Remove what is no longer needed when the run is there."""
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
+
+    def _read(self, *, overwrite: bool) -> Checkpoint | None:
+        path = self.path / CHECKPOINT
+        if not path.is_file():
+            return None
+        advice = "finish it with its own command, or begin anew with --overwrite"
+        try:
+            checkpoint, training = checkpoint_from(path.read_bytes())
+            found = difference(training, self._training)
+            if found is None:
+                return checkpoint
+            problem = f"is of another training: {found}; {advice}"
+        except ValueError as error:
+            problem = f"{error}; begin anew with --overwrite"
+        if overwrite:
+            return None
+        raise ValueError(f"{path}: {problem}")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Give a file other content at once, but do not wait for the disk: the checkpoint holds the same."""
+    temporary = temporary_beside(path)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def epoch_file(epoch: int) -> str:
+    """Name of the file with the weights after an epoch."""
+    return f"epoch-{epoch:04d}.safetensors"

@@ -1,0 +1,46 @@
+"""What tells one training from another: with the same of it, the weights are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spikedata.baseline.recipes.recipe import Recipe
+
+
+def training_identity(recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool) -> dict[str, Any]:
+    """What tells a training from others.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Network and training.
+    seed : int
+        Of all chance [1].
+    data : str
+        Digest of the spike file.
+    split : str
+        Digest of the split.
+    keep_epochs : bool
+        Whether the weights after each epoch are kept.
+    """
+    return {
+        "recipe": recipe.name,
+        "params": recipe.params,
+        "seed": seed,
+        "data": data,
+        "split": split,
+        "keep_epochs": keep_epochs,
+    }
+
+
+def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells the training of a result card from others."""
+    return {
+        "recipe": card["recipe"]["name"],
+        "params": card["recipe"]["params"],
+        "seed": card["seed"],
+        "data": card["data"]["sha256"],
+        "split": card["split"]["digest"],
+        "keep_epochs": card["training"]["keep_epochs"],
+    }

@@ -1,0 +1,190 @@
+"""Back-propagation through time on a training part, weights chosen on a validation part."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikedata.baseline.networks import Network, anneal_delays
+from spikedata.baseline.protocol.controls import apply_control, control_of
+from spikedata.baseline.protocol.scoring import check_clips, grid_of, score_clips
+from spikedata.baseline.training.augmentation import augmentation_of
+from spikedata.baseline.training.batches import batches_of, iterate_batches
+from spikedata.baseline.training.checkpoint import Checkpoint
+from spikedata.baseline.training.epochs import EpochRecord, Trained
+from spikedata.baseline.training.optimizers import make_optimizer, moments_of, restore_moments
+from spikedata.baseline.training.parallel import ALONE, Processes, shares_of
+from spikedata.baseline.training.params import TrainParams
+from spikedata.baseline.training.passage import Step, check_loss, train_epoch
+from spikedata.baseline.training.schedules import learning_rate_at
+from spikedata.events import Events
+from spikedata.torch import SpikeDataset
+from spikedata.transforms import Compose, EventTransform
+
+
+def train(
+    network: Network,
+    training: Events,
+    validation: Events,
+    params: TrainParams,
+    *,
+    seed: int = 0,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
+    processes: Processes = ALONE,
+) -> Trained:
+    """Train a copy of a network, and keep the weights of the epoch that did best on the validation part.
+
+    Better is the higher validation accuracy, then the lower validation loss, then the earlier epoch. The same
+    network, events, params and seed, on the same device and number of threads, give the same weights, whether the
+    training is stopped and goes on from a checkpoint or not.
+
+    Parameters
+    ----------
+    network : Network
+        Left as it is. The device is its own.
+    training, validation : Events
+        Clips to learn from, and clips to choose the epoch by.
+    params : TrainParams
+        How to train.
+    seed : int
+        Of the order of the clips, the augmentation and the dropout [1].
+    on_epoch : callable, optional
+        Given each epoch's record when it is there.
+    checkpoint : Checkpoint, optional
+        Of the same training, to go on from.
+    on_checkpoint : callable, optional
+        Given the whole state after each epoch, before ``on_epoch``.
+    processes : Processes
+        Which of how many processes this is.
+
+    Raises
+    ------
+    ValueError
+        If a part holds no clip.
+    FloatingPointError
+        If the loss is no longer finite; the message says where.
+    """
+    check_clips(network, training, "training part")
+    check_clips(network, validation, "validation part")
+    network = copy.deepcopy(network)
+    optimizer = make_optimizer(network, params)
+    rng = np.random.default_rng(seed)
+    state = checkpoint or Checkpoint({}, {}, {}, (), 0, {})
+    if checkpoint is not None:
+        network.load_state_dict(checkpoint.weights)
+        restore_moments(optimizer, checkpoint.moments)
+        rng.bit_generator.state = checkpoint.order
+    learned = SpikeDataset(training, transform=transform_of(params), seed=seed)
+    chosen_by = SpikeDataset(apply_control(validation, params.control, seed=seed))
+    for epoch in range(len(state.history) + 1, params.epochs + 1):
+        began = time.perf_counter()
+        learned.set_epoch(epoch)
+        rates, steps = _plan_epoch(network, learned, params, state.history, rng, processes)
+        anneal_delays(network, (epoch - 1) / params.epochs)
+        passage = train_epoch(
+            network,
+            optimizer,
+            steps,
+            params,
+            epoch=epoch,
+            generator=_generator(network, seed, epoch, processes),
+            processes=processes,
+        )
+        score = score_clips(network, chosen_by, batch_size=params.batch_size, layout=params.layout)
+        check_loss(score.loss, network, where=f"after epoch {epoch}, on validation clips", learning_rate=rates[-1])
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=passage.loss,
+            train_accuracy=passage.accuracy,
+            validation_loss=score.loss,
+            validation_accuracy=score.accuracy,
+            hidden_spikes=score.hidden_spikes,
+            learning_rate=rates[-1],
+            seconds=time.perf_counter() - began,
+        )
+        state = _after_epoch(state, record, network, moments_of(optimizer), rng)
+        if on_checkpoint is not None:
+            on_checkpoint(state)
+        if on_epoch is not None:
+            on_epoch(record)
+    network.load_state_dict(state.best_weights)
+    return Trained(network.eval(), state.history, state.best_epoch)
+
+
+def transform_of(params: TrainParams) -> EventTransform | None:
+    """What becomes of a training clip: the control, then the augmentation; None if it stays as it is."""
+    both = [transform for transform in (control_of(params.control), augmentation_of(params.augmentation)) if transform]
+    return Compose(tuple(both)) if both else None
+
+
+def _plan_epoch(
+    network: Network,
+    dataset: SpikeDataset,
+    params: TrainParams,
+    history: Sequence[EpochRecord],
+    rng: np.random.Generator,
+    processes: Processes,
+) -> tuple[list[float], Iterator[Step]]:
+    """The learning rates of an epoch, and its steps, whose batches are made one by one."""
+    order = rng.permutation(len(dataset))
+    n_inputs = -(-dataset.n_units // network.n_merged)
+    shifts = np.empty(len(order), np.int64)
+    shifts[order] = np.rint(rng.normal(0.0, params.unit_shift * n_inputs, len(order)))
+    batches = batches_of(order, params.batch_size)
+    shares, weights = shares_of(batches, processes)
+    rates = [_learning_rate(params, history, number / len(batches)) for number in range(len(batches))]
+    loader = iterate_batches(
+        dataset,
+        shares,
+        grid_of(network),
+        layout=params.layout,
+        device=next(network.parameters()).device,
+        shifts=shifts if shifts.any() else None,
+    )
+    steps = (Step(*batch, rate, weight) for batch, rate, weight in zip(loader, rates, weights, strict=True))
+    return rates, steps
+
+
+def _learning_rate(params: TrainParams, history: Sequence[EpochRecord], share: float) -> float:
+    """The learning rate after some share of an epoch; but for one cycle it stays as it is for the whole epoch."""
+    return learning_rate_at(
+        params.schedule,
+        learning_rate=params.learning_rate,
+        progress=(len(history) + (share if params.schedule == "one_cycle" else 0)) / params.epochs,
+        history=history,
+        factor=params.schedule_factor,
+        patience=params.schedule_patience,
+        rise=params.schedule_rise,
+    )
+
+
+def _generator(network: Network, seed: int, epoch: int, processes: Processes) -> torch.Generator:
+    """What the dropout of one epoch and process is drawn from, so that it has no state to keep."""
+    words = np.random.SeedSequence([seed, epoch, processes.rank]).generate_state(1, np.uint64)
+    return torch.Generator(next(network.parameters()).device).manual_seed(int(words[0] >> np.uint64(1)))
+
+
+def _after_epoch(
+    before: Checkpoint,
+    record: EpochRecord,
+    network: Network,
+    moments: dict[int, dict[str, Tensor]],
+    rng: np.random.Generator,
+) -> Checkpoint:
+    weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    is_best = not before.history or record.rank > before.history[before.best_epoch - 1].rank
+    return Checkpoint(
+        weights=weights,
+        best_weights=weights if is_best else before.best_weights,
+        moments=moments,
+        history=(*before.history, record),
+        best_epoch=record.epoch if is_best else before.best_epoch,
+        order=dict(rng.bit_generator.state),
+    )

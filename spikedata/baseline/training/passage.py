@@ -1,0 +1,120 @@
+"""One passage over the training clips: a step of the optimizer for every batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from spikedata.baseline.networks import Inputs, Network
+from spikedata.baseline.training.losses import activity_penalty, classification_loss
+from spikedata.baseline.training.optimizers import set_learning_rate
+from spikedata.baseline.training.parallel import Processes, share_buffers, sum_gradients, sum_numbers
+from spikedata.baseline.training.params import TrainParams
+
+
+class Step(NamedTuple):
+    """A batch, or this process's share of it, and how far to go.
+
+    Attributes
+    ----------
+    inputs : Tensor (batch, step, input), or ListBatch
+        Spikes.
+    labels : Tensor of int64, (batch,)
+        Class of each clip.
+    learning_rate : float
+        Of this step [1].
+    weight : float
+        The share's part of the batch [1]: 1 where there is one process.
+    """
+
+    inputs: Inputs
+    labels: Tensor
+    learning_rate: float
+    weight: float
+
+
+class Passage(NamedTuple):
+    """Means over the training clips on the way, so each batch with the weights of its time.
+
+    Attributes
+    ----------
+    loss : float
+        Cross-entropy [nat].
+    accuracy : float
+        Part of the clips whose class was found [1].
+    """
+
+    loss: float
+    accuracy: float
+
+
+def train_epoch(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    steps: Iterable[Step],
+    params: TrainParams,
+    *,
+    epoch: int,
+    generator: torch.Generator,
+    processes: Processes,
+) -> Passage:
+    """Take every step; network and optimizer change.
+
+    Parameters
+    ----------
+    network : Network
+        Which one.
+    optimizer : torch.optim.Optimizer
+        Of its weights.
+    steps : iterable of Step
+        The batches.
+    params : TrainParams
+        How to train.
+    epoch : int
+        Number of the epoch, for messages.
+    generator : torch.Generator
+        Draws what is dropped.
+    processes : Processes
+        Which of how many processes this is.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is no longer finite; the message says where.
+    """
+    network.train()
+    device = next(network.parameters()).device
+    total_loss, n_correct, n_clips = 0.0, 0.0, 0.0
+    for number, step in enumerate(steps, start=1):
+        set_learning_rate(optimizer, step.learning_rate)
+        activity = network(step.inputs, generator=generator)
+        loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing)
+        optimizer.zero_grad()
+        objective = loss + activity_penalty(activity.spikes, params.activity)
+        (objective * step.weight).backward()
+        sum_gradients(network, processes)
+        if params.gradient_clip:
+            clip_grad_norm_(network.parameters(), params.gradient_clip)
+        optimizer.step()
+        n_here = len(step.labels) if step.weight else 0
+        total_loss += loss.item() * n_here
+        n_correct += int((activity.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0
+        n_clips += n_here
+        check_loss(total_loss, network, where=f"in epoch {epoch}, batch {number}", learning_rate=step.learning_rate)
+    share_buffers(network, processes)
+    total_loss, n_correct, n_clips = sum_numbers((total_loss, n_correct, n_clips), device, processes)
+    return Passage(total_loss / n_clips, n_correct / n_clips)
+
+
+def check_loss(loss: float, network: torch.nn.Module, *, where: str, learning_rate: float) -> None:
+    """Raise a FloatingPointError that says where and at what learning rate, unless the loss is finite."""
+    if math.isfinite(loss):
+        return
+    spoilt = [name for name, weight in network.named_parameters() if not torch.isfinite(weight).all()]
+    weights = f"weights that are not finite: {', '.join(spoilt)}" if spoilt else "all weights are finite"
+    raise FloatingPointError(f"training diverged: the loss is {loss} {where}; learning rate {learning_rate}; {weights}")

@@ -1,0 +1,40 @@
+import hashlib
+
+import numpy as np
+
+from spikedata.baseline.protocol import card_text
+from spikedata.baseline.protocol.card import command_line, score_entry
+from spikedata.baseline.protocol.run_data import file_sha256
+from spikedata.baseline.protocol.scoring import Score
+from spikedata.baseline.recipes.catalog import recipe_from
+
+
+def test_a_score_stands_beside_chance():
+    score = Score(
+        labels=np.array([0, 0, 0, 1]), predictions=np.array([0, 0, 1, 1]), n_classes=4, loss=0.5, hidden_spikes=2.0
+    )
+    entry = score_entry(score)
+    assert (entry["accuracy"], entry["chance"], entry["majority"], entry["n"]) == (0.75, 0.25, 0.75, 4)
+    assert entry["confusion"][0] == [2, 1, 0, 0]
+    assert entry["interval_95"][0] < 0.75 < entry["interval_95"][1]
+
+
+def test_the_command_names_what_differs_from_the_recipe():
+    recipe = recipe_from("recurrent", {"learning-rate": "0.5", "tau_mem": "0.03"})
+    held_out = ["--validation-speakers", "1,7", "--test-speakers", "4,5"]
+    command = command_line("my spikes.h5", "runs/a", recipe, seed=3, device="cpu", split=held_out)
+    assert command == (
+        "spikedata train 'my spikes.h5' --recipe recurrent --out runs/a --seed 3 --device cpu"
+        " --validation-speakers 1,7 --test-speakers 4,5 --tau-mem 0.03 --learning-rate 0.5"
+    )
+
+
+def test_a_digest_is_of_the_bytes(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"spikes")
+    assert file_sha256(path) == hashlib.sha256(b"spikes").hexdigest()
+
+
+def test_many_speakers_are_counted_and_few_are_named():
+    assert card_text._speakers_text([4, 5]) == "speakers 4 5"
+    assert card_text._speakers_text(range(300)) == "300 speakers"

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from spikedata.baseline.protocol.controls import CONTROLS, apply_control, control_of
+
+
+def _counts(events):
+    return [np.bincount(clip.units, minlength=events.n_units).tolist() for clip in events]
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_control_keeps_the_counts_of_every_unit(make_events, name):
+    events = make_events()
+    assert _counts(apply_control(events, name)) == _counts(events)
+
+
+def test_shuffled_times_are_the_times_of_the_clip(make_events):
+    events = make_events()
+    changed = apply_control(events, "times_shuffled")
+    for clip, other in zip(events, changed, strict=True):
+        np.testing.assert_array_equal(clip.times, other.times)
+    assert not np.array_equal(events.units, changed.units)
+
+
+def test_counts_only_leaves_no_time_of_the_clip(make_events):
+    events = make_events()
+    assert not np.isin(apply_control(events, "counts_only").times, events.times).any()
+
+
+def test_a_reversed_clip_reversed_again_is_the_clip(make_events):
+    events = make_events()
+    twice = apply_control(apply_control(events, "time_reversed"), "time_reversed")
+    for clip, other in zip(events, twice, strict=True):
+        np.testing.assert_allclose(clip.times - clip.times[0], other.times, atol=1e-9)  # begins at its first spike
+
+
+def test_the_seed_decides_what_is_drawn(make_events):
+    events = make_events()
+    first, again, other = (apply_control(events, "counts_only", seed=seed).times for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_an_unknown_control_is_refused():
+    with pytest.raises(ValueError, match="no control 'time_reverse'; nearest: time_reversed"):
+        control_of("time_reverse")

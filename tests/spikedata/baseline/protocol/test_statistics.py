@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from spikedata.baseline.protocol.statistics import over_seeds, wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("n_correct", "n", "low", "high"),
+    # 81 of 263, 15 of 148 and 0 of 20: Newcombe, Statistics in Medicine 17:857 (1998), table I, method 3
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_is_that_of_published_tables(n_correct, n, low, high):
+    assert wilson_interval(n_correct, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_the_interval_is_the_same_for_failures_and_within_0_and_1():
+    low, high = wilson_interval(7, 40)
+    assert wilson_interval(33, 40) == pytest.approx((1 - high, 1 - low))
+    assert wilson_interval(5, 5)[1] == 1.0
+
+
+@pytest.mark.parametrize(("n_correct", "n"), [(0, 0), (-1, 5), (6, 5)])
+def test_an_interval_of_nothing_is_an_error(n_correct, n):
+    with pytest.raises(ValueError, match="n_correct must be in"):
+        wilson_interval(n_correct, n)
+
+
+def test_the_interval_over_seeds_is_that_of_student():
+    scores = [0.71, 0.69, 0.74, 0.70]
+    found = over_seeds(scores)
+    expected = t.interval(0.95, df=3, loc=np.mean(scores), scale=np.std(scores, ddof=1) / 2)
+    assert found.interval_95 == pytest.approx(expected)
+    assert (found.n, found.deviation) == (4, pytest.approx(np.std(scores, ddof=1)))
+
+
+def test_one_seed_has_no_deviation():
+    assert over_seeds([0.7])[1:] == (0.7, None, None)
+
+
+def test_no_seed_is_an_error():
+    with pytest.raises(ValueError, match="there must be a score, got none"):
+        over_seeds([])

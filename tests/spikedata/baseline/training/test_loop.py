@@ -1,0 +1,197 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from spikedata.baseline.networks import CountParams, SpikingNetworkParams, make_network
+from spikedata.baseline.networks.delays import delay_width
+from spikedata.baseline.networks.initialization import InitializationParams
+from spikedata.baseline.protocol.scoring import evaluate
+from spikedata.baseline.training.counts import fit_counts
+from spikedata.baseline.training.loop import train
+from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.params import TrainParams
+from spikedata.torch import SpikeDataset
+
+NETWORK = SpikingNetworkParams(hidden=(24,), duration=0.2, initialization=InitializationParams(input_gain=2.0))
+PARAMS = TrainParams(epochs=3, batch_size=16, learning_rate=1e-2, unit_shift=0.0)
+
+
+def _network(seed=0):
+    return make_network(NETWORK, n_units=16, n_classes=3, generator=torch.Generator().manual_seed(seed))
+
+
+def _train(make_events, params=PARAMS, seed=0, **kwargs):
+    parts = make_events((0, 1, 2)), make_events((3,), seed=1)
+    return train(_network(), *parts, params, seed=seed, **kwargs)
+
+
+def _weights(network):
+    return torch.cat([weight.detach().flatten() for weight in network.parameters()])
+
+
+def test_the_network_learns_timing_that_counts_cannot_show(make_events):
+    params = replace(PARAMS, epochs=25)
+    unheard = make_events((4, 5), seed=2)
+    recurrent = evaluate(_train(make_events, params).network, unheard).accuracy
+    counts = fit_counts(make_events((0, 1, 2)), make_events((3,), seed=1), CountParams(duration=0.2)).network
+    assert recurrent >= 0.9
+    assert evaluate(counts, unheard).accuracy == pytest.approx(1 / 3)  # every clip has the same counts
+
+
+def test_the_same_seed_gives_the_same_weights(make_events):
+    first, second, other = (_train(make_events, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(_weights(first.network), _weights(second.network))
+    assert not torch.equal(_weights(first.network), _weights(other.network))
+    untimed = [[record._replace(seconds=0) for record in run.history] for run in (first, second)]
+    assert untimed[0] == untimed[1]
+
+
+def test_global_chance_plays_no_part(make_events):
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    first = _train(make_events)
+    torch.manual_seed(2)
+    np.random.seed(2)  # noqa: NPY002
+    assert torch.equal(_weights(first.network), _weights(_train(make_events).network))
+
+
+def test_training_leaves_the_given_network_as_it_is(make_events):
+    network = _network()
+    before = _weights(network)
+    trained = train(network, make_events(), make_events(), PARAMS).network
+    assert torch.equal(_weights(network), before)
+    assert not torch.equal(_weights(trained), before)
+
+
+def test_the_weights_are_those_of_the_epoch_that_validated_best(make_events):
+    params = replace(PARAMS, epochs=8, learning_rate=1.0)  # so large that the last epoch is not the best
+    trained = _train(make_events, params)
+    ranks = [record.rank for record in trained.history]
+    assert trained.best_epoch == ranks.index(max(ranks)) + 1 < 8
+    best = trained.history[trained.best_epoch - 1]
+    score = evaluate(trained.network, make_events((3,), seed=1), batch_size=16)
+    assert (score.accuracy, score.loss) == (best.validation_accuracy, best.validation_loss)
+
+
+def test_of_equal_accuracies_the_lower_loss_is_better(make_events):
+    record = _train(make_events, replace(PARAMS, epochs=1)).history[0]
+    assert record._replace(validation_loss=0.1).rank > record._replace(validation_loss=0.2).rank
+    assert record._replace(validation_accuracy=0.9).rank > record._replace(validation_accuracy=0.8).rank
+
+
+def test_each_epoch_is_reported_when_it_is_done(make_events):
+    reported = []
+    trained = _train(make_events, on_epoch=reported.append)
+    assert tuple(reported) == trained.history
+    assert [record.epoch for record in reported] == [1, 2, 3]
+
+
+def test_a_shift_of_zero_changes_nothing_and_another_does(make_events):
+    none, some = _train(make_events), _train(make_events, replace(PARAMS, unit_shift=0.1))
+    assert not torch.equal(_weights(none.network), _weights(some.network))
+
+
+def test_clips_are_augmented_anew_in_each_epoch(make_events, monkeypatch):
+    params = replace(PARAMS, augmentation=("event_drop probability=0.3",))
+    assert not torch.equal(_weights(_train(make_events, params).network), _weights(_train(make_events).network))
+    epochs, get = set(), SpikeDataset.__getitems__
+
+    def watch(dataset, indices):
+        epochs.update([] if dataset.transform is None else [dataset.epoch])  # validation clips have no transform
+        return get(dataset, indices)
+
+    monkeypatch.setattr(SpikeDataset, "__getitems__", watch)
+    _train(make_events, params)
+    assert epochs == {1, 2, 3}
+
+
+def test_a_step_is_no_longer_than_the_gradient_may_be(make_events):
+    params = replace(PARAMS, epochs=1, batch_size=45, optimizer="sgd", learning_rate=1.0, schedule="constant")
+    lengths = []
+    for limit in (0.0, 1e-3):
+        trained = _train(make_events, replace(params, gradient_clip=limit)).network
+        lengths.append((_weights(trained) - _weights(_network())).norm().item())
+    assert lengths[0] > 2e-3
+    assert lengths[1] == pytest.approx(1e-3, rel=1e-2)  # float32 differences of weights near 1
+
+
+def test_label_smoothing_takes_part(make_events):
+    smooth = _train(make_events, replace(PARAMS, label_smoothing=0.2))
+    assert not torch.equal(_weights(smooth.network), _weights(_train(make_events).network))
+
+
+def test_delays_are_narrowed_while_training(make_events):
+    params = replace(NETWORK, hidden=(4,), recurrent=False, max_delay=0.04)
+    network = make_network(params, n_units=16, n_classes=3, generator=torch.Generator().manual_seed(0))
+    kept = []
+    train(network, make_events((0,)), make_events((3,)), replace(PARAMS, epochs=8), on_checkpoint=kept.append)
+    widths = [checkpoint.weights["layers.0.projection.delays.width"].item() for checkpoint in kept]
+    assert widths == pytest.approx([delay_width(epoch / 8, longest=4) for epoch in range(8)])
+    assert widths[-1] < widths[0]
+
+
+def test_a_loss_that_is_no_number_is_one_clear_error(make_events):
+    network = _network()
+    with torch.no_grad():
+        network.readout.projection.weight[0, 0] = math.nan
+    with pytest.raises(
+        FloatingPointError,
+        match=r"is nan in epoch 1, batch 1; learning rate 0\.01; weights that are not finite: .*readout\.projection",
+    ):
+        train(network, make_events(), make_events(), PARAMS)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_an_empty_part_is_an_error(make_events, part):
+    parts = [make_events(), make_events()]
+    parts[part] = parts[part].select([])
+    with pytest.raises(ValueError, match=f"{('training', 'validation')[part]} part: holds no clip"):
+        train(_network(), *parts, PARAMS)
+
+
+def test_the_lower_penalty_wakes_silent_neurons(make_events):
+    network = _network()
+    with torch.no_grad():
+        network.layers[0].projection.weight.mul_(0.1)
+    parts = make_events((0, 1)), make_events((3,))
+    spikes = {}
+    for strength in (0.0, 1.0):
+        activity = ActivityParams(lower_strength=strength, lower_threshold=5.0, upper_strength=0.0)
+        spikes[strength] = (
+            train(network, *parts, replace(PARAMS, epochs=6, activity=activity)).history[-1].hidden_spikes
+        )
+    assert spikes[1.0] > spikes[0.0] + 1
+
+
+def test_the_upper_penalty_calms_busy_neurons(make_events):
+    spikes = {}
+    for strength in (0.0, 1.0):
+        activity = ActivityParams(lower_strength=0.0, upper_strength=strength, upper_threshold=0.5)
+        spikes[strength] = _train(make_events, replace(PARAMS, epochs=6, activity=activity)).history[-1].hidden_spikes
+    assert spikes[1.0] < 0.8 * spikes[0.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("epochs", 0, "> 0"),
+        ("batch_size", -3, "> 0"),
+        ("learning_rate", 2000, "<= 1000"),
+        ("learning_rate", math.nan, "> 0"),
+        ("gradient_clip", -1, ">= 0"),
+        ("label_smoothing", 1.0, "in 0..1, 1 excluded"),
+        ("schedule_factor", 1.5, "between 0 and 1"),
+        ("unit_shift", math.inf, ">= 0"),
+    ],
+)
+def test_training_refuses_numbers_that_mean_nothing(name, value, rule):
+    with pytest.raises(ValueError, match=rf"TrainParams\.{name} must be {rule}, got {value}"):
+        TrainParams(**{name: value})
+
+
+def test_training_refuses_an_unknown_optimizer():
+    with pytest.raises(ValueError, match=r"TrainParams\.optimizer must be one of adam, adamax, adamw, sgd, got 'lion'"):
+        TrainParams(optimizer="lion")
