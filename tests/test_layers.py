@@ -17,12 +17,20 @@ MAX_LINES = 300
 
 EVERYTHING = {"cochlea", "spikedata"}
 DATA = {"atomic", "schema", "events", "event_cache", "reader", "binning", "batching", "splits", "streams", "transforms"}
+BELOW_KERNELS = {"baseline.neurons", "baseline.surrogate", "baseline.threads"}
+BELOW_NETWORKS = {"baseline.kernels", "torch", *BELOW_KERNELS}
+BELOW_TRAINING = {"baseline.networks", "baseline.checks", *BELOW_NETWORKS, *DATA}
 SPEECH = {"synth_clip", "synth_engine", "synth_voice", "synth_words"}
 
 # Each module and what it may import of ours, the latter without "spikedata." before it. On the right a name stands for
 # itself and all below it; on the left only the folders named here do.
 WHOLE_FOLDERS = (
-    "spikedata.baseline",
+    "spikedata.baseline.kernels",
+    "spikedata.baseline.networks",
+    "spikedata.baseline.neurons",
+    "spikedata.baseline.protocol",
+    "spikedata.baseline.recipes",
+    "spikedata.baseline.training",
     "spikedata.cli",
     "spikedata.cluster",
     "spikedata.corpora",
@@ -119,7 +127,16 @@ MAY_IMPORT = {
     # pictures, PyTorch, training
     "spikedata.plot": {"plot", *DATA},
     "spikedata.torch": {"torch", "downloads", "folders", *DATA},
-    "spikedata.baseline": {"baseline", "torch", "compilation", *DATA},
+    "spikedata.baseline": {"baseline"},
+    "spikedata.baseline.checks": set(),
+    "spikedata.baseline.threads": set(),
+    "spikedata.baseline.surrogate": set(),
+    "spikedata.baseline.neurons": {"baseline.neurons", "baseline.surrogate"},
+    "spikedata.baseline.kernels": {"baseline.kernels", "compilation", *BELOW_KERNELS},
+    "spikedata.baseline.networks": {"baseline.networks", "baseline.checks", *BELOW_NETWORKS},
+    "spikedata.baseline.training": {"baseline.training", *BELOW_TRAINING},
+    "spikedata.baseline.recipes": {"baseline.recipes", "baseline.training", *BELOW_TRAINING},
+    "spikedata.baseline.protocol": {"baseline.protocol", "baseline.recipes", "baseline.training", *BELOW_TRAINING},
     # on top
     "spikedata.progress": set(),
     "spikedata.doctor": EVERYTHING,

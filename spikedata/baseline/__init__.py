@@ -12,7 +12,6 @@ from spikedata.baseline.networks import (
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.protocol.folder import Run, load_run
 from spikedata.baseline.protocol.runs import evaluate_run, train_run
-from spikedata.baseline.protocol.scoring import Score, evaluate
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.surrogate import SurrogateParams
@@ -20,6 +19,7 @@ from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.params import TrainParams
+from spikedata.baseline.training.scoring import Score, evaluate
 
 __all__ = [
     "RECIPES",

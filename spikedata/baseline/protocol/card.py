@@ -16,11 +16,11 @@ import torch
 
 from spikedata import __version__
 from spikedata.baseline.networks import Network
-from spikedata.baseline.protocol.scoring import Score
 from spikedata.baseline.protocol.statistics import wilson_interval
 from spikedata.baseline.recipes.catalog import RECIPES
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.epochs import Trained
+from spikedata.baseline.training.scoring import Score
 
 
 def score_entry(score: Score) -> dict[str, Any]:

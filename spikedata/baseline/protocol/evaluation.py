@@ -12,14 +12,14 @@ import numpy.typing as npt
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import score_entry
-from spikedata.baseline.protocol.controls import apply_control, known_control
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.protocol.run_data import file_sha256
-from spikedata.baseline.protocol.scoring import Score, evaluate
 from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
+from spikedata.baseline.training.controls import apply_control, known_control
+from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.splits import Split, sample_names
@@ -70,7 +70,7 @@ def evaluate_run(
         Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
         test part.
     control : str
-        What is taken away from the clips: see `spikedata.baseline.protocol.controls`.
+        What is taken away from the clips: see `spikedata.baseline.training.controls`.
     device : str
         cpu, cuda, cuda:N, or auto: cuda where there is one.
 

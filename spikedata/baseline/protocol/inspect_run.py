@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from spikedata.baseline.protocol.runs import load_run
-from spikedata.baseline.protocol.scoring import grid_of
 from spikedata.baseline.training.batches import iterate_batches
+from spikedata.baseline.training.scoring import grid_of
 from spikedata.events import Events
 from spikedata.schema import Sample
 from spikedata.torch import SpikeDataset

@@ -7,7 +7,7 @@ from typing import Any
 
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol.operations import Operations
-from spikedata.baseline.protocol.scoring import Score
+from spikedata.baseline.training.scoring import Score
 
 
 def measure(network: Network, score: Score, operations: Sequence[Operations]) -> dict[str, Any]:

@@ -14,24 +14,24 @@ from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import command_line, environment_entry, network_entry, score_entry, training_entry
 from spikedata.baseline.protocol.card_text import format_card
-from spikedata.baseline.protocol.controls import apply_control
 from spikedata.baseline.protocol.data_split import BY_SPEAKER, SplitChoice, choose_split, split_entry, words_of_split
 from spikedata.baseline.protocol.evaluation import control_name, evaluate_run, scoring_options
+from spikedata.baseline.protocol.fitting import fit_recipe
 from spikedata.baseline.protocol.folder import load_run, read_card
+from spikedata.baseline.protocol.identity import identity_of_card, training_identity
 from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations
 from spikedata.baseline.protocol.run_data import read_run_data
-from spikedata.baseline.protocol.scoring import evaluate
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_threads
 from spikedata.baseline.training.checkpoint import difference
+from spikedata.baseline.training.controls import apply_control
 from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.fitting import fit_recipe
 from spikedata.baseline.training.folder import TrainingFolder
-from spikedata.baseline.training.identity import identity_of_card, training_identity
 from spikedata.baseline.training.logs import history_bytes, require_tensorboard
 from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
 from spikedata.baseline.training.parallel import device_of_rank, joined_processes
+from spikedata.baseline.training.scoring import evaluate
 from spikedata.events import Events
 from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device

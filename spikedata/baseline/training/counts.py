@@ -16,8 +16,8 @@ import numpy.typing as npt
 import torch
 
 from spikedata.baseline.networks import CountClassifier, CountParams
-from spikedata.baseline.protocol.scoring import evaluate
 from spikedata.baseline.training.epochs import EpochRecord, Trained
+from spikedata.baseline.training.scoring import evaluate
 from spikedata.batching import dense_batch
 from spikedata.events import Events
 

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from spikedata.baseline.networks import Network, anneal_delays
-from spikedata.baseline.protocol.controls import apply_control, control_of
-from spikedata.baseline.protocol.scoring import check_clips, grid_of, score_clips
 from spikedata.baseline.training.augmentation import augmentation_of
 from spikedata.baseline.training.batches import batches_of, iterate_batches
 from spikedata.baseline.training.checkpoint import Checkpoint
+from spikedata.baseline.training.controls import apply_control, control_of
 from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.optimizers import make_optimizer, moments_of, restore_moments
 from spikedata.baseline.training.parallel import ALONE, Processes, shares_of
 from spikedata.baseline.training.params import TrainParams
 from spikedata.baseline.training.passage import Step, check_loss, train_epoch
 from spikedata.baseline.training.schedules import learning_rate_at
+from spikedata.baseline.training.scoring import check_clips, grid_of, score_clips
 from spikedata.events import Events
 from spikedata.torch import SpikeDataset
 from spikedata.transforms import Compose, EventTransform

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from spikedata.baseline.protocol.controls import control_of
 from spikedata.baseline.training.augmentation import augmentation_of
+from spikedata.baseline.training.controls import control_of
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.schedules import SCHEDULES
 
@@ -57,7 +57,7 @@ class TrainParams:
         `spikedata.baseline.training.augmentation.augmentation_of`.
     control : str
         What is taken away from every clip, those of validation and test too [1]: see
-        `spikedata.baseline.protocol.controls`.
+        `spikedata.baseline.training.controls`.
     layout : str
         Whether the network gets "dense" counts or "lists" of events [1]; the same to rounding, and a matter of speed.
 

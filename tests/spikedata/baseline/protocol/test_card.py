@@ -5,8 +5,8 @@ import numpy as np
 from spikedata.baseline.protocol import card_text
 from spikedata.baseline.protocol.card import command_line, score_entry
 from spikedata.baseline.protocol.run_data import file_sha256
-from spikedata.baseline.protocol.scoring import Score
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.training.scoring import Score
 
 
 def test_a_score_stands_beside_chance():

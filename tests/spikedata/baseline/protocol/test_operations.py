@@ -12,8 +12,8 @@ from spikedata.baseline.networks import (
 from spikedata.baseline.networks.initialization import InitializationParams
 from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations, source_of, source_of_lists
-from spikedata.baseline.protocol.scoring import evaluate
 from spikedata.baseline.training.batches import Grid, iterate_batches
+from spikedata.baseline.training.scoring import evaluate
 from spikedata.torch import SpikeDataset
 
 SPIKING = SpikingNetworkParams(hidden=(6, 4), duration=0.2, initialization=InitializationParams(input_gain=3.0))

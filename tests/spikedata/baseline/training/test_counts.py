@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from spikedata.baseline.networks import CountParams
-from spikedata.baseline.protocol.scoring import evaluate
 from spikedata.baseline.training.counts import fit_counts
+from spikedata.baseline.training.scoring import evaluate
 from spikedata.events import Events
 from spikedata.schema import Sample
 

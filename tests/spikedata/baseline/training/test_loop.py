@@ -8,11 +8,11 @@ import torch
 from spikedata.baseline.networks import CountParams, SpikingNetworkParams, make_network
 from spikedata.baseline.networks.delays import delay_width
 from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.protocol.scoring import evaluate
 from spikedata.baseline.training.counts import fit_counts
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.params import TrainParams
+from spikedata.baseline.training.scoring import evaluate
 from spikedata.torch import SpikeDataset
 
 NETWORK = SpikingNetworkParams(hidden=(24,), duration=0.2, initialization=InitializationParams(input_gain=2.0))

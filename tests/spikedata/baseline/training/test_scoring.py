@@ -4,7 +4,7 @@ import torch
 
 from spikedata.baseline.networks import SpikingNetworkParams, make_network
 from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.protocol.scoring import Score, evaluate
+from spikedata.baseline.training.scoring import Score, evaluate
 
 PARAMS = SpikingNetworkParams(hidden=(5, 3), duration=0.2, initialization=InitializationParams(input_gain=4.0))
 
