@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+LEFTOVERS = ".spikedata-*.part"  # names of what a killed process had half written
+
 
 class OutputError(OSError):
     """An output path that cannot be written; the message names the path and the reason."""

@@ -9,14 +9,14 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
-from spikedata.atomic import OutputError, cannot_write, write_atomically
+from spikedata.atomic import OutputError, write_atomically
 from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
 from spikedata.corpora import Listing
-from spikedata.encoding.assemble import assemble, read_total
+from spikedata.encoding.assemble import Total, assemble, read_total
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
 from spikedata.encoding.folder import BlockFolder, blocks_folder
-from spikedata.encoding.plan import Plan, plan_encoding
+from spikedata.encoding.plan import Plan, check_outputs, find_made, plan_encoding
 from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
 from spikedata.splits import Split
 
@@ -117,8 +117,9 @@ def encode_clips(
     """
     started, cpu_started = perf_counter(), process_time()
     plan = plan_encoding(listing, Path(out), preset=preset, seed=seed, split=split, shard=shard)
-    outputs = plan.missing()
-    plan.check_outputs(outputs.values(), overwrite=overwrite)
+    totals = find_made(plan.outputs, plan.provenance)
+    outputs = {part: path for part, path in plan.outputs.items() if part not in totals}
+    check_outputs(outputs.values(), plan.whole, overwrite=overwrite)
     progress = _Progress(len(plan.members), on_progress or (lambda *_: None))
     if outputs:
         with BlockFolder(plan.whole) as folder:
@@ -136,20 +137,20 @@ def encode_clips(
                 )
             else:
                 _encode_on_cluster(missing, plan, folder, cluster, on_error == "skip", progress)
-            _put_together(plan, outputs, [folder.place_of(block) for block in blocks], folder.path, overwrite)
+            pieces = [folder.place_of(block) for block in blocks]
+            totals |= _put_together(plan, outputs, pieces, folder.path, overwrite)
             folder.remove()
     else:
         _tidy(plan)
-    totals = [read_total(path) for path in plan.outputs.values()]
     return Encoding(
         outputs=tuple(map(str, plan.outputs.values())),
-        n_clips=sum(total.n_clips for total in totals),
-        n_spikes=sum(total.n_spikes for total in totals),
+        n_clips=sum(total.n_clips for total in totals.values()),
+        n_spikes=sum(total.n_spikes for total in totals.values()),
         n_kept=progress.n_kept,
         sound_duration=progress.duration,
         wall_time=perf_counter() - started,
         cpu_time=process_time() - cpu_started + progress.cpu_time,
-        skipped=totals[0].skipped,
+        skipped=next(iter(totals.values())).skipped,
     )
 
 
@@ -201,24 +202,20 @@ def _describe(task: BlockTask) -> str:
     return f"{len(members)} clips, {members[0].clip.name} to {members[-1].clip.name}"
 
 
-def _put_together(plan: Plan, outputs: dict[str, Path], pieces: list[Path], scratch: Path, overwrite: bool) -> None:
+def _put_together(
+    plan: Plan, outputs: dict[str, Path], pieces: list[Path], scratch: Path, overwrite: bool
+) -> dict[str, Total]:
     """Make the outputs from their blocks."""
     if plan.members and not plan.provenance.shard:
-        totals = (read_total(piece) for piece in pieces)
         faults: list[str] = []
-        for total in totals:
+        for total in map(read_total, pieces):
             if total.n_clips:
                 break
             faults.extend(total.skipped)
         else:
             rule = f"none of {len(plan.members)} recordings can be used: {faults[0]}"
             raise AudioError(f"{plan.whole}: not written: {rule}")
-    for path in outputs.values():
-        try:
-            path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-    assemble(
+    return assemble(
         pieces,
         outputs,
         keys=plan.job.keys,

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikedata import folders
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
 
@@ -66,10 +67,7 @@ def open_events(path: str | os.PathLike[str], *, cache: bool = True) -> Events:
 
 def cache_folder() -> Path:
     """Where events are kept: `events` in SPIKEDATA_CACHE, or in `spikedata` in the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    named = os.environ.get("SPIKEDATA_CACHE")
-    return (Path(named) if named else user_cache_path("spikedata", appauthor=False)) / "events"
+    return folders.cache_folder() / "events"
 
 
 def _read(path: str | os.PathLike[str]) -> Events:

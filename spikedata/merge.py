@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.atomic import cannot_write, check_output
-from spikedata.encoding.assemble import assemble, read_total
+from spikedata.encoding.assemble import assemble
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.names import part_paths
-from spikedata.encoding.plan import is_made
+from spikedata.encoding.plan import check_outputs, find_made
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance
 
@@ -88,15 +87,10 @@ def merge_shards(
     shards = _in_order([_read_shard(Path(path)) for path in paths])
     made = replace(shards[0].provenance, shard="")
     outputs = _outputs(Path(out), made, frozenset().union(*(shard.parts for shard in shards)))
-    missing = {part: path for part, path in outputs.items() if not is_made(path, made)}
+    totals = find_made(outputs, made)
+    missing = {part: path for part, path in outputs.items() if part not in totals}
+    check_outputs(missing.values(), Path(out), overwrite=overwrite)
     report = on_progress or (lambda *_: None)
-    for path in missing.values():
-        check_output(path if path.parent.is_dir() or not made.split else path.parent, overwrite=overwrite)
-    for path in missing.values():
-        try:
-            path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
 
     def pieces() -> Iterator[Path]:
         for number, shard in enumerate(shards):
@@ -107,7 +101,7 @@ def merge_shards(
     if missing or blocks_folder(Path(out)).is_dir():  # where what a killed merge left is found and removed
         with BlockFolder(Path(out)) as room:
             if missing:
-                assemble(
+                totals |= assemble(
                     pieces(),
                     missing,
                     keys=shards[0].keys,
@@ -117,12 +111,11 @@ def merge_shards(
                     scratch=room.path,
                     overwrite=overwrite,
                 )
-    totals = [read_total(path) for path in outputs.values()]
     return Merged(
         outputs=tuple(map(str, outputs.values())),
-        n_clips=sum(total.n_clips for total in totals),
-        n_spikes=sum(total.n_spikes for total in totals),
-        skipped=totals[0].skipped,
+        n_clips=sum(total.n_clips for total in totals.values()),
+        n_spikes=sum(total.n_spikes for total in totals.values()),
+        skipped=next(iter(totals.values())).skipped,
     )
 
 

@@ -25,6 +25,8 @@ from spikedata.hdf5 import (
 from spikedata.heap import check_rows, read_heap
 from spikedata.schema import FormatError, Sample
 
+_N_AT_ONCE = 256  # samples that are read at once where memory is to stay flat [samples]
+
 
 class SpikeFile:
     """An open spike file: a sequence of `Sample`.
@@ -155,6 +157,17 @@ class SpikeFile:
             keys=self.keys,
             n_units=self.n_units,
         )
+
+    def iter_events(self) -> Iterator[tuple[int, Events]]:
+        """All samples in flat memory: some at a time, each time with the number of the first.
+
+        Raises
+        ------
+        FormatError
+            If any row breaks a rule.
+        """
+        for first in range(0, len(self), _N_AT_ONCE):
+            yield first, self.read_events(first, first + _N_AT_ONCE)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from pathlib import Path
 
 from spikedata.downloads import DATASETS
 from spikedata.downloads.registry import files_of
+from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
-
-_N_AT_ONCE = 256  # samples that are read at once, so that memory stays flat [samples]
 
 Report = Callable[[str, int, int], None]
 
@@ -106,7 +104,7 @@ def verify_file(
         notes = _notes_on_skipped(file)
         if audio is not None:
             notes += _compare(file, Path(audio), workers, report)
-    md5 = _md5(Path(path))
+    md5 = file_digest(path, "md5")
     published = _published_sums().get(md5)
     if not is_ours and published is None:
         notes += _notes_on_foreign(Path(path))
@@ -145,9 +143,9 @@ def _read_all(file: SpikeFile, report: Report) -> int:
     """Number of spikes; reading a row checks it."""
     n_spikes = 0
     report("reading", 0, len(file))
-    for first in range(0, len(file), _N_AT_ONCE):
-        n_spikes += file.read_events(first, first + _N_AT_ONCE).times.size
-        report("reading", min(first + _N_AT_ONCE, len(file)), len(file))
+    for first, events in file.iter_events():
+        n_spikes += events.times.size
+        report("reading", first + len(events), len(file))
     return n_spikes
 
 
@@ -165,11 +163,6 @@ def _compare(file: SpikeFile, audio: Path, workers: int | None, report: Report) 
     report("encoding", 0, n_clips)
     compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
     return describe_origin(file, origin)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _published_sums() -> dict[str, str]:

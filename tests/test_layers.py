@@ -19,7 +19,7 @@ EVERYTHING = {"cochlea", "spikedata"}
 DATA = {"atomic", "schema", "events", "event_cache", "reader", "binning", "batching", "splits", "streams", "transforms"}
 BELOW_KERNELS = {"baseline.neurons", "baseline.surrogate", "baseline.threads"}
 BELOW_NETWORKS = {"baseline.kernels", "torch", *BELOW_KERNELS}
-BELOW_TRAINING = {"baseline.networks", "baseline.checks", *BELOW_NETWORKS, *DATA}
+BELOW_TRAINING = {"baseline.networks", "baseline.checks", "file_digest", "work_folder", *BELOW_NETWORKS, *DATA}
 SPEECH = {"synth_clip", "synth_engine", "synth_voice", "synth_words"}
 
 # Each module and what it may import of ours, the latter without "spikedata." before it. On the right a name stands for
@@ -74,13 +74,15 @@ MAY_IMPORT = {
     # files: from the format upwards
     "spikedata.schema": set(),
     "spikedata.atomic": set(),
+    "spikedata.work_folder": {"atomic"},
+    "spikedata.file_digest": set(),
     "spikedata.splits": {"splits", "atomic"},
     "spikedata.binning": {"schema"},
     "spikedata.compilation": set(),
     "spikedata.kernels": {"compilation"},
     "spikedata.events": {"schema", "kernels"},
     "spikedata.batching": {"schema", "events", "kernels"},
-    "spikedata.event_cache": {"events", "reader"},
+    "spikedata.event_cache": {"events", "folders", "reader"},
     "spikedata.streams": set(),
     "spikedata.transforms": {"transforms", "events", "streams", "compilation"},
     "spikedata.heap": {"schema"},
@@ -93,7 +95,7 @@ MAY_IMPORT = {
     "spikedata.info": {"schema", "events", "reader", "splits"},
     # published files
     "spikedata.folders": set(),
-    "spikedata.downloads": {"downloads", "atomic", "folders"},
+    "spikedata.downloads": {"downloads", "atomic", "file_digest", "folders"},
     # recordings
     "spikedata.audio": set(),
     "spikedata.corpora": {"corpora"},
@@ -117,13 +119,13 @@ MAY_IMPORT = {
         "schema",
         "atomic",
     },
-    "spikedata.encoding.folder": {"encoding.blocks", "reader", "schema", "atomic"},
+    "spikedata.encoding.folder": {"encoding.blocks", "reader", "schema", "atomic", "work_folder"},
     "spikedata.encoding.work": {"cochlea", "encoding.blocks", "audio", "writer", "schema"},
-    "spikedata.encoding.assemble": {"reader", "writer", "schema"},
+    "spikedata.encoding.assemble": {"atomic", "events", "reader", "writer", "schema"},
     "spikedata.encode": {"encoding", "cluster", "audio", "corpora", "splits", "atomic"},
-    "spikedata.merge": {"encoding", "reader", "schema", "atomic"},
+    "spikedata.merge": {"encoding", "reader", "schema"},
     "spikedata.encoding.comparison": {"cochlea", "encoding.blocks", "audio", "corpora", "reader", "schema"},
-    "spikedata.verify": {"encoding.comparison", "downloads", "reader"},
+    "spikedata.verify": {"encoding.comparison", "downloads", "file_digest", "reader"},
     # pictures, PyTorch, training
     "spikedata.plot": {"plot", *DATA},
     "spikedata.torch": {"torch", "downloads", "folders", *DATA},

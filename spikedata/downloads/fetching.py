@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from spikedata.downloads.entries import Checksum, PublishedFile
@@ -18,9 +19,10 @@ from spikedata.downloads.partial import discard, writing
 from spikedata.downloads.plan import how_checked, partial_path
 from spikedata.downloads.published_sums import ask_for
 from spikedata.downloads.registry import files_of
-from spikedata.downloads.transfer import OnProgress, fetch_archive, file_digest
+from spikedata.downloads.transfer import OnProgress, fetch_archive
 from spikedata.downloads.unpacking import Unpacked, unpack
 from spikedata.downloads.verification import verify_file
+from spikedata.file_digest import file_digest
 from spikedata.folders import data_folder
 
 
@@ -185,7 +187,7 @@ def _check_content(
         blobs = {path.removeprefix(prefix): blob for path, blob in unpacked.blobs.items() if path.startswith(prefix)}
         found = tree_id(blobs)
     else:
-        found = file_digest(room / file.target, checksum.algorithm, f"check {file.target}", on_progress)
+        found = file_digest(room / file.target, checksum.algorithm, partial(on_progress, f"check {file.target}"))
     if found != checksum.value:
         what = file.content_folder or file.target
         raise ChecksumError(f"{what} of {file.archive}: {checksum.algorithm} is {found}, must be {checksum.value}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import logging
 import re
 import shutil
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -18,6 +18,7 @@ from spikedata.downloads.entries import Checksum, PublishedFile
 from spikedata.downloads.errors import ChecksumError, DownloadError
 from spikedata.downloads.network import TransferParams, keep_trying, open_url
 from spikedata.downloads.partial import Origin, discard, opened, read_origin, size_of, write_origin, writing
+from spikedata.file_digest import file_digest
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _fetch_from(
             keep_trying(url, receive, params, lambda: size_of(path))
         if checksum is None:
             return
-        found = file_digest(path, checksum.algorithm, f"check {file.archive}", on_progress)
+        found = file_digest(path, checksum.algorithm, partial(on_progress, f"check {file.archive}"))
         if found == checksum.value:
             return
         discard(path)
@@ -212,15 +213,3 @@ def _write_pieces(reply: http.client.HTTPResponse, path: Path, params: TransferP
                 if n_window < params.min_rate * elapsed:
                     raise TimeoutError(f"slower than {params.min_rate:g} bytes a second for {elapsed:.0f} s")
                 began, n_window = time.monotonic(), 0
-
-
-def file_digest(path: Path, algorithm: str, stage: str, on_progress: OnProgress) -> str:
-    """The checksum of a file in hexadecimal digits."""
-    digest, done, size = hashlib.new(algorithm, usedforsecurity=False), 0, path.stat().st_size
-    on_progress(stage, 0, size)
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            done += len(piece)
-            on_progress(stage, done, size)
-    return digest.hexdigest()

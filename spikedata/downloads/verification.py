@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from spikedata.downloads.entries import PublishedFile
 from spikedata.downloads.manifest import Manifest, is_there, path_in, read_manifest
 from spikedata.downloads.registry import files_of
 from spikedata.downloads.unpacking import FileRecord
+from spikedata.file_digest import file_digest
 from spikedata.folders import data_folder
 
 
@@ -108,7 +108,7 @@ def _against_registry(file: PublishedFile, path: Path, deep: bool) -> Verificati
     note = f"{path}: was there before, nothing is known of how it came, so it was not checked"
     if can_tell and file.content is not None:
         algorithm, published = file.content.algorithm, file.content.value
-        found = _digest(path, algorithm)
+        found = file_digest(path, algorithm)
         changed = () if found == published else (file.target,)
         note = f"{path}: was there before; its {algorithm.upper()} is {found}, published is {published}"
     return Verification(
@@ -136,7 +136,7 @@ def _against_manifest(file: PublishedFile, root: Path, manifest: Manifest, deep:
 
 
 def _is_as_before(path: Path, record: FileRecord, deep: bool) -> bool:
-    return path.stat().st_size == record.size and (not deep or _digest(path, "sha256") == record.sha256)
+    return path.stat().st_size == record.size and (not deep or file_digest(path, "sha256") == record.sha256)
 
 
 def _extra(file: PublishedFile, root: Path, manifest: Manifest) -> tuple[str, ...]:
@@ -146,8 +146,3 @@ def _extra(file: PublishedFile, root: Path, manifest: Manifest) -> tuple[str, ..
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     extra = [name for name in found if name not in manifest.files]
     return (f"{folder}: {len(extra)} files are there that were not unpacked, first {extra[0]}",) if extra else ()
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()

@@ -10,11 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from spikedata.atomic import cannot_write
+from spikedata.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance
 from spikedata.writer import SpikeWriter
-
-_N_AT_ONCE = 256  # samples that are read at once [samples]
 
 
 class Total(NamedTuple):
@@ -43,7 +43,7 @@ def assemble(
     provenance: Provenance,
     scratch: Path | None = None,
     overwrite: bool = False,
-) -> None:
+) -> dict[str, Total]:
     """Join spike files into one, or into one for each part of a split; the result is read back before it counts.
 
     Parameters
@@ -51,13 +51,18 @@ def assemble(
     pieces : iterable of Path
         The files, in the order of their clips.
     outputs : mapping of str to Path
-        What to make, by part; {"": path} takes all clips.
+        What to make, by part; {"": path} takes all clips. Their folder is made.
     keys, times_dtype, n_units, provenance
         As `SpikeWriter`.
     scratch : Path, optional
         Folder for files in the making.
     overwrite : bool
         Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    dict of str to Total
+        What each file holds, by part.
 
     Raises
     ------
@@ -66,6 +71,11 @@ def assemble(
     FormatError
         If a piece, or what was written, is damaged.
     """
+    for path in outputs.values():
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
     with ExitStack() as stack:
         writers = {
             part: stack.enter_context(
@@ -86,10 +96,9 @@ def assemble(
                 for line in file.skipped:
                     for writer in writers.values():
                         writer.note_skipped(line)
-                for first in range(0, len(file), _N_AT_ONCE):
-                    _pass_on(file, first, writers)
-    for path in outputs.values():
-        read_total(path)
+                for first, events in file.iter_events():
+                    _pass_on(events, file.parts[first : first + len(events)], writers)
+    return {part: read_total(path) for part, path in outputs.items()}
 
 
 def read_total(path: str | os.PathLike[str]) -> Total:
@@ -106,17 +115,14 @@ def read_total(path: str | os.PathLike[str]) -> Total:
         If there is no such file, or it breaks a rule of the format.
     """
     with SpikeFile(path) as file:
-        n_spikes = sum(
-            file.read_events(first, first + _N_AT_ONCE).times.size for first in range(0, len(file), _N_AT_ONCE)
-        )
+        n_spikes = sum(events.times.size for _, events in file.iter_events())
         return Total(len(file), n_spikes, file.skipped)
 
 
-def _pass_on(file: SpikeFile, first: int, writers: Mapping[str, SpikeWriter]) -> None:
-    """Append some samples of a file to the writers of their parts."""
-    events = file.read_events(first, first + _N_AT_ONCE)
+def _pass_on(events: Events, parts: tuple[str, ...], writers: Mapping[str, SpikeWriter]) -> None:
+    """Append samples to the writers of their parts."""
     for index, (begin, end) in enumerate(pairwise(events.offsets)):
-        part = file.parts[first + index]
+        part = parts[index]
         writer = writers.get(part, writers.get(""))
         if writer is None:  # the part was made before
             continue

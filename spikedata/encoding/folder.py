@@ -8,15 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from spikedata.atomic import OutputError, cannot_write, check_output
+from spikedata.atomic import check_output
 from spikedata.encoding.blocks import Block
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError
+from spikedata.work_folder import LOCK, enter_alone
 
 if TYPE_CHECKING:
     from filelock import FileLock
-
-_LOCK = ".lock"
 
 
 def blocks_folder(output: Path) -> Path:
@@ -54,19 +53,8 @@ class BlockFolder:
 
     def __enter__(self) -> Self:
         """Make the folder, and keep other processes out of it."""
-        from filelock import FileLock, Timeout
-
-        check_output(self.path / _LOCK, overwrite=True) if self.path.exists() else check_output(self.path)
-        try:
-            self.path.mkdir(exist_ok=True)
-            self._lock = FileLock(self.path / _LOCK)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise OutputError(f"{self._output}: another process is making it") from None
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        for leftover in self.path.glob(".spikedata-*.part"):  # of a process that was killed
-            leftover.unlink()
+        check_output(self.path / LOCK, overwrite=True) if self.path.exists() else check_output(self.path)
+        self._lock = enter_alone(self.path, busy=f"{self._output}: another process is making it")
         return self
 
     def __exit__(
@@ -105,7 +93,7 @@ class BlockFolder:
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             self._lock.release()
-            self.path.joinpath(_LOCK).unlink(missing_ok=True)
+            self.path.joinpath(LOCK).unlink(missing_ok=True)
 
     def _is_there(self, block: Block, may_skip: bool) -> bool:
         path = self.place_of(block)

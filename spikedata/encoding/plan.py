@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from spikedata.atomic import check_output
 from spikedata.corpora import Listing
-from spikedata.encoding.assemble import read_total
+from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import Job, Member, find_members, name_run
 from spikedata.encoding.names import part_paths, shard_path
 from spikedata.reader import SpikeFile
@@ -40,52 +40,54 @@ class Plan(NamedTuple):
     outputs: dict[str, Path]
     whole: Path
 
-    def missing(self) -> dict[str, Path]:
-        """The outputs that are not there yet, or damaged."""
-        return {part: path for part, path in self.outputs.items() if not is_made(path, self.provenance)}
 
-    def check_outputs(self, paths: Iterable[Path], *, overwrite: bool) -> None:
-        """See that files can be written.
-
-        Parameters
-        ----------
-        paths : iterable of Path
-            Some of the outputs.
-        overwrite : bool
-            Whether other files may be replaced.
-
-        Raises
-        ------
-        OutputError
-            If not.
-        """
-        is_folder = self.whole not in self.outputs.values()
-        if is_folder and not self.whole.is_dir():
-            check_output(self.whole)
-            return
-        for path in paths:
-            check_output(path, overwrite=overwrite)
-
-
-def is_made(path: Path, provenance: Provenance) -> bool:
-    """Whether a file is one that an encoding made, and whole: every row is read.
+def find_made(outputs: Mapping[str, Path], provenance: Provenance) -> dict[str, Total]:
+    """The outputs that an encoding made before and that are whole, by part, with what they hold: every row is read.
 
     Parameters
     ----------
-    path : Path
-        Of the file, which may not be there.
+    outputs : mapping of str to Path
+        The files, which may not be there, by part.
     provenance : Provenance
         What the encoding's files say of themselves.
     """
+    totals = {part: _total_if_made(path, provenance) for part, path in outputs.items()}
+    return {part: total for part, total in totals.items() if total is not None}
+
+
+def check_outputs(paths: Iterable[Path], whole: Path, *, overwrite: bool) -> None:
+    """See that the files of an encoding can be written.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files that are to be made.
+    whole : Path
+        The one file, or the folder of them all.
+    overwrite : bool
+        Whether files that are there may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If not.
+    """
+    for path in paths:
+        if path.parent == whole and not whole.is_dir():
+            check_output(whole)
+        else:
+            check_output(path, overwrite=overwrite)
+
+
+def _total_if_made(path: Path, provenance: Provenance) -> Total | None:
     try:
         with SpikeFile(path) as file:
             found = file.provenance
         if found is None or (found.run, found.shard) != (provenance.run, provenance.shard):
-            return False
-        read_total(path)
+            return None
+        return read_total(path)
     except (OSError, FormatError):
-        return False
-    return True
+        return None
 
 
 def plan_encoding(

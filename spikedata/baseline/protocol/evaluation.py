@@ -14,13 +14,13 @@ from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import score_entry
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.folder import load_run
-from spikedata.baseline.protocol.run_data import file_sha256
 from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.controls import apply_control, known_control
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
+from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
 from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device
@@ -122,7 +122,7 @@ def find_test_file(
     path = Path(card["data"]["path"] if spike_path is None else spike_path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    sha256 = file_sha256(path)
+    sha256 = file_digest(path, "sha256")
     is_own = sha256 == card["data"]["sha256"]
     if spike_path is None and not is_own:
         raise ValueError(f"{path}: is not the file that {run_dir} was trained on: its SHA-256 differs")

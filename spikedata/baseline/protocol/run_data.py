@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from spikedata.events import Events
+from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
 
 
@@ -27,7 +27,7 @@ def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[dict[str, Any], E
     FormatError
         If it is no spike file.
     """
-    sha256 = file_sha256(spike_path)
+    sha256 = file_digest(spike_path, "sha256")
     with SpikeFile(spike_path) as file:
         events, provenance = file.read_events(), file.provenance
     entry = {
@@ -39,9 +39,3 @@ def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[dict[str, Any], E
         "provenance": None if provenance is None else asdict(provenance),
     }
     return entry, events
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

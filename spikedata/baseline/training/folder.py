@@ -19,15 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from spikedata.atomic import OutputError, cannot_write, temporary_beside, write_atomically
+from spikedata.atomic import cannot_write, temporary_beside, write_atomically
 from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
 from spikedata.baseline.training.logs import TensorBoardLog, history_bytes
+from spikedata.work_folder import enter_alone
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 CHECKPOINT, HISTORY, EPOCHS, TENSORBOARD = "checkpoint.safetensors", "history.csv", "epochs", "tensorboard"
-_LOCK = ".lock"
 
 
 def training_folder(run_dir: str | os.PathLike[str]) -> Path:
@@ -79,18 +79,7 @@ class TrainingFolder:
 
     def __enter__(self) -> Self:
         """Make the folder, and keep other processes out of it."""
-        from filelock import FileLock, Timeout
-
-        try:
-            self.path.mkdir(exist_ok=True)
-            self._lock = FileLock(self.path / _LOCK)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise OutputError(f"{self.path}: another process is training there") from None
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
-        for leftover in self.path.rglob(".spikedata-*.part"):  # of a process that was killed
-            leftover.unlink()
+        self._lock = enter_alone(self.path, busy=f"{self.path}: another process is training there")
         return self
 
     def __exit__(

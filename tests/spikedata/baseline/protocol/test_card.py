@@ -4,9 +4,9 @@ import numpy as np
 
 from spikedata.baseline.protocol import card_text
 from spikedata.baseline.protocol.card import command_line, score_entry
-from spikedata.baseline.protocol.run_data import file_sha256
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.training.scoring import Score
+from spikedata.file_digest import file_digest
 
 
 def test_a_score_stands_beside_chance():
@@ -32,7 +32,7 @@ def test_the_command_names_what_differs_from_the_recipe():
 def test_a_digest_is_of_the_bytes(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"spikes")
-    assert file_sha256(path) == hashlib.sha256(b"spikes").hexdigest()
+    assert file_digest(path, "sha256") == hashlib.sha256(b"spikes").hexdigest()
 
 
 def test_many_speakers_are_counted_and_few_are_named():
