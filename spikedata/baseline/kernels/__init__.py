@@ -6,12 +6,14 @@ and one written by hand backward. What decides is the device and type of what is
 
 from spikedata.baseline.kernels.adlif import run_adlif
 from spikedata.baseline.kernels.chunks import kernel_threads
+from spikedata.baseline.kernels.dropout import drop
 from spikedata.baseline.kernels.integrator import run_integrator
 from spikedata.baseline.kernels.lif import run_lif
 from spikedata.baseline.kernels.projection import dense_events, project_events, project_spikes
 
 __all__ = [
     "dense_events",
+    "drop",
     "kernel_threads",
     "project_events",
     "project_spikes",

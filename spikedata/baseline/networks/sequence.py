@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from spikedata.baseline.checks import check_choice, check_fraction, check_sizes
+from spikedata.baseline.kernels import drop
 from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
-from spikedata.baseline.networks.dropout import drop
 from spikedata.baseline.networks.initialization import draw_weight
 from spikedata.baseline.networks.inputs import Inputs, as_dense, check_inputs
 from spikedata.baseline.networks.time_grid import check_time_grid, count_inputs, count_steps

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from spikedata.baseline.checks import check_choice, check_fraction, check_not_negative, check_positive, check_sizes
+from spikedata.baseline.kernels import drop
 from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
 from spikedata.baseline.networks.delays import Delays
-from spikedata.baseline.networks.dropout import drop
 from spikedata.baseline.networks.initialization import InitializationParams, layer_weights, readout_weight
 from spikedata.baseline.networks.inputs import Inputs, check_inputs
 from spikedata.baseline.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
 from spikedata.baseline.networks.time_grid import check_time_grid, count_inputs, count_steps, is_whole
 from spikedata.baseline.neurons import IntegratorParams, LIFParams
+
+LOST = ("spikes", "neurons")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class SpikingNetworkParams:
         Whether neurons and readout are driven by a trained constant, too [1].
     dropout : float
         Probability in training that a spike is lost on its way to the next layer [1].
+    dropout_of : str
+        What is lost [1]: "spikes", each on its own, or "neurons", all spikes of a clip.
     batch_norm : bool
         Whether drives are normalized, see `Projection` [1].
     max_delay : float
@@ -70,6 +74,7 @@ class SpikingNetworkParams:
     tau_readout: float = 20e-3
     bias: bool = False
     dropout: float = 0.0
+    dropout_of: str = "spikes"
     batch_norm: bool = False
     max_delay: float = 0.0
     initialization: InitializationParams = field(default_factory=InitializationParams)
@@ -82,6 +87,7 @@ class SpikingNetworkParams:
         check_choice(self, "readout", READOUTS)
         check_positive(self, "tau_readout")
         check_fraction(self, "dropout")
+        check_choice(self, "dropout_of", LOST)
         check_not_negative(self, "max_delay")
         check_time_grid(self)
         if isinstance(self.neuron, tuple) and len(self.neuron) != len(self.hidden):
@@ -185,9 +191,14 @@ class SpikingNetwork(nn.Module):
         spikes: list[Tensor] = []
         for layer in self.layers:
             spikes.append(layer(inputs))
-            inputs = drop(spikes[-1], self.params.dropout if self.training else 0.0, generator)
+            inputs = self._drop(spikes[-1], generator)
         readout = self.readout(inputs)
         return Activity(class_scores(readout, self.params.readout), readout, tuple(spikes))
+
+    def _drop(self, spikes: Tensor, generator: torch.Generator | None) -> Tensor:
+        probability = self.params.dropout if self.training else 0.0
+        n_alike = spikes.shape[1] if self.params.dropout_of == "neurons" else 1
+        return drop(spikes, probability, generator, n_alike=n_alike)
 
 
 def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator) -> Projection:

@@ -105,7 +105,7 @@ def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor
     Returns
     -------
     Tensor, ()
-        0 where there is no layer.
+        0 where there is no layer or no strength.
 
     Examples
     --------
@@ -115,6 +115,8 @@ def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor
     >>> activity_penalty([spikes], params).item()
     2.25
     """
+    if not params.lower_strength and not params.upper_strength:
+        return torch.zeros(())
     return sum((_layer_penalty(layer.sum(dim=1), params) for layer in spikes), start=torch.zeros(()))
 
 

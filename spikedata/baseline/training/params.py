@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from spikedata.baseline.training.augmentation import augmentation_of
 from spikedata.baseline.training.controls import control_of
 from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.precision import PRECISIONS
 from spikedata.baseline.training.schedules import SCHEDULES
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
+_NAMES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "layout": LAYOUTS, "matmul_precision": PRECISIONS}
 
 _LARGEST_RATE = 1e3  # beyond it optimizers overflow before anything can be said of the loss
 
@@ -60,6 +62,9 @@ class TrainParams:
         `spikedata.baseline.training.controls`.
     layout : str
         Whether the network gets "dense" counts or "lists" of events [1]; the same to rounding, and a matter of speed.
+    matmul_precision : str
+        Of products of matrices in training [1]: see `spikedata.baseline.training.precision.at_precision`. Spikes that
+        are gathered, and all scoring, stay in the full one.
 
     Raises
     ------
@@ -84,6 +89,7 @@ class TrainParams:
     augmentation: tuple[str, ...] = ()
     control: str = "none"
     layout: str = "dense"
+    matmul_precision: str = "highest"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate"):
@@ -95,7 +101,7 @@ class TrainParams:
             self._refuse_unless(0 <= getattr(self, name) < 1, name, "in 0..1, 1 excluded")
         for name in ("schedule_factor", "schedule_rise"):
             self._refuse_unless(0 < getattr(self, name) < 1, name, "between 0 and 1")
-        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("layout", LAYOUTS)):
+        for name, known in _NAMES.items():
             self._refuse_unless(getattr(self, name) in known, name, f"one of {', '.join(known)}")
         try:
             augmentation_of(self.augmentation)

@@ -15,6 +15,7 @@ from spikedata.baseline.training.losses import activity_penalty, classification_
 from spikedata.baseline.training.optimizers import set_learning_rate
 from spikedata.baseline.training.parallel import Processes, share_buffers, sum_gradients, sum_numbers
 from spikedata.baseline.training.params import TrainParams
+from spikedata.baseline.training.precision import at_precision
 
 
 class Step(NamedTuple):
@@ -92,11 +93,12 @@ def train_epoch(
     total_loss, n_correct, n_clips = 0.0, 0.0, 0.0
     for number, step in enumerate(steps, start=1):
         set_learning_rate(optimizer, step.learning_rate)
-        activity = network(step.inputs, generator=generator)
-        loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing)
         optimizer.zero_grad()
-        objective = loss + activity_penalty(activity.spikes, params.activity)
-        (objective * step.weight).backward()
+        with at_precision(params.matmul_precision):
+            activity = network(step.inputs, generator=generator)
+            loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing)
+            objective = loss + activity_penalty(activity.spikes, params.activity)
+            (objective * step.weight).backward()
         sum_gradients(network, processes)
         if params.gradient_clip:
             clip_grad_norm_(network.parameters(), params.gradient_clip)

@@ -30,6 +30,7 @@ VARIANTS = {
     "one neuron for each layer": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=(LIFParams(), AdLIFParams())),
     "normalized": dataclasses.replace(PLAIN, hidden=(6, 5), batch_norm=True, bias=True),
     "dropout": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4),
+    "dropped neurons": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4, dropout_of="neurons"),
     "delays": dataclasses.replace(PLAIN, hidden=(6, 5), recurrent=False, max_delay=0.05),
 }
 WEIGHTS = ("layers.0.projection.weight", "layers.0.recurrent_weight", "readout.projection.weight")
@@ -164,6 +165,17 @@ def test_dropout_depends_on_its_generator_alone(make_spikes):
     assert not torch.equal(_run(network, spikes, seed=2).readout, first)
 
 
+def test_a_dropped_neuron_is_silent_for_the_whole_clip(make_spikes):
+    params = dataclasses.replace(VARIANTS["dropped neurons"], hidden=(6,), initialization=LOUD, readout="last")
+    network, seen = _network(params), []
+    network.readout.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    spikes = _run(network, make_spikes()).spikes[0]
+    kept, fired = seen[0].sum(dim=1) > 0, spikes.sum(dim=1) > 0
+    assert (fired & ~kept).any()
+    assert kept.any()
+    torch.testing.assert_close(seen[0], spikes * kept[:, None] / 0.6)
+
+
 def test_in_evaluation_nothing_is_dropped_and_no_generator_needed(make_spikes):
     network, spikes = _network(VARIANTS["dropout"]).eval(), make_spikes()
     assert torch.equal(network(spikes).readout, network(spikes).readout)
@@ -296,6 +308,7 @@ def test_inputs_of_another_width_are_refused():
         ({"hidden": ()}, r"hidden must be whole numbers >= 1, at least one, got \(\)"),
         ({"hidden": (8, 0)}, r"hidden must be whole numbers >= 1, at least one, got \(8, 0\)"),
         ({"readout": "mean"}, "readout must be one of max, softmax_sum, last, got 'mean'"),
+        ({"dropout_of": "steps"}, "dropout_of must be one of spikes, neurons, got 'steps'"),
         ({"dropout": 1.0}, "dropout must be >= 0 and < 1, got 1.0"),
         ({"n_merged": 2.5}, "n_merged must be a whole number >= 1, got 2.5"),
         ({"dt": -1e-3}, "dt must be > 0, got -0.001"),

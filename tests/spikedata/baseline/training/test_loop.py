@@ -8,6 +8,7 @@ import torch
 from spikedata.baseline.networks import CountParams, SpikingNetworkParams, make_network
 from spikedata.baseline.networks.delays import delay_width
 from spikedata.baseline.networks.initialization import InitializationParams
+from spikedata.baseline.networks.spiking import SpikingNetwork
 from spikedata.baseline.training.counts import fit_counts
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.losses import ActivityParams
@@ -123,6 +124,20 @@ def test_label_smoothing_takes_part(make_events):
     assert not torch.equal(_weights(smooth.network), _weights(_train(make_events).network))
 
 
+def test_training_multiplies_in_its_own_precision_and_gives_the_former_back(make_events, monkeypatch):
+    seen = []
+    forward = SpikingNetwork.forward
+
+    def watched(network, *args, **kwargs):
+        seen.append((network.training, torch.get_float32_matmul_precision()))
+        return forward(network, *args, **kwargs)
+
+    monkeypatch.setattr(SpikingNetwork, "forward", watched)
+    _train(make_events, replace(PARAMS, epochs=1, matmul_precision="medium"))
+    assert set(seen) == {(True, "medium"), (False, "highest")}
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_delays_are_narrowed_while_training(make_events):
     params = replace(NETWORK, hidden=(4,), recurrent=False, max_delay=0.04)
     network = make_network(params, n_units=16, n_classes=3, generator=torch.Generator().manual_seed(0))
@@ -190,6 +205,11 @@ def test_the_upper_penalty_calms_busy_neurons(make_events):
 def test_training_refuses_numbers_that_mean_nothing(name, value, rule):
     with pytest.raises(ValueError, match=rf"TrainParams\.{name} must be {rule}, got {value}"):
         TrainParams(**{name: value})
+
+
+def test_training_refuses_an_unknown_precision():
+    with pytest.raises(ValueError, match=r"matmul_precision must be one of highest, high, medium, got 'low'"):
+        TrainParams(matmul_precision="low")
 
 
 def test_training_refuses_an_unknown_optimizer():
