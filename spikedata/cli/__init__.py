@@ -56,13 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _status_of(error)
         if status is None:
             raise
-        return _fail(str(error), status)
+        return _fail(_message_of(error), status)
     return DONE
 
 
 def _fail(message: str, status: int) -> int:
     print(f"spikedata: {message}", file=sys.stderr)
     return status
+
+
+def _message_of(error: Exception) -> str:
+    """What an error says; one of the system without its number."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+    return str(error)
 
 
 def _status_of(error: Exception) -> int | None:

@@ -53,6 +53,14 @@ def test_a_missing_file_gives_one_line_and_status_1(tmp_path: Path, capsys: pyte
     assert capsys.readouterr().err.rstrip().endswith("x.h5: no such file")
 
 
+def test_a_missing_file_is_told_of_without_the_number_of_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--recipe", "counts", "--out", "run", "nowhere.h5"]) == 1
+    assert capsys.readouterr().err == "spikedata: nowhere.h5: no such file or directory\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [
