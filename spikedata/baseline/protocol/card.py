@@ -12,10 +12,12 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from spikedata import __version__
 from spikedata.baseline.networks import Network
+from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.statistics import wilson_interval
 from spikedata.baseline.recipes.catalog import RECIPES
 from spikedata.baseline.recipes.recipe import Recipe
@@ -31,15 +33,48 @@ def score_entry(score: Score) -> dict[str, Any]:
     """
     per_class = np.bincount(score.labels, minlength=score.n_classes)
     return {
-        "accuracy": score.accuracy,
-        "interval_95": list(wilson_interval(score.n_correct, len(score.labels))),
-        "n": len(score.labels),
-        "n_correct": score.n_correct,
+        **_tally(score.labels == score.predictions),
         "chance": 1 / score.n_classes,
         "majority": float(per_class.max() / len(score.labels)),
         "loss": score.loss,
         "hidden_spikes": score.hidden_spikes,
         "confusion": score.confusion.tolist(),
+    }
+
+
+def voices_entry(score: Score, speakers: npt.NDArray[np.int64], seen: Sequence[int]) -> dict[str, Any]:
+    """A score by speaker, and of the speakers alone that training and validation have not heard.
+
+    Parameters
+    ----------
+    score : Score
+        Of some clips.
+    speakers : ndarray of int64, shape (n_clips,)
+        Of each clip; a number below 0 is no speaker.
+    seen : sequence of int
+        Speakers that were heard before.
+
+    Returns
+    -------
+    dict
+        ``by_speaker``, by number, and ``unheard``: accuracy, interval and numbers of clips. None for those of no
+        clip, and where no speaker is known.
+    """
+    correct = score.labels == score.predictions
+    unheard = (speakers >= 0) & ~np.isin(speakers, seen)
+    return {
+        "by_speaker": {str(speaker): _tally(correct[speakers == speaker]) for speaker in known_speakers(speakers)},
+        "unheard": _tally(correct[unheard]) if unheard.any() else None,
+    }
+
+
+def _tally(correct: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    n_correct = int(correct.sum())
+    return {
+        "accuracy": n_correct / len(correct),
+        "interval_95": list(wilson_interval(n_correct, len(correct))),
+        "n": len(correct),
+        "n_correct": n_correct,
     }
 
 

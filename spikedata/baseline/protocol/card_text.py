@@ -61,7 +61,17 @@ def _score_text(score: Mapping[str, Any]) -> str:
 def _test_text(entry: Mapping[str, Any]) -> str:
     seen = f"; {_speakers_text(entry['speakers_seen'])} were in training" if entry["speakers_seen"] else ""
     asked = "once" if entry["times_opened"] == 1 else f"{entry['times_opened']} times"
-    return f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {asked}"
+    return (
+        f"{_score_text(entry['score'])}, {entry['part']} of {entry['file']}{seen}, opened {asked}{_unheard_text(entry)}"
+    )
+
+
+def _unheard_text(entry: Mapping[str, Any]) -> str:
+    unheard = entry.get("unheard")
+    if not entry["speakers_seen"] or not unheard:
+        return ""
+    low, high = unheard["interval_95"]
+    return f"; of voices not heard before {unheard['accuracy']:.1%} of {unheard['n']} ({low:.1%} to {high:.1%})"
 
 
 def _speakers_text(speakers: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.card import score_entry
+from spikedata.baseline.protocol.card import score_entry, voices_entry
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.recipes.catalog import recipe_of_card
@@ -180,14 +180,17 @@ def _test_entry(
     clips = read_test_clips(run_dir, card, file)
     learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"][part]]
     speakers = known_speakers(clips.speakers)
+    seen = sorted(set(speakers) & set(learned_from))
+    score = score_as_trained(network, card, clips)
     return {
         "file": file.path.name,
         "sha256": file.sha256,
         "part": file.part,
         "speakers": speakers,
-        "speakers_seen": sorted(set(speakers) & set(learned_from)),
+        "speakers_seen": seen,
         "times_opened": 0,
-        "score": score_entry(score_as_trained(network, card, clips)),
+        "score": score_entry(score),
+        **voices_entry(score, clips.speakers, seen),
     }
 
 

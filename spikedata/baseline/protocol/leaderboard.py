@@ -13,7 +13,10 @@ from spikedata.baseline.protocol.statistics import over_seeds
 from spikedata.baseline.recipes.catalog import RECIPES
 
 _FOLDS = "leave one speaker out"
-_COLUMNS = ("recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "spikes", "operations", "time")
+_COLUMNS = (
+    "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "new voices", "spikes", "operations",
+    "time",
+)  # fmt: skip
 
 
 def leaderboard(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -107,8 +110,15 @@ def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "test": over_seeds([score["accuracy"] for score in scores])._asdict() if scores else None,
         "tested_on": {"file": tests[0]["file"], "part": tests[0]["part"], "n": scores[0]["n"]} if scores else None,
         "interval_95": scores[0]["interval_95"] if len(scores) == 1 else None,
+        "unheard": _over_unheard(tests),
         "marks": sorted({mark for card, test in zip(cards, tests, strict=True) for mark in _marks(card, test)}),
     }
+
+
+def _over_unheard(tests: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The accuracy over runs on the clips of speakers that were not heard before."""
+    entries = [test.get("unheard") if test else None for test in tests]
+    return over_seeds([entry["accuracy"] for entry in entries if entry])._asdict() if all(entries) else None
 
 
 def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:
@@ -140,6 +150,7 @@ def _cells(line: dict[str, Any], notes: dict[str, int]) -> tuple[str, ...]:
         f"{_accuracy(line['test'])}{numbers}",
         str(line["tested_on"]["n"]) if line["tested_on"] else "-",
         f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else "-",
+        _accuracy(line["unheard"]) if line["unheard"] else "-",
         "-" if measures["spikes"] is None else f"{measures['spikes']:,.0f}",
         f"{measures['effective_acs'] + measures['effective_macs']:,.0f}",
         f"{line['seconds']:,.0f} s",

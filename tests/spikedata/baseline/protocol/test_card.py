@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 
 from spikedata.baseline.protocol import card_text
-from spikedata.baseline.protocol.card import command_line, score_entry
+from spikedata.baseline.protocol.card import command_line, score_entry, voices_entry
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.training.scoring import Score
 from spikedata.file_digest import file_digest
@@ -17,6 +17,18 @@ def test_a_score_stands_beside_chance():
     assert (entry["accuracy"], entry["chance"], entry["majority"], entry["n"]) == (0.75, 0.25, 0.75, 4)
     assert entry["confusion"][0] == [2, 1, 0, 0]
     assert entry["interval_95"][0] < 0.75 < entry["interval_95"][1]
+
+
+def test_voices_that_were_not_heard_are_scored_on_their_own():
+    labels, predictions = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1])
+    score = Score(labels=labels, predictions=predictions, n_classes=2, loss=0.5, hidden_spikes=2.0)
+    entry = voices_entry(score, np.array([7, 7, 3, 3, -1]), seen=[7])
+    assert {name: (tally["n_correct"], tally["n"]) for name, tally in entry["by_speaker"].items()} == {
+        "3": (1, 2),
+        "7": (1, 2),
+    }
+    assert (entry["unheard"]["accuracy"], entry["unheard"]["n"]) == (0.5, 2)
+    assert voices_entry(score, np.full(5, 7), seen=[7])["unheard"] is None
 
 
 def test_the_command_names_what_differs_from_the_recipe():

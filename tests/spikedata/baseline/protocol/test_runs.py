@@ -122,6 +122,9 @@ def test_another_file_is_scored_as_a_whole(run_dir, write_spikes, make_events):
     entry = evaluate_run(run_dir, path)["tests"][-1]
     assert (entry["file"], entry["part"], entry["score"]["n"]) == ("other.h5", "whole file", 30)
     assert (entry["speakers"], entry["speakers_seen"]) == ([2, 9], [2])
+    assert entry["unheard"] == entry["by_speaker"]["9"]
+    assert sum(voice["n_correct"] for voice in entry["by_speaker"].values()) == entry["score"]["n_correct"]
+    assert "; of voices not heard before " in format_card(load_run(run_dir).card)
     assert len(load_run(run_dir).card["tests"]) == 2
     assert evaluate_run(run_dir)["tests"][-1]["part"] == "test part"
 
