@@ -26,6 +26,7 @@ from torch.nn.functional import cross_entropy
 from spikedata.baseline.kernels import (
     dense_events,
     kernel_threads,
+    max_over_time,
     project_events,
     project_spikes,
     run_adlif,
@@ -148,7 +149,8 @@ def training_step(
             fired.append(spikes.detach())
             drive = project(spikes, inputs[i + 1] if i + 1 < len(sizes) else readout)
         membranes = (run_integrator if fused else leaky_integrator)(drive, integrator, dt=DT)
-        cross_entropy(membranes.amax(dim=1), labels).backward()
+        scores = max_over_time(membranes) if fused else membranes.amax(dim=1)
+        cross_entropy(scores, labels).backward()
         optimizer.step()
         return fired
 

@@ -9,12 +9,14 @@ from spikedata.baseline.kernels.chunks import kernel_threads
 from spikedata.baseline.kernels.dropout import drop
 from spikedata.baseline.kernels.integrator import run_integrator
 from spikedata.baseline.kernels.lif import run_lif
+from spikedata.baseline.kernels.peak import max_over_time
 from spikedata.baseline.kernels.projection import dense_events, project_events, project_spikes
 
 __all__ = [
     "dense_events",
     "drop",
     "kernel_threads",
+    "max_over_time",
     "project_events",
     "project_spikes",
     "run_adlif",

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from spikedata.baseline.kernels import max_over_time
+
 READOUTS = ("max", "softmax_sum", "last")
 
 
@@ -65,7 +67,7 @@ def class_scores(readout: Tensor, kind: str) -> Tensor:
     """
     match kind:
         case "max":
-            return readout.amax(dim=1)
+            return max_over_time(readout)
         case "softmax_sum":
             return torch.softmax(readout, dim=2).sum(dim=1)
         case "last":
