@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikedata.baseline.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
 from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.neurons import LIFParams
+from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.params import TrainParams
@@ -47,6 +47,39 @@ OURS = (
             initialization=InitializationParams(input_gain=0.1),
         ),
         training=TrainParams(epochs=100, batch_size=64, optimizer="adam", learning_rate=1e-3, unit_shift=0.02),
+    ),
+    Recipe(
+        name="adlif_augmented",
+        about="two recurrent layers of 256 adaptive LIF neurons on clips that change in each epoch: our best",
+        network=SpikingNetworkParams(
+            hidden=(256, 256),
+            neuron=AdLIFParams(),
+            readout="softmax_sum",
+            tau_readout=60e-3,
+            bias=True,
+            dropout=0.2,
+            dropout_of="neurons",
+            initialization=InitializationParams(kind="orthogonal", input_gain=1.0, recurrent_gain=1.0),
+            n_merged=5,
+            dt=10e-3,
+        ),
+        training=TrainParams(
+            epochs=40,
+            batch_size=128,
+            optimizer="adam",
+            learning_rate=5e-3,
+            gradient_clip=1.5,
+            schedule="one_cycle",
+            activity=_NO_LIMITS,
+            unit_shift=0.0,
+            augmentation=(
+                "blend share=0.5 chance=0.5",
+                "channel_shift largest=40",
+                "time_stretch largest=1.2",
+                "channel_jitter sigma=5",
+            ),
+            layout="lists",
+        ),
     ),
     Recipe(
         name="gru",
