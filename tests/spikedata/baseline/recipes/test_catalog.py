@@ -8,9 +8,9 @@ from spikedata.baseline.recipes.catalog import RECIPES, network_of, recipe_from,
 from spikedata.baseline.recipes.recipe import Recipe, with_params
 from spikedata.baseline.training.params import TrainParams
 
-NAMED = {"adlif_augmented", 
-    "recurrent", "counts", "feedforward", "gru", "lstm", "cnn", "minimal", "published", "published_coarse",
-    "published_augmented", "adlif", "radlif", "delays",
+NAMED = {
+    "recurrent", "counts", "feedforward", "adlif_augmented", "gru", "lstm", "cnn", "minimal", "published",
+    "published_coarse", "published_augmented", "adlif", "radlif", "delays",
 }  # fmt: skip
 
 
