@@ -10,7 +10,9 @@ from spikedata.baseline.networks import (
     make_network,
 )
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
+from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
 from spikedata.baseline.protocol.folder import Run, load_run
+from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.runs import evaluate_run, train_run
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe
@@ -26,6 +28,7 @@ __all__ = [
     "Activity",
     "ActivityParams",
     "AdLIFParams",
+    "ChosenRun",
     "ConvolutionParams",
     "CountParams",
     "EpochRecord",
@@ -43,7 +46,9 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "make_network",
+    "read_chosen_run",
     "recipe_from",
+    "refit_run",
     "train",
     "train_run",
 ]

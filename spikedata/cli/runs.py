@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spikedata.cli.command import (
     Commands,
@@ -17,6 +19,10 @@ from spikedata.progress import Progress
 
 if TYPE_CHECKING:
     from spikedata.baseline.training.epochs import EpochRecord
+
+
+# trains one run, trains several, and how many epochs each takes
+_Training: TypeAlias = tuple[Callable[..., dict[str, Any]], Callable[..., dict[str, Any]], int]
 
 
 def add_commands(commands: Commands) -> None:
@@ -45,10 +51,13 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
     sub.add_argument("--recipe", metavar="NAME", help="network and training; a wrong name lists those there are")
     sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; perhaps with recipe = NAME")
+    sub.add_argument(
+        "--refit", metavar="RUN", help="train anew on training and validation part, as and as long as this run chose"
+    )
     sub.add_argument("--out", required=True, metavar="RUN", help="folder for weights, history and result card")
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all chance (default: 0)")
     sub.add_argument("--seeds", type=_numbers, metavar="A,B", help="one run for each, in RUN/seed-A, RUN/seed-B")
-    sub.add_argument("--split", default="by_speaker", metavar="NAME", help="named split, or a .json of one")
+    sub.add_argument("--split", metavar="NAME", help="named split, or a .json of one (default: by_speaker)")
     sub.add_argument("--split-seed", type=int, metavar="N", help="seed of the split (default: the first seed)")
     sub.add_argument("--validation-speakers", type=_numbers, metavar="A,B", help="default: drawn with the seed")
     sub.add_argument("--test-speakers", type=_numbers, metavar="A,B", help="default: drawn with the seed")
@@ -71,46 +80,68 @@ def _add_train(commands: Commands) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     from spikedata.baseline.protocol.group_summary import format_group
-    from spikedata.baseline.protocol.groups import train_group
-    from spikedata.baseline.protocol.runs import format_card, train_run
+    from spikedata.baseline.protocol.runs import format_card
 
-    recipe, is_group = _recipe(args), args.seeds is not None or args.leave_one_speaker_out
-    options = {name: getattr(args, name) for name in _OPTIONS} | {"recipe": recipe}
-    with show_progress(args, "epoch", total=recipe.n_epochs) as progress, saying_what_is_kept(lambda: _kept(args)):
+    train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
+    is_group = args.seeds is not None or args.leave_one_speaker_out
+    options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
+    with show_progress(args, "epoch", total=n_epochs) as progress, saying_what_is_kept(lambda: _kept(args)):
         if is_group:
-            options |= {"seeds": args.seeds or (args.seed,), "leave_one_speaker_out": args.leave_one_speaker_out}
-            result = train_group(
-                args.file,
-                args.out,
-                **options,
-                on_epoch=lambda name, record: _show(progress, record, recipe.n_epochs, stage=name),
-            )
+            options |= {"seeds": args.seeds or (args.seed,)}
+            options |= {"on_epoch": lambda name, record: _show(progress, record, n_epochs, stage=name)}
+            result = train_several(args.file, args.out, **options)
         else:
-            options |= {"left_out": args.leave_out, "seed": args.seed}
-            result = train_run(
-                args.file, args.out, **options, on_epoch=lambda record: _show(progress, record, recipe.n_epochs)
-            )
+            options |= {"seed": args.seed, "on_epoch": lambda record: _show(progress, record, n_epochs)}
+            result = train_one(args.file, args.out, **options)
     if _is_first_process():
         print_result(args, result, format_group(result) if is_group else format_card(result))
 
 
-_OPTIONS = (
+def _fit(args: argparse.Namespace) -> _Training:
+    from spikedata.baseline.protocol.groups import train_group
+    from spikedata.baseline.protocol.runs import train_run
+
+    recipe, split = _recipe(args), args.split or "by_speaker"
+    names = ("split_seed", "validation_speakers", "test_speakers", "keep_epochs")
+    options = {name: getattr(args, name) for name in names} | {"recipe": recipe, "split": split}
+    train_several = partial(train_group, **options, leave_one_speaker_out=args.leave_one_speaker_out)
+    return partial(train_run, **options, left_out=args.leave_out), train_several, recipe.n_epochs
+
+
+def _refit(args: argparse.Namespace) -> _Training:
+    from spikedata.baseline.protocol.chosen import read_chosen_run
+    from spikedata.baseline.protocol.groups import refit_group
+    from spikedata.baseline.protocol.refit import refit_run
+
+    options = {name: getattr(args, name) for name in _NOT_WITH_REFIT}
+    given = [
+        f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None and value is not False
+    ]
+    if given or args.rest:
+        words = " ".join([*given, *args.rest])
+        raise ValueError(f"--refit takes all but seed and device from {args.refit}, so leave out {words}")
+    chosen = read_chosen_run(args.refit)
+    return partial(refit_run, chosen=chosen), partial(refit_group, chosen=chosen), len(chosen.epochs)
+
+
+_NOT_WITH_REFIT = (
+    "recipe",
+    "config",
     "split",
     "split_seed",
     "validation_speakers",
     "test_speakers",
+    "leave_out",
+    "leave_one_speaker_out",
+    "epochs",
     "keep_epochs",
-    "tensorboard",
-    "overwrite",
-    "device",
-    "threads",
 )
 
 
 def _show(progress: Progress, record: EpochRecord, n_epochs: int, *, stage: str = "train") -> None:
     # the first epoch that is shown may be a later one, of a training that goes on
     progress.at_stage(stage, record.epoch - 1, n_epochs)
-    progress.step(f"validation {record.validation_accuracy:.1%}")
+    progress.step(f"validation {record.validation_accuracy:.1%}" if record.is_validated else "")
 
 
 def _recipe(args: argparse.Namespace) -> Any:

@@ -88,6 +88,7 @@ def command_line(
     split: Sequence[str],
     keep_epochs: bool = False,
     threads: int = 1,
+    refit: str | os.PathLike[str] | None = None,
 ) -> str:
     """The command that makes the same run, with its split and each param that was changed.
 
@@ -97,14 +98,17 @@ def command_line(
         As `spikedata.baseline.protocol.runs.train_run` was given them.
     split : sequence of str
         Words that make the split.
+    refit : str or path-like, optional
+        The run that chose, of a refit: it says recipe, split and params.
     """
-    words = ["spikedata", "train", os.fspath(spike_path), "--recipe", recipe.name, "--out", os.fspath(run_dir)]
+    what = ["--recipe", recipe.name] if refit is None else ["--refit", os.fspath(refit)]
+    words = ["spikedata", "train", os.fspath(spike_path), *what, "--out", os.fspath(run_dir)]
     words += ["--seed", str(seed), "--device", device, *split]
     words += ["--keep-epochs"] if keep_epochs else []
     words += ["--threads", str(threads)] if threads != 1 else []
     usual = RECIPES[recipe.name].params
     for name, value in recipe.params.items():
-        if value != usual[name]:
+        if refit is None and value != usual[name]:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             words += [f"--{name.replace('_', '-')}", text]
     return shlex.join(words)

@@ -23,8 +23,8 @@ def format_card(card: Mapping[str, Any]) -> str:
         f"recipe      {card['recipe']['name']}, seed {card['seed']}, {card['network']['parameters']:,} parameters",
         f"data        {data['file']}, {len(data['keys'])} classes",
         f"clips       {parts}{_WARNINGS[split['speakers_apart']]}",
-        f"training    best of {training['epochs']}: {training['best_epoch']}, {training['seconds']:.1f} s",
-        f"validation  {_score_text(card['validation'])}",
+        f"training    {_training_text(card)}, {training['seconds']:.1f} s",
+        f"validation  {_score_text(card['validation'])}{_whose_validation(card)}",
         *_measure_lines(card["measures"]),
     ]
     lines += [f"test        {_test_text(entry)}" for entry in card["tests"]]
@@ -34,6 +34,20 @@ def format_card(card: Mapping[str, Any]) -> str:
         for entry in card["controls"]
     ]
     return "\n".join([*lines, *(_bias_text(entry) for entry in card["selection_bias"])])
+
+
+def _training_text(card: Mapping[str, Any]) -> str:
+    training, refit = card["training"], card.get("refit")
+    if refit:
+        chooser = f"{refit['run']} (seed {refit['seed']})"
+        return f"refit on training and validation part for as many epochs as {chooser} chose: {refit['epochs']}"
+    return f"best of {training['epochs']}: {training['best_epoch']}"
+
+
+def _whose_validation(card: Mapping[str, Any]) -> str:
+    """A refit has learned the clips of the validation part: the score is that of the run that chose."""
+    refit = card.get("refit")
+    return f"; of {refit['run']}, which chose, not of these weights" if refit else ""
 
 
 def _measure_lines(measures: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import score_entry, voices_entry
 from spikedata.baseline.protocol.data_split import known_speakers
-from spikedata.baseline.protocol.folder import load_run
+from spikedata.baseline.protocol.folder import load_run, read_split
 from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
@@ -22,7 +22,6 @@ from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
 from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
-from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device
 
 
@@ -178,7 +177,7 @@ def _test_entry(
     run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile
 ) -> dict[str, Any]:
     clips = read_test_clips(run_dir, card, file)
-    learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"][part]]
+    learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"].get(part, ())]
     speakers = known_speakers(clips.speakers)
     seen = sorted(set(speakers) & set(learned_from))
     score = score_as_trained(network, card, clips)
@@ -208,12 +207,7 @@ def _control_entry(
 
 
 def _test_indices(run_dir: str | os.PathLike[str], card: dict[str, Any], events: Events) -> npt.NDArray[np.int64]:
-    path = Path(run_dir, run_folder.SPLIT)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(events.sources))
-    if split.digest != card["split"]["digest"]:
-        raise ValueError(f"{path}: is not the split of the card: its digest differs")
+    split = read_split(run_dir, card, events.sources)
     if "test" not in split.parts:
         raise ValueError(f"{run_dir}: its split has no test part; name the file to test on")
     return split.parts["test"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -23,25 +23,30 @@ from spikedata.events import Events
 def fit_recipe(
     recipe: Recipe,
     training: Events,
-    validation: Events,
+    validation: Events | None,
     *,
     seed: int,
+    repeated: Sequence[EpochRecord] = (),
     device: torch.device,
     folder: TrainingFolder,
     overwrite: bool,
     processes: Processes,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Trained:
-    """The network of a recipe with the weights that the validation part chose.
+    """The network of a recipe with the weights that the validation part chose, or of the last of the repeated epochs.
 
     Parameters
     ----------
     recipe : Recipe
         Network and training.
-    training, validation : Events
-        Clips to learn from, and clips to choose by.
+    training : Events
+        Clips to learn from.
+    validation : Events or None
+        Clips to choose by; None where epochs are repeated.
     seed : int
         Of all chance [1].
+    repeated : sequence of EpochRecord
+        The epochs of an earlier training that are to be gone through again; not for the linear classifier.
     device : torch.device
         Where to train.
     folder : TrainingFolder
@@ -61,6 +66,8 @@ def fit_recipe(
         If the training diverged; the message says where the last good state is.
     """
     if recipe.training is None:
+        if validation is None:
+            raise ValueError(f"recipe {recipe.name!r} is not trained by epochs, so it has none to repeat")
         return fit_counts(training, validation, cast(CountParams, recipe.network), on_epoch=on_epoch)
     checkpoint = _shared_checkpoint(folder, overwrite=overwrite, processes=processes)
     network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed).to(device)
@@ -71,6 +78,7 @@ def fit_recipe(
             validation,
             recipe.training,
             seed=seed,
+            repeated=repeated,
             on_epoch=on_epoch,
             checkpoint=checkpoint,
             on_checkpoint=folder.keep if processes.is_first else None,

@@ -2,7 +2,7 @@
 
 =======================  ====================================================================
 ``card.json``            what was done, with what, and how good it is
-``weights.safetensors``  the weights of the best epoch; no code is run to read them
+``weights.safetensors``  the weights of the best epoch, of a refit the last; no code is run to read them
 ``history.csv``          one row per epoch
 ``split.json``           which samples trained, chose and test
 ``epochs/``              the weights after each epoch, where they were to be kept
@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from spikedata.atomic import OutputError, write_atomically
 from spikedata.baseline.networks import Network
 from spikedata.baseline.recipes.catalog import network_of, recipe_of_card
 from spikedata.baseline.training.folder import training_folder
+from spikedata.splits import Split, sample_names
 
 CARD_FORMAT = 2
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
@@ -186,6 +187,34 @@ def load_run(run_dir: str | os.PathLike[str]) -> Run:
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{run_dir}: damaged: {error}") from error
     return Run(network.eval(), card)
+
+
+def read_split(run_dir: str | os.PathLike[str], card: Mapping[str, Any], sources: Sequence[str]) -> Split:
+    """The split of a run.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+    card : mapping
+        Its card.
+    sources : sequence of str
+        Name of each clip of its spike file, as `spikedata.events.Events` has them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file of the split is gone.
+    ValueError
+        If it is not the split of the card.
+    """
+    path = Path(run_dir, SPLIT)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(sources))
+    if split.digest != card["split"]["digest"]:
+        raise ValueError(f"{path}: is not the split of the card: its digest differs")
+    return split
 
 
 def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None:

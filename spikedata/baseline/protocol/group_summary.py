@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spikedata.baseline.protocol.folder import CARD, read_card
 from spikedata.baseline.protocol.statistics import over_seeds, wilson_interval
+
+REFIT_NOTE = "trained anew on training and validation part; validation is of the run that chose"
 
 
 def is_group(folder: str | os.PathLike[str]) -> bool:
@@ -44,7 +47,8 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
     dict
         ``runs`` with the accuracies of each; ``validation``, and ``test`` where all have been scored, with mean,
         deviation and interval over the runs, and ``clips``: accuracy and Wilson's interval over all clips together,
-        each clip counted once where several runs have the same.
+        each clip counted once where several runs have the same. The validation of refits is that of the runs that
+        chose, each once.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "runs": rows,
         "recipe": runs[0][1]["recipe"]["name"],
-        "validation": over_seeds([row["validation"] for row in rows])._asdict(),
+        "validation": over_seeds(validation_accuracies([card for _, card in runs]))._asdict(),
         "test": over_seeds([row["test"] for row in scored])._asdict() if len(scored) == len(rows) else None,
     }
     summary["clips"] = _over_clips(rows) if summary["test"] else None
@@ -81,7 +85,20 @@ def format_group(summary: dict[str, Any]) -> str:
         low, high = summary["clips"]["interval_95"]
         found = f"{summary['clips']['accuracy']:.1%}, 95 % interval {low:.1%} to {high:.1%}"
         lines.append(f"{'':<11}over {summary['clips']['n']} clips: {found}")
-    return "\n".join(lines if summary["test"] else [*lines, "test       not opened"])
+    lines += [] if summary["test"] else ["test       not opened"]
+    return "\n".join([*lines, REFIT_NOTE] if any(row["refit"] for row in summary["runs"]) else lines)
+
+
+def validation_accuracies(cards: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The accuracies by which something was chosen, one for each choice: refits of the same run share one.
+
+    Parameters
+    ----------
+    cards : sequence of mapping
+        Result cards.
+    """
+    by_chooser = {(card.get("refit") or {}).get("weights", number): card for number, card in enumerate(cards)}
+    return [card["validation"]["accuracy"] for card in by_chooser.values()]
 
 
 def _row(name: str, card: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +107,7 @@ def _row(name: str, card: dict[str, Any]) -> dict[str, Any]:
     return {
         "run": name,
         "seed": card["seed"],
+        "refit": card.get("refit"),
         "test_speakers": test["speakers"] if test else card["split"]["speakers"].get("test", []),
         "validation": card["validation"]["accuracy"],
         "test": score.get("accuracy"),

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.evaluation import evaluate_run
 from spikedata.baseline.protocol.folder import CARD
 from spikedata.baseline.protocol.group_summary import runs_of_group, summarize_group
+from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.recipes.recipe import Recipe
@@ -115,13 +117,7 @@ def train_group(
     """
     speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
     members = plan_group(seeds, speakers)
-    folder = Path(group_dir)
-    if (folder / CARD).exists():
-        raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{group_dir}: cannot be made: {error.strerror}") from error
+    folder = _make_folder(group_dir)
     if leave_one_speaker_out:
         options["split"] = _FOLD
     for member in members:
@@ -137,6 +133,68 @@ def train_group(
             **options,
         )
     return summarize_group(folder)
+
+
+def refit_group(
+    spike_path: str | os.PathLike[str],
+    group_dir: str | os.PathLike[str],
+    *,
+    chosen: ChosenRun,
+    seeds: Sequence[int],
+    on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Refit a run with several seeds, one after the other; those that are finished already are kept.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The spike file.
+    group_dir : str or path-like
+        The folder of the runs; it is made if need be.
+    chosen : ChosenRun
+        The run that chose.
+    seeds : sequence of int
+        One for each run [1].
+    on_epoch : callable, optional
+        Given the name of the run and each epoch's record.
+    **options
+        As `spikedata.baseline.protocol.refit.refit_run` takes them.
+
+    Returns
+    -------
+    dict
+        As `summarize_group`.
+
+    Raises
+    ------
+    OutputError, ValueError, FloatingPointError
+        As `train_group`.
+    """
+    members = plan_group(seeds)
+    folder = _make_folder(group_dir)
+    for member in members:
+        refit_run(
+            spike_path,
+            folder / member.name,
+            chosen=chosen,
+            seed=member.seed,
+            keep_finished=True,
+            on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
+            **options,
+        )
+    return summarize_group(folder)
+
+
+def _make_folder(group_dir: str | os.PathLike[str]) -> Path:
+    folder = Path(group_dir)
+    if (folder / CARD).exists():
+        raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{group_dir}: cannot be made: {error.strerror}") from error
+    return folder
 
 
 def evaluate_group(

@@ -8,7 +8,9 @@ from typing import Any
 from spikedata.baseline.recipes.recipe import Recipe
 
 
-def training_identity(recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool) -> dict[str, Any]:
+def training_identity(
+    recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool, refit: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What tells a training from others.
 
     Parameters
@@ -23,12 +25,16 @@ def training_identity(recipe: Recipe, *, seed: int, data: str, split: str, keep_
         Digest of the split.
     keep_epochs : bool
         Whether the weights after each epoch are kept.
+    refit : mapping, optional
+        Of a refit, what its card says of the run that chose; how that one is called does not matter.
     """
     return {
         "recipe": recipe.name,
         "params": recipe.params,
         "seed": seed,
         "data": data,
+        "refitted run": refit["weights"] if refit else None,
+        "refitted epochs": refit["epochs"] if refit else None,
         "split": split,
         "keep_epochs": keep_epochs,
     }
@@ -36,11 +42,14 @@ def training_identity(recipe: Recipe, *, seed: int, data: str, split: str, keep_
 
 def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
     """What tells the training of a result card from others."""
+    refit = card.get("refit")
     return {
         "recipe": card["recipe"]["name"],
         "params": card["recipe"]["params"],
         "seed": card["seed"],
         "data": card["data"]["sha256"],
+        "refitted run": refit["weights"] if refit else None,
+        "refitted epochs": refit["epochs"] if refit else None,
         "split": card["split"]["digest"],
         "keep_epochs": card["training"]["keep_epochs"],
     }

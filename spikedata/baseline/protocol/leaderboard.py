@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedata.baseline.protocol.folder import CARD, CARD_FORMAT, read_card
+from spikedata.baseline.protocol.group_summary import REFIT_NOTE, validation_accuracies
 from spikedata.baseline.protocol.statistics import over_seeds
 from spikedata.baseline.recipes.catalog import RECIPES
 
@@ -33,7 +34,7 @@ def leaderboard(folder: str | os.PathLike[str]) -> dict[str, Any]:
         ``lines``, the best test accuracy first, those without one last; and ``unreadable``, a reason for each card
         that could not be used. A line has ``marks`` for what makes a number less than it seems: speakers that are in
         two parts or unknown, test speakers that training has heard, a test part that was opened more than once,
-        clips under a control.
+        clips under a control; and for a refit, whose validation score is that of the run that chose.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def _key(card: dict[str, Any], test: dict[str, Any] | None) -> str:
     split = card["split"]
     is_fold = split["name"].startswith(_FOLDS)
     tested = None if test is None else (test["part"], "folds" if is_fold else test["sha256"])
-    parts = [card["recipe"], card["data"]["sha256"], _FOLDS if is_fold else split["digest"], tested]
+    divided = [_FOLDS if is_fold else split["digest"], bool(card.get("refit"))]
+    parts = [card["recipe"], card["data"]["sha256"], divided, tested]
     return json.dumps(parts, sort_keys=True)
 
 
@@ -106,7 +108,7 @@ def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "parameters": first["network"]["parameters"],
         "measures": {name: _mean([card["measures"][name] for card in cards]) for name in first["measures"]},
         "seconds": _mean([card["training"]["seconds"] for card in cards]),
-        "validation": over_seeds([card["validation"]["accuracy"] for card in cards])._asdict(),
+        "validation": over_seeds(validation_accuracies(cards))._asdict(),
         "test": over_seeds([score["accuracy"] for score in scores])._asdict() if scores else None,
         "tested_on": {"file": tests[0]["file"], "part": tests[0]["part"], "n": scores[0]["n"]} if scores else None,
         "interval_95": scores[0]["interval_95"] if len(scores) == 1 else None,
@@ -125,6 +127,7 @@ def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:
     apart, control = card["split"]["speakers_apart"], card["recipe"]["params"].get("control", "none")
     marks = [] if apart else ["speakers are in two parts" if apart is False else "speakers are unknown"]
     marks += [] if control == "none" else [f"trained and scored under the control {control}"]
+    marks += [REFIT_NOTE] if card.get("refit") else []
     if test is not None:
         marks += ["training has heard test speakers"] if test["speakers_seen"] else []
         marks += [f"test part opened {test['times_opened']} times"] if test["times_opened"] > 1 else []

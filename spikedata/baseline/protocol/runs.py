@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from spikedata.atomic import OutputError
-from spikedata.baseline.networks import Network
-from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.card import command_line, environment_entry, network_entry, score_entry, training_entry
 from spikedata.baseline.protocol.card_text import format_card
 from spikedata.baseline.protocol.data_split import BY_SPEAKER, SplitChoice, choose_split, split_entry, words_of_split
-from spikedata.baseline.protocol.evaluation import control_name, evaluate_run, scoring_options
-from spikedata.baseline.protocol.fitting import fit_recipe
-from spikedata.baseline.protocol.folder import load_run, read_card
-from spikedata.baseline.protocol.identity import identity_of_card, training_identity
-from spikedata.baseline.protocol.measures import measure
-from spikedata.baseline.protocol.operations import Operations, count_operations
+from spikedata.baseline.protocol.evaluation import evaluate_run
+from spikedata.baseline.protocol.folder import load_run
+from spikedata.baseline.protocol.make_run import Plan, make_run
 from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.threads import on_threads
-from spikedata.baseline.training.checkpoint import difference
-from spikedata.baseline.training.controls import apply_control
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.folder import TrainingFolder
-from spikedata.baseline.training.logs import history_bytes, require_tensorboard
-from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
-from spikedata.baseline.training.parallel import device_of_rank, joined_processes
-from spikedata.baseline.training.scoring import evaluate
-from spikedata.events import Events
-from spikedata.splits import Split, sample_names
-from spikedata.torch.device import resolve_device
+from spikedata.baseline.training.epochs import EpochRecord
 
 __all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
 
@@ -117,13 +96,6 @@ def train_run(
     OutOfMemory
         If there is not enough memory.
     """
-    is_first = os.environ.get("RANK", "0") == "0"
-    is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
-    if is_first and not is_there:
-        run_folder.check_run_dir(run_dir, overwrite=overwrite)
-    if tensorboard:
-        require_tensorboard()
-    chosen_device = resolve_device(device_of_rank(device))
     choice = SplitChoice(
         name=split,
         validation_speakers=validation_speakers,
@@ -131,122 +103,36 @@ def train_run(
         left_out=left_out,
         seed=seed if split_seed is None else split_seed,
     )
-    material = _read_material(spike_path, choice)
-    training = training_identity(
-        recipe, seed=seed, data=material.data["sha256"], split=material.split.digest, keep_epochs=keep_epochs
+    return make_run(
+        lambda: _plan(spike_path, choice, recipe, seed=seed, keep_epochs=keep_epochs),
+        run_dir,
+        tensorboard=tensorboard,
+        overwrite=overwrite,
+        keep_finished=keep_finished,
+        device=device,
+        threads=threads,
+        on_epoch=on_epoch,
     )
-    if is_there:
-        finished = read_card(run_dir)
-        found = difference(identity_of_card(finished), training)
-        if found is None:
-            return finished
-        if not overwrite:
-            raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
-    folder = TrainingFolder(run_dir, training, keep_epochs=keep_epochs, tensorboard=tensorboard)
-    with (
-        on_threads(threads),
-        joined_processes(chosen_device) as processes,
-        explaining_out_of_memory(_advice(recipe)),
-        folder if is_first else nullcontext(),
-    ):
-        trained = fit_recipe(
-            recipe,
-            material.part("train"),
-            material.part("validation"),
-            seed=seed,
-            device=chosen_device,
-            folder=folder,
-            overwrite=overwrite,
-            processes=processes,
-            on_epoch=on_epoch,
-        )
-        command = command_line(
-            spike_path,
-            run_dir,
-            recipe,
-            seed=seed,
-            device=device,
-            split=words_of_split(choice, material.split_entry),
-            keep_epochs=keep_epochs,
-            threads=threads,
-        )
-        environment = environment_entry(chosen_device, n_processes=processes.n)
-        weights = run_folder.weights_bytes(trained.network)
-        card = {
-            "card_format": run_folder.CARD_FORMAT,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": command,
-            "environment": environment,
-            **_what_was_trained(recipe, trained, weights, material, seed=seed, keep_epochs=keep_epochs),
-            "tests": [],
-            "controls": [],
-            "selection_bias": [],
-        }
-        if is_first:
-            contents = {
-                run_folder.WEIGHTS: weights,
-                run_folder.HISTORY: history_bytes(trained.history),
-                run_folder.SPLIT: material.split.to_json(sample_names(material.events.sources)).encode(),
-                run_folder.CARD: run_folder.card_bytes(card),
-            }
-            run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
-            folder.remove()
-    return card
 
 
-class _Material(NamedTuple):
-    """A spike file's entry on a card, its events, their split, and the split's entry."""
-
-    data: dict[str, Any]
-    events: Events
-    split: Split
-    split_entry: dict[str, Any]
-
-    def part(self, name: str) -> Events:
-        """The clips of a part of the split."""
-        return self.events.select(self.split.part(name))
-
-
-def _read_material(spike_path: str | os.PathLike[str], choice: SplitChoice) -> _Material:
+def _plan(
+    spike_path: str | os.PathLike[str], choice: SplitChoice, recipe: Recipe, *, seed: int, keep_epochs: bool
+) -> Plan:
     data, events = read_run_data(spike_path)
     try:
         split = choose_split(events, choice)
     except ValueError as error:
         raise ValueError(f"{spike_path}: {error}") from error
-    return _Material(data, events, split, split_entry(split, events) | {"seed": choice.seed})
-
-
-def _what_was_trained(
-    recipe: Recipe, trained: Trained, weights: bytes, material: _Material, *, seed: int, keep_epochs: bool
-) -> dict[str, Any]:
-    """The entries of a card from the recipe to the score on the validation part."""
-    n_clips = len(material.split.part("train"))
-    return {
-        "recipe": {"name": recipe.name, "params": recipe.params},
-        "seed": seed,
-        "data": material.data,
-        "split": material.split_entry,
-        "network": network_entry(trained.network, weights),
-        "training": training_entry(trained, recipe, n_clips=n_clips) | {"keep_epochs": keep_epochs},
-        **_on_validation(trained.network, recipe, material.part("validation"), seed=seed),
-    }
-
-
-def _on_validation(network: Network, recipe: Recipe, validation: Events, *, seed: int) -> dict[str, Any]:
-    """The score on the validation part, and what the network does with its clips."""
-    operations: list[Operations] = []
-    clips = apply_control(validation, control_name(recipe), seed=seed)
-    score = evaluate(
-        network,
-        clips,
-        **scoring_options(recipe),
-        watch=lambda inputs, activity: operations.append(count_operations(network, inputs, activity)),
+    entry = split_entry(split, events) | {"seed": choice.seed}
+    return Plan(
+        spike_path,
+        data,
+        events,
+        split,
+        entry,
+        words_of_split(choice, entry),
+        held_out=events.select(split.part("validation")),
+        recipe=recipe,
+        seed=seed,
+        keep_epochs=keep_epochs,
     )
-    return {"validation": score_entry(score), "measures": measure(network, score, operations)}
-
-
-def _advice(recipe: Recipe) -> str:
-    if recipe.training is None:
-        return "this recipe needs all clips at once"
-    size = recipe.training.batch_size
-    return f"batch_size is {size}; --batch-size {max(1, size // 2)} needs about half"

@@ -43,11 +43,13 @@ def measure_selection_bias(
     FileNotFoundError
         If run or file is not there.
     ValueError
-        If the epochs were not kept, or the clips not scored, or as `evaluate_run`.
+        If the run is a refit, the epochs were not kept, or the clips not scored, or as `evaluate_run`.
     OutputError
         If the card cannot be written.
     """
     network, card = load_run(run_dir)
+    if card.get("refit"):
+        raise ValueError(f"{run_dir}: is a refit, which chose no epoch; ask the run that chose: {card['refit']['run']}")
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path)
     honest = require_scored(run_dir, card, file)["score"]["accuracy"]

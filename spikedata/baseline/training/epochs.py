@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from spikedata.baseline.networks import Network
@@ -17,9 +18,9 @@ class EpochRecord(NamedTuple):
     train_loss, train_accuracy : float
         While training, so each batch with the weights of its time.
     validation_loss, validation_accuracy : float
-        With the weights at the end of the epoch.
+        With the weights at the end of the epoch; no numbers (NaN) where nothing was validated.
     hidden_spikes : float
-        Mean spikes per hidden neuron and validation clip.
+        Mean spikes per hidden neuron and validation clip; likewise.
     learning_rate : float
         Of the last batch [1]; 0 where there is none.
     seconds : float
@@ -36,13 +37,18 @@ class EpochRecord(NamedTuple):
     seconds: float
 
     @property
+    def is_validated(self) -> bool:
+        """Whether clips were scored after the epoch."""
+        return not math.isnan(self.validation_accuracy)
+
+    @property
     def rank(self) -> tuple[float, float]:
         """The larger the better: validation accuracy, then the lower validation loss."""
         return self.validation_accuracy, -self.validation_loss
 
 
 class Trained(NamedTuple):
-    """A network with the weights of its best epoch, and how it got there.
+    """A network with the weights of its best epoch, or of its last where none was chosen, and how it got there.
 
     Attributes
     ----------

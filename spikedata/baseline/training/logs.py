@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from spikedata.baseline.training.epochs import EpochRecord
 
@@ -23,6 +25,32 @@ def history_bytes(history: Sequence[EpochRecord]) -> bytes:
     writer.writerow(EpochRecord._fields)
     writer.writerows(history)
     return text.getvalue().encode()
+
+
+def read_history(path: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
+    """The epochs of a file with what `history_bytes` gave, to the last bit.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is no table of epochs.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    rows = list(csv.reader(Path(path).read_text(encoding="utf-8").splitlines()))
+    if not rows or tuple(rows[0]) != EpochRecord._fields:
+        raise ValueError(f"{path}: must have the columns {','.join(EpochRecord._fields)}")
+    try:
+        return tuple(EpochRecord(int(epoch), *map(float, values)) for epoch, *values in rows[1:])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: is no table of epochs: {error}") from None
 
 
 class TensorBoardLog:
@@ -52,7 +80,9 @@ class TensorBoardLog:
         for name in EpochRecord._fields[1:]:
             part, _, what = name.partition("_")
             tag = f"{what}/{part}" if part in ("train", "validation") else name
-            self._writer.add_scalar(tag, getattr(record, name), record.epoch)
+            value = getattr(record, name)
+            if not math.isnan(value):  # nothing was validated
+                self._writer.add_scalar(tag, value, record.epoch)
         self._writer.flush()
 
     def close(self) -> None:

@@ -1,10 +1,12 @@
-"""Back-propagation through time on a training part, weights chosen on a validation part."""
+"""Back-propagation through time on a training part, weights chosen on a validation part or by an earlier training."""
 
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,10 +32,11 @@ from spikedata.transforms import Compose, EventTransform
 def train(
     network: Network,
     training: Events,
-    validation: Events,
+    validation: Events | None,
     params: TrainParams,
     *,
     seed: int = 0,
+    repeated: Sequence[EpochRecord] = (),
     on_epoch: Callable[[EpochRecord], None] | None = None,
     checkpoint: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
@@ -45,16 +48,23 @@ def train(
     network, events, params and seed, on the same device and number of threads, give the same weights, whether the
     training is stopped and goes on from a checkpoint or not.
 
+    Without a validation part it goes through the epochs of an earlier training again: as many, at its learning rates,
+    and the weights of the last one are kept. No clip is scored: validation and spikes are no numbers in the history.
+
     Parameters
     ----------
     network : Network
         Left as it is. The device is its own.
-    training, validation : Events
-        Clips to learn from, and clips to choose the epoch by.
+    training : Events
+        Clips to learn from.
+    validation : Events or None
+        Clips to choose the epoch by; None where ``repeated`` says how many there are.
     params : TrainParams
         How to train.
     seed : int
         Of the order of the clips, the augmentation and the dropout [1].
+    repeated : sequence of EpochRecord
+        The epochs of an earlier training, from its first on.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
     checkpoint : Checkpoint, optional
@@ -67,12 +77,15 @@ def train(
     Raises
     ------
     ValueError
-        If a part holds no clip.
+        If a part holds no clip, or there are both or neither of a validation part and epochs to go through again.
     FloatingPointError
-        If the loss is no longer finite; the message says where.
+        If the loss, or a weight that is to be kept, is no longer finite; the message says where.
     """
+    if (validation is None) != bool(repeated):
+        raise ValueError("a training needs a validation part, or else the epochs to go through again")
     check_clips(network, training, "training part")
-    check_clips(network, validation, "validation part")
+    if validation is not None:
+        check_clips(network, validation, "validation part")
     network = copy.deepcopy(network)
     optimizer = make_optimizer(network, params)
     rng = np.random.default_rng(seed)
@@ -82,11 +95,11 @@ def train(
         restore_moments(optimizer, checkpoint.moments)
         rng.bit_generator.state = checkpoint.order
     learned = SpikeDataset(training, transform=transform_of(params), seed=seed)
-    chosen_by = SpikeDataset(apply_control(validation, params.control, seed=seed))
-    for epoch in range(len(state.history) + 1, params.epochs + 1):
+    chosen_by = None if validation is None else SpikeDataset(apply_control(validation, params.control, seed=seed))
+    for epoch in range(len(state.history) + 1, (len(repeated) or params.epochs) + 1):
         began = time.perf_counter()
         learned.set_epoch(epoch)
-        rates, steps = _plan_epoch(network, learned, params, state.history, rng, processes)
+        rates, steps = _plan_epoch(network, learned, params, (repeated or state.history)[: epoch - 1], rng, processes)
         anneal_delays(network, (epoch - 1) / params.epochs)
         passage = train_epoch(
             network,
@@ -97,15 +110,18 @@ def train(
             generator=_generator(network, seed, epoch, processes),
             processes=processes,
         )
-        score = score_clips(network, chosen_by, batch_size=params.batch_size, layout=params.layout)
-        check_loss(score.loss, network, where=f"after epoch {epoch}, on validation clips", learning_rate=rates[-1])
+        if chosen_by is None:
+            validated = _Validated()
+            _check_weights(network, epoch=epoch, learning_rate=rates[-1])
+        else:
+            validated = _validate(network, chosen_by, params, epoch=epoch, learning_rate=rates[-1])
         record = EpochRecord(
             epoch=epoch,
             train_loss=passage.loss,
             train_accuracy=passage.accuracy,
-            validation_loss=score.loss,
-            validation_accuracy=score.accuracy,
-            hidden_spikes=score.hidden_spikes,
+            validation_loss=validated.loss,
+            validation_accuracy=validated.accuracy,
+            hidden_spikes=validated.hidden_spikes,
             learning_rate=rates[-1],
             seconds=time.perf_counter() - began,
         )
@@ -122,6 +138,32 @@ def transform_of(params: TrainParams) -> EventTransform | None:
     """What becomes of a training clip: the control, then the augmentation; None if it stays as it is."""
     both = [transform for transform in (control_of(params.control), augmentation_of(params.augmentation)) if transform]
     return Compose(tuple(both)) if both else None
+
+
+class _Validated(NamedTuple):
+    """What the validation part says of an epoch; no numbers where there is none."""
+
+    loss: float = math.nan
+    accuracy: float = math.nan
+    hidden_spikes: float = math.nan
+
+
+def _validate(
+    network: Network, clips: SpikeDataset, params: TrainParams, *, epoch: int, learning_rate: float
+) -> _Validated:
+    score = score_clips(network, clips, batch_size=params.batch_size, layout=params.layout)
+    check_loss(score.loss, network, where=f"after epoch {epoch}, on validation clips", learning_rate=learning_rate)
+    return _Validated(score.loss, score.accuracy, score.hidden_spikes)
+
+
+def _check_weights(network: Network, *, epoch: int, learning_rate: float) -> None:
+    """Raise a FloatingPointError if the last step of an epoch spoiled a weight, which no loss has seen yet."""
+    spoiled = [name for name, weight in network.named_parameters() if not torch.isfinite(weight).all()]
+    if spoiled:
+        raise FloatingPointError(
+            f"training diverged: weights that are not finite after epoch {epoch}: {', '.join(spoiled)}; "
+            f"learning rate {learning_rate}"
+        )
 
 
 def _plan_epoch(
@@ -179,7 +221,7 @@ def _after_epoch(
     rng: np.random.Generator,
 ) -> Checkpoint:
     weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    is_best = not before.history or record.rank > before.history[before.best_epoch - 1].rank
+    is_best = not (before.history and record.is_validated) or record.rank > before.history[before.best_epoch - 1].rank
     return Checkpoint(
         weights=weights,
         best_weights=weights if is_best else before.best_weights,

@@ -1,14 +1,18 @@
 """The commands that train a baseline and score it."""
 
 import json
+import math
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.cli import main
+from spikedata.cli.runs import _show
 
 
 def test_train_and_evaluate_score_held_out_speakers(
@@ -119,6 +123,79 @@ def test_controls_and_the_selection_bias_stand_beside_the_score(
     assert "selection   picking the epoch on these test clips would have claimed" in out
 
 
+@pytest.fixture
+def chosen_run(spike_path: Path, tmp_path: Path) -> Path:
+    """A run that trained with a validation part."""
+    words = ["train", str(spike_path), "--recipe", "recurrent", "-q", "--hidden", "4", "--duration", "0.3"]
+    assert main([*words, "--epochs", "2", "--batch-size", "4", "--device", "cpu", "--out", str(tmp_path / "run")]) == 0
+    return tmp_path / "run"
+
+
+def test_a_run_is_trained_anew_on_both_parts_and_its_command_repeats_that(
+    spike_path: Path, tmp_path: Path, chosen_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(spike_path), "--refit", str(chosen_run), "--out", str(tmp_path / "refit")]) == 0
+    assert "refit on training and validation part" in capsys.readouterr().out
+    again = json.loads((tmp_path / "refit" / "card.json").read_text())["command"].split()[1:]
+    again[again.index("--out") + 1] = str(tmp_path / "again")
+    assert main([*again, "-q"]) == 0
+    for name in ("weights.safetensors", "split.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "refit" / name).read_bytes()
+
+
+def test_progress_shows_no_validation_where_there_is_none() -> None:
+    notes: list[str] = []
+    progress = SimpleNamespace(at_stage=lambda *_: None, step=notes.append)
+    record = EpochRecord(1, 1.0, 0.5, 1.0, 0.5, 2.0, 0.01, 0.1)
+    for accuracy in (0.5, math.nan):
+        _show(progress, record._replace(validation_accuracy=accuracy), 2)
+    assert notes == ["validation 50.0%", ""]
+
+
+def test_several_seeds_are_trained_anew(
+    spike_path: Path, tmp_path: Path, chosen_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(spike_path), "--refit", str(chosen_run), "--out", str(tmp_path / "runs"), "--seeds", "0,1"]
+    assert main(words) == 0
+    assert "validation is of the run that chose" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["seed-0", "seed-1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("--recipe recurrent --epochs 3", "--recipe --epochs"),
+        ("--config x.toml", "--config"),
+        ("--split by_speaker --split-seed 0 --leave-out 0", "--split --split-seed --leave-out"),
+        ("--validation-speakers 0 --test-speakers 1", "--validation-speakers --test-speakers"),
+        ("--leave-one-speaker-out --keep-epochs", "--leave-one-speaker-out --keep-epochs"),
+        ("--hidden=8 --batch-size 3", "--hidden=8 --batch-size 3"),
+    ],
+)
+def test_what_the_refitted_run_says_cannot_be_said_again(
+    spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, named: str
+) -> None:
+    assert main(["train", str(spike_path), "--refit", "a", "--out", str(tmp_path / "b"), *words.split()]) == 1
+    error = capsys.readouterr().err
+    assert error == f"spikedata: --refit takes all but seed and device from a, so leave out {named}\n"
+
+
+def test_a_killed_refit_goes_on_to_the_same_bits(spike_path: Path, tmp_path: Path) -> None:
+    words = ["train", str(spike_path), "--recipe", "recurrent", "-q", "--hidden", "4", "--duration", "0.3"]
+    words += ["--epochs", "40", "--batch-size", "4", "--device", "cpu", "--out", str(tmp_path / "run")]
+    assert main([*words, "--learning-rate", "1e-4"]) == 0  # so slow that a late epoch is the best
+    refit = ["train", str(spike_path), "--refit", str(tmp_path / "run"), "-q", "--device", "cpu", "--out"]
+    with subprocess.Popen([sys.executable, "-m", "spikedata", *refit, str(tmp_path / "killed")]) as process:
+        while not (tmp_path / "killed.training" / "checkpoint.safetensors").exists() and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+    assert not (tmp_path / "killed").exists()
+    assert main([*refit, str(tmp_path / "killed")]) == 0
+    assert main([*refit, str(tmp_path / "whole")]) == 0
+    for name in ("weights.safetensors", "split.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_a_killed_training_goes_on_to_the_same_bits(spike_path: Path, tmp_path: Path) -> None:
     words = ["train", str(spike_path), "--recipe", "recurrent", "-q", "--hidden", "4", "--duration", "0.3"]
     words += ["--epochs", "40", "--batch-size", "4", "--device", "cpu", "--out"]
@@ -143,3 +220,15 @@ def test_two_processes_train_what_one_does(spike_path: Path, tmp_path: Path) -> 
     cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("one", "two")]
     assert [card["environment"]["processes"] for card in cards] == [1, 2]
     assert cards[0]["validation"]["loss"] == pytest.approx(cards[1]["validation"]["loss"], rel=1e-4)  # float32 sums
+
+
+@pytest.mark.slow
+def test_two_processes_refit_what_one_does(spike_path: Path, tmp_path: Path, chosen_run: Path) -> None:
+    words = ["train", str(spike_path), "--refit", str(chosen_run), "-q", "--device", "cpu", "--out"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, "-m", "spikedata", *words, str(tmp_path / "two")], check=True)
+    assert main([*words, str(tmp_path / "one")]) == 0
+    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("one", "two")]
+    assert [card["environment"]["processes"] for card in cards] == [1, 2]
+    losses = [(tmp_path / name / "history.csv").read_text().splitlines()[-1].split(",")[1] for name in ("one", "two")]
+    assert float(losses[0]) == pytest.approx(float(losses[1]), rel=1e-4)  # float32 sums

@@ -41,6 +41,12 @@ def test_the_command_names_what_differs_from_the_recipe():
     )
 
 
+def test_the_command_of_a_refit_names_the_run_that_chose_and_nothing_that_it_says():
+    recipe = recipe_from("recurrent", {"tau_mem": "0.03"})
+    command = command_line("my.h5", "runs/b", recipe, seed=3, device="cpu", split=[], threads=2, refit="runs/a")
+    assert command == "spikedata train my.h5 --refit runs/a --out runs/b --seed 3 --device cpu --threads 2"
+
+
 def test_a_digest_is_of_the_bytes(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"spikes")

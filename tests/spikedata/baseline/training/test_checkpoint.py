@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -48,6 +49,17 @@ def test_a_training_goes_on_from_its_file_to_the_same_bits(make_events, optimize
     assert resumed.best_epoch == whole.best_epoch
     untimed = [[record._replace(seconds=0) for record in trained.history] for trained in (whole, resumed)]
     assert untimed[0] == untimed[1]
+
+
+def test_a_training_that_repeats_epochs_goes_on_from_its_file_to_the_same_bits(make_events):
+    made = make_network(NETWORK, n_units=16, n_classes=3, generator=torch.Generator().manual_seed(0))
+    repeat = partial(train, made, make_events((0, 1)), None, PARAMS, seed=3, repeated=_train(make_events).history)
+    kept = []
+    whole = repeat(on_checkpoint=kept.append)
+    resumed = repeat(checkpoint=_through_file(kept[1]))
+    assert _same(whole.network, resumed.network)
+    assert str(kept[1].history) == str(_through_file(kept[1]).history)  # a NaN is not equal to itself
+    assert "nan" in str(kept[1].history)
 
 
 def test_adaptive_neurons_with_normalization_go_on_too(make_events):

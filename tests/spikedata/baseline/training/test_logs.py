@@ -1,12 +1,13 @@
 import csv
 import importlib.util
+import math
 import sys
 import types
 
 import pytest
 
 from spikedata.baseline.training.epochs import EpochRecord
-from spikedata.baseline.training.logs import TensorBoardLog, history_bytes, require_tensorboard
+from spikedata.baseline.training.logs import TensorBoardLog, history_bytes, read_history, require_tensorboard
 
 RECORD = EpochRecord(7, 1.5, 0.25, 1.25, 0.5, 3.0, 0.01, 2.0)
 
@@ -17,13 +18,37 @@ def test_the_history_is_a_table_of_epochs():
     assert [float(value) for value in rows[0].values()] == list(RECORD)
 
 
+def test_the_history_is_read_as_it_was_written(tmp_path):
+    records = (RECORD._replace(epoch=1, train_loss=1 / 3, learning_rate=1e-2 * 0.7), RECORD._replace(epoch=2))
+    (tmp_path / "history.csv").write_bytes(history_bytes(records))
+    assert read_history(tmp_path / "history.csv") == records
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must have the columns epoch,train_loss"),
+        ("epoch,loss\n1,2\n", "must have the columns epoch,train_loss"),
+        (",".join(EpochRecord._fields) + "\n1,2\n", "is no table of epochs"),
+        (",".join(EpochRecord._fields) + "\n1,2,3,4,5,6,7,many\n", "is no table of epochs"),
+        (",".join(EpochRecord._fields) + "\n\n", "is no table of epochs"),
+    ],
+)
+def test_what_is_no_history_is_one_clear_error(tmp_path, text, message):
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(ValueError, match=rf"history\.csv: {message}"):
+        read_history(tmp_path / "history.csv")
+
+
 def test_tensorboard_is_asked_for_before_the_training(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="TensorBoard is not installed: pip install tensorboard, or train without"):
         require_tensorboard()
 
 
-def test_training_and_validation_stand_in_one_picture(monkeypatch, tmp_path):
+@pytest.fixture
+def written(monkeypatch):
+    """What TensorBoard is given, by its name there."""
     written = {}
 
     class Writer:
@@ -40,6 +65,10 @@ def test_training_and_validation_stand_in_one_picture(monkeypatch, tmp_path):
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    return written
+
+
+def test_training_and_validation_stand_in_one_picture(written, tmp_path):
     log = TensorBoardLog(tmp_path, first_epoch=7)
     log.write(RECORD)
     log.close()
@@ -50,3 +79,10 @@ def test_training_and_validation_stand_in_one_picture(monkeypatch, tmp_path):
         "loss/train", "accuracy/train", "loss/validation", "accuracy/validation",
         "hidden_spikes", "learning_rate", "seconds",
     }  # fmt: skip
+
+
+def test_what_was_not_validated_is_not_in_the_picture(written, tmp_path):
+    log = TensorBoardLog(tmp_path)
+    log.write(RECORD._replace(validation_loss=math.nan, validation_accuracy=math.nan, hidden_spikes=math.nan))
+    assert {"loss/validation", "accuracy/validation", "hidden_spikes"}.isdisjoint(written)
+    assert written["accuracy/train"] == (0.25, 7)

@@ -83,6 +83,56 @@ def test_of_equal_accuracies_the_lower_loss_is_better(make_events):
     assert record._replace(validation_accuracy=0.9).rank > record._replace(validation_accuracy=0.8).rank
 
 
+def _repeat(make_events, repeated, params=PARAMS, network=None, **kwargs):
+    return train(network or _network(), make_events((0, 1, 2)), None, params, repeated=repeated, **kwargs)
+
+
+def test_without_a_validation_part_the_weights_of_the_last_epoch_are_kept(make_events):
+    params, kept = replace(PARAMS, epochs=8, learning_rate=1.0), []  # so large that no epoch is like another
+    trained = _repeat(make_events, _train(make_events, params).history[:5], params, on_checkpoint=kept.append)
+    assert (trained.best_epoch, len(trained.history)) == (5, 5)
+    assert all(torch.equal(kept[-1].weights[name], value) for name, value in trained.network.state_dict().items())
+    assert not any(record.is_validated for record in trained.history)
+
+
+def test_scoring_takes_no_part_in_the_weights(make_events):
+    kept = []
+    chosen = _train(make_events, on_checkpoint=kept.append)
+    again = _repeat(make_events, chosen.history[:2]).network.state_dict()
+    assert all(torch.equal(kept[1].weights[name], value) for name, value in again.items())
+
+
+def test_the_plateaus_are_those_of_the_epochs_that_are_repeated(make_events):
+    params = replace(PARAMS, epochs=4, schedule="plateau", schedule_patience=0)
+    chosen = [
+        record._replace(validation_accuracy=accuracy)
+        for record, accuracy in zip(_train(make_events, params).history, (0.5, 0.4, 0.6, 0.6), strict=True)
+    ]
+    rates = [record.learning_rate for record in _repeat(make_events, chosen, params).history]
+    assert rates == [0.01, 0.01, 0.01 * params.schedule_factor, 0.01 * params.schedule_factor]
+
+
+def test_a_weight_that_the_last_step_spoiled_is_one_clear_error(make_events, monkeypatch):
+    step = torch.optim.Adamax.step
+
+    def spoil(optimizer, *args, **kwargs):
+        step(optimizer, *args, **kwargs)
+        with torch.no_grad():
+            optimizer.param_groups[0]["params"][0].fill_(math.nan)
+
+    chosen, params = _train(make_events, replace(PARAMS, epochs=1)).history, replace(PARAMS, batch_size=45)
+    monkeypatch.setattr(torch.optim.Adamax, "step", spoil)
+    with pytest.raises(FloatingPointError, match=r"weights that are not finite after epoch 1: .*; learning rate 0\.01"):
+        _repeat(make_events, chosen, params)
+
+
+def test_epochs_are_either_validated_or_repeated(make_events):
+    history = _train(make_events).history
+    for validation, repeated in ((None, ()), (make_events((3,)), history)):
+        with pytest.raises(ValueError, match="needs a validation part, or else the epochs to go through again"):
+            train(_network(), make_events(), validation, PARAMS, repeated=repeated)
+
+
 def test_each_epoch_is_reported_when_it_is_done(make_events):
     reported = []
     trained = _train(make_events, on_epoch=reported.append)

@@ -1,0 +1,80 @@
+"""A finished run as what it chose: the epoch and everything else that a refit takes from it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spikedata.baseline.protocol.folder import HISTORY, load_run
+from spikedata.baseline.protocol.group_summary import is_group, runs_of_group
+from spikedata.baseline.recipes.catalog import recipe_of_card
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.epochs import EpochRecord
+from spikedata.baseline.training.logs import read_history
+
+
+class ChosenRun(NamedTuple):
+    """A run whose validation part has chosen.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    card : dict
+        Its result card.
+    recipe : Recipe
+        Network and training.
+    epochs : tuple of EpochRecord
+        The epochs up to the chosen one.
+    """
+
+    path: Path
+    card: dict[str, Any]
+    recipe: Recipe
+    epochs: tuple[EpochRecord, ...]
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What the card of a refit says of it."""
+        return {
+            "run": self.path.absolute().name,
+            "weights": self.card["network"]["sha256"],
+            "epochs": len(self.epochs),
+            "seed": self.card["seed"],
+        }
+
+    @property
+    def validation(self) -> dict[str, Any]:
+        """The score by which it chose."""
+        return dict(self.card["validation"])
+
+
+def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
+    """What a run chose.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run, or its history is gone.
+    ValueError
+        If it is damaged, several runs, itself a refit, or not trained by epochs.
+    """
+    if is_group(run_dir):
+        raise ValueError(f"{run_dir}: holds several runs; name the one that chose, as {runs_of_group(run_dir)[0]}")
+    card = load_run(run_dir).card
+    if card.get("refit"):
+        raise ValueError(f"{run_dir}: is a refit itself; name the run that chose, of which it was made")
+    recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+    if recipe.training is None:
+        raise ValueError(f"{run_dir}: recipe {recipe.name!r} is not trained by epochs, so there is nothing to refit")
+    path = Path(run_dir, HISTORY)
+    history, n_epochs = read_history(path), card["training"]["best_epoch"]
+    if [record.epoch for record in history] != list(range(1, card["training"]["epochs"] + 1)):
+        raise ValueError(f"{path}: is not the history of the card: it must have a row for each of its epochs")
+    return ChosenRun(Path(run_dir), card, recipe, history[:n_epochs])
