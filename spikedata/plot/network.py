@@ -93,7 +93,7 @@ def plot_learning_curve(
     ----------
     history : sequence of records or of mappings, or mapping of columns
         With `epoch`, `train_accuracy`, `validation_accuracy` (0 to 1 [1]), `train_loss` and `validation_loss`
-        ([nat]).
+        ([nat]); validation all NaN in a refit, where there was none.
     chance : float, optional
         Accuracy of guessing [1], drawn as a line.
     best_epoch : float, optional
@@ -117,7 +117,11 @@ def plot_learning_curve(
     epochs = table["epoch"]
     if not len(epochs):
         raise ValueError("history must hold at least one epoch, got none")
-    best = epochs[table["validation_accuracy"].argmax()] if best_epoch is None else best_epoch
+    validated = np.isfinite(table["validation_accuracy"])
+    found = (
+        np.nanargmax(table["validation_accuracy"]) if validated.any() else -1
+    )  # where nothing chose, the last is kept
+    best = epochs[found] if best_epoch is None else best_epoch
     if best not in epochs:
         raise ValueError(f"best_epoch must be an epoch of the history, got {best_epoch}")
     row = int(np.flatnonzero(epochs == best)[0])
@@ -128,9 +132,11 @@ def plot_learning_curve(
     for axes, name, factor in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
         marker = "o" if len(epochs) == 1 else None
         axes.plot(epochs, factor * table[f"train_{name}"], color=GRAY, label="training", marker=marker, ms=4)
-        axes.plot(epochs, factor * table[f"validation_{name}"], color=BLUE, label="validation", marker=marker, ms=4)
+        shown = "validation" if validated.any() else "train"
+        if validated.any():
+            axes.plot(epochs, factor * table[f"validation_{name}"], color=BLUE, label="validation", marker=marker, ms=4)
         axes.axvline(best, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-        axes.plot(best, factor * table[f"validation_{name}"][row], "o", ms=5.5, color=VERMILION, label="weights kept")
+        axes.plot(best, factor * table[f"{shown}_{name}"][row], "o", ms=5.5, color=VERMILION, label="weights kept")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="Epoch", xlim=(epochs.min() - 0.5, epochs.max() + 0.5))
     if chance is not None:
@@ -147,8 +153,8 @@ def plot_learning_curve(
         )
     accuracy.set(ylabel="Accuracy (%)", ylim=(0, 102))
     loss.set(ylabel="Cross-entropy (nat)", ylim=(0, None))
-    kept = 100 * table["validation_accuracy"][row]
-    accuracy.set_title(f"Validation {kept:.1f} % at epoch {best:g}")
+    kept = 100 * table[f"{shown}_accuracy"][row]
+    accuracy.set_title(f"{'Validation' if validated.any() else 'Training'} {kept:.1f} % at epoch {best:g}")
     loss.set_title("Loss")
     loss.legend(loc="upper right")
     return figure

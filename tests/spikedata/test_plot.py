@@ -331,6 +331,13 @@ def test_the_first_epoch_with_the_best_validation_is_marked():
     assert "epoch 3" in plot.plot_learning_curve(COLUMNS, best_epoch=3).axes[0].get_title(loc="left")
 
 
+def test_where_nothing_was_validated_the_last_epoch_is_marked_in_training():
+    nothing = [float("nan")] * 4
+    axes = plot.plot_learning_curve(COLUMNS | {"validation_accuracy": nothing, "validation_loss": nothing}).axes[0]
+    assert axes.get_title(loc="left") == "Training 80.0 % at epoch 4"
+    assert "validation" not in [line.get_label() for line in axes.lines]
+
+
 def test_a_history_may_be_columns_mappings_or_records():
     rows = [dict(zip(COLUMNS, values, strict=True)) for values in zip(*COLUMNS.values(), strict=True)]
     for history in (COLUMNS, rows, [SimpleNamespace(**row) for row in rows]):
