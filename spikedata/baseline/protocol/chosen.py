@@ -12,6 +12,7 @@ from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.baseline.training.logs import read_history
+from spikedata.baseline.training.schedules import ANNEALED
 
 
 class ChosenRun(NamedTuple):
@@ -26,7 +27,7 @@ class ChosenRun(NamedTuple):
     recipe : Recipe
         Network and training.
     epochs : tuple of EpochRecord
-        The epochs up to the chosen one.
+        The epochs up to the chosen one; all of a training whose learning rate goes to 0, which is whole only then.
     """
 
     path: Path
@@ -74,7 +75,9 @@ def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
     if recipe.training is None:
         raise ValueError(f"{run_dir}: recipe {recipe.name!r} is not trained by epochs, so there is nothing to refit")
     path = Path(run_dir, HISTORY)
-    history, n_epochs = read_history(path), card["training"]["best_epoch"]
-    if [record.epoch for record in history] != list(range(1, card["training"]["epochs"] + 1)):
+    history, n_epochs = read_history(path), card["training"]["epochs"]
+    if [record.epoch for record in history] != list(range(1, n_epochs + 1)):
         raise ValueError(f"{path}: is not the history of the card: it must have a row for each of its epochs")
+    if recipe.training.schedule not in ANNEALED:
+        n_epochs = card["training"]["best_epoch"]
     return ChosenRun(Path(run_dir), card, recipe, history[:n_epochs])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from spikedata.baseline.training.epochs import EpochRecord
 
 SCHEDULES = ("constant", "cosine", "plateau", "one_cycle")
+ANNEALED = ("cosine", "one_cycle")  # end at a rate of almost 0, so that a training is whole after its last epoch alone
 
 _FIRST_SHARE = 1 / 25  # of the largest learning rate, where one cycle begins
 _LAST_SHARE = 1e-4  # of the first one, where it ends

@@ -32,6 +32,7 @@ SMALL = {
     "batch_size": 16,
     "input_gain": 2.0,
     "learning_rate": 0.02,
+    "schedule": "constant",
 }
 RECIPE = recipe_from("recurrent", SMALL)
 N_CHOSEN = 3  # epochs, fewer than the recipe's, so that stopping early can be told from going on
@@ -108,6 +109,13 @@ def test_schedules_that_look_at_scores_or_batches_are_gone_through_as_before(spi
         assert after == before
     else:  # there are more batches in an epoch, and these are the rates of the last ones
         assert after == pytest.approx(before, rel=0.2)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+def test_a_training_whose_learning_rate_goes_to_zero_is_refitted_to_its_end(spike_path, tmp_path, schedule):
+    run = _train_that_chooses(spike_path, tmp_path / "run", 2, recipe_from("recurrent", SMALL | {"schedule": schedule}))
+    card = refit_run(spike_path, tmp_path / "refit", chosen=read_chosen_run(run))
+    assert card["training"]["epochs"] == card["refit"]["epochs"] == SMALL["epochs"]
 
 
 def test_nothing_is_scored_while_refitting(spike_path, chosen, tmp_path, monkeypatch):
