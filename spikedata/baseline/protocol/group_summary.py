@@ -48,7 +48,9 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
         ``runs`` with the accuracies of each; ``validation``, and ``test`` where all have been scored, with mean,
         deviation and interval over the runs, and ``clips``: accuracy and Wilson's interval over all clips together,
         each clip counted once where several runs have the same. The validation of refits is that of the runs that
-        chose, each once.
+        chose, each once. ``unheard`` is the test over speakers whom training and validation have not heard, where
+        they have heard others of it, and ``controls`` what is left under each control, where all runs have been
+        scored so on the same file.
 
     Raises
     ------
@@ -65,6 +67,8 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
         "test": over_seeds([row["test"] for row in scored])._asdict() if len(scored) == len(rows) else None,
     }
     summary["clips"] = _over_clips(rows) if summary["test"] else None
+    summary["unheard"] = _over_runs([_on_new_voices(card) for _, card in runs])
+    summary["controls"] = _over_controls([card for _, card in runs])
     return summary
 
 
@@ -85,6 +89,9 @@ def format_group(summary: dict[str, Any]) -> str:
         low, high = summary["clips"]["interval_95"]
         found = f"{summary['clips']['accuracy']:.1%}, 95 % interval {low:.1%} to {high:.1%}"
         lines.append(f"{'':<11}over {summary['clips']['n']} clips: {found}")
+    if summary["unheard"]:
+        lines.append(f"{'':<11}over new voices: {_over_runs_text(summary['unheard'])}")
+    lines += [f"{'':<11}{name}: {_over_runs_text(found)}" for name, found in summary["controls"].items()]
     lines += [] if summary["test"] else ["test       not opened"]
     return "\n".join([*lines, REFIT_NOTE] if any(row["refit"] for row in summary["runs"]) else lines)
 
@@ -115,6 +122,33 @@ def _row(name: str, card: dict[str, Any]) -> dict[str, Any]:
         "n_correct": score.get("n_correct"),
         "seconds": card["training"]["seconds"],
     }
+
+
+def _over_runs(accuracies: Sequence[float | None]) -> dict[str, Any] | None:
+    """Mean, deviation and interval over the runs; None where one has no number."""
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    return over_seeds(known)._asdict() if len(known) == len(accuracies) else None
+
+
+def _on_new_voices(card: dict[str, Any]) -> float | None:
+    """The accuracy of the last test over speakers that are new, where others of it are not."""
+    test = card["tests"][-1] if card["tests"] else {}
+    unheard = test.get("unheard") if test.get("speakers_seen") else None
+    return unheard["accuracy"] if unheard else None
+
+
+def _over_controls(cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The same for each control, by its name, of the file that was tested last."""
+    scores = [
+        {entry["control"]: entry["score"]["accuracy"] for entry in card["controls"] if _is_of_last_test(entry, card)}
+        for card in cards
+    ]
+    found = {name: _over_runs([score.get(name) for score in scores]) for name in scores[0]}
+    return {name: result for name, result in found.items() if result}
+
+
+def _is_of_last_test(entry: dict[str, Any], card: dict[str, Any]) -> bool:
+    return bool(card["tests"]) and entry["sha256"] == card["tests"][-1]["sha256"]
 
 
 def _over_clips(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -35,6 +35,24 @@ def test_seeds_make_runs_of_one_split_and_their_mean(spike_path, tmp_path):
     assert "over 2 runs" in format_group(scored)
 
 
+def test_a_group_says_what_is_left_under_a_control(spike_path, tmp_path):
+    train_group(spike_path, tmp_path / "runs", recipe=RECIPE, seeds=(0, 3), **SPEAKERS)
+    assert evaluate_group(tmp_path / "runs")["controls"] == {}
+    summary = evaluate_group(tmp_path / "runs", control="counts_only")
+    cards = [json.loads((tmp_path / "runs" / f"seed-{seed}" / "card.json").read_text()) for seed in (0, 3)]
+    accuracies = [card["controls"][0]["score"]["accuracy"] for card in cards]
+    assert summary["controls"]["counts_only"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert f"counts_only: {np.mean(accuracies):.1%}, standard deviation" in format_group(summary)
+
+
+def test_a_group_says_how_well_it_does_on_voices_that_it_has_not_heard(spike_path, write_spikes, make_events, tmp_path):
+    train_group(spike_path, tmp_path / "runs", recipe=RECIPE, seeds=(0, 3), **SPEAKERS)
+    assert "over new voices" not in format_group(evaluate_group(tmp_path / "runs"))  # all are new: once is enough
+    summary = evaluate_group(tmp_path / "runs", write_spikes(make_events(speakers=(2, 9), seed=4), "other.h5"))
+    assert summary["unheard"]["n"] == 2
+    assert "over new voices: " in format_group(summary)
+
+
 def test_runs_that_are_finished_are_kept(spike_path, tmp_path):
     train_group(spike_path, tmp_path / "runs", recipe=RECIPE, seeds=(0,), **SPEAKERS)
     before = (tmp_path / "runs" / "seed-0" / "card.json").stat().st_mtime_ns
