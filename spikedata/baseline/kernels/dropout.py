@@ -85,8 +85,7 @@ class _Drop(torch.autograd.Function):
 def _dropped(values: Tensor, rule: tuple[Any, ...]) -> Tensor:
     values = values.contiguous()
     kept = empty(tuple(values.shape), values.dtype)
-    arrays = (tensor.numpy().reshape(-1, values.shape[-1]) for tensor in (values, kept))
-    given, filled = arrays
+    given, filled = (tensor.numpy().reshape(-1, values.shape[-1]) for tensor in (values, kept))
     over_chunks(lambda first, last: drop_values(given, *rule, first, last, filled), len(given), _ROWS_AT_ONCE)
     return kept
 

@@ -54,7 +54,6 @@ class _Peak(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         values, peaks = ctx.saved_tensors
         shared = empty(tuple(values.shape), values.dtype)
-        arrays = (tensor.numpy() for tensor in (values, peaks, gradients[0].contiguous(), shared))
-        given = tuple(arrays)
-        over_chunks(lambda begin, end: share_among_peaks(*given, begin, end), len(values))
+        arrays = [tensor.numpy() for tensor in (values, peaks, gradients[0].contiguous(), shared)]
+        over_chunks(lambda begin, end: share_among_peaks(*arrays, begin, end), len(values))
         return shared
