@@ -50,7 +50,8 @@ def draw() -> Callable[..., Tensor]:
 @pytest.fixture(params=[True, False], ids=["gathered", "multiplied"])
 def gathers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Rows of any length are gathered, or none is: how many neurons make a long row is a matter of speed alone."""
-    monkeypatch.setattr("spikedata.baseline.kernels.weights._FEW", 1 if request.param else 10**9)
+    for name in ("_FEW", "_FEW_FOUND"):
+        monkeypatch.setattr(f"spikedata.baseline.kernels.weights.{name}", 1 if request.param else 10**9)
     return bool(request.param)
 
 
