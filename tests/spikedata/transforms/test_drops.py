@@ -33,7 +33,7 @@ def test_none_or_all_events_are_dropped_at_the_ends(probability, n_left, make, a
 def test_a_mask_leaves_out_neighbors_and_nothing_else(make, apply, dtype, seed):
     events = make([400], dtype=dtype)
     left = apply(TimeMask(longest=0.4), events, seed=seed)
-    n_before = int(np.argmax(np.append(left.units, 0) != np.append(events.units, 1)[: left.units.size + 1]))
+    n_before = int(np.argmax(np.append(left.times, np.inf) != np.append(events.times, -np.inf)[: left.times.size + 1]))
     n_dropped = 400 - left.times.size
     np.testing.assert_array_equal(left.times, np.delete(events.times, slice(n_before, n_before + n_dropped)))
     assert left.times.dtype == dtype
