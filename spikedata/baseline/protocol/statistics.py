@@ -62,7 +62,7 @@ def over_seeds(scores: Sequence[float]) -> OverSeeds:
 
     deviation = float(np.std(scores, ddof=1))
     half = float(stdtrit(len(scores) - 1, 0.975)) * deviation / math.sqrt(len(scores))
-    return OverSeeds(len(scores), mean, deviation, (mean - half, mean + half))
+    return OverSeeds(len(scores), mean, deviation, (max(mean - half, 0.0), min(mean + half, 1.0)))
 
 
 def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:

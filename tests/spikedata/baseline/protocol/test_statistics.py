@@ -41,3 +41,9 @@ def test_one_seed_has_no_deviation():
 def test_no_seed_is_an_error():
     with pytest.raises(ValueError, match="there must be a score, got none"):
         over_seeds([])
+
+
+def test_an_interval_of_the_mean_ends_where_accuracies_do():
+    low, high = over_seeds([0.9, 0.99]).interval_95
+    assert (low > 0, high) == (True, 1.0)
+    assert over_seeds([0.01, 0.1]).interval_95[0] == 0.0
