@@ -7,15 +7,15 @@ benchmarks/baselines.py make them. Each is a panel; each seed a line, thick thei
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from spikedata.baseline.protocol.folder import read_card
+from spikedata.baseline.protocol.folder import HISTORY, read_card
 from spikedata.baseline.protocol.group_summary import is_group, runs_of_group, summarize_group
+from spikedata.baseline.training.logs import read_history
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GRAY, VERMILION, styled
 
@@ -24,8 +24,7 @@ PANELS_IN_A_ROW = 3
 
 def accuracies_of(run: Path, part: str) -> npt.NDArray[np.float64]:
     """Accuracy after each epoch, in percent."""
-    with (run / "history.csv").open(newline="", encoding="utf-8") as file:
-        return np.array([100 * float(row[f"{part}_accuracy"]) for row in csv.DictReader(file)])
+    return np.array([100 * getattr(record, f"{part}_accuracy") for record in read_history(run / HISTORY)])
 
 
 @styled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -161,21 +160,21 @@ def _fresh_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
+    from spikedata.baseline.protocol.folder import HISTORY
     from spikedata.baseline.protocol.inspect_run import watch_clip
+    from spikedata.baseline.training.logs import read_history
     from spikedata.plot import plot_confusion, plot_hidden, plot_learning_curve, save_figure
     from spikedata.reader import SpikeFile
 
     with SpikeFile(folder / _SPIKES) as file:
         sample, keys = file[file.sources.index(clip.name)], file.keys
     activity = watch_clip(folder / "recurrent", sample)
-    with (folder / "recurrent" / "history.csv").open(newline="") as rows:
-        history = list(csv.DictReader(rows))
-    columns = {name: [float(row[name]) for row in history] for name in history[0]}
+    history = read_history(folder / "recurrent" / HISTORY)
     title = f"“{keys[clip.label]}”, synthetic speech, a voice of the test part"
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
         "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, title=title),
-        "learning_curve": plot_learning_curve(columns, chance=score["chance"], title="Recurrent spiking network"),
+        "learning_curve": plot_learning_curve(history, chance=score["chance"], title="Recurrent spiking network"),
         "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Held-out voices, synthetic speech"),
     }
     (folder / _PICTURES).mkdir()

@@ -93,17 +93,14 @@ def _dropped(values: Tensor, rule: tuple[Any, ...]) -> Tensor:
 def _mask(shape: torch.Size, keys: Tensor, n_alike: int, n_dropped: int) -> Tensor:
     """Which values stay, by the hash of `drop_values`, in 32-bit numbers that have a sign."""
     places = torch.arange(shape[-1], dtype=torch.int32, device=keys.device) * _signed(SPREAD)
-    x = places + keys[0, :, None]
-    x = (x ^ _shifted(x, 16)) * _signed(FIRST_FACTOR) + keys[1, :, None]
-    x = (x ^ _shifted(x, 15)) * _signed(SECOND_FACTOR)
-    x = x ^ _shifted(x, 16)
-    stays = (x ^ _signed(2**31)) >= n_dropped - 2**31
+    mixed = _mixed(places + keys[0, :, None], keys[1, :, None])
+    stays = (mixed ^ _signed(2**31)) >= n_dropped - 2**31
     return stays.repeat_interleave(n_alike, dim=0)[: shape[:-1].numel()].view(shape)
 
 
-def _mixed(x: Tensor) -> Tensor:
-    """The hash lowbias32 of 32-bit numbers."""
-    x = (x ^ _shifted(x, 16)) * _signed(FIRST_FACTOR)
+def _mixed(x: Tensor, second_key: Tensor | int = 0) -> Tensor:
+    """The hash of `drop_values` of 32-bit numbers; without a second key it is lowbias32."""
+    x = (x ^ _shifted(x, 16)) * _signed(FIRST_FACTOR) + second_key
     x = (x ^ _shifted(x, 15)) * _signed(SECOND_FACTOR)
     return x ^ _shifted(x, 16)
 

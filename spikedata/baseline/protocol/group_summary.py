@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikedata.baseline.protocol.folder import CARD, read_card
-from spikedata.baseline.protocol.statistics import over_seeds, wilson_interval
+from spikedata.baseline.protocol.statistics import OverSeeds, over_all_seeds, over_seeds, wilson_interval
 
 REFIT_NOTE = "trained anew on training and validation part; validation is of the run that chose"
 
@@ -59,15 +59,14 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
     """
     runs = [(path.name, read_card(path)) for path in runs_of_group(group_dir)]
     rows = [_row(name, card) for name, card in runs]
-    scored = [row for row in rows if row["test"] is not None]
     summary: dict[str, Any] = {
         "runs": rows,
         "recipe": runs[0][1]["recipe"]["name"],
         "validation": over_seeds(validation_accuracies([card for _, card in runs]))._asdict(),
-        "test": over_seeds([row["test"] for row in scored])._asdict() if len(scored) == len(rows) else None,
+        "test": _entry(over_all_seeds([row["test"] for row in rows])),
     }
     summary["clips"] = _over_clips(rows) if summary["test"] else None
-    summary["unheard"] = _over_runs([_on_new_voices(card) for _, card in runs])
+    summary["unheard"] = _entry(over_all_seeds([_on_new_voices(card) for _, card in runs]))
     summary["controls"] = _over_controls([card for _, card in runs])
     return summary
 
@@ -124,10 +123,8 @@ def _row(name: str, card: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _over_runs(accuracies: Sequence[float | None]) -> dict[str, Any] | None:
-    """Mean, deviation and interval over the runs; None where one has no number."""
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
-    return over_seeds(known)._asdict() if len(known) == len(accuracies) else None
+def _entry(found: OverSeeds | None) -> dict[str, Any] | None:
+    return found._asdict() if found else None
 
 
 def _on_new_voices(card: dict[str, Any]) -> float | None:
@@ -143,8 +140,8 @@ def _over_controls(cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
         {entry["control"]: entry["score"]["accuracy"] for entry in card["controls"] if _is_of_last_test(entry, card)}
         for card in cards
     ]
-    found = {name: _over_runs([score.get(name) for score in scores]) for name in scores[0]}
-    return {name: result for name, result in found.items() if result}
+    found = {name: over_all_seeds([score.get(name) for score in scores]) for name in scores[0]}
+    return {name: result._asdict() for name, result in found.items() if result}
 
 
 def _is_of_last_test(entry: dict[str, Any], card: dict[str, Any]) -> bool:

@@ -117,22 +117,14 @@ def train_group(
     """
     speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
     members = plan_group(seeds, speakers)
-    folder = _make_folder(group_dir)
+    options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
     if leave_one_speaker_out:
         options["split"] = _FOLD
-    for member in members:
-        train_run(
-            spike_path,
-            folder / member.name,
-            recipe=recipe,
-            seed=member.seed,
-            split_seed=seeds[0] if split_seed is None else split_seed,
-            left_out=member.left_out,
-            keep_finished=True,
-            on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
-            **options,
-        )
-    return summarize_group(folder)
+
+    def train_member(member: Member, run_dir: Path, **of_member: Any) -> None:
+        train_run(spike_path, run_dir, left_out=member.left_out, **options, **of_member)
+
+    return _make_group(group_dir, members, train_member, on_epoch)
 
 
 def refit_group(
@@ -171,22 +163,20 @@ def refit_group(
     OutputError, ValueError, FloatingPointError
         As `train_group`.
     """
-    members = plan_group(seeds)
-    folder = _make_folder(group_dir)
-    for member in members:
-        refit_run(
-            spike_path,
-            folder / member.name,
-            chosen=chosen,
-            seed=member.seed,
-            keep_finished=True,
-            on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
-            **options,
-        )
-    return summarize_group(folder)
+
+    def refit_member(_: Member, run_dir: Path, **of_member: Any) -> None:
+        refit_run(spike_path, run_dir, chosen=chosen, **options, **of_member)
+
+    return _make_group(group_dir, plan_group(seeds), refit_member, on_epoch)
 
 
-def _make_folder(group_dir: str | os.PathLike[str]) -> Path:
+def _make_group(
+    group_dir: str | os.PathLike[str],
+    members: Sequence[Member],
+    make_member: Callable[..., None],
+    on_epoch: Callable[[str, EpochRecord], None] | None,
+) -> dict[str, Any]:
+    """Make the folder and, one after the other, the runs in it that are not finished."""
     folder = Path(group_dir)
     if (folder / CARD).exists():
         raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
@@ -194,7 +184,15 @@ def _make_folder(group_dir: str | os.PathLike[str]) -> Path:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{group_dir}: cannot be made: {error.strerror}") from error
-    return folder
+    for member in members:
+        make_member(
+            member,
+            folder / member.name,
+            seed=member.seed,
+            keep_finished=True,
+            on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
+        )
+    return summarize_group(folder)
 
 
 def evaluate_group(

@@ -28,28 +28,38 @@ def training_identity(
     refit : mapping, optional
         Of a refit, what its card says of the run that chose; how that one is called does not matter.
     """
+    return _identity(
+        {"name": recipe.name, "params": recipe.params},
+        seed=seed,
+        data=data,
+        split=split,
+        keep_epochs=keep_epochs,
+        refit=refit,
+    )
+
+
+def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells the training of a result card from others."""
+    return _identity(
+        card["recipe"],
+        seed=card["seed"],
+        data=card["data"]["sha256"],
+        split=card["split"]["digest"],
+        keep_epochs=card["training"]["keep_epochs"],
+        refit=card.get("refit"),
+    )
+
+
+def _identity(
+    recipe: Mapping[str, Any], *, seed: int, data: str, split: str, keep_epochs: bool, refit: Mapping[str, Any] | None
+) -> dict[str, Any]:
     return {
-        "recipe": recipe.name,
-        "params": recipe.params,
+        "recipe": recipe["name"],
+        "params": recipe["params"],
         "seed": seed,
         "data": data,
         "refitted run": refit["weights"] if refit else None,
         "refitted epochs": refit["epochs"] if refit else None,
         "split": split,
         "keep_epochs": keep_epochs,
-    }
-
-
-def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells the training of a result card from others."""
-    refit = card.get("refit")
-    return {
-        "recipe": card["recipe"]["name"],
-        "params": card["recipe"]["params"],
-        "seed": card["seed"],
-        "data": card["data"]["sha256"],
-        "refitted run": refit["weights"] if refit else None,
-        "refitted epochs": refit["epochs"] if refit else None,
-        "split": card["split"]["digest"],
-        "keep_epochs": card["training"]["keep_epochs"],
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from spikedata.baseline.protocol.folder import CARD, CARD_FORMAT, read_card
 from spikedata.baseline.protocol.group_summary import REFIT_NOTE, validation_accuracies
-from spikedata.baseline.protocol.statistics import over_seeds
+from spikedata.baseline.protocol.statistics import over_all_seeds, over_seeds
 from spikedata.baseline.recipes.catalog import RECIPES
 
 _FOLDS = "leave one speaker out"
@@ -99,6 +99,7 @@ def _key(card: dict[str, Any], test: dict[str, Any] | None) -> str:
 def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
     cards, tests = [member["card"] for member in members], [member["test"] for member in members]
     first, scores = cards[0], [test["score"] for test in tests if test]
+    unheard = over_all_seeds([((test or {}).get("unheard") or {}).get("accuracy") for test in tests])
     return {
         "recipe": first["recipe"]["name"],
         "changed": _changed(first["recipe"]),
@@ -112,15 +113,9 @@ def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "test": over_seeds([score["accuracy"] for score in scores])._asdict() if scores else None,
         "tested_on": {"file": tests[0]["file"], "part": tests[0]["part"], "n": scores[0]["n"]} if scores else None,
         "interval_95": scores[0]["interval_95"] if len(scores) == 1 else None,
-        "unheard": _over_unheard(tests),
+        "unheard": None if unheard is None else unheard._asdict(),
         "marks": sorted({mark for card, test in zip(cards, tests, strict=True) for mark in _marks(card, test)}),
     }
-
-
-def _over_unheard(tests: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """The accuracy over runs on the clips of speakers that were not heard before."""
-    entries = [test.get("unheard") if test else None for test in tests]
-    return over_seeds([entry["accuracy"] for entry in entries if entry])._asdict() if all(entries) else None
 
 
 def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:

@@ -65,6 +65,18 @@ def over_seeds(scores: Sequence[float]) -> OverSeeds:
     return OverSeeds(len(scores), mean, deviation, (max(mean - half, 0.0), min(mean + half, 1.0)))
 
 
+def over_all_seeds(scores: Sequence[float | None]) -> OverSeeds | None:
+    """What `over_seeds` says of the scores; None where a run has none.
+
+    Parameters
+    ----------
+    scores : sequence of float or None
+        One for each run.
+    """
+    known = [score for score in scores if score is not None]
+    return over_seeds(known) if known and len(known) == len(scores) else None
+
+
 def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
     """The 95 % confidence interval of a fraction (Wilson, J. Am. Stat. Assoc. 22:209, 1927).
 

@@ -6,12 +6,11 @@ from spikedata.baseline.networks import ConvolutionParams, CountParams, Sequence
 from spikedata.baseline.networks.initialization import InitializationParams
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.losses import NO_LIMITS
 from spikedata.baseline.training.params import TrainParams
 
-_NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)  # of networks that do not spike
 _REFERENCE = TrainParams(
-    epochs=60, batch_size=128, optimizer="adam", learning_rate=1e-3, gradient_clip=1.0, activity=_NO_LIMITS
+    epochs=60, batch_size=128, optimizer="adam", learning_rate=1e-3, gradient_clip=1.0, activity=NO_LIMITS
 )
 
 OURS = (
@@ -70,7 +69,7 @@ OURS = (
             learning_rate=5e-3,
             gradient_clip=1.5,
             schedule="one_cycle",
-            activity=_NO_LIMITS,
+            activity=NO_LIMITS,
             unit_shift=0.0,
             augmentation=(
                 "blend share=0.5 chance=0.5",

@@ -13,10 +13,8 @@ from spikedata.baseline.networks.initialization import InitializationParams
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.surrogate import SurrogateParams
-from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.losses import NO_LIMITS, ActivityParams
 from spikedata.baseline.training.params import TrainParams
-
-_NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)
 
 
 def _gains(gain: float, *, kind: str) -> InitializationParams:
@@ -120,7 +118,7 @@ def _adlif() -> Recipe:
             learning_rate=0.01,
             gradient_clip=1.5,
             schedule="constant",
-            activity=_NO_LIMITS,
+            activity=NO_LIMITS,
             unit_shift=0.0,
             layout="lists",
         ),
@@ -163,7 +161,7 @@ def _radlif() -> Recipe:
             schedule="plateau",
             schedule_factor=0.7,
             schedule_patience=1,
-            activity=_NO_LIMITS,
+            activity=NO_LIMITS,
             unit_shift=0.0,
             layout="lists",
         ),
@@ -198,7 +196,7 @@ def _delays() -> Recipe:
             optimizer="adam",
             learning_rate=5e-3,
             schedule="one_cycle",
-            activity=_NO_LIMITS,
+            activity=NO_LIMITS,
             unit_shift=0.0,
         ),
     )

@@ -21,7 +21,7 @@ from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.optimizers import make_optimizer, moments_of, restore_moments
 from spikedata.baseline.training.parallel import ALONE, Processes, shares_of
 from spikedata.baseline.training.params import TrainParams
-from spikedata.baseline.training.passage import Step, check_loss, train_epoch
+from spikedata.baseline.training.passage import Step, check_loss, not_finite, train_epoch
 from spikedata.baseline.training.schedules import learning_rate_at
 from spikedata.baseline.training.scoring import check_clips, grid_of, score_clips
 from spikedata.events import Events
@@ -158,7 +158,7 @@ def _validate(
 
 def _check_weights(network: Network, *, epoch: int, learning_rate: float) -> None:
     """Raise a FloatingPointError if the last step of an epoch spoiled a weight, which no loss has seen yet."""
-    spoiled = [name for name, weight in network.named_parameters() if not torch.isfinite(weight).all()]
+    spoiled = not_finite(network)
     if spoiled:
         raise FloatingPointError(
             f"training diverged: weights that are not finite after epoch {epoch}: {', '.join(spoiled)}; "

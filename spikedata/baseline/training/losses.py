@@ -63,6 +63,9 @@ class ActivityParams:
         check_choice(self, "upper_level", LEVELS)
 
 
+NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)
+
+
 def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """The mean cross-entropy of the scores of the classes [nat].
 

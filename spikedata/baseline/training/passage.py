@@ -117,6 +117,11 @@ def check_loss(loss: float, network: torch.nn.Module, *, where: str, learning_ra
     """Raise a FloatingPointError that says where and at what learning rate, unless the loss is finite."""
     if math.isfinite(loss):
         return
-    spoilt = [name for name, weight in network.named_parameters() if not torch.isfinite(weight).all()]
+    spoilt = not_finite(network)
     weights = f"weights that are not finite: {', '.join(spoilt)}" if spoilt else "all weights are finite"
     raise FloatingPointError(f"training diverged: the loss is {loss} {where}; learning rate {learning_rate}; {weights}")
+
+
+def not_finite(network: torch.nn.Module) -> list[str]:
+    """Names of the weights that hold something that is no finite number."""
+    return [name for name, weight in network.named_parameters() if not torch.isfinite(weight).all()]

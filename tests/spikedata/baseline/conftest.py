@@ -1,11 +1,13 @@
 """A small task that only timing solves: the classes use the same units equally often, in another order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.events import Events
 from spikedata.schema import Sample
 from spikedata.writer import SpikeWriter
@@ -44,3 +46,23 @@ def write_spikes(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+class Stopped(BaseException):
+    """What nobody catches: an interruption at a moment of our choice."""
+
+
+@pytest.fixture
+def stopping_after() -> Callable[[int], AbstractContextManager[Callable[[EpochRecord], None]]]:
+    """A block in which a training must stop after so many epochs, by the ``on_epoch`` that it is given."""
+
+    @contextmanager
+    def stopping(n_epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
+        def on_epoch(record: EpochRecord) -> None:
+            if record.epoch == n_epochs:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            yield on_epoch
+
+    return stopping

@@ -185,22 +185,12 @@ def test_a_refit_under_a_control_stays_under_it(spike_path, events, tmp_path):
     assert found == pytest.approx(evaluate(load_run(tmp_path / "refit").network, test).loss, rel=1e-5)
 
 
-class Stopped(BaseException):
-    """What nobody catches: an interruption at a moment of our choice."""
-
-
-def _stop_after(n_epochs):
-    def on_epoch(record):
-        if record.epoch == n_epochs:
-            raise Stopped
-
-    return on_epoch
-
-
-def test_a_refit_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, refit_dir, chosen, tmp_path):
+def test_a_refit_that_stopped_goes_on_to_the_same_bits(
+    spike_path, run_dir, refit_dir, chosen, tmp_path, stopping_after
+):
     for n_epochs in (1, 2):
-        with pytest.raises(Stopped):
-            refit_run(spike_path, tmp_path / "again", chosen=chosen, on_epoch=_stop_after(n_epochs))
+        with stopping_after(n_epochs) as on_epoch:
+            refit_run(spike_path, tmp_path / "again", chosen=chosen, on_epoch=on_epoch)
     run_dir.rename(tmp_path / "moved")  # how the run is called does not matter
     seen = []
     refit_run(spike_path, tmp_path / "again", chosen=read_chosen_run(tmp_path / "moved"), on_epoch=seen.append)
@@ -210,9 +200,9 @@ def test_a_refit_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, refi
     assert not (tmp_path / "again.training").exists()
 
 
-def test_a_refit_does_not_go_on_with_another_training(spike_path, chosen, tmp_path):
-    with pytest.raises(Stopped):
-        refit_run(spike_path, tmp_path / "new", chosen=chosen, on_epoch=_stop_after(1))
+def test_a_refit_does_not_go_on_with_another_training(spike_path, chosen, tmp_path, stopping_after):
+    with stopping_after(1) as on_epoch:
+        refit_run(spike_path, tmp_path / "new", chosen=chosen, on_epoch=on_epoch)
     with pytest.raises(ValueError, match=r"of another training: refitted run is [0-9a-f]{64} there and None here"):
         train_run(spike_path, tmp_path / "new", recipe=RECIPE, **SPEAKERS)
     other = chosen._replace(epochs=chosen.epochs[:2])

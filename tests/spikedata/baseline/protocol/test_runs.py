@@ -185,22 +185,10 @@ def test_a_run_is_not_replaced_unasked(run_dir, spike_path):
     assert load_run(run_dir).card["seed"] == 5
 
 
-class Stopped(BaseException):
-    """What nobody catches: an interruption at a moment of our choice."""
-
-
-def _stop_after(n_epochs):
-    def on_epoch(record):
-        if record.epoch == n_epochs:
-            raise Stopped
-
-    return on_epoch
-
-
-def test_a_training_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, tmp_path):
+def test_a_training_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, tmp_path, stopping_after):
     for n_epochs in (1, 2):
-        with pytest.raises(Stopped):
-            train_run(spike_path, tmp_path / "again", recipe=RECIPE, on_epoch=_stop_after(n_epochs), **SPEAKERS)
+        with stopping_after(n_epochs) as on_epoch:
+            train_run(spike_path, tmp_path / "again", recipe=RECIPE, on_epoch=on_epoch, **SPEAKERS)
     assert not (tmp_path / "again").exists()
     seen = []
     card = train_run(spike_path, tmp_path / "again", recipe=RECIPE, on_epoch=seen.append, **SPEAKERS)
@@ -223,9 +211,9 @@ def test_an_interruption_before_the_first_epoch_leaves_nothing(spike_path, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["spikes.h5"]
 
 
-def test_the_state_of_another_training_is_refused_and_kept(spike_path, tmp_path):
-    with pytest.raises(Stopped):
-        train_run(spike_path, tmp_path / "run", recipe=RECIPE, on_epoch=_stop_after(1), **SPEAKERS)
+def test_the_state_of_another_training_is_refused_and_kept(spike_path, tmp_path, stopping_after):
+    with stopping_after(1) as on_epoch:
+        train_run(spike_path, tmp_path / "run", recipe=RECIPE, on_epoch=on_epoch, **SPEAKERS)
     other = recipe_from("recurrent", {**SMALL, "hidden": (17,)})
     with pytest.raises(
         ValueError, match=r"of another training: hidden is \[16\] there and \[17\] here; finish it with its"
