@@ -131,7 +131,7 @@ def _forward(drive: Tensor, kept: _Kept, params: AdLIFParams, begin: int, end: i
     def inject(step: int) -> None:
         torch.mm(kept.spikes[begin:end, step], kept.weight, out=injected)
 
-    step_by_density(go_on, inject, n_steps=n_steps, n_values=injected.numel())
+    step_by_density(go_on, inject, n_steps=n_steps, n_clips=end - begin, n_neurons=n_neurons)
     return lists if n_listed[0] >= 0 else None
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 _BLOCK = 16  # steps between two decisions
 _GATHER_UP_TO = 0.2  # share of neurons that fire up to which gathering rows beats a product of matrices
+_FEW = 64  # spikes of a clip and step up to which it does so where products are quicker
+
+
+def has_quick_products() -> bool:
+    """Whether matrices are multiplied as bfloat16: by "medium" of `torch.set_float32_matmul_precision`."""
+    return torch.get_float32_matmul_precision() == "medium"
 
 
 def step_by_density(
-    go_on: Callable[[int, int, bool], int], inject: Callable[[int], object], *, n_steps: int, n_values: int
+    go_on: Callable[[int, int, bool], int],
+    inject: Callable[[int], object],
+    *,
+    n_steps: int,
+    n_clips: int,
+    n_neurons: int,
 ) -> None:
     """Go through all steps, in blocks; the spikes of one block decide how those of the next one are injected.
 
@@ -22,13 +35,16 @@ def step_by_density(
         Takes a step; injects its spikes by a product of matrices.
     n_steps : int
         Steps to go [1].
-    n_values : int
-        Spikes there would be in a step if all fired [1].
+    n_clips, n_neurons : int
+        Clips, and neurons of each [1].
     """
+    few = _GATHER_UP_TO * n_neurons
+    if has_quick_products():
+        few = min(few, _FEW)
     n_spikes, n_before = 0, 1
     for first in range(0, n_steps, _BLOCK):
         last = min(first + _BLOCK, n_steps)
-        if n_spikes <= _GATHER_UP_TO * n_before * n_values:
+        if n_spikes <= few * n_before * n_clips:
             n_spikes = go_on(first, last, True)
         else:
             n_spikes = 0

@@ -116,7 +116,7 @@ def _forward(
     def inject(step: int) -> None:
         current.addmm_(kept.spikes[begin:end, step], kept.weight)
 
-    step_by_density(go_on, inject, n_steps=n_steps, n_values=current.numel())
+    step_by_density(go_on, inject, n_steps=n_steps, n_clips=end - begin, n_neurons=n_neurons)
     return lists if n_listed[0] >= 0 else None
 
 

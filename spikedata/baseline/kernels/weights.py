@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from spikedata.baseline.kernels.chunks import over_chunks
+from spikedata.baseline.kernels.density import has_quick_products
 from spikedata.baseline.kernels.spike_lists import SpikeLists, gather_back, room_for
 
 _SPARSE_UP_TO = 0.1  # share of spikes up to which gathering rows beats a product of matrices
 _FEW = 256  # neurons; shorter rows cost more to find than to multiply
 _FOUND_UP_TO, _FEW_FOUND = 0.2, 32  # the same where a recurrent layer has found the spikes anyway
+_FOUND_UP_TO_IF_QUICK = 0.05  # and products are quicker
 
 
 def sparse_up_to(n_to: int) -> float:
@@ -24,7 +26,9 @@ def lists_to_fill(
     n_clips: int, n_steps: int, n_neurons: int, dtype: npt.DTypeLike, weight: Tensor
 ) -> tuple[SpikeLists, npt.NDArray[np.int64]]:
     """Lists for the spikes of a recurrent layer, and how many there are in them: 0, or -1 where they are not wanted."""
-    at_most = _FOUND_UP_TO if weight.numel() and n_neurons >= _FEW_FOUND else 0.0
+    at_most = 0.0
+    if weight.numel() and n_neurons >= _FEW_FOUND:
+        at_most = _FOUND_UP_TO_IF_QUICK if has_quick_products() else _FOUND_UP_TO
     lists = room_for(n_clips, n_steps, n_neurons, dtype, at_most=at_most)
     return lists, np.full(1, 0 if at_most else -1, np.int64)
 

@@ -89,7 +89,7 @@ def _published(
             ),
             unit_shift=0.0,
             augmentation=augmentation,
-            layout="lists",
+            layout="lists" if n_merged == 1 else "dense",  # of merged units, most are not silent
         ),
     )
 
