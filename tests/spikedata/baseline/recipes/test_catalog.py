@@ -10,7 +10,8 @@ from spikedata.baseline.training.params import TrainParams
 
 NAMED = {
     "recurrent", "counts", "feedforward", "adlif_augmented", "gru", "lstm", "cnn", "minimal", "published",
-    "published_coarse", "published_augmented", "adlif", "radlif", "delays",
+    "published_coarse", "published_augmented", "published_slow", "published_slow_augmented",
+    "adlif", "radlif", "delays",
 }  # fmt: skip
 
 
