@@ -31,7 +31,7 @@ def accuracies_of(run: Path, part: str) -> npt.NDArray[np.float64]:
 def draw(groups: list[Path]) -> Figure:
     """A panel for each group of runs."""
     n_rows = -(-len(groups) // PANELS_IN_A_ROW)
-    figure = Figure(figsize=(8.4, 2.6 * n_rows))
+    figure = Figure(figsize=(8.4, 2.8 * n_rows))
     axes = figure.subplots(n_rows, min(len(groups), PANELS_IN_A_ROW), squeeze=False, sharey=True).ravel()
     for panel, group in zip(axes, groups, strict=False):
         runs = runs_of_group(group)
@@ -45,7 +45,7 @@ def draw(groups: list[Path]) -> Figure:
         if test:
             panel.axhline(100 * test["mean"], color=VERMILION, lw=1, ls=(0, (4, 3)), label="test, in the end")
         spread = f" ± {100 * test['deviation']:.1f}" if test and test["deviation"] is not None else ""
-        panel.set_title(f"{group.name}: {100 * test['mean']:.1f}{spread} %" if test else group.name)
+        panel.set_title(f"{group.name}\n{100 * test['mean']:.1f}{spread} %" if test else group.name)
         panel.set(xlabel="Epoch", ylim=(0, 102), xlim=(1, read_card(runs[0])["training"]["epochs"]))
     for panel in axes[len(groups) :]:
         panel.set_axis_off()
