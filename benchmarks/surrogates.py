@@ -69,7 +69,7 @@ def table(found: Accuracies) -> str:
 @styled
 def draw(found: Accuracies, *, chance: float) -> Figure:
     """Accuracy against scale, a line for each shape."""
-    figure = Figure(figsize=(5.2, 3.4))
+    figure = Figure(figsize=(6.2, 3.4))
     axes = figure.subplots()
     shapes, scales = (list(dict.fromkeys(key[i] for key in found)) for i in (0, 1))
     for shape in shapes:
@@ -77,8 +77,8 @@ def draw(found: Accuracies, *, chance: float) -> Figure:
         spread = [100 * _deviation(found[shape, scale]) for scale in scales]
         axes.errorbar(scales, means, spread, label=shape, color=COLORS[shape], marker="o", ms=3, capsize=2)
     axes.axhline(100 * chance, color=GRAY, lw=0.8, ls=":")
-    axes.set(xscale="log", xlabel="scale of the surrogate, 1 / threshold", ylabel="validation accuracy, %")
-    axes.legend(title="shape", frameon=False)
+    axes.set(xscale="log", xlabel="Scale of the surrogate (1 / threshold)", ylabel="Validation accuracy (%)")
+    axes.legend(title="Shape", loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set_title("The scale matters, the shape hardly" if _scale_matters_more(found) else "Shape and scale")
     return figure
 
