@@ -1,11 +1,12 @@
 """Probability to fiber spikes: refractory nerve fibers, counted per hair cell."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.checks import require_range
+from cochlea.checks import Bounds, check_fields
 from cochlea.compilation import compiled
 
 _MOST_PROBABLE = 1.0 - 1e-6  # a fiber's probability is capped here: its hazard stays finite
@@ -23,12 +24,11 @@ class AuditoryNerveParams:
         Time after a spike in which a fiber cannot fire [s].
     """
 
-    n_fibers: int = 8
-    tau_refractory: float = 1e-3
+    n_fibers: Annotated[int, Bounds(at_least=1, at_most=1_000_000)] = 8
+    tau_refractory: Annotated[float, Bounds(at_least=0, at_most=1)] = 1e-3
 
     def __post_init__(self) -> None:
-        require_range(self, "n_fibers", at_least=1, at_most=1e6, whole=True)
-        require_range(self, "tau_refractory", at_least=0, at_most=1)
+        check_fields(self)
 
     def dead_steps(self, sample_rate: int) -> int:
         """Steps from one spike of a fiber to the next that it can have: at least one, whatever the rate [Hz]."""

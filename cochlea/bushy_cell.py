@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.checks import require_range
+from cochlea.checks import NotNegative, Positive, check_fields
 from cochlea.compilation import compiled
 
 
@@ -27,15 +27,14 @@ class BushyCellParams:
         Membrane at which the cell fires [1].
     """
 
-    tau_mem: float = 1e-3
-    tau_syn: float = 5e-4
-    tau_refractory: float = 1e-3
-    weight: float = 13_000.0
-    threshold: float = 1.0
+    tau_mem: Positive = 1e-3
+    tau_syn: Positive = 5e-4
+    tau_refractory: NotNegative = 1e-3
+    weight: Positive = 13_000.0
+    threshold: Positive = 1.0
 
     def __post_init__(self) -> None:
-        require_range(self, "tau_mem", "tau_syn", "weight", "threshold", above=0)
-        require_range(self, "tau_refractory", at_least=0)
+        check_fields(self)
 
     def refractory_steps(self, sample_rate: int) -> int:
         """Steps after that of a spike in which the membrane stays at rest, at a rate [Hz]."""

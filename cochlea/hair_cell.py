@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cochlea.checks import require_range
+from cochlea.checks import Count, Positive, check_fields
 from cochlea.compilation import compiled
 from cochlea.interpolation import lagrange_weights
 
@@ -42,20 +42,19 @@ class HairCellParams:
         M, the transmitter up to which the free pool is made up [1].
     """
 
-    n_per_place: int = 5
-    replenishment: float = 5.05
-    permeability: float = 2000.0
-    permeability_offset: float = 5.0
-    permeability_scale: float = 300.0
-    loss: float = 2500.0
-    reuptake: float = 6580.0
-    reprocessing: float = 66.3
-    release: float = 50_000.0
-    capacity: float = 1.0
+    n_per_place: Count = 5
+    replenishment: Positive = 5.05
+    permeability: Positive = 2000.0
+    permeability_offset: Positive = 5.0
+    permeability_scale: Positive = 300.0
+    loss: Positive = 2500.0
+    reuptake: Positive = 6580.0
+    reprocessing: Positive = 66.3
+    release: Positive = 50_000.0
+    capacity: Positive = 1.0
 
     def __post_init__(self) -> None:
-        require_range(self, above=0)
-        require_range(self, "n_per_place", whole=True)
+        check_fields(self)
 
     @property
     def resting_pools(self) -> tuple[float, float, float]:

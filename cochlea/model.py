@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
+from cochlea.checks import check_fields, checked_params, whole_number
 from cochlea.engine import spike_steps
 from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_stimulus
@@ -55,11 +56,7 @@ class CochleaParams:
     bushy_cell: BushyCellParams = field(default_factory=BushyCellParams)
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value, expected = getattr(self, each.name), each.type
-            if type(value) is not expected:
-                name = getattr(expected, "__name__", expected)
-                raise TypeError(f"CochleaParams.{each.name} must be {name}, got {value!r}")
+        check_fields(self)
 
     @classmethod
     def published(cls) -> "CochleaParams":
@@ -133,7 +130,7 @@ def encode(
     >>> bool(350 < np.median(spikes.units) < 420)  # channel 400 answers best to 1 kHz
     True
     """
-    params = params or CochleaParams()
+    params = CochleaParams() if params is None else checked_params("params", params, CochleaParams)
     key_number = _key_number(seed, key)
     pressure, pressure_rate = prepare_stimulus(waveform, sample_rate, params.stimulus)
     steps, units, rate = spike_steps(
@@ -173,9 +170,9 @@ def encode_many(
     Spikes
         Of each clip; an error of `encode`, or of `clips` itself, is raised in its clip's turn.
     """
-    n_workers = (os.cpu_count() or 1) if workers is None else workers
-    if n_workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    n_workers = (os.cpu_count() or 1) if workers is None else whole_number("workers", workers, at_least=1)
+    if params is not None:
+        params = checked_params("params", params, CochleaParams)
     with ThreadPoolExecutor(n_workers) as pool:
         pending: deque[Future[Spikes]] = deque()
         source = iter(clips)

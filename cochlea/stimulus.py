@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from math import gcd
 from numbers import Real
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cochlea.checks import require_range
+from cochlea.checks import Bounds, check_fields
 
 _PIECE = 2**20  # samples whose power is summed at once
 
@@ -27,15 +28,12 @@ class StimulusParams:
         Rate that the waveform is resampled to before anything else [Hz]; None leaves it at its own.
     """
 
-    level: float = 0.3
-    ramp_duration: float = 0.03
-    sample_rate: int | None = None
+    level: Annotated[float, Bounds(above=0, at_most=1e6)] = 0.3
+    ramp_duration: Annotated[float, Bounds(at_least=0, is_finite=False)] = 0.03
+    sample_rate: Annotated[int, Bounds(at_least=1000)] | None = None
 
     def __post_init__(self) -> None:
-        require_range(self, "level", above=0, at_most=1e6)
-        require_range(self, "ramp_duration", at_least=0, finite=False)
-        if self.sample_rate is not None:
-            require_range(self, "sample_rate", at_least=1000, whole=True)
+        check_fields(self)
 
 
 def prepare_stimulus(

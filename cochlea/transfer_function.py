@@ -5,13 +5,13 @@ equations are in CGS units; pressure and velocity are relative.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from cochlea.checks import require_range
+from cochlea.checks import Bounds, Positive, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,30 +47,20 @@ class BasilarMembraneParams:
         m, mass per area [g/cm^2].
     """
 
-    n_places: int = 700
+    n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # a unit is a number of 16 bits
     convention: Literal["causal", "published"] = "causal"
-    sample_rate: int = 24_000
-    length: float = 3.5
-    stiffness: float = 1e9
-    stiffness_decay: float = 3.0
-    stiffness_offset: float = 3500.0
-    density: float = 1.0
-    damping: float = 0.15
-    height: float = 0.1
-    mass: float = 0.05
+    sample_rate: Annotated[int, Bounds(at_least=24_000)] = 24_000
+    length: Positive = 3.5
+    stiffness: Positive = 1e9
+    stiffness_decay: Positive = 3.0
+    stiffness_offset: Positive = 3500.0
+    density: Positive = 1.0
+    damping: Annotated[float, Bounds(at_least=0.02)] = 0.15
+    height: Positive = 0.1
+    mass: Positive = 0.05
 
     def __post_init__(self) -> None:
-        if self.convention not in ("causal", "published"):
-            raise ValueError(
-                f"BasilarMembraneParams.convention must be 'causal' or 'published', got {self.convention!r}"
-            )
-        require_range(self, "n_places", at_least=1, at_most=65_536, whole=True)  # a unit is a number of 16 bits
-        require_range(self, "sample_rate", at_least=24_000, whole=True)
-        require_range(self, "damping", at_least=0.02)
-        require_range(
-            self, "length", "stiffness", "stiffness_decay", "stiffness_offset", "density", "height", "mass",
-            above=0,
-        )  # fmt: skip
+        check_fields(self)
         apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)  # 0 where it is too small for a float
         if apex <= self.stiffness_offset:
             raise ValueError(

@@ -18,12 +18,13 @@ The shape hardly matters, the scale does: Zenke & Vogels, Neural Computation 33:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
+
+from spikedata.checks import OneOf, Positive, check_fields
 
 SHAPES = ("superspike", "sigmoid", "triangle", "boxcar", "arctan", "slayer")
 
@@ -47,17 +48,12 @@ class SurrogateParams:
         If there is no such shape, or a number is not positive and finite.
     """
 
-    shape: str = "superspike"
-    scale: float = 5.0
-    height: float = 1.0
+    shape: Annotated[str, OneOf(SHAPES)] = "superspike"
+    scale: Positive = 5.0
+    height: Positive = 1.0
 
     def __post_init__(self) -> None:
-        if self.shape not in SHAPES:
-            raise ValueError(f"SurrogateParams.shape must be one of {', '.join(SHAPES)}, got {self.shape!r}")
-        for name in ("scale", "height"):
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise ValueError(f"SurrogateParams.{name} must be > 0, got {value}")
+        check_fields(self)
 
 
 def spike(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:

@@ -15,6 +15,7 @@ from urllib import error, request
 
 from spikedata import __version__
 from spikedata.atomic import OutputError
+from spikedata.checks import Count, NotNegative, Positive, check_fields
 from spikedata.downloads.errors import DownloadError
 
 _log = logging.getLogger(__name__)
@@ -44,22 +45,15 @@ class TransferParams:
         Where the doubling ends [s].
     """
 
-    timeout: float = 60.0
-    min_rate: float = 1000.0
-    rate_window: float = 60.0
-    attempts: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
+    timeout: Positive = 60.0
+    min_rate: NotNegative = 1000.0
+    rate_window: Positive = 60.0
+    attempts: Count = 5
+    first_wait: NotNegative = 1.0
+    longest_wait: NotNegative = 60.0
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "rate_window"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"TransferParams.{name} must be > 0, got {getattr(self, name)}")
-        for name in ("min_rate", "first_wait", "longest_wait"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"TransferParams.{name} must be >= 0, got {getattr(self, name)}")
-        if self.attempts < 1:
-            raise ValueError(f"TransferParams.attempts must be >= 1, got {self.attempts}")
+        check_fields(self)
 
     def wait(self, n_failed: int) -> float:
         """The wait after so many failures in a row [s]."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Bounds, Count, NotNegative, check_fields
 from spikedata.events import Events
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import is_finite, passed, refuse_unless
+from spikedata.transforms.rows import passed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +39,10 @@ class ChannelJitter:
     ChannelJitter(sigma=20)
     """
 
-    sigma: float
+    sigma: NotNegative
 
     def __post_init__(self) -> None:
-        refuse_unless(is_finite(self.sigma), self, "sigma", "finite and >= 0")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their units moved."""
@@ -69,10 +71,10 @@ class ChannelShift:
     Neuromorphic Computing and Engineering 5:014001, 2025.
     """
 
-    largest: int
+    largest: Annotated[int, Bounds(at_least=0)]
 
     def __post_init__(self) -> None:
-        refuse_unless(self.largest >= 0, self, "largest", ">= 0")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their units moved."""
@@ -114,10 +116,10 @@ class ChannelMerge:
     ([0, 69], 70)
     """
 
-    n_merged: int
+    n_merged: Count
 
     def __post_init__(self) -> None:
-        refuse_unless(self.n_merged >= 1, self, "n_merged", ">= 1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of fewer units."""

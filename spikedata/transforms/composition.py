@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Share, check_fields
 from spikedata.events import Events, offsets_of, patterns_of
 from spikedata.streams import substreams, uniforms
 
@@ -61,9 +63,11 @@ class Compose:
     transforms: tuple[EventTransform, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.transforms, Iterable):
+            raise TypeError(f"Compose.transforms must be transforms in their order, got {self.transforms!r}")
         object.__setattr__(self, "transforms", tuple(self.transforms))
         for transform in self.transforms:
-            _refuse_unless_transform(transform)
+            _refuse_unless_transform(transform, "Compose.transforms")
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events after all of the transforms."""
@@ -92,12 +96,11 @@ class Maybe:
     """
 
     transform: EventTransform
-    probability: float
+    probability: Share
 
     def __post_init__(self) -> None:
-        _refuse_unless_transform(self.transform)
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"Maybe.probability must be in 0..1, got {self.probability}")
+        _refuse_unless_transform(self.transform, "Maybe.transform")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of which some clips are changed.
@@ -137,6 +140,7 @@ def _interleaved(events: Events, changed: Events, is_changed: npt.NDArray[np.boo
     return replace(events, times=times, units=units, offsets=offsets, is_sorted=is_sorted)
 
 
-def _refuse_unless_transform(transform: object) -> None:
-    if not isinstance(transform, EventTransform):
-        raise TypeError(f"a transform must have a method transform_events, got {transform!r}")
+def _refuse_unless_transform(transform: object, where: str) -> None:
+    # a class has the method, too, and is no transform before it is given its params
+    if isinstance(transform, type) or not isinstance(transform, EventTransform):
+        raise TypeError(f"{where} must be a transform with a method transform_events, got {transform!r}")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Count, check_fields
 from spikedata.events import Events, latest_times
 from spikedata.streams import substreams
-from spikedata.transforms.rows import computed, refuse_unless, widened
+from spikedata.transforms.rows import computed, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,9 @@ class ShuffleTimes:
 
     keep_envelope: bool = False
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with other times; half floats become single ones unless the envelope is kept."""
         from spikedata.transforms.control_passes import shuffle_units, uniform_times
@@ -101,10 +105,10 @@ class NormalizeCounts:
     arXiv 2507.16043, 2025 (who choose units that have enough in every clip, and add none).
     """
 
-    n_per_unit: int
+    n_per_unit: Count
 
     def __post_init__(self) -> None:
-        refuse_unless(self.n_per_unit >= 1, self, "n_per_unit", ">= 1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of equal counts, unit after unit; half floats become single ones."""

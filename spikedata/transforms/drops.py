@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Bounds, Count, NotNegative, Share, check_fields
 from spikedata.events import Events, latest_times
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import is_finite, passed, refuse_unless, widened
+from spikedata.transforms.rows import passed, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +39,10 @@ class EventDrop:
     EventDrop(probability=0.1)
     """
 
-    probability: float
+    probability: Share
 
     def __post_init__(self) -> None:
-        refuse_unless(0 <= self.probability <= 1, self, "probability", "in 0..1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of which some are left out."""
@@ -71,10 +73,10 @@ class SpanDrop:
     2024, drop up to a tenth of the events in a row (Event-SSM).
     """
 
-    largest_share: float
+    largest_share: Share
 
     def __post_init__(self) -> None:
-        refuse_unless(0 <= self.largest_share <= 1, self, "largest_share", "in 0..1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of one span."""
@@ -102,10 +104,10 @@ class AreaDrop:
     there, of the row of units here).
     """
 
-    largest_share: float
+    largest_share: Share
 
     def __post_init__(self) -> None:
-        refuse_unless(0 <= self.largest_share <= 1, self, "largest_share", "in 0..1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of one band."""
@@ -136,12 +138,11 @@ class TimeMask:
     recognition; Interspeech, 2019.
     """
 
-    longest: float
-    n_masks: int = 1
+    longest: NotNegative
+    n_masks: Count = 1
 
     def __post_init__(self) -> None:
-        refuse_unless(is_finite(self.longest), self, "longest", "finite and >= 0")
-        refuse_unless(self.n_masks >= 1, self, "n_masks", ">= 1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of the spans."""
@@ -174,12 +175,11 @@ class ChannelMask:
     recognition; Interspeech, 2019 (frequency masking).
     """
 
-    widest: int
-    n_masks: int = 1
+    widest: Annotated[int, Bounds(at_least=0)]
+    n_masks: Count = 1
 
     def __post_init__(self) -> None:
-        refuse_unless(self.widest >= 0, self, "widest", ">= 0")
-        refuse_unless(self.n_masks >= 1, self, "n_masks", ">= 1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of the bands."""

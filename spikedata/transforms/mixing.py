@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import NotNegative, Share, check_fields
 from spikedata.events import Events, latest_times, offsets_of
 from spikedata.streams import substreams, uniforms
 from spikedata.transforms.drops import threshold_of
-from spikedata.transforms.rows import is_finite, refuse_unless, widened
+from spikedata.transforms.rows import widened
 
 _Arrays: TypeAlias = tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16], npt.NDArray[np.int64]]
 _CLASSMATES: WeakKeyDictionary[Events, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = WeakKeyDictionary()
@@ -38,10 +39,10 @@ class NoiseEvents:
     with deep state-space models; ICONS, 2024 (Event-SSM: up to 100 events a clip, 0.1 Hz on the average).
     """
 
-    rate: float
+    rate: NotNegative
 
     def __post_init__(self) -> None:
-        refuse_unless(is_finite(self.rate), self, "rate", "finite and >= 0")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with noise after those of each clip; half floats become single ones."""
@@ -90,11 +91,11 @@ class Blend:
     Blend(share=0.5, is_aligned=True)
     """
 
-    share: float
+    share: Share
     is_aligned: bool = True
 
     def __post_init__(self) -> None:
-        refuse_unless(0 <= self.share <= 1, self, "share", "in 0..1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of two clips each; half floats become single ones.
@@ -142,10 +143,10 @@ class CutMix:
     state-space models; ICONS, 2024 (Event-SSM: between classes and with mixed labels, for half of the batches).
     """
 
-    largest_share: float
+    largest_share: Share
 
     def __post_init__(self) -> None:
-        refuse_unless(0 <= self.largest_share <= 1, self, "largest_share", "in 0..1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of two clips each; half floats become single ones.

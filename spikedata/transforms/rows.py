@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -42,29 +41,6 @@ def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     wide = np.empty(times.size, np.float32)
     widen_halves(times.view(np.uint16), wide.view(np.int32), wide)
     return wide
-
-
-def refuse_unless(condition: bool, transform: object, name: str, rule: str) -> None:
-    """Raise a ValueError that names a transform's field, the rule and the value.
-
-    Parameters
-    ----------
-    condition : bool
-        Whether the rule holds.
-    transform : object
-        Whose field it is.
-    name : str
-        The field.
-    rule : str
-        What it must be.
-    """
-    if not condition:
-        raise ValueError(f"{type(transform).__name__}.{name} must be {rule}, got {getattr(transform, name)}")
-
-
-def is_finite(value: float) -> bool:
-    """Whether a number is finite and not below 0."""
-    return math.isfinite(value) and value >= 0
 
 
 def _run(events: Events, run: Callable[..., None], times: npt.NDArray[Any], *arguments: Any) -> Events:

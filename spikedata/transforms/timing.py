@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Bounds, NotNegative, check_fields
 from spikedata.events import Events
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import computed, is_finite, refuse_unless, widened
+from spikedata.transforms.rows import computed, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +39,10 @@ class TimeJitter:
     TimeJitter(sigma=0.0001)
     """
 
-    sigma: float
+    sigma: NotNegative
 
     def __post_init__(self) -> None:
-        refuse_unless(is_finite(self.sigma), self, "sigma", "finite and >= 0")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times moved; half floats become single ones."""
@@ -71,10 +73,10 @@ class TimeShift:
     Tang, Lin: Deep residual learning for small-footprint keyword spotting; ICASSP, 2018 (100 ms, of the recording).
     """
 
-    largest: float
+    largest: NotNegative
 
     def __post_init__(self) -> None:
-        refuse_unless(is_finite(self.largest), self, "largest", "finite and >= 0")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times moved; half floats become single ones."""
@@ -107,10 +109,10 @@ class TimeStretch:
     2025 (dilation).
     """
 
-    largest: float
+    largest: Annotated[float, Bounds(at_least=1)]
 
     def __post_init__(self) -> None:
-        refuse_unless(1 <= self.largest < np.inf, self, "largest", "finite and >= 1")
+        check_fields(self)
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times stretched; half floats become single ones."""

@@ -136,9 +136,9 @@ def test_the_probability_is_not_changed():
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("n_fibers", 0, ">= 1, got 0"),
-        ("n_fibers", 2.5, r"a whole number, got 2\.5"),
-        ("tau_refractory", -1e-3, r">= 0, got -0\.001"),
+        ("n_fibers", 0, ">= 1 and <= 1000000, got 0"),
+        ("n_fibers", 2.5, r"a whole number >= 1 and <= 1000000, got 2\.5"),
+        ("tau_refractory", -1e-3, r"in 0\.\.1, got -0\.001"),
         ("tau_refractory", float("inf"), "finite, got inf"),
     ],
 )

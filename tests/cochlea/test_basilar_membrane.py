@@ -244,14 +244,14 @@ def test_the_sound_is_not_changed():
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("n_places", 0, "must be >= 1, got 0"),
-        ("n_places", 700.0, r"must be a whole number, got 700\.0"),
-        ("convention", "acausal", "must be 'causal' or 'published', got 'acausal'"),
+        ("n_places", 0, "must be >= 1 and <= 65536, got 0"),
+        ("n_places", 700.0, r"must be a whole number >= 1 and <= 65536, got 700\.0"),
+        ("convention", "acausal", "must be one of causal, published, got 'acausal'"),
         ("sample_rate", 16_000, "must be >= 24000, got 16000"),
         ("length", 0, "must be > 0, got 0"),
         ("stiffness", -1e9, r"must be > 0, got -1000000000\.0"),
         ("damping", float("inf"), "must be finite, got inf"),
-        ("mass", float("nan"), "must be a number, got nan"),
+        ("mass", float("nan"), "must be a number > 0, got nan"),
         ("stiffness_offset", 3e4, r"must be < 27536\.4, the stiffness at the apex, got 30000\.0"),
     ],
 )

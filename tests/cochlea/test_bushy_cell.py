@@ -96,7 +96,7 @@ def test_the_fiber_spikes_are_not_changed():
         ("tau_syn", 0, "> 0, got 0"),
         ("tau_refractory", -1e-3, r">= 0, got -0\.001"),
         ("tau_refractory", float("inf"), "finite, got inf"),
-        ("weight", float("nan"), "a number, got nan"),
+        ("weight", float("nan"), "a number > 0, got nan"),
         ("threshold", 0.0, r"> 0, got 0\.0"),
     ],
 )

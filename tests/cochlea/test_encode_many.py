@@ -78,7 +78,15 @@ def test_what_has_not_begun_when_the_results_are_closed_is_dropped():
     assert len(begun) <= 2
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_there_is_at_least_one_worker(workers):
-    with pytest.raises(ValueError, match=f"workers must be at least 1, got {workers}"):
+@pytest.mark.parametrize(
+    ("workers", "rule"),
+    [
+        (0, ">= 1, got 0"),
+        (-1, ">= 1, got -1"),
+        (2.5, r"a whole number >= 1, got 2\.5"),
+        (True, "a whole number >= 1"),
+    ],
+)
+def test_there_is_at_least_one_worker(workers, rule):
+    with pytest.raises(ValueError, match=f"^workers must be {rule}"):
         next(encode_many(CLIPS, SMALL, workers=workers))

@@ -163,7 +163,7 @@ def test_params_out_of_range_are_refused(field, value):
         HairCellParams(**{field: value})
 
 
-@pytest.mark.parametrize(("value", "rule"), [(0, "> 0, got 0"), (2.5, r"a whole number, got 2\.5")])
+@pytest.mark.parametrize(("value", "rule"), [(0, ">= 1, got 0"), (2.5, r"a whole number >= 1, got 2\.5")])
 def test_a_place_has_a_whole_number_of_cells(value, rule):
     with pytest.raises(ValueError, match=rf"^HairCellParams\.n_per_place must be {rule}"):
         HairCellParams(n_per_place=value)

@@ -131,11 +131,11 @@ def test_resampling_keeps_the_duration(n_samples):
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("level", 0, "must be > 0, got 0"),
+        ("level", 0, r"must be > 0 and <= 1e\+06, got 0"),
         ("level", float("inf"), "must be finite, got inf"),
         ("ramp_duration", -0.01, r"must be >= 0, got -0\.01"),
         ("sample_rate", 999, "must be >= 1000, got 999"),
-        ("sample_rate", 48_000.0, r"must be a whole number, got 48000\.0"),
+        ("sample_rate", 48_000.0, r"must be a whole number >= 1000 or None, got 48000\.0"),
         ("sample_rate", 0, "must be >= 1000, got 0"),
     ],
 )

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from spikedata.baseline.checks import check_choice, check_fraction, check_sizes
 from spikedata.baseline.kernels import drop
 from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
 from spikedata.baseline.networks.initialization import draw_weight
 from spikedata.baseline.networks.inputs import Inputs, as_dense, check_inputs
 from spikedata.baseline.networks.time_grid import check_time_grid, count_inputs, count_steps
+from spikedata.checks import Bounds, Count, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,20 +48,18 @@ class ConvolutionParams:
         If a number has no meaning, a name is unknown, or there are too few steps for so many layers.
     """
 
-    filters: tuple[int, ...] = (16, 32, 32)
-    kernel: tuple[int, int] = (5, 5)
-    readout: str = "max"
-    dropout: float = 0.2
-    n_merged: int = 10
-    duration: float = 1.0
-    dt: float = 10e-3
+    filters: Sizes = (16, 32, 32)
+    kernel: Annotated[tuple[int, int], Bounds(at_least=1)] = (5, 5)
+    readout: Annotated[str, OneOf(READOUTS)] = "max"
+    dropout: ShareBelowOne = 0.2
+    n_merged: Count = 10
+    duration: Positive = 1.0
+    dt: Positive = 10e-3
 
     def __post_init__(self) -> None:
-        check_sizes(self, "filters", "kernel")
-        if len(self.kernel) != 2 or not all(size % 2 for size in self.kernel):
+        check_fields(self)
+        if not all(size % 2 for size in self.kernel):
             raise ValueError(f"ConvolutionParams.kernel must be two odd numbers, got {self.kernel}")
-        check_choice(self, "readout", READOUTS)
-        check_fraction(self, "dropout")
         check_time_grid(self)
         if not self.n_steps >> len(self.filters):
             least = 2 ** len(self.filters)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from spikedata.baseline.checks import check_choice, check_fraction, check_not_negative, check_positive
 from spikedata.baseline.networks.fluctuation import Source, fluctuation_moments, impulse_sums
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
+from spikedata.checks import NotNegative, OneOf, Positive, ShareBelowOne, check_fields
 
 KINDS = ("normal", "uniform", "orthogonal", "fluctuation")
 
@@ -56,24 +57,19 @@ class InitializationParams:
         If there is no such kind or a number has no meaning.
     """
 
-    kind: str = "normal"
-    input_gain: float = 0.2
-    hidden_gain: float = 1.0
-    recurrent_gain: float = 0.5
-    readout_gain: float = 1.0
-    input_rate: float = 15.7
-    hidden_rate: float = 15.7
+    kind: Annotated[str, OneOf(KINDS)] = "normal"
+    input_gain: NotNegative = 0.2
+    hidden_gain: NotNegative = 1.0
+    recurrent_gain: NotNegative = 0.5
+    readout_gain: NotNegative = 1.0
+    input_rate: Positive = 15.7
+    hidden_rate: Positive = 15.7
     membrane_mean: float = 0.0
-    membrane_deviation: float = 1.0
-    recurrent_share: float = 0.1
+    membrane_deviation: Positive = 1.0
+    recurrent_share: ShareBelowOne = 0.1
 
     def __post_init__(self) -> None:
-        check_choice(self, "kind", KINDS)
-        check_not_negative(self, "input_gain", "hidden_gain", "recurrent_gain", "readout_gain")
-        check_positive(self, "input_rate", "hidden_rate", "membrane_deviation")
-        if not math.isfinite(self.membrane_mean):
-            raise ValueError(f"InitializationParams.membrane_mean must be finite, got {self.membrane_mean}")
-        check_fraction(self, "recurrent_share")
+        check_fields(self)
 
 
 def layer_weights(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
 
-from spikedata.baseline.checks import check_positive
 from spikedata.baseline.networks.activity import Activity
 from spikedata.baseline.networks.inputs import Inputs, as_dense, check_inputs
+from spikedata.checks import Bounds, Order, Positive, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +31,13 @@ class CountParams:
         If the duration is not positive, or there is no strength, or one is not positive.
     """
 
-    duration: float = 1.0
-    strengths: tuple[float, ...] = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
+    duration: Positive = 1.0
+    strengths: Annotated[tuple[float, ...], Bounds(above=0), Order(is_filled=True)] = (
+        10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        check_positive(self, "duration")
-        if not self.strengths or not all(0 < strength < math.inf for strength in self.strengths):
-            raise ValueError(f"CountParams.strengths must be numbers > 0, at least one, got {self.strengths}")
+        check_fields(self)
 
     @property
     def dt(self) -> float:

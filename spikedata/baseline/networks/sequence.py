@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
 
-from spikedata.baseline.checks import check_choice, check_fraction, check_sizes
 from spikedata.baseline.kernels import drop
 from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
 from spikedata.baseline.networks.initialization import draw_weight
 from spikedata.baseline.networks.inputs import Inputs, as_dense, check_inputs
 from spikedata.baseline.networks.time_grid import check_time_grid, count_inputs, count_steps
+from spikedata.checks import Count, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 
 KINDS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -50,19 +51,16 @@ class SequenceParams:
         If a number has no meaning, or a name is unknown.
     """
 
-    kind: str = "lstm"
-    hidden: tuple[int, ...] = (128,)
-    readout: str = "last"
-    dropout: float = 0.0
-    n_merged: int = 5
-    duration: float = 1.0
-    dt: float = 10e-3
+    kind: Annotated[str, OneOf(tuple(KINDS))] = "lstm"
+    hidden: Sizes = (128,)
+    readout: Annotated[str, OneOf(READOUTS)] = "last"
+    dropout: ShareBelowOne = 0.0
+    n_merged: Count = 5
+    duration: Positive = 1.0
+    dt: Positive = 10e-3
 
     def __post_init__(self) -> None:
-        check_choice(self, "kind", tuple(KINDS))
-        check_sizes(self, "hidden")
-        check_choice(self, "readout", READOUTS)
-        check_fraction(self, "dropout")
+        check_fields(self)
         check_time_grid(self)
 
     @property

@@ -8,11 +8,11 @@ delays after Hammouamri et al. (2024). The neurons' equations are in `spikedata.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from spikedata.baseline.checks import check_choice, check_fraction, check_not_negative, check_positive, check_sizes
 from spikedata.baseline.kernels import drop
 from spikedata.baseline.networks.activity import READOUTS, Activity, class_scores
 from spikedata.baseline.networks.delays import Delays
@@ -21,6 +21,7 @@ from spikedata.baseline.networks.inputs import Inputs, check_inputs
 from spikedata.baseline.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
 from spikedata.baseline.networks.time_grid import check_time_grid, count_inputs, count_steps, is_whole
 from spikedata.baseline.neurons import IntegratorParams, LIFParams
+from spikedata.checks import Count, NotNegative, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 
 LOST = ("spikes", "neurons")
 
@@ -67,28 +68,23 @@ class SpikingNetworkParams:
         If a number has no meaning, or there are not as many neurons as layers.
     """
 
-    hidden: tuple[int, ...] = (128,)
+    hidden: Sizes = (128,)
     recurrent: bool = True
     neuron: NeuronParams | tuple[NeuronParams, ...] = field(default_factory=LIFParams)
-    readout: str = "max"
-    tau_readout: float = 20e-3
+    readout: Annotated[str, OneOf(READOUTS)] = "max"
+    tau_readout: Positive = 20e-3
     bias: bool = False
-    dropout: float = 0.0
-    dropout_of: str = "spikes"
+    dropout: ShareBelowOne = 0.0
+    dropout_of: Annotated[str, OneOf(LOST)] = "spikes"
     batch_norm: bool = False
-    max_delay: float = 0.0
+    max_delay: NotNegative = 0.0
     initialization: InitializationParams = field(default_factory=InitializationParams)
-    n_merged: int = 1
-    duration: float = 1.0
-    dt: float = 10e-3
+    n_merged: Count = 1
+    duration: Positive = 1.0
+    dt: Positive = 10e-3
 
     def __post_init__(self) -> None:
-        check_sizes(self, "hidden")
-        check_choice(self, "readout", READOUTS)
-        check_positive(self, "tau_readout")
-        check_fraction(self, "dropout")
-        check_choice(self, "dropout_of", LOST)
-        check_not_negative(self, "max_delay")
+        check_fields(self)
         check_time_grid(self)
         if isinstance(self.neuron, tuple) and len(self.neuron) != len(self.hidden):
             n_layers = len(self.hidden)

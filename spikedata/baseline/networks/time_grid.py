@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikedata.baseline.checks import check_positive
-
 _ROUNDING = 1e-9  # what duration may differ from n_steps * dt by, of itself
 
 
 def check_time_grid(params: Any) -> None:
-    """Raise ValueError unless ``n_merged`` is a size, and ``duration`` a whole number of ``dt``, both positive."""
-    if not (isinstance(params.n_merged, int) and params.n_merged >= 1):
-        raise ValueError(f"{type(params).__name__}.n_merged must be a whole number >= 1, got {params.n_merged}")
-    check_positive(params, "duration", "dt")
+    """Raise ValueError unless ``duration`` is a whole number of ``dt``, both positive, at least one."""
     if not is_whole(params.duration, params.dt) or count_steps(params.duration, params.dt) < 1:
         raise ValueError(
             f"{type(params).__name__}.duration must be a whole number of dt, got {params.duration} and {params.dt}"

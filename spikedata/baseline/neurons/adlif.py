@@ -17,17 +17,20 @@ with reset "subtract" that is not detached. Everything is a pure number; all sta
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
-from spikedata.baseline.neurons.reset import check_reset, reset_membrane
+from spikedata.baseline.neurons.reset import RESETS, reset_membrane
 from spikedata.baseline.surrogate import SurrogateParams, spike
+from spikedata.checks import Bounds, OneOf, Order, Positive, check_fields
 
 SCHEMES = ("euler", "symplectic")
+
+_Range = Annotated[tuple[float, float], Order(rises=True)]
+_TimeRange = Annotated[tuple[float, float], Bounds(above=0), Order(rises=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,34 +70,20 @@ class AdLIFParams:
         If there is no such scheme or reset, or a number or range has no meaning.
     """
 
-    scheme: str = "symplectic"
-    threshold: float = 1.0
-    reset: str = "zero"
+    scheme: Annotated[str, OneOf(SCHEMES)] = "symplectic"
+    threshold: Positive = 1.0
+    reset: Annotated[str, OneOf(RESETS)] = "zero"
     detach_reset: bool = True
     surrogate: SurrogateParams = field(default_factory=lambda: SurrogateParams(shape="slayer"))
-    tau_mem: tuple[float, float] = (20e-3, 100e-3)
-    tau_adaptation: tuple[float, float] = (240e-3, 1.2)
-    membrane_coupling: tuple[float, float] = (0.0, 1.0)
-    spike_coupling: tuple[float, float] = (0.0, 2.0)
-    coupling_gain: float = 120.0
+    tau_mem: _TimeRange = (20e-3, 100e-3)
+    tau_adaptation: _TimeRange = (240e-3, 1.2)
+    membrane_coupling: _Range = (0.0, 1.0)
+    spike_coupling: _Range = (0.0, 2.0)
+    coupling_gain: Positive = 120.0
     leaky_coupling: bool = True
 
     def __post_init__(self) -> None:
-        if self.scheme not in SCHEMES:
-            raise ValueError(f"AdLIFParams.scheme must be one of {', '.join(SCHEMES)}, got {self.scheme!r}")
-        check_reset(self.reset, owner="AdLIFParams")
-        for name in ("threshold", "coupling_gain"):
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise ValueError(f"AdLIFParams.{name} must be > 0, got {value}")
-        for name in ("tau_mem", "tau_adaptation", "membrane_coupling", "spike_coupling"):
-            self._check_range(name, above=0.0 if name.startswith("tau") else -math.inf)
-
-    def _check_range(self, name: str, *, above: float) -> None:
-        bounds = getattr(self, name)
-        if len(bounds) != 2 or not above < bounds[0] <= bounds[1] < math.inf:
-            wanted = "two rising numbers" if above else "two rising numbers > 0"
-            raise ValueError(f"AdLIFParams.{name} must be {wanted}, got {bounds}")
+        check_fields(self)
 
 
 class AdLIFCoefficients(NamedTuple):

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikedata.checks import Positive, check_fields
+
 _NEGLIGIBLE = 1e-30  # smaller values would be subnormal in float32, which slows every product with them
 
 
@@ -37,14 +39,11 @@ class IntegratorParams:
         If a time constant is not positive and finite.
     """
 
-    tau_mem: float = 20e-3
-    tau_syn: float | None = 10e-3
+    tau_mem: Positive = 20e-3
+    tau_syn: Positive | None = 10e-3
 
     def __post_init__(self) -> None:
-        for name in ("tau_mem", "tau_syn"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ValueError(f"IntegratorParams.{name} must be > 0, got {value}")
+        check_fields(self)
 
 
 def leaky_integrator(drive: Tensor, params: IntegratorParams, *, dt: float) -> Tensor:

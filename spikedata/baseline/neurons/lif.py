@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor
 
-from spikedata.baseline.neurons.reset import check_reset, reset_membrane
+from spikedata.baseline.neurons.reset import RESETS, reset_membrane
 from spikedata.baseline.surrogate import SurrogateParams, spike
+from spikedata.checks import OneOf, Positive, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +50,15 @@ class LIFParams:
         If a number is not positive and finite, or there is no such reset.
     """
 
-    tau_mem: float = 20e-3
-    tau_syn: float = 10e-3
-    threshold: float = 1.0
-    reset: str = "subtract"
+    tau_mem: Positive = 20e-3
+    tau_syn: Positive = 10e-3
+    threshold: Positive = 1.0
+    reset: Annotated[str, OneOf(RESETS)] = "subtract"
     detach_reset: bool = True
     surrogate: SurrogateParams = field(default_factory=SurrogateParams)
 
     def __post_init__(self) -> None:
-        for name in ("tau_mem", "tau_syn", "threshold"):
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise ValueError(f"LIFParams.{name} must be > 0, got {value}")
-        check_reset(self.reset, owner="LIFParams")
+        check_fields(self)
 
     def decays(self, dt: float) -> tuple[float, float]:
         """Return the factors (alpha, beta) by which current and membrane decay in one step of ``dt`` [s]."""

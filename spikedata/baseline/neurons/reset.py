@@ -43,9 +43,3 @@ def reset_membrane(membrane: Tensor, spikes: Tensor, *, threshold: float, reset:
     if reset == "subtract":
         return membrane.sub(fired, alpha=threshold)
     return membrane * (1.0 - fired)
-
-
-def check_reset(reset: str, *, owner: str) -> None:
-    """Raise ValueError unless there is such a reset; ``owner`` names the params that it is of."""
-    if reset not in RESETS:
-        raise ValueError(f"{owner}.reset must be one of {', '.join(RESETS)}, got {reset!r}")

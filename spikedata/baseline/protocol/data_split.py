@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Bounds, check_fields
 from spikedata.events import Events
 from spikedata.splits import (
     Split,
@@ -44,7 +45,10 @@ class SplitChoice:
     validation_speakers: Sequence[int] | None = None
     test_speakers: Sequence[int] | None = None
     left_out: int | None = None
-    seed: int = 0
+    seed: Annotated[int, Bounds(at_least=0)] = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def choose_split(events: Events, choice: SplitChoice) -> Split:

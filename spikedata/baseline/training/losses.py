@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spikedata.baseline.checks import check_choice, check_not_negative
 from spikedata.baseline.networks.activity import Activity
+from spikedata.checks import NotNegative, OneOf, check_fields
 
 NORMS = ("l1", "l2")
 LEVELS = ("neuron", "population")
@@ -48,19 +49,16 @@ class ActivityParams:
         If a number is negative, or a name unknown.
     """
 
-    lower_threshold: float = 1.0
-    lower_strength: float = 1e-3
-    upper_threshold: float = 30.0
-    upper_strength: float = 1e-3
-    norm: str = "l2"
-    lower_level: str = "neuron"
-    upper_level: str = "population"
+    lower_threshold: NotNegative = 1.0
+    lower_strength: NotNegative = 1e-3
+    upper_threshold: NotNegative = 30.0
+    upper_strength: NotNegative = 1e-3
+    norm: Annotated[str, OneOf(NORMS)] = "l2"
+    lower_level: Annotated[str, OneOf(LEVELS)] = "neuron"
+    upper_level: Annotated[str, OneOf(LEVELS)] = "population"
 
     def __post_init__(self) -> None:
-        check_not_negative(self, "lower_threshold", "lower_strength", "upper_threshold", "upper_strength")
-        check_choice(self, "norm", NORMS)
-        check_choice(self, "lower_level", LEVELS)
-        check_choice(self, "upper_level", LEVELS)
+        check_fields(self)
 
 
 NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)

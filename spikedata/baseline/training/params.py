@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from spikedata.baseline.training.augmentation import augmentation_of
 from spikedata.baseline.training.controls import control_of
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.precision import PRECISIONS
 from spikedata.baseline.training.schedules import SCHEDULES
+from spikedata.checks import Bounds, Count, NotNegative, OneOf, ShareBelowOne, check_fields
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
-_NAMES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "layout": LAYOUTS, "matmul_precision": PRECISIONS}
 
 _LARGEST_RATE = 1e3  # beyond it optimizers overflow before anything can be said of the loss
 
@@ -72,43 +72,29 @@ class TrainParams:
         If a number is out of range or a name unknown.
     """
 
-    epochs: int = 80
-    batch_size: int = 64
-    optimizer: str = "adamax"
-    learning_rate: float = 5e-3
-    weight_decay: float = 0.0
-    momentum: float = 0.0
-    gradient_clip: float = 0.0
-    schedule: str = "cosine"
-    schedule_factor: float = 0.7
-    schedule_patience: int = 5
-    schedule_rise: float = 0.3
-    label_smoothing: float = 0.0
+    epochs: Count = 80
+    batch_size: Count = 64
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)] = "adamax"
+    learning_rate: Annotated[float, Bounds(above=0, at_most=_LARGEST_RATE)] = 5e-3
+    weight_decay: NotNegative = 0.0
+    momentum: ShareBelowOne = 0.0
+    gradient_clip: NotNegative = 0.0
+    schedule: Annotated[str, OneOf(SCHEDULES)] = "cosine"
+    schedule_factor: Annotated[float, Bounds(above=0, below=1)] = 0.7
+    schedule_patience: Annotated[int, Bounds(at_least=0)] = 5
+    schedule_rise: Annotated[float, Bounds(above=0, below=1)] = 0.3
+    label_smoothing: ShareBelowOne = 0.0
     activity: ActivityParams = field(default_factory=ActivityParams)
-    unit_shift: float = 0.03
+    unit_shift: NotNegative = 0.03
     augmentation: tuple[str, ...] = ()
     control: str = "none"
-    layout: str = "dense"
-    matmul_precision: str = "highest"
+    layout: Annotated[str, OneOf(LAYOUTS)] = "dense"
+    matmul_precision: Annotated[str, OneOf(PRECISIONS)] = "highest"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate"):
-            self._refuse_unless(0 < getattr(self, name) < math.inf, name, "> 0")
-        self._refuse_unless(self.learning_rate <= _LARGEST_RATE, "learning_rate", f"<= {_LARGEST_RATE:g}")
-        for name in ("weight_decay", "gradient_clip", "schedule_patience", "unit_shift"):
-            self._refuse_unless(0 <= getattr(self, name) < math.inf, name, ">= 0")
-        for name in ("momentum", "label_smoothing"):
-            self._refuse_unless(0 <= getattr(self, name) < 1, name, "in 0..1, 1 excluded")
-        for name in ("schedule_factor", "schedule_rise"):
-            self._refuse_unless(0 < getattr(self, name) < 1, name, "between 0 and 1")
-        for name, known in _NAMES.items():
-            self._refuse_unless(getattr(self, name) in known, name, f"one of {', '.join(known)}")
+        check_fields(self)
         try:
             augmentation_of(self.augmentation)
             control_of(self.control)
         except ValueError as error:
             raise ValueError(f"TrainParams: {error}") from None
-
-    def _refuse_unless(self, condition: bool, name: str, rule: str) -> None:
-        if not condition:
-            raise ValueError(f"TrainParams.{name} must be {rule}, got {getattr(self, name)!r}")

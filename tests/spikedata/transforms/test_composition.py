@@ -60,7 +60,7 @@ def test_maybe_refuses_to_change_the_number_of_units(make, apply):
 
 @pytest.mark.parametrize("make_wrong", [lambda: Compose([abs]), lambda: Maybe(abs, 0.5)])
 def test_what_cannot_transform_events_is_refused(make_wrong):
-    with pytest.raises(TypeError, match="a transform must have a method transform_events, got <built-in"):
+    with pytest.raises(TypeError, match="must be a transform with a method transform_events, got <built-in"):
         make_wrong()
 
 

@@ -87,7 +87,7 @@ def test_dropout_depends_on_its_generator_alone(spikes):
     ("values", "message"),
     [
         ({"kernel": (4, 5)}, r"kernel must be two odd numbers, got \(4, 5\)"),
-        ({"kernel": (5,)}, r"kernel must be two odd numbers, got \(5,\)"),
+        ({"kernel": (5,)}, r"kernel must be two whole numbers >= 1, got \(5,\)"),
         ({"filters": (0,)}, r"filters must be whole numbers >= 1, at least one, got \(0,\)"),
         ({"duration": 0.07, "filters": (4, 4, 4)}, "duration must be >= 8 steps, got 7"),
     ],

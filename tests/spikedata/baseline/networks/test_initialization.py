@@ -92,7 +92,7 @@ def test_adaptive_neurons_have_no_closed_form():
         ({"kind": "kaiming"}, "kind must be one of normal, uniform, orthogonal, fluctuation, got 'kaiming'"),
         ({"input_gain": -1}, "input_gain must be >= 0, got -1"),
         ({"hidden_rate": 0}, "hidden_rate must be > 0, got 0"),
-        ({"membrane_mean": math.nan}, "membrane_mean must be finite, got nan"),
+        ({"membrane_mean": math.nan}, "membrane_mean must be a number, got nan"),
         ({"recurrent_share": 1.0}, "recurrent_share must be >= 0 and < 1, got 1.0"),
     ],
 )

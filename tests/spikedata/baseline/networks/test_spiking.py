@@ -315,7 +315,7 @@ def test_inputs_of_another_width_are_refused():
         ({"duration": 1.0, "dt": 0.03}, "duration must be a whole number of dt, got 1.0 and 0.03"),
         ({"max_delay": 0.015}, "max_delay must be a whole number of dt, got 0.015 and 0.01"),
         ({"neuron": (LIFParams(),), "hidden": (8, 8)}, "neuron must be one or 2 neurons, got 1"),
-        ({"tau_readout": math.nan}, "tau_readout must be > 0, got nan"),
+        ({"tau_readout": math.nan}, "tau_readout must be a number > 0, got nan"),
     ],
 )
 def test_a_network_refuses_numbers_that_mean_nothing(values, message):

@@ -84,7 +84,7 @@ def test_two_recipes_of_the_demo_see_the_same_part_of_a_clip():
         ("recurrent", {"detach-reset": "no"}, "detach_reset must be true or false, got 'no'"),
         ("counts", {"strengths": "1,x"}, "strengths must be numbers separated by commas, got '1,x'"),
         ("adlif", {"tau_mem": "0.02"}, "tau_mem must be 2 numbers separated by commas, got '0.02'"),
-        ("recurrent", {"epochs": "0"}, r"TrainParams\.epochs must be > 0, got 0"),
+        ("recurrent", {"epochs": "0"}, r"TrainParams\.epochs must be >= 1, got 0"),
         ("recurrent", {"control": "counts"}, "TrainParams: no control 'counts'; nearest: counts_only"),
         ("recurrent", {"augmentation": "jitter sigma=1"}, "augmentation 'jitter sigma=1': no transform 'jitter'"),
     ],

@@ -242,14 +242,17 @@ def test_the_upper_penalty_calms_busy_neurons(make_events):
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
-        ("epochs", 0, "> 0"),
-        ("batch_size", -3, "> 0"),
-        ("learning_rate", 2000, "<= 1000"),
-        ("learning_rate", math.nan, "> 0"),
+        ("epochs", 0, ">= 1"),
+        ("epochs", 2.5, "a whole number >= 1"),
+        ("epochs", True, "a whole number >= 1"),
+        ("batch_size", -3, ">= 1"),
+        ("batch_size", 0.5, "a whole number >= 1"),
+        ("learning_rate", 2000, "> 0 and <= 1000"),
+        ("learning_rate", math.nan, "a number > 0 and <= 1000"),
         ("gradient_clip", -1, ">= 0"),
-        ("label_smoothing", 1.0, "in 0..1, 1 excluded"),
-        ("schedule_factor", 1.5, "between 0 and 1"),
-        ("unit_shift", math.inf, ">= 0"),
+        ("label_smoothing", 1.0, ">= 0 and < 1"),
+        ("schedule_factor", 1.5, "> 0 and < 1"),
+        ("unit_shift", math.inf, "finite"),
     ],
 )
 def test_training_refuses_numbers_that_mean_nothing(name, value, rule):

@@ -108,7 +108,7 @@ def test_the_upper_bound_asks_busy_neurons_for_fewer():
     ("values", "message"),
     [
         ({"lower_strength": -1}, "lower_strength must be >= 0, got -1"),
-        ({"upper_threshold": math.inf}, "upper_threshold must be >= 0, got inf"),
+        ({"upper_threshold": math.inf}, "upper_threshold must be finite, got inf"),
         ({"norm": "l3"}, "norm must be one of l1, l2, got 'l3'"),
         ({"upper_level": "layer"}, "upper_level must be one of neuron, population, got 'layer'"),
     ],
