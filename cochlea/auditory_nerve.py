@@ -6,8 +6,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.checks import Bounds, check_fields
+from cochlea.checks import Bounds, check_fields, checked_object, whole_number
 from cochlea.compilation import compiled
+from cochlea.signals import as_signals
 
 _MOST_PROBABLE = 1.0 - 1e-6  # a fiber's probability is capped here: its hazard stays finite
 
@@ -60,11 +61,22 @@ def auditory_nerve(
     ndarray, shape (cell, sample)
         Number of fibers that fire [spikes].
 
+    Raises
+    ------
+    ValueError
+        If the probability is not two-dimensional, or the rate no whole number.
+    TypeError
+        If the params are of another stage, or `rng` is no generator.
+
     References
     ----------
     Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B: 40 fibers to a bushy cell, refractory
     for 1 ms.
     """
+    params = checked_object("params", params, AuditoryNerveParams)
+    probability = as_signals("probability", probability, "cell", "sample")
+    sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
+    rng = checked_object("rng", rng, np.random.Generator)
     hazard = np.minimum(probability, probability.dtype.type(_MOST_PROBABLE))
     np.negative(hazard, out=hazard)
     np.log1p(hazard, out=hazard)

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from cochlea.checks import checked_object, whole_number
 from cochlea.compilation import compiled
+from cochlea.signals import as_signals
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND, locate, transfer_table
 
@@ -44,11 +46,21 @@ def basilar_membrane(
     places whose characteristic frequency is near or above that (0 to 70) this rings for some ten milliseconds
     before and after a click.
 
+    Raises
+    ------
+    ValueError
+        If the pressure is not one-dimensional, or the rate no whole number.
+    TypeError
+        If the params are of another stage.
+
     References
     ----------
     Sieroka, Dosch, Rupp, JASA 120:297 (2006); for the published convention Cramer et al., IEEE TNNLS 33:2744 (2022)
     and the converter released with it.
     """
+    params = checked_object("params", params, BasilarMembraneParams)
+    pressure = as_signals("pressure", pressure, "sample")
+    sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
     if params.convention == "published":
         return _published(pressure, sample_rate, params)
     return _causal(pressure, sample_rate, params)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.checks import NotNegative, Positive, check_fields
+from cochlea.checks import NotNegative, Positive, check_fields, checked_object, whole_number
 from cochlea.compilation import compiled
+from cochlea.signals import as_signals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +71,21 @@ def bushy_cell(
     steps, channels : ndarray, shape (n_spikes,)
         Step and channel of each spike, ordered by channel, then by step.
 
+    Raises
+    ------
+    ValueError
+        If the spikes are not integers in two dimensions, or a rate or number is no whole one.
+    TypeError
+        If the params are of another stage.
+
     References
     ----------
     Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B, bushy cells.
     """
+    params = checked_object("params", params, BushyCellParams)
+    fiber_spikes = as_signals("fiber_spikes", fiber_spikes, "channel", "sample", whole=True)
+    sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
+    n_fibers = whole_number("n_fibers", n_fibers, at_least=1)
     fired = np.zeros(fiber_spikes.shape, np.bool_)
     constants = params.kernel_constants(sample_rate, n_fibers)
     _integrate(fiber_spikes, constants, params.refractory_steps(sample_rate), fired)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cochlea.checks import Count, Positive, check_fields
+from cochlea.checks import Count, Positive, check_fields, checked_object, whole_number
 from cochlea.compilation import compiled
 from cochlea.interpolation import lagrange_weights
+from cochlea.signals import as_signals
 
 NODES = 6  # places between which the velocity at a cell is interpolated
 _TILE = 16  # cells that a kernel advances together, one step at a time: one vector register
@@ -84,17 +85,22 @@ def hair_cell(velocity: NDArray[np.floating], sample_rate: int, params: HairCell
     Returns
     -------
     ndarray, shape (cell, sample)
-        Probability per step [1], in the type of the velocity.
+        Probability per step [1], in the type of the velocity; float64 where that is of integers.
 
     Raises
     ------
     ValueError
-        If the sample rate is so low that the Euler steps are unstable.
+        If the sample rate is so low that the Euler steps are unstable, or the velocity is not two-dimensional.
+    TypeError
+        If the params are of another stage.
 
     References
     ----------
     Meddis, JASA 79:702 (1986), equations 1 to 5; Meddis, JASA 83:1056 (1988).
     """
+    params = checked_object("params", params, HairCellParams)
+    velocity = as_signals("velocity", velocity, "cell", "sample")
+    sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
     rates, membrane = kernel_constants(sample_rate, params, velocity.dtype)
     probability = np.empty_like(velocity)
     _advance_pools(velocity, rates, membrane, np.array(params.resting_pools, velocity.dtype), probability)
@@ -160,6 +166,8 @@ def place_hair_cells(
     ValueError
         If there are too few places to interpolate between.
     """
+    velocity = as_signals("velocity", velocity, "place", "sample")
+    n_per_place = whole_number("n_per_place", n_per_place, at_least=1)
     n_places = velocity.shape[0]
     places = range(n_places) if places is None else places
     if n_per_place == 1:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
-from cochlea.checks import check_fields, checked_params, whole_number
+from cochlea.checks import check_fields, checked_object, whole_number
 from cochlea.engine import spike_steps
 from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_stimulus
@@ -130,7 +130,7 @@ def encode(
     >>> bool(350 < np.median(spikes.units) < 420)  # channel 400 answers best to 1 kHz
     True
     """
-    params = CochleaParams() if params is None else checked_params("params", params, CochleaParams)
+    params = CochleaParams() if params is None else checked_object("params", params, CochleaParams)
     key_number = _key_number(seed, key)
     pressure, pressure_rate = prepare_stimulus(waveform, sample_rate, params.stimulus)
     steps, units, rate = spike_steps(
@@ -172,7 +172,7 @@ def encode_many(
     """
     n_workers = (os.cpu_count() or 1) if workers is None else whole_number("workers", workers, at_least=1)
     if params is not None:
-        params = checked_params("params", params, CochleaParams)
+        params = checked_object("params", params, CochleaParams)
     with ThreadPoolExecutor(n_workers) as pool:
         pending: deque[Future[Spikes]] = deque()
         source = iter(clips)

@@ -8,8 +8,10 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cochlea.checks import Bounds, check_fields
+from cochlea.checks import Bounds, check_fields, checked, checked_object, whole_number
+from cochlea.signals import as_signals
 
+_RampDuration = Annotated[float, Bounds(at_least=0, is_finite=False)]
 _PIECE = 2**20  # samples whose power is summed at once
 
 
@@ -29,7 +31,7 @@ class StimulusParams:
     """
 
     level: Annotated[float, Bounds(above=0, at_most=1e6)] = 0.3
-    ramp_duration: Annotated[float, Bounds(at_least=0, is_finite=False)] = 0.03
+    ramp_duration: _RampDuration = 0.03
     sample_rate: Annotated[int, Bounds(at_least=1000)] | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +56,7 @@ def prepare_stimulus(
     ValueError
         As `as_waveform` and `as_sample_rate`.
     """
+    params = checked_object("params", params, StimulusParams)
     rate = as_sample_rate(sample_rate)
     new_rate = params.sample_rate or rate
     # `as_waveform` made a copy, which is changed in place: a long sound takes no more memory than that.
@@ -81,7 +84,10 @@ def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
     ValueError
         If it is not one-dimensional, is empty, is complex or holds a sample that is not finite.
     """
-    samples = np.asarray(waveform)
+    try:
+        samples = np.asarray(waveform)
+    except ValueError:  # of a list whose rows are unequally long
+        raise ValueError("a waveform must be one-dimensional (mono), got rows of unequal length") from None
     if samples.ndim != 1:
         raise ValueError(f"a waveform must be one-dimensional (mono), got shape {samples.shape}")
     if samples.size == 0:
@@ -125,7 +131,7 @@ def normalize_rms(waveform: NDArray[np.float64], level: float) -> NDArray[np.flo
     level : float
         Root mean square of the result [1].
     """
-    normalized = waveform.copy()
+    normalized = np.array(as_signals("waveform", waveform, "sample"))
     _normalize_rms(normalized, level)
     return normalized
 
@@ -151,7 +157,9 @@ def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: 
     ramp_duration : float
         Length of each ramp [s]; at most half of the sound is used.
     """
-    ramped = waveform.copy()
+    ramp_duration = checked("ramp_duration", ramp_duration, _RampDuration)
+    sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
+    ramped = np.array(as_signals("waveform", waveform, "sample"))
     _apply_ramps(ramped, sample_rate, ramp_duration)
     return ramped
 
@@ -178,6 +186,9 @@ def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> 
     -------
     ndarray, shape (ceil(n_samples * new_rate / sample_rate),)
     """
+    sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
+    new_rate = whole_number("new_rate", new_rate, at_least=1)
+    waveform = as_signals("waveform", waveform, "sample")
     if sample_rate == new_rate:
         return waveform
     from scipy.signal import resample_poly  # a second to import, and most sounds do without

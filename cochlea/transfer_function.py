@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from cochlea.checks import Bounds, Positive, check_fields
+from cochlea.checks import Bounds, Positive, check_fields, checked_object
+from cochlea.signals import as_signals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +97,20 @@ def transfer_function(
     ndarray, shape (place, frequency)
         Velocity over pressure [1].
 
+    Raises
+    ------
+    ValueError
+        If frequencies or positions are not one-dimensional.
+    TypeError
+        If the params are of another stage.
+
     References
     ----------
     Sieroka, Dosch, Rupp, JASA 120:297 (2006).
     """
-    w = 2.0 * np.pi * np.asarray(frequencies, np.float64)[None, :]
-    x = np.asarray(positions, np.float64)[:, None]
+    params = checked_object("params", params, BasilarMembraneParams)
+    w = 2.0 * np.pi * np.asarray(as_signals("frequencies", frequencies, "frequency"), np.float64)[None, :]
+    x = np.asarray(as_signals("positions", positions, "place"), np.float64)[:, None]
     alpha = params.stiffness_decay
     xi, root = _impedance(w, x, params)
     xi0, root0 = _impedance(w, np.zeros((1, 1)), params)

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import tempfile
+import threading
 from dataclasses import asdict, replace
 from functools import lru_cache
 from io import BytesIO
@@ -19,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cochlea.checks import checked_object
 from cochlea.interpolation import lagrange_weights
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 
@@ -117,10 +119,30 @@ def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> Trans
     ------
     ValueError
         If the params are so far from a membrane's that the equations overflow.
+    TypeError
+        If the params are of another stage.
     """
+    params = checked_object("params", params, BasilarMembraneParams)
     # on the convention and the rate of the velocity it does not depend
     shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate)
-    return _remembered(shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE))))
+    wanted = shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
+    with _guard:
+        lock = _being_made.setdefault(wanted, threading.Lock())
+    with lock:  # threads that want the same table wait for the first of them; others do not
+        return _remembered(*wanted)
+
+
+def _renew_locks() -> None:
+    # a process that is forked while a thread makes a table has the lock, but not the thread that would let it go
+    global _guard
+    _guard = threading.Lock()
+    _being_made.clear()
+
+
+_guard = threading.Lock()
+_being_made: dict[tuple[BasilarMembraneParams, float], threading.Lock] = {}
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 @lru_cache(maxsize=8)

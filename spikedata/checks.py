@@ -112,7 +112,8 @@ def check_fields(params: Any) -> None:
     TypeError
         If an object is of another class: `CochleaParams.hair_cell must be HairCellParams, got None`.
     """
-    for name, kind in _kinds_of(type(params)).items():
+    owner: Any = type(params)
+    for name, kind in _kinds_of(owner).items():
         value = getattr(params, name)
         fitted = checked(f"{type(params).__name__}.{name}", value, kind)
         if fitted is not value:
@@ -142,8 +143,8 @@ def checked(name: str, value: object, kind: Any) -> Any:
         raise misfit.error(f"{name} must be {misfit.rule}, got {_shown(value)}{misfit.way_on}") from None
 
 
-def checked_params(name: str, value: object, kind: type[_Kind]) -> _Kind:
-    """The params that a function was given; TypeError if they are of another class, as a dict is."""
+def checked_object(name: str, value: object, kind: type[_Kind]) -> _Kind:
+    """What a function was given for an object of a class; TypeError if it is none, as a dict is no params."""
     return typing.cast(_Kind, checked(name, value, kind))
 
 
@@ -166,7 +167,7 @@ class _Misfit(Exception):
 
 
 @cache
-def _kinds_of(owner: Any) -> dict[str, Any]:
+def _kinds_of(owner: type[Any]) -> dict[str, Any]:
     kinds = typing.get_type_hints(owner, include_extras=True)
     return {field.name: kinds[field.name] for field in fields(owner)}
 

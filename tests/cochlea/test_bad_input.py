@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from cochlea.auditory_nerve import AuditoryNerveParams
-from cochlea.bushy_cell import BushyCellParams
-from cochlea.hair_cell import HairCellParams
-from cochlea.model import CochleaParams, encode
-from cochlea.stimulus import StimulusParams
-from cochlea.transfer_function import BasilarMembraneParams
+from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
+from cochlea.basilar_membrane import basilar_membrane
+from cochlea.bushy_cell import BushyCellParams, bushy_cell
+from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
+from cochlea.model import CochleaParams, encode, encode_many
+from cochlea.stimulus import StimulusParams, apply_ramps, normalize_rms, prepare_stimulus, resample
+from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 
 PRESETS = {"default": CochleaParams(), "published": CochleaParams.published()}
 RATES = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_099, 44_100, 48_000, 96_000, 192_000)
@@ -93,6 +94,7 @@ def test_a_read_only_sound_is_encoded():
         (np.ones(10, bool), "integer or real samples, got bool"),
         (["a", "b"], "integer or real samples, got <U1"),
         ([None, 1.0], "integer or real samples, got object"),
+        ([[0.0], [0.0, 1.0]], r"one-dimensional \(mono\), got rows of unequal length"),
     ],
 )
 def test_what_is_no_sound_is_refused(waveform, message):
@@ -100,7 +102,10 @@ def test_what_is_no_sound_is_refused(waveform, message):
         encode(waveform, 48_000)
 
 
-@pytest.mark.parametrize("sample_rate", [0, -48_000, 999, 8000.5, np.nan, np.inf, "48000", None])
+@pytest.mark.parametrize(
+    "sample_rate",
+    [0, -48_000, 999, 8000.5, np.nan, np.inf, "48000", None, True, [8000], np.array([8000])],
+)
 def test_a_rate_that_is_none_is_refused(sample_rate):
     with pytest.raises(ValueError, match="sample_rate must be a whole number of Hz, at least 1000, got"):
         encode(NOISE, sample_rate)
@@ -134,6 +139,100 @@ def test_params_out_of_their_range_are_refused(make, message):
 def test_params_of_the_wrong_stage_are_refused():
     with pytest.raises(TypeError, match=r"CochleaParams\.bushy_cell must be BushyCellParams, got None"):
         CochleaParams(bushy_cell=None)
+
+
+@pytest.mark.parametrize("params", [{}, {"hair_cell": {"n_per_place": 3}}, HairCellParams(), 0, CochleaParams])
+def test_what_is_no_params_object_is_refused_by_encode(params):
+    with pytest.raises(TypeError, match=r"^params must be CochleaParams, got "):
+        encode(NOISE, 48_000, params)
+    with pytest.raises(TypeError, match=r"^params must be CochleaParams, got "):
+        next(encode_many([(NOISE, 48_000, 0)], params))
+
+
+def test_a_dict_in_place_of_params_is_told_how_to_become_some():
+    with pytest.raises(
+        TypeError, match=r"hair_cell must be HairCellParams, got .*; HairCellParams\(\*\*values\) makes it"
+    ):
+        CochleaParams(hair_cell={"n_per_place": 3})
+
+
+STAGES = {
+    "prepare_stimulus": lambda values, rate, params: prepare_stimulus(values, rate, params),
+    "basilar_membrane": lambda values, rate, params: basilar_membrane(values, rate, params),
+    "hair_cell": lambda values, rate, params: hair_cell(values, rate, params),
+    "auditory_nerve": lambda values, rate, params: auditory_nerve(values, rate, params, np.random.default_rng(0)),
+    "bushy_cell": lambda values, rate, params: bushy_cell(values, rate, params, n_fibers=8),
+}
+GOOD = {  # what each stage takes
+    "prepare_stimulus": (NOISE[:48], StimulusParams()),
+    "basilar_membrane": (NOISE[:48], BasilarMembraneParams(n_places=5)),
+    "hair_cell": (NOISE[None, :48], HairCellParams()),
+    "auditory_nerve": (np.full((1, 48), 0.1), AuditoryNerveParams()),
+    "bushy_cell": (np.ones((1, 48), np.int64), BushyCellParams()),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_takes_a_list_as_it_takes_an_array(stage):
+    values, params = GOOD[stage]
+    found, expected = (STAGES[stage](v, 24_000, params) for v in (values.tolist(), values))
+    parts = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
+    for ours, theirs in parts:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_refuses_what_it_cannot_take_in_one_line(stage):
+    values, params = GOOD[stage]
+    wrong = [values[None], values.ravel()[0], values + 1j, [["a"]], [[1.0], [1.0, 2.0]], None]
+    for bad in wrong:
+        with pytest.raises(ValueError, match=r"^(a waveform|\w+) must .*, got [^\n]*$"):
+            STAGES[stage](bad, 24_000, params)
+    for rate in (0, -1, 24_000.5, np.nan, "24000", None):
+        with pytest.raises(ValueError, match="sample_rate"):
+            STAGES[stage](values, rate, params)
+    for other in ({}, None, CochleaParams(), type(params)):
+        with pytest.raises(TypeError, match=rf"^params must be {type(params).__name__}, got "):
+            STAGES[stage](values, 24_000, other)
+
+
+def test_a_velocity_of_integers_is_no_silence():
+    velocity = (100 * NOISE[None]).astype(np.int64)
+    expected = hair_cell(velocity.astype(np.float64), 24_000, HairCellParams())
+    np.testing.assert_array_equal(hair_cell(velocity, 24_000, HairCellParams()), expected)
+
+
+def test_a_nerve_without_a_generator_is_refused():
+    with pytest.raises(TypeError, match=r"^rng must be Generator, got 0$"):
+        auditory_nerve(np.full((1, 48), 0.1), 24_000, AuditoryNerveParams(), 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: resample([1.0, 2.0], 16_000, 0), "new_rate must be >= 1, got 0"),
+        (lambda: resample([1.0, 2.0], 16_000.5, 8_000), r"sample_rate must be a whole number >= 1, got 16000\.5"),
+        (
+            lambda: resample(np.ones((2, 2)), 16_000, 8_000),
+            r"waveform must be an array \(sample,\), got shape \(2, 2\)",
+        ),
+        (lambda: apply_ramps([1.0, 2.0], 16_000, np.nan), "ramp_duration must be a number >= 0, got nan"),
+        (lambda: normalize_rms("a", 1.0), r"waveform must be an array \(sample,\) of real numbers, got <U1"),
+        (lambda: place_hair_cells(np.ones((4, 9)), 0), "n_per_place must be >= 1, got 0"),
+        (
+            lambda: transfer_function(1000.0, [1.0], BasilarMembraneParams()),
+            r"frequencies must be an array \(frequency,\)",
+        ),
+        (
+            lambda: bushy_cell(np.ones((1, 9), int), 24_000, BushyCellParams(), n_fibers=0),
+            "n_fibers must be >= 1, got 0",
+        ),
+        (lambda: bushy_cell(np.ones((1, 9)), 24_000, BushyCellParams(), n_fibers=8), "of integers, got float64"),
+    ],
+)
+def test_an_argument_out_of_its_range_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def test_a_membrane_that_overflows_is_refused():

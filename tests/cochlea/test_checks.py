@@ -19,7 +19,7 @@ from cochlea.checks import (
     Sizes,
     check_fields,
     checked,
-    checked_params,
+    checked_object,
     whole_number,
 )
 
@@ -62,7 +62,7 @@ def test_params_given_as_a_dict_are_refused_with_the_way_to_make_them():
     ):
         TankParams(pool={"size": 2})
     with pytest.raises(TypeError, match=r"^params must be PoolParams, got \{\}; PoolParams\(\*\*values\) makes it"):
-        checked_params("params", {}, PoolParams)
+        checked_object("params", {}, PoolParams)
 
 
 def test_a_class_is_not_one_of_its_objects():

@@ -1,8 +1,12 @@
 """The table of the transfer function, and the file that keeps it."""
 
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -461,3 +465,63 @@ def test_processes_that_write_at_once_leave_one_whole_file(folder: Path, evaluat
     get()
     assert sum(evaluated) <= 64
     assert file.suffix == ".npz"
+
+
+def test_threads_that_want_the_same_table_at_once_compute_it_once(monkeypatch, folder):
+    compute, n_threads, asked = module._compute, 8, []
+
+    def slowly(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
+        asked.append((params.n_places, max_frequency))
+        time.sleep(0.2)  # long enough for all of them to come
+        return compute(params, max_frequency)
+
+    monkeypatch.setattr(module, "_compute", slowly)
+    together = threading.Barrier(n_threads)
+
+    def want(n_places: int) -> TransferTable:
+        together.wait()
+        return module.transfer_table(replace(PARAMS, n_places=n_places), RANGE)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        tables = list(pool.map(want, [12, 13] * (n_threads // 2)))
+    assert sorted(asked) == [(12, RANGE), (13, RANGE)]
+    assert all(table is tables[i % 2] for i, table in enumerate(tables))
+
+
+def test_a_table_that_could_not_be_made_is_tried_again(monkeypatch, folder):
+    def fail(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
+        raise ValueError("no finite response")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "_compute", fail)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="no finite response"):
+                module.transfer_table(PARAMS, RANGE)
+    assert module.transfer_table(PARAMS, RANGE).response.shape[0] == 12 + 2 * N_BEYOND
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_process_forked_while_a_table_is_made_makes_its_own(monkeypatch, folder):
+    compute, begun, go_on = module._compute, threading.Event(), threading.Event()
+
+    def held(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
+        begun.set()
+        go_on.wait(10)
+        return compute(params, max_frequency)
+
+    monkeypatch.setattr(module, "_compute", held)
+    thread = threading.Thread(target=module.transfer_table, args=(PARAMS, RANGE))
+    thread.start()
+    begun.wait(10)
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(module, "_compute", compute)
+        os._exit(0 if module.transfer_table(PARAMS, RANGE).step > 0 else 1)
+    go_on.set()
+    thread.join()
+    deadline = time.monotonic() + 20
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() > deadline:
+            os.kill(child, 9)
+        time.sleep(0.05)
+    assert os.waitstatus_to_exitcode(ended[1]) == 0
