@@ -110,7 +110,7 @@ def group_delay(frequencies: ArrayLike, response: ArrayLike) -> NDArray[np.float
         In the exp(+i w t) convention: of `cochlea.transfer_function` take the conjugate.
     """
     phase = np.unwrap(np.angle(np.asarray(response)), axis=-1)
-    return -np.gradient(phase, 2.0 * np.pi * np.asarray(frequencies, np.float64), axis=-1)
+    return np.asarray(-np.gradient(phase, 2.0 * np.pi * np.asarray(frequencies, np.float64), axis=-1), np.float64)
 
 
 def median_energy_time(signals: ArrayLike, sample_rate: int) -> NDArray[np.float64]:
@@ -124,7 +124,7 @@ def median_energy_time(signals: ArrayLike, sample_rate: int) -> NDArray[np.float
         [Hz]
     """
     energy = np.cumsum(np.square(np.asarray(signals, np.float64)), axis=-1)
-    return np.argmax(energy >= energy[..., -1:] / 2, axis=-1) / sample_rate
+    return np.asarray(np.argmax(energy >= energy[..., -1:] / 2, axis=-1) / sample_rate, np.float64)
 
 
 def rate_level(levels: ArrayLike, rates: ArrayLike) -> RateLevel:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import Bounds, check_fields, checked_object, whole_number
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 from cochlea.signals import as_signals
 
 _MOST_PROBABLE = 1.0 - 1e-6  # a fiber's probability is capped here: its hazard stays finite
@@ -87,7 +87,7 @@ def auditory_nerve(
 
 
 @compiled()
-def _draw_spikes(hazard, n_fibers, n_dead, rng, counts):  # type: ignore[no-untyped-def]
+def _draw_spikes(hazard: Array, n_fibers: int, n_dead: int, rng: np.random.Generator, counts: Array) -> None:
     # A spike leaves a fiber out of the count for n_dead steps: the fibers that return at step t are those that fired
     # at t - n_dead, which counts[t - n_dead] holds. `left` is what remains of an Exp(1) until the next spike.
     n_cells, n_samples = hazard.shape

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from cochlea.checks import checked_object, whole_number
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 from cochlea.signals import as_signals
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND, locate, transfer_table
@@ -77,7 +77,7 @@ def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
     """
     n_periods = _MEMORY_IN_PERIODS * max(1.0, _DAMPING / params.damping)
     table = transfer_table(params, max_frequency)
-    return n_periods / table.frequencies[np.argmax(np.abs(table.response[-1 - N_BEYOND]))]
+    return float(n_periods / table.frequencies[np.argmax(np.abs(table.response[-1 - N_BEYOND]))])
 
 
 def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ def _respond(
 
 
 @compiled(fastmath=True)
-def _interpolate(spectrum, table, first, taps, n_relevant, response):  # type: ignore[no-untyped-def]
+def _interpolate(spectrum: Array, table: Array, first: Array, taps: Array, n_relevant: Array, response: Array) -> None:
     for place in range(table.shape[0]):
         row = table[place]
         for k in range(min(n_relevant[place], spectrum.size)):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import NotNegative, Positive, check_fields, checked_object, whole_number
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 from cochlea.signals import as_signals
 
 
@@ -94,7 +94,7 @@ def bushy_cell(
 
 
 @compiled()
-def _integrate(fiber_spikes, constants, n_refractory, fired):  # type: ignore[no-untyped-def]
+def _integrate(fiber_spikes: Array, constants: Array, n_refractory: int, fired: Array) -> None:
     decay_mem, decay_syn, gain, threshold = constants
     n_channels, n_samples = fiber_spikes.shape
     for channel in range(n_channels):

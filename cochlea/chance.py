@@ -7,7 +7,7 @@ cell, key of the clip): no two cells, clips or seeds share a number, and nothing
 
 import numpy as np
 
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 
 DRAWS = 64  # exponential numbers that are made at once: those of 16 counters
 _COUNTERS = DRAWS // 4
@@ -25,7 +25,7 @@ _LN_RANGE = np.float32(23 * np.log(2.0))
 
 
 @compiled(fastmath=True)
-def fill_exponentials(block, cell, words, bits, draws):  # type: ignore[no-untyped-def]
+def fill_exponentials(block: int, cell: int, words: Array, bits: Array, draws: Array) -> None:
     """Fill `draws` with the exponential numbers of unit mean of one block of a cell's stream.
 
     Parameters
@@ -47,7 +47,7 @@ def fill_exponentials(block, cell, words, bits, draws):  # type: ignore[no-untyp
 
 
 @compiled(fastmath=True)
-def _fill_bits(block, cell, words, bits):  # type: ignore[no-untyped-def]
+def _fill_bits(block: int, cell: int, words: Array, bits: Array) -> None:
     for i in range(_COUNTERS):
         c0, c1 = np.uint32(block * _COUNTERS + i), np.uint32(cell)
         c2, c3 = words[0], words[1]
@@ -68,7 +68,7 @@ def _fill_bits(block, cell, words, bits):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def _to_exponentials(bits, draws, pattern):  # type: ignore[no-untyped-def]
+def _to_exponentials(bits: Array, draws: Array, pattern: Array) -> None:
     # `pattern` is `draws` seen as integers. The logarithm of a float is that of its exponent and of its mantissa m:
     # log m = 2 artanh((m - 1) / (m + 1)), a series that converges fast where m is near 1.
     for i in range(DRAWS):

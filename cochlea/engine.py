@@ -4,7 +4,7 @@ Channels go through in blocks of 64, time in tiles of 128 steps, so that what on
 next takes it. Between the segments of a long sound the state of every cell is kept: memory does not grow with it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.chance import DRAWS
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
 from cochlea.interpolation import lagrange_weights
 from cochlea.periodic import N_TAPS, interpolation_taps, kernel_polynomials
@@ -161,19 +161,19 @@ def _fire(
     # the spikes of a block of channels in a segment, ordered by step, then by channel
     most = len(block) * (len(steps) // (constants.n_refractory + 1) + 1)
     found_steps, found_lanes = np.empty(most, np.int64), np.empty(most, np.int64)
-    n_found = _advance(
-        *velocity, steps.start, len(steps), len(block),
-        *constants, words, *state, found_steps, found_lanes,
-    )  # fmt: skip
+    # Numba takes no records: their fields are handed over one by one
+    given: Any = (*velocity, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
+    n_found = _advance(*given)
     return found_steps[:n_found], found_lanes[:n_found] + block.start
 
 
 @compiled()
-def _advance(  # type: ignore[no-untyped-def]
-    grid, start, pitch, aligned, first_step, n_steps, n_lanes,
-    rates, membrane, taps, bushy_constants, n_refractory, polynomials,
-    words, pools, ring, waiting, drawn, draws, cells, bushy, found_steps, found_lanes,
-):  # fmt: skip
+def _advance(
+    grid: Array, start: float, pitch: float, aligned: bool, first_step: int, n_steps: int, n_lanes: int, rates: Array,
+    membrane: Array, taps: Array, bushy_constants: Array, n_refractory: int, polynomials: Array, words: Array,
+    pools: Array, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array, bushy: Array,
+    found_steps: Array, found_lanes: Array,
+) -> int:  # fmt: skip
     # all tiles of a block, one after the other; returns the number of spikes
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
     source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
@@ -204,7 +204,7 @@ def _advance(  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def _copy_tile(grid, first, n_steps, tile):  # type: ignore[no-untyped-def]
+def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
     # the steps from `first` on, of a grid whose points are the steps; two pairs of rows at a time
     n_pairs = grid.shape[0]
     for pair in range(0, n_pairs - 1, 2):
@@ -220,7 +220,9 @@ def _copy_tile(grid, first, n_steps, tile):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def _interpolate_tile(grid, position, pitch, n_steps, polynomials, source, tile):  # type: ignore[no-untyped-def]
+def _interpolate_tile(
+    grid: Array, position: float, pitch: float, n_steps: int, polynomials: Array, source: Array, tile: Array,
+) -> None:  # fmt: skip
     # `source` takes the grid points that are needed; the grid is periodic
     taps = np.empty(N_TAPS, np.float32)
     begin = interpolation_taps(position, polynomials, taps)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cochlea.checks import Count, Positive, check_fields, checked_object, whole_number
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 from cochlea.interpolation import lagrange_weights
 from cochlea.signals import as_signals
 
@@ -183,7 +183,7 @@ def place_hair_cells(
 
 
 @compiled(fastmath=True)
-def _mix_rows(rows, first, taps, mixed):  # type: ignore[no-untyped-def]
+def _mix_rows(rows: Array, first: Array, taps: Array, mixed: Array) -> None:
     for cell in range(mixed.shape[0]):
         out = mixed[cell]
         out[:] = 0.0
@@ -194,7 +194,7 @@ def _mix_rows(rows, first, taps, mixed):  # type: ignore[no-untyped-def]
 
 
 @compiled(fastmath=True)
-def _advance_pools(velocity, rates, membrane, rest, probability):  # type: ignore[no-untyped-def]
+def _advance_pools(velocity: Array, rates: Array, membrane: Array, rest: Array, probability: Array) -> None:
     # Meddis' letters; rates are per step. Tiles of cells are transposed so that one step of all is one vector.
     y, g, lr, r, x, h = rates
     A, B, M = membrane

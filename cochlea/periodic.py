@@ -15,7 +15,7 @@ from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy import fft, special
 
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 
 N_TAPS = 8
 _OVERSAMPLING = 1.5
@@ -25,13 +25,13 @@ _DEGREE = 8  # of the polynomials that stand for the kernel between two samples;
 
 def grid_length(n_bins: int) -> int:
     """A convenient number of grid points for a real signal of so many bins, 0 to n_bins - 1 [1]."""
-    return fft.next_fast_len(max(2 * N_TAPS, ceil(2 * _OVERSAMPLING * n_bins)), real=True)
+    return int(fft.next_fast_len(max(2 * N_TAPS, ceil(2 * _OVERSAMPLING * n_bins)), real=True))
 
 
 def kernel_gain(bins: NDArray[np.integer], n_grid: int) -> NDArray[np.float64]:
     """What the interpolation multiplies bins with, and the spectrum must be divided by; shape (bin,) [1]."""
     root = np.sqrt(_BETA**2 - (np.pi * N_TAPS * bins / n_grid) ** 2)
-    return N_TAPS * np.sinh(root) / (root * special.i0(_BETA))
+    return np.asarray(N_TAPS * np.sinh(root) / (root * special.i0(_BETA)), np.float64)
 
 
 @cache
@@ -49,7 +49,7 @@ def kernel_polynomials() -> NDArray[np.float32]:
 
 
 @compiled(fastmath=True)
-def interpolation_taps(position, polynomials, taps):  # type: ignore[no-untyped-def]
+def interpolation_taps(position: float, polynomials: Array, taps: Array) -> np.int64:
     """Fill `taps` with the weights of the grid points around a position; returns the first of them (it may be < 0).
 
     Parameters

@@ -138,7 +138,7 @@ def interspike_intervals(times: ArrayLike, units: ArrayLike) -> NDArray[np.float
     """
     t, unit = np.asarray(times, np.float64), np.asarray(units)
     order = np.lexsort((t, unit))
-    return np.diff(t[order])[unit[order][1:] == unit[order][:-1]]
+    return np.asarray(np.diff(t[order])[unit[order][1:] == unit[order][:-1]], np.float64)
 
 
 def hazard_rate(intervals: ArrayLike, *, bin_width: float, n_bins: int) -> NDArray[np.float64]:
@@ -159,4 +159,4 @@ def hazard_rate(intervals: ArrayLike, *, bin_width: float, n_bins: int) -> NDArr
     # the share that ends within a bin of constant hazard is 1 - exp(-hazard * bin_width)
     share = np.divide(counts[:n_bins], at_risk, out=np.full(n_bins, np.nan), where=at_risk > 0)
     with np.errstate(divide="ignore"):
-        return -np.log1p(-share) / bin_width
+        return np.asarray(-np.log1p(-share) / bin_width, np.float64)

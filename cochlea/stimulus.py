@@ -194,4 +194,4 @@ def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> 
     from scipy.signal import resample_poly  # a second to import, and most sounds do without
 
     common = gcd(sample_rate, new_rate)
-    return resample_poly(waveform, new_rate // common, sample_rate // common)
+    return np.asarray(resample_poly(waveform, new_rate // common, sample_rate // common))

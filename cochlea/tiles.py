@@ -8,7 +8,7 @@ plain stages in `hair_cell`, `auditory_nerve` and `bushy_cell`, which judge thes
 import numpy as np
 
 from cochlea.chance import DRAWS, fill_exponentials
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 
 LANES = 64  # channels of a tile
 STEPS = 128  # steps of a tile
@@ -27,7 +27,9 @@ for _bit in range(32):
 
 
 @compiled(fastmath=True)
-def release_probability(velocity, taps, n_steps, rates, membrane, pools, probability):  # type: ignore[no-untyped-def]
+def release_probability(
+    velocity: Array, taps: Array, n_steps: int, rates: Array, membrane: Array, pools: Array, probability: Array,
+) -> None:  # fmt: skip
     """Advance one hair cell per lane; fills `probability` (step, lane) [1].
 
     Parameters
@@ -75,7 +77,7 @@ def release_probability(velocity, taps, n_steps, rates, membrane, pools, probabi
 
 
 @compiled(fastmath=True)
-def to_hazard(probability, n_steps):  # type: ignore[no-untyped-def]
+def to_hazard(probability: Array, n_steps: int) -> None:
     """Turn probabilities per step into hazards -log(1 - p), in place.
 
     Parameters
@@ -103,7 +105,7 @@ def to_hazard(probability, n_steps):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def first_draws(cells, words, waiting, drawn, draws):  # type: ignore[no-untyped-def]
+def first_draws(cells: Array, words: Array, waiting: Array, drawn: Array, draws: Array) -> None:
     """Start the streams of some cells: `waiting` takes the first number of each.
 
     Parameters
@@ -125,7 +127,10 @@ def first_draws(cells, words, waiting, drawn, draws):  # type: ignore[no-untyped
 
 
 @compiled(fastmath=True)
-def fire_fibers(hazard, n_steps, ring_row, ring, waiting, drawn, draws, cells, words, bits, spikes):  # type: ignore[no-untyped-def]
+def fire_fibers(
+    hazard: Array, n_steps: int, ring_row: int, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array,
+    words: Array, bits: Array, spikes: Array,
+) -> None:  # fmt: skip
     """Draw the spikes of the fibers of one hair cell per lane; adds their number to `spikes` (step, lane).
 
     `n_ready` fibers use up an exponential number at the rate n_ready * hazard; where it is used up one of them fires
@@ -206,9 +211,10 @@ def fire_fibers(hazard, n_steps, ring_row, ring, waiting, drawn, draws, cells, w
 
 
 @compiled(fastmath={"reassoc"})  # for the count of lanes; nothing else in it can be summed in another order
-def fire_bushy_cells(  # type: ignore[no-untyped-def]
-    fiber_spikes, n_steps, n_lanes, first_step, constants, n_refractory, state, steps, lanes, n_fired
-):
+def fire_bushy_cells(
+    fiber_spikes: Array, n_steps: int, n_lanes: int, first_step: int, constants: Array, n_refractory: int,
+    state: Array, steps: Array, lanes: Array, n_fired: int,
+) -> int:  # fmt: skip
     """Advance one bushy cell per lane; appends the spikes to `steps` and `lanes` and returns how many there are.
 
     Parameters

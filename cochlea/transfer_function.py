@@ -124,7 +124,7 @@ def transfer_function(
     # Scaled Hankel functions: the ratio p(x) / p(0) decays smoothly where the plain ones underflow.
     pressure = np.sqrt(phase / g) * special.hankel1e(0, phase) * np.exp(1j * (phase - phase0))
     pressure0 = np.sqrt(phase0 / g0) * special.hankel1e(0, phase0)
-    return 2.0 * w / xi * pressure / pressure0 * _input_impedance(w, params)
+    return np.asarray(2.0 * w / xi * pressure / pressure0 * _input_impedance(w, params), np.complex128)
 
 
 def _impedance(
@@ -140,4 +140,5 @@ def _impedance(
 def _input_impedance(w: NDArray[np.float64], params: BasilarMembraneParams) -> NDArray[np.complex128]:
     k = 2.0 * w / params.stiffness_decay * np.sqrt(2.0 / (params.height * params.stiffness))
     # (i J0 + Y0) / (J1 - i Y1), in Hankel functions of the second kind
-    return 1j * np.sqrt(2.0 * params.stiffness / params.height) * special.hankel2(0, k) / special.hankel2(1, k)
+    scale = 1j * np.sqrt(2.0 * params.stiffness / params.height)
+    return np.asarray(scale * special.hankel2(0, k) / special.hankel2(1, k), np.complex128)

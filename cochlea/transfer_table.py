@@ -65,7 +65,7 @@ class TransferTable(NamedTuple):
     @property
     def best_frequencies(self) -> NDArray[np.float64]:
         """The frequency [Hz] that moves each place of the membrane most, shape (place,)."""
-        return self.frequencies[np.argmax(np.abs(self.response[N_BEYOND:-N_BEYOND]), axis=1)]
+        return np.asarray(self.frequencies[np.argmax(np.abs(self.response[N_BEYOND:-N_BEYOND]), axis=1)])
 
 
 class TableAxis(NamedTuple):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from cochlea.basilar_membrane import fade, memory
-from cochlea.compilation import compiled
+from cochlea.compilation import Array, compiled
 from cochlea.periodic import grid_length, kernel_gain
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import TableAxis, TransferTable, locate, transfer_table
@@ -211,7 +211,10 @@ def _published_segments(
 
 
 @compiled(fastmath=True)
-def _respond(spectrum, table, sign, first, taps, n_relevant, n_folded, response):  # type: ignore[no-untyped-def]
+def _respond(
+    spectrum: Array, table: Array, sign: np.float32, first: Array, taps: Array, n_relevant: Array, n_folded: int,
+    response: Array,
+) -> None:  # fmt: skip
     # The spectrum of row a + i row b for each pair of rows (a, b), all complex numbers as pairs of floats: with A and B
     # the products of the sound and the (interpolated) table, A + i B at bin k and conj(A) + i conj(B) at bin -k.
     n_rows, n_floats = table.shape[0], response.shape[1]

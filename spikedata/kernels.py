@@ -5,9 +5,11 @@ patterns of half floats with a table of their steps, or as floats; a spike of no
 so that no pass writes beyond its result, whatever a damaged cache holds.
 """
 
+from typing import Any
+
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 # The position of the only bit of a word is found by a de Bruijn product.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -17,7 +19,7 @@ for _bit in range(64):
 
 
 @compiled
-def steps_of_floats(times, begin, end, dt, n_steps, steps):  # type: ignore[no-untyped-def]
+def steps_of_floats(times: Array, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
     """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.binning`; -1 for none of the steps."""
     last = n_steps * dt
     per_second = 1.0 / dt
@@ -32,14 +34,14 @@ def steps_of_floats(times, begin, end, dt, n_steps, steps):  # type: ignore[no-u
 
 
 @compiled
-def steps_of_halves(patterns, begin, end, table, steps):  # type: ignore[no-untyped-def]
+def steps_of_halves(patterns: Array, begin: int, end: int, table: Array, steps: Array) -> None:
     """Step of each spike from `begin` to `end`, of half floats seen as integers."""
     for i in range(begin, end):
         steps[i - begin] = table[patterns[i]]
 
 
 @compiled
-def _fill_steps(times, table, begin, end, dt, n_steps, steps):  # type: ignore[no-untyped-def]
+def _fill_steps(times: Array, table: Array | None, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
     if table is None:  # which is decided when this is compiled
         steps_of_floats(times, begin, end, dt, n_steps, steps)
     else:
@@ -47,7 +49,10 @@ def _fill_steps(times, table, begin, end, dt, n_steps, steps):  # type: ignore[n
 
 
 @compiled
-def fill_dense(times, table, units, offsets, chosen, dt, unit_of, binary, most, counts):  # type: ignore[no-untyped-def]
+def fill_dense(
+    times: Array, table: Array | None, units: Array, offsets: Array, chosen: Array, dt: float, unit_of: Array,
+    binary: bool, most: int, counts: Array,
+) -> int:  # fmt: skip
     """Counts of each chosen clip; `counts` (clip, step, unit) is cleared first. They stop at `most`.
 
     Returns the number of spikes whose unit is none of `unit_of`.
@@ -74,7 +79,10 @@ def fill_dense(times, table, units, offsets, chosen, dt, unit_of, binary, most, 
 
 
 @compiled
-def fill_lists(times, table, units, offsets, chosen, dt, n_steps, unit_of, splits, listed):  # type: ignore[no-untyped-def]
+def fill_lists(
+    times: Array, table: Array | None, units: Array, offsets: Array, chosen: Array, dt: float, n_steps: int,
+    unit_of: Array, splits: Array, listed: Array,
+) -> int:  # fmt: skip
     """Units of the spikes of each chosen clip in the order of their steps.
 
     `splits` (clip, step + 1) becomes where each step begins in `listed`, the last entry of a clip being its end.
@@ -124,7 +132,7 @@ def fill_lists(times, table, units, offsets, chosen, dt, n_steps, unit_of, split
 
 
 @compiled
-def count_entries(splits, listed, n_units):  # type: ignore[no-untyped-def]
+def count_entries(splits: Array, listed: Array, n_units: int) -> int:
     """How many pairs of step and unit of the clips have a spike, in the lists that `fill_lists` made."""
     last_seen = np.full(n_units, -1, np.int64)
     n_entries = 0
@@ -138,7 +146,7 @@ def count_entries(splits, listed, n_units):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill_sparse(splits, listed, n_units, indices, counts):  # type: ignore[no-untyped-def]
+def fill_sparse(splits: Array, listed: Array, n_units: int, indices: Array, counts: Array) -> None:
     """Coalesced entries of the lists that `fill_lists` made, as many as `count_entries` says.
 
     `indices` (3, entry) becomes clip, step and unit in rising order, `counts` (entry,) the spikes there.
@@ -169,7 +177,7 @@ def fill_sparse(splits, listed, n_units, indices, counts):  # type: ignore[no-un
 
 
 @compiled
-def take_rows(values, offsets, chosen, taken):  # type: ignore[no-untyped-def]
+def take_rows(values: Array, offsets: Array, chosen: Array, taken: Array) -> None:
     """The rows of the chosen clips, one after the other."""
     at = 0
     for i in chosen:
@@ -181,12 +189,12 @@ def take_rows(values, offsets, chosen, taken):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _position(bit):  # type: ignore[no-untyped-def]
+def _position(bit: Any) -> Any:
     return _POSITIONS[(bit * _DE_BRUIJN) >> np.uint64(58)]
 
 
 @compiled
-def _longest(offsets, chosen):  # type: ignore[no-untyped-def]
+def _longest(offsets: Array, chosen: Array) -> int:
     most = 0
     for i in chosen:
         most = max(most, offsets[i + 1] - offsets[i])

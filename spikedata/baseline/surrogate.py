@@ -85,7 +85,8 @@ def spike(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
     >>> x.grad.tolist()
     [0.25, 1.0, 0.25]
     """
-    return _Spike.apply(membrane_minus_threshold, params)
+    spikes: Tensor = _Spike.apply(membrane_minus_threshold, params)
+    return spikes
 
 
 def surrogate_derivative(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 from spikedata.transforms.passes import fill_words, words_for
 
 _HALF = np.uint64(32)
 
 
 @compiled
-def shuffle_units(units, offsets, keys):  # type: ignore[no-untyped-def]
+def shuffle_units(units: Array, offsets: Array, keys: Array) -> None:
     """Permute the units of each clip in place (Fisher and Yates; Durstenfeld, 1964)."""
     words = words_for(offsets)
     for clip in range(offsets.size - 1):
@@ -23,7 +23,7 @@ def shuffle_units(units, offsets, keys):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def uniform_times(offsets, keys, latest, times):  # type: ignore[no-untyped-def]
+def uniform_times(offsets: Array, keys: Array, latest: Array, times: Array) -> None:
     """Times from 0 to each clip's latest."""
     words = words_for(offsets)
     for clip in range(offsets.size - 1):
@@ -34,7 +34,7 @@ def uniform_times(offsets, keys, latest, times):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def normalize_counts(times, units, offsets, keys, latest, chosen):  # type: ignore[no-untyped-def]
+def normalize_counts(times: Array, units: Array, offsets: Array, keys: Array, latest: Array, chosen: Array) -> None:
     """Times of the events of every unit of each clip that has any; `chosen` is (clip, unit, event).
 
     Those that stay are drawn in one pass, each with the same probability (Vitter: Random sampling with a reservoir; ACM
@@ -67,6 +67,6 @@ def normalize_counts(times, units, offsets, keys, latest, chosen):  # type: igno
 
 
 @compiled
-def _below(word, n):  # type: ignore[no-untyped-def]
+def _below(word: np.uint64, n: int) -> np.int64:
     # a whole number below n, from the upper half of a word: as good as uniform for n far below 2**32
     return np.int64(((word >> _HALF) * np.uint64(n)) >> _HALF)

@@ -1,10 +1,11 @@
 """The compiled passes that put events of two clips, or noise, into one."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 from spikedata.streams import GOLDEN
 from spikedata.transforms.normal import mixed_word
 from spikedata.transforms.passes import fill_words, keep_marked, words_for
@@ -13,7 +14,7 @@ _HALF_WORD = np.uint64(0xFFFFFFFF)
 
 
 @compiled
-def count_noise(keys, latest, rate, n_noise):  # type: ignore[no-untyped-def]
+def count_noise(keys: Array, latest: Array, rate: float, n_noise: Array) -> None:
     """Number of events of a Poisson process of `rate` from 0 to each clip's latest time."""
     for clip in range(keys.size):
         n_noise[clip] = 0
@@ -25,7 +26,10 @@ def count_noise(keys, latest, rate, n_noise):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_noise(times, units, offsets, keys, rate, n_units, mixed_offsets, mixed_times, mixed_units):  # type: ignore[no-untyped-def]
+def add_noise(
+    times: Array, units: Array, offsets: Array, keys: Array, rate: float, n_units: int, mixed_offsets: Array,
+    mixed_times: Array, mixed_units: Array,
+) -> None:  # fmt: skip
     """Each clip's events, then its noise, as many as `mixed_offsets` has room for."""
     for clip in range(keys.size):
         begin, end, at = offsets[clip], offsets[clip + 1], mixed_offsets[clip]
@@ -41,7 +45,7 @@ def add_noise(times, units, offsets, keys, rate, n_units, mixed_offsets, mixed_t
 
 
 @compiled
-def _gap(key, number, rate):  # type: ignore[no-untyped-def]
+def _gap(key: Any, number: int, rate: float) -> tuple[float, Any]:
     # an exponential number of mean 1 / rate from half of a word, and the other half
     word = mixed_word(key + (np.uint64(number) + np.uint64(1)) * GOLDEN)
     u = (np.float64(np.int64(word >> np.uint64(32))) + 0.5) * 2.0**-32
@@ -49,7 +53,10 @@ def _gap(key, number, rate):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blend(own, partners, is_aligned, n_units, mixed):  # type: ignore[no-untyped-def]
+def blend(
+    own: tuple[Any, ...], partners: tuple[Any, ...], is_aligned: bool, n_units: int,
+    mixed: tuple[Array, Array, Array],
+) -> None:  # fmt: skip
     """Random events of each clip and of its partner, moved towards each other if they are to be aligned.
 
     `own` and `partners` are times, units, offsets, keys and the threshold below which a random number of 32 bits takes
@@ -70,7 +77,7 @@ def blend(own, partners, is_aligned, n_units, mixed):  # type: ignore[no-untyped
 
 
 @compiled
-def _center(clips, clip):  # type: ignore[no-untyped-def]
+def _center(clips: tuple[Any, ...], clip: int) -> tuple[float, float]:
     # mean time and mean unit of a clip that has events
     times, units = clips[0][clips[2][clip] : clips[2][clip + 1]], clips[1][clips[2][clip] : clips[2][clip + 1]]
     quarter = times.size // 4
@@ -90,7 +97,10 @@ def _center(clips, clip):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _take_some(clips, clip, time_shift, unit_shift, n_units, words, is_kept, mixed, at):  # type: ignore[no-untyped-def]
+def _take_some(
+    clips: tuple[Any, ...], clip: int, time_shift: float, unit_shift: Any, n_units: int, words: Array,
+    is_kept: Array, mixed: tuple[Array, Array, Array], at: int,
+) -> int:  # fmt: skip
     times, units, offsets, keys, threshold = clips
     row_times, row_units = times[offsets[clip] : offsets[clip + 1]], units[offsets[clip] : offsets[clip + 1]]
     mixed_times, mixed_units, _ = mixed
@@ -109,7 +119,9 @@ def _take_some(clips, clip, time_shift, unit_shift, n_units, words, is_kept, mix
 
 
 @compiled
-def cut_mix(own, partners, starts, ends, mixed):  # type: ignore[no-untyped-def]
+def cut_mix(
+    own: tuple[Any, ...], partners: tuple[Any, ...], starts: Array, ends: Array, mixed: tuple[Array, Array, Array],
+) -> None:  # fmt: skip
     """Each clip's events outside its span, then the partner's within; three arrays each, as the first of `blend`."""
     at = 0
     for clip in range(starts.size):
@@ -119,7 +131,10 @@ def cut_mix(own, partners, starts, ends, mixed):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _take_span(clips, clip, start, end, is_inside, mixed, at):  # type: ignore[no-untyped-def]
+def _take_span(
+    clips: tuple[Any, ...], clip: int, start: float, end: float, is_inside: int, mixed: tuple[Array, Array, Array],
+    at: int,
+) -> int:  # fmt: skip
     times, units, offsets = clips
     row_times, row_units = times[offsets[clip] : offsets[clip + 1]], units[offsets[clip] : offsets[clip + 1]]
     is_kept = np.empty(row_times.size, np.uint8)

@@ -7,6 +7,8 @@ distribution is exact but for the 2**-53 steps of the place.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +31,11 @@ def _layers() -> tuple[np.ndarray, np.ndarray]:
 
 _EDGES, _HEIGHTS = _layers()
 _STEPS = _EDGES * 2.0**-52  # of a place of 53 bits and sign
-mixed_word = compiled(mixed)
+mixed_word: Callable[[Any], Any] = compiled(mixed)
 
 
 @compiled
-def normal_of(word):  # type: ignore[no-untyped-def]
+def normal_of(word: Any) -> Any:
     """The number of mean 0 and variance 1 that a random 64-bit word stands for."""
     while True:
         layer = np.int64(word & np.uint64(_N_LAYERS - 1))
@@ -49,7 +51,7 @@ def normal_of(word):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _tail_of(word, u):  # type: ignore[no-untyped-def]
+def _tail_of(word: Any, u: float) -> float:
     # a number beyond _TAIL, by rejection from an exponential (Marsaglia, 1964)
     while True:
         x = -math.log(1.0 - u) / _TAIL
@@ -60,7 +62,7 @@ def _tail_of(word, u):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _next(word):  # type: ignore[no-untyped-def]
+def _next(word: Any) -> tuple[Any, float]:
     # another word, and what it is in 0 <= u < 1
     word = mixed_word(word + GOLDEN)
     return word, np.float64(np.int64(word >> np.uint64(11))) * 2.0**-53

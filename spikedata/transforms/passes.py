@@ -5,22 +5,24 @@ Each takes the flat `times`, `units` and `offsets` of the clips and fills those 
 Times that are only copied may be bit patterns. `keys` has one stream of random words per clip.
 """
 
+from typing import Any
+
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 from spikedata.streams import GOLDEN
 from spikedata.transforms.normal import mixed_word, normal_of
 
 
 @compiled
-def fill_words(key, words):  # type: ignore[no-untyped-def]
+def fill_words(key: Any, words: Array) -> None:
     """The first numbers of a stream, as many as `words` holds."""
     for i in range(words.size):
         words[i] = mixed_word(key + (np.uint64(i) + np.uint64(1)) * GOLDEN)
 
 
 @compiled
-def words_for(offsets):  # type: ignore[no-untyped-def]
+def words_for(offsets: Array) -> Array:
     """Room for a word for each event of the longest clip."""
     most = 0
     for clip in range(offsets.size - 1):
@@ -29,7 +31,7 @@ def words_for(offsets):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def keep_marked(times, units, is_kept, moved_times, moved_units, at):  # type: ignore[no-untyped-def]
+def keep_marked(times: Array, units: Array, is_kept: Array, moved_times: Array, moved_units: Array, at: int) -> int:
     """Copy the marked events of one clip to `at` and beyond; returns where they end. Free of branches."""
     for i in range(times.size):
         moved_times[at] = times[i]
@@ -39,7 +41,10 @@ def keep_marked(times, units, is_kept, moved_times, moved_units, at):  # type: i
 
 
 @compiled
-def jitter_units(times, units, offsets, keys, sigma, n_units, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+def jitter_units(
+    times: Array, units: Array, offsets: Array, keys: Array, sigma: float, n_units: int, moved_times: Array,
+    moved_units: Array, moved_offsets: Array,
+) -> None:  # fmt: skip
     """Add a rounded normal number to each event's unit; leave out what goes below 0 or to `n_units`."""
     words = words_for(offsets)
     shifted, is_kept = np.empty(words.size, np.int64), np.empty(words.size, np.uint8)
@@ -57,7 +62,10 @@ def jitter_units(times, units, offsets, keys, sigma, n_units, moved_times, moved
 
 
 @compiled
-def shift_units(times, units, offsets, shifts, n_units, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+def shift_units(
+    times: Array, units: Array, offsets: Array, shifts: Array, n_units: int, moved_times: Array, moved_units: Array,
+    moved_offsets: Array,
+) -> None:  # fmt: skip
     """Add each clip's shift to its units; leave out what goes below 0 or to `n_units`."""
     at = 0
     for clip in range(offsets.size - 1):
@@ -72,7 +80,7 @@ def shift_units(times, units, offsets, shifts, n_units, moved_times, moved_units
 
 
 @compiled
-def jitter_times(times, offsets, keys, sigma, moved_times):  # type: ignore[no-untyped-def]
+def jitter_times(times: Array, offsets: Array, keys: Array, sigma: float, moved_times: Array) -> None:
     """Add a normal number to each event's time; what goes below 0 is reflected there."""
     words = words_for(offsets)
     for clip in range(offsets.size - 1):
@@ -84,7 +92,10 @@ def jitter_times(times, offsets, keys, sigma, moved_times):  # type: ignore[no-u
 
 
 @compiled
-def move_times(times, units, offsets, factors, shifts, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+def move_times(
+    times: Array, units: Array, offsets: Array, factors: Array, shifts: Array, moved_times: Array, moved_units: Array,
+    moved_offsets: Array,
+) -> None:  # fmt: skip
     """Multiply each clip's times by its factor and add its shift; leave out what goes below 0."""
     at = 0
     for clip in range(offsets.size - 1):
@@ -99,7 +110,10 @@ def move_times(times, units, offsets, factors, shifts, moved_times, moved_units,
 
 
 @compiled
-def drop_events(times, units, offsets, keys, threshold, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+def drop_events(
+    times: Array, units: Array, offsets: Array, keys: Array, threshold: int, moved_times: Array, moved_units: Array,
+    moved_offsets: Array,
+) -> None:  # fmt: skip
     """Leave out each event whose random number of 32 bits is below `threshold`."""
     words = words_for(offsets)
     halves, is_kept = words.view(np.uint32), np.empty(words.size, np.uint8)
@@ -114,7 +128,10 @@ def drop_events(times, units, offsets, keys, threshold, moved_times, moved_units
 
 
 @compiled
-def drop_ranges(times, units, offsets, values, starts, ends, moved_times, moved_units, moved_offsets):  # type: ignore[no-untyped-def]
+def drop_ranges(
+    times: Array, units: Array, offsets: Array, values: Array, starts: Array, ends: Array, moved_times: Array,
+    moved_units: Array, moved_offsets: Array,
+) -> None:  # fmt: skip
     """Leave out each event whose value is in one of its clip's ranges, `starts` and `ends` of shape (range, clip)."""
     is_kept = np.empty(words_for(offsets).size, np.uint8)
     at = 0
@@ -131,7 +148,9 @@ def drop_ranges(times, units, offsets, values, starts, ends, moved_times, moved_
 
 
 @compiled
-def interleave(values, offsets, changed, changed_offsets, is_changed, filled):  # type: ignore[no-untyped-def]
+def interleave(
+    values: Array, offsets: Array, changed: Array, changed_offsets: Array, is_changed: Array, filled: Array,
+) -> None:  # fmt: skip
     """Each clip's values: its next row of `changed` where it was changed, otherwise its row of `values`."""
     at, row = 0, 0
     for clip in range(is_changed.size):
@@ -145,7 +164,7 @@ def interleave(values, offsets, changed, changed_offsets, is_changed, filled):  
 
 
 @compiled
-def widen_halves(patterns, bits, wide):  # type: ignore[no-untyped-def]
+def widen_halves(patterns: Array, bits: Array, wide: Array) -> None:
     """Half floats, none of them negative, as single ones: `patterns` are their bits, `bits` those of `wide`."""
     for i in range(patterns.size):
         bits[i] = np.int32(patterns[i] & 0x7FFF) << 13  # -0 becomes 0

@@ -57,7 +57,8 @@ def run_adlif(
     if not is_fused(drive):
         return adlif_loop(drive, recurrent_weight, coefficients, params)
     _check_coefficients(coefficients, drive.shape[2])
-    return _AdLIF.apply(drive, recurrent_weight, torch.stack(coefficients), params)
+    spikes: Tensor = _AdLIF.apply(drive, recurrent_weight, torch.stack(coefficients), params)
+    return spikes
 
 
 def _check_coefficients(coefficients: AdLIFCoefficients, n_neurons: int) -> None:
@@ -126,7 +127,8 @@ def _forward(drive: Tensor, kept: _Kept, params: AdLIFParams, begin: int, end: i
 
     def go_on(first: int, last: int, gathers: bool) -> int:
         places = begin, end, first, last
-        return int(adlif_forward(*given, gathers, coefficients, *rules, *places, *filled, *lists, n_listed))
+        taken: Any = (*given, gathers, coefficients, *rules, *places, *filled, *lists, n_listed)
+        return adlif_forward(*taken)
 
     def inject(step: int) -> None:
         torch.mm(kept.spikes[begin:end, step], kept.weight, out=injected)
@@ -150,7 +152,8 @@ def _backward(
     filled = state.numpy(), grad_step.numpy(), grad_drive.numpy(), sums.numpy()
 
     def go_back(first: int, last: int, more: Any) -> None:
-        adlif_backward(*given, more, *rules, begin, end, first, last, *filled)
+        taken: Any = (*given, more, *rules, begin, end, first, last, *filled)
+        adlif_backward(*taken)
 
     nothing = grad_drive.new_empty(0, 0).numpy()
     if not kept.weight.numel():

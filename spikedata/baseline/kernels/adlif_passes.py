@@ -20,14 +20,15 @@ import numpy as np
 
 from spikedata.baseline.kernels.prefetch import fetch_ahead
 from spikedata.baseline.kernels.rows import add_rows, list_active, surrogate_row
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 
 @compiled
-def adlif_forward(  # type: ignore[no-untyped-def]
-    drive, weight, gathers, coefficients, threshold, to_zero, symplectic, negligible, begin, end, first, last, state,
-    injected, membranes, spikes, units, values, starts, ends, n_listed,
-):  # fmt: skip
+def adlif_forward(
+    drive: Array, weight: Array, gathers: bool, coefficients: Array, threshold: float, to_zero: bool,
+    symplectic: bool, negligible: float, begin: int, end: int, first: int, last: int, state: Array, injected: Array,
+    membranes: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
+) -> int:  # fmt: skip
     """Go from step `first` to `last`; return how many spikes there were.
 
     `state` (membrane after its reset and adaptation; clip; neuron) and `injected` (clip, neuron), what the spikes of
@@ -85,10 +86,11 @@ def adlif_forward(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def adlif_backward(  # type: ignore[no-untyped-def]
-    membranes, grad_spikes, recurrent, coefficients, threshold, to_zero, detached, symplectic, shape, scale, height,
-    negligible, begin, end, first, last, state, grad_step, grad_drive, sums,
-):  # fmt: skip
+def adlif_backward(
+    membranes: Array, grad_spikes: Array, recurrent: Array, coefficients: Array, threshold: float, to_zero: bool,
+    detached: bool, symplectic: bool, shape: int, scale: float, height: float, negligible: float, begin: int,
+    end: int, first: int, last: int, state: Array, grad_step: Array, grad_drive: Array, sums: Array,
+) -> None:  # fmt: skip
     """Go from step `last` - 1 back to `first`.
 
     `state` (gu, gw and h; clip; neuron) is carried along. `recurrent` (clip, neuron) is (1 - alpha) gu V^T of the step

@@ -66,7 +66,8 @@ def drop(values: Tensor, probability: float, generator: torch.Generator | None, 
     n_dropped = min(round(probability * _LEVELS), _LEVELS - 1)
     scale = _LEVELS / (_LEVELS - n_dropped)
     if is_fused(values):
-        return _Drop.apply(values, keys, n_alike, n_dropped, scale)
+        left: Tensor = _Drop.apply(values, keys, n_alike, n_dropped, scale)
+        return left
     return values * _mask(values.shape, keys, n_alike, n_dropped) * scale
 
 
@@ -86,7 +87,12 @@ def _dropped(values: Tensor, rule: tuple[Any, ...]) -> Tensor:
     values = values.contiguous()
     kept = empty(tuple(values.shape), values.dtype)
     given, filled = (tensor.numpy().reshape(-1, values.shape[-1]) for tensor in (values, kept))
-    over_chunks(lambda first, last: drop_values(given, *rule, first, last, filled), len(given), _ROWS_AT_ONCE)
+    keys, n_alike, n_dropped, scale = rule
+    over_chunks(
+        lambda first, last: drop_values(given, keys, n_alike, n_dropped, scale, first, last, filled),
+        len(given),
+        _ROWS_AT_ONCE,
+    )
     return kept
 
 
@@ -116,4 +122,5 @@ def _signed(bits: int) -> int:
 
 def _shifted(x: Tensor, n_bits: int) -> Tensor:
     """Shifted to the right without copies of the sign."""
-    return (x >> n_bits) & (2 ** (32 - n_bits) - 1)
+    shifted: Tensor = (x >> n_bits) & (2 ** (32 - n_bits) - 1)
+    return shifted

@@ -5,13 +5,15 @@ The hash is that of Chris Wellons' lowbias32 (public domain), with the second ke
 
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 SPREAD, FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B9, 0x7FEB352D, 0x846CA68B
 
 
 @compiled
-def drop_values(values, keys, n_alike, n_dropped, scale, first, last, kept):  # type: ignore[no-untyped-def]
+def drop_values(
+    values: Array, keys: Array, n_alike: int, n_dropped: int, scale: float, first: int, last: int, kept: Array,
+) -> None:  # fmt: skip
     """Fill the rows `first` to `last` of `kept` with those of `values` times `scale`, or zero where the hash says so.
 
     `keys` (2, row key) has one pair for `n_alike` rows in a row. Of the 2**32 hashes `n_dropped` drop a value.

@@ -44,7 +44,8 @@ def run_integrator(drive: Tensor, params: IntegratorParams, *, dt: float) -> Ten
     """
     if not is_fused(drive) or not drive.numel():
         return leaky_integrator(drive, params, dt=dt)
-    return _Integrator.apply(drive, params, dt)
+    membrane: Tensor = _Integrator.apply(drive, params, dt)
+    return membrane
 
 
 class _Integrator(torch.autograd.Function):

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 
 @compiled
-def integrate(drive, membranes, alpha, beta, negligible, begin, end):  # type: ignore[no-untyped-def]
+def integrate(
+    drive: Array, membranes: Array, alpha: float, beta: float, negligible: float, begin: int, end: int,
+) -> None:  # fmt: skip
     """Fill `membranes` by the equations of `spikedata.baseline.neurons.integrator`."""
     zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
     current, membrane = np.empty(drive.shape[2], drive.dtype), np.empty(drive.shape[2], drive.dtype)
@@ -31,7 +33,9 @@ def integrate(drive, membranes, alpha, beta, negligible, begin, end):  # type: i
 
 
 @compiled
-def integrate_back(gradient, grad_drive, alpha, beta, negligible, begin, end):  # type: ignore[no-untyped-def]
+def integrate_back(
+    gradient: Array, grad_drive: Array, alpha: float, beta: float, negligible: float, begin: int, end: int,
+) -> None:  # fmt: skip
     """Fill `grad_drive`: the same filter, from the last step to the first."""
     zero, one = gradient.dtype.type(0.0), gradient.dtype.type(1.0)
     current, membrane = np.empty(gradient.shape[2], gradient.dtype), np.empty(gradient.shape[2], gradient.dtype)

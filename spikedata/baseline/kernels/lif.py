@@ -53,7 +53,8 @@ def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *
     check_shapes(drive, recurrent_weight)
     if not is_fused(drive):
         return lif_loop(drive, recurrent_weight, params, dt=dt)
-    return _LIF.apply(drive, recurrent_weight, params, dt)
+    spikes: Tensor = _LIF.apply(drive, recurrent_weight, params, dt)
+    return spikes
 
 
 class _LIF(torch.autograd.Function):
@@ -111,7 +112,8 @@ def _forward(
 
     def go_on(first: int, last: int, gathers: bool) -> int:
         places = begin, end, first, last
-        return int(lif_forward(*given, gathers, *rules, *places, *state, *filled, *lists, n_listed))
+        taken: Any = (*given, gathers, *rules, *places, *state, *filled, *lists, n_listed)
+        return lif_forward(*taken)
 
     def inject(step: int) -> None:
         current.addmm_(kept.spikes[begin:end, step], kept.weight)
@@ -138,7 +140,8 @@ def _backward(
     filled = grad_current.numpy(), grad_membrane.numpy(), grad_drive.numpy()
 
     def go_back(first: int, last: int, more: Any) -> None:
-        lif_backward(*given, more, *rules, begin, end, first, last, *filled)
+        taken: Any = (*given, more, *rules, begin, end, first, last, *filled)
+        lif_backward(*taken)
 
     nothing = grad_drive.new_empty(0, 0).numpy()
     if not kept.weight.numel():

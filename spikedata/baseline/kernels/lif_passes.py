@@ -15,14 +15,15 @@ import numpy as np
 
 from spikedata.baseline.kernels.prefetch import fetch_ahead
 from spikedata.baseline.kernels.rows import add_rows, list_active, surrogate_row
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 
 @compiled
-def lif_forward(  # type: ignore[no-untyped-def]
-    drive, weight, gathers, alpha, beta, threshold, to_zero, negligible, begin, end, first, last, current, membrane,
-    above, decayed, spikes, units, values, starts, ends, n_listed,
-):  # fmt: skip
+def lif_forward(
+    drive: Array, weight: Array, gathers: bool, alpha: float, beta: float, threshold: float, to_zero: bool,
+    negligible: float, begin: int, end: int, first: int, last: int, current: Array, membrane: Array, above: Array,
+    decayed: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
+) -> int:  # fmt: skip
     """Go from step `first` to `last`; return how many spikes there were.
 
     `current` and `membrane` (clip, neuron) are carried along. `above` (membrane minus threshold), `spikes` and, where
@@ -75,10 +76,11 @@ def lif_forward(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def lif_backward(  # type: ignore[no-untyped-def]
-    above, decayed, grad_spikes, recurrent, alpha, beta, threshold, to_zero, detached, shape, scale, height, negligible,
-    begin, end, first, last, grad_current, grad_membrane, grad_drive,
-):  # fmt: skip
+def lif_backward(
+    above: Array, decayed: Array, grad_spikes: Array, recurrent: Array, alpha: float, beta: float, threshold: float,
+    to_zero: bool, detached: bool, shape: int, scale: float, height: float, negligible: float, begin: int, end: int,
+    first: int, last: int, grad_current: Array, grad_membrane: Array, grad_drive: Array,
+) -> None:  # fmt: skip
     """Go from step `last` - 1 back to `first`; `grad_current` and `grad_membrane` (clip, neuron) are carried along.
 
     `recurrent` (clip, neuron) is gI V^T; where it has a size, there must be only one step.

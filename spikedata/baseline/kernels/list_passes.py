@@ -6,11 +6,11 @@ The spikes of clip b in step i are places starts[b, i] to ends[b, i] of the numb
 import numpy as np
 
 from spikedata.baseline.kernels.rows import add_rows, list_active
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 
 @compiled
-def list_spikes(spikes, begin, end, units, values, starts, ends):  # type: ignore[no-untyped-def]
+def list_spikes(spikes: Array, begin: int, end: int, units: Array, values: Array, starts: Array, ends: Array) -> bool:
     """List the spikes of the clips from `begin` to `end`; return False if the lists are too short.
 
     They must be longer than all spikes and one more step of all neurons.
@@ -27,7 +27,7 @@ def list_spikes(spikes, begin, end, units, values, starts, ends):  # type: ignor
 
 
 @compiled
-def gather_rows(units, values, starts, ends, weight, drive):  # type: ignore[no-untyped-def]
+def gather_rows(units: Array, values: Array, starts: Array, ends: Array, weight: Array, drive: Array) -> None:
     """Set each row of `drive` (clip, step, to) to the weight's rows of its spikes, each times its value."""
     for clip in range(drive.shape[0]):
         for step in range(drive.shape[1]):
@@ -37,7 +37,10 @@ def gather_rows(units, values, starts, ends, weight, drive):  # type: ignore[no-
 
 
 @compiled
-def gather_gradient(units, values, starts, ends, gradient, delay, n_together, total):  # type: ignore[no-untyped-def]
+def gather_gradient(
+    units: Array, values: Array, starts: Array, ends: Array, gradient: Array, delay: int, n_together: int,
+    total: Array,
+) -> None:  # fmt: skip
     """Add value x gradient[clip, step + delay] of each spike to the row of `total` that is its unit's.
 
     The spikes of some clips together are first sorted by unit: then a row of `total` stays at hand while the rows of

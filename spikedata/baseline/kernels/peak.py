@@ -36,7 +36,8 @@ def max_over_time(values: Tensor) -> Tensor:
     """
     if not is_fused(values) or not values.numel():
         return values.amax(dim=1)
-    return _Peak.apply(values)
+    peaks: Tensor = _Peak.apply(values)
+    return peaks
 
 
 class _Peak(torch.autograd.Function):
@@ -54,6 +55,6 @@ class _Peak(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         values, peaks = ctx.saved_tensors
         shared = empty(tuple(values.shape), values.dtype)
-        arrays = [tensor.numpy() for tensor in (values, peaks, gradients[0].contiguous(), shared)]
-        over_chunks(lambda begin, end: share_among_peaks(*arrays, begin, end), len(values))
+        seen, highest, gradient, filled = (t.numpy() for t in (values, peaks, gradients[0].contiguous(), shared))
+        over_chunks(lambda begin, end: share_among_peaks(seen, highest, gradient, filled, begin, end), len(values))
         return shared

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 
 @compiled
-def find_peaks(values, peaks, begin, end):  # type: ignore[no-untyped-def]
+def find_peaks(values: Array, peaks: Array, begin: int, end: int) -> None:
     """Fill `peaks` (clip, class) with the largest of `values` (clip, step, class); NaN where there is one."""
     for clip in range(begin, end):
         peak = peaks[clip]
@@ -18,7 +18,7 @@ def find_peaks(values, peaks, begin, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def share_among_peaks(values, peaks, gradient, shared, begin, end):  # type: ignore[no-untyped-def]
+def share_among_peaks(values: Array, peaks: Array, gradient: Array, shared: Array, begin: int, end: int) -> None:
     """Fill `shared` (clip, step, class) with the `gradient` of the peaks, in equal parts for steps that all have it."""
     zero, one = values.dtype.type(0.0), values.dtype.type(1.0)
     part = np.empty(values.shape[2], values.dtype)

@@ -54,7 +54,8 @@ def project_events(units: Tensor, splits: Tensor, weight: Tensor) -> Tensor:
     _check_lists(units, splits, weight)
     if not is_fused(weight) or not len(splits):
         return torch.matmul(dense_events(units, splits, len(weight), weight.dtype), weight)
-    return _EventProjection.apply(units, splits, weight)
+    drive: Tensor = _EventProjection.apply(units, splits, weight)
+    return drive
 
 
 def dense_events(units: Tensor, splits: Tensor, n_units: int, dtype: torch.dtype) -> Tensor:
@@ -116,7 +117,8 @@ def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
         raise ValueError(f"spikes must be (batch, step, from) and weight (from, to), got {found}")
     if not is_fused(weight) or spikes.dtype != weight.dtype or not spikes.numel():
         return torch.matmul(spikes, weight)
-    return _SpikeProjection.apply(spikes, weight)
+    drive: Tensor = _SpikeProjection.apply(spikes, weight)
+    return drive
 
 
 class _EventProjection(torch.autograd.Function):

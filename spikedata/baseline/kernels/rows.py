@@ -6,7 +6,7 @@ values are set to zero: decaying states would become subnormal numbers, which sl
 
 import numpy as np
 
-from spikedata.compilation import compiled
+from spikedata.compilation import Array, compiled
 
 _LARGEST_EXPONENT = 60.0  # exp(-60) stands for the exp of anything smaller
 _EXP_OF_EIGHTHS = np.exp(-np.arange(8 * _LARGEST_EXPONENT + 1) / 8)
@@ -14,7 +14,7 @@ _EXP_OF_EIGHTHS_SHORT = _EXP_OF_EIGHTHS.astype(np.float32)
 
 
 @compiled
-def list_active(spikes, active, values):  # type: ignore[no-untyped-def]
+def list_active(spikes: Array, active: Array, values: Array) -> int:
     """Write the numbers and values of the neurons that are not silent, and return how many; there is room for all."""
     n = 0
     for j in range(spikes.size):
@@ -25,7 +25,7 @@ def list_active(spikes, active, values):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_rows(matrix, chosen, values, first, last, total):  # type: ignore[no-untyped-def]
+def add_rows(matrix: Array, chosen: Array, values: Array, first: int, last: int, total: Array) -> None:
     """Add the rows of a matrix that the places `first` to `last` of `chosen` name, each times its value, to `total`."""
     i = first
     while i + 4 <= last:
@@ -47,7 +47,7 @@ def add_rows(matrix, chosen, values, first, last, total):  # type: ignore[no-unt
 
 
 @compiled
-def surrogate_row(above, shape, scale, height, derivative):  # type: ignore[no-untyped-def]
+def surrogate_row(above: Array, shape: int, scale: float, height: float, derivative: Array) -> None:
     """Derivative of the surrogate of a row; `shape` is its place in `spikedata.baseline.surrogate.SHAPES`."""
     one, zero = above.dtype.type(1.0), above.dtype.type(0.0)
     if shape == 0:
@@ -70,7 +70,7 @@ def surrogate_row(above, shape, scale, height, derivative):  # type: ignore[no-u
 
 
 @compiled
-def _exponential_row(above, shape, scale, height, derivative):  # type: ignore[no-untyped-def]
+def _exponential_row(above: Array, shape: int, scale: float, height: float, derivative: Array) -> None:
     # exp(-z) from a table of eighths and a power series of what is left: unlike math.exp it becomes one of vectors
     t = above.dtype.type
     one, most = t(1.0), t(_LARGEST_EXPONENT)

@@ -88,7 +88,7 @@ def delay_width(progress: float, *, longest: int) -> float:
     [16.0, 2.8284271247461903, 0.5, 0.5]
     """
     first = max(longest / 2, _LAST_WIDTH)
-    return first * (_LAST_WIDTH / first) ** min(progress / _ANNEALED, 1.0)
+    return float(first * (_LAST_WIDTH / first) ** min(progress / _ANNEALED, 1.0))
 
 
 def anneal_delays(network: nn.Module, progress: float) -> None:

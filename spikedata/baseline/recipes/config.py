@@ -58,7 +58,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _read_yaml(text: str) -> Any:
     try:
-        import yaml  # type: ignore[import-untyped]
+        import yaml
     except ModuleNotFoundError:
         raise ValueError("PyYAML is not installed: pip install pyyaml, or write TOML") from None
     try:
