@@ -11,7 +11,7 @@ from spikedata.baseline.networks import (
 )
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
-from spikedata.baseline.protocol.folder import Run, load_run
+from spikedata.baseline.protocol.folder import Run, load_run, read_card
 from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.runs import evaluate_run, train_run
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
@@ -46,6 +46,7 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "make_network",
+    "read_card",
     "read_chosen_run",
     "recipe_from",
     "refit_run",

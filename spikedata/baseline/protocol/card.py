@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +19,7 @@ from spikedata import __version__
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.statistics import wilson_interval
-from spikedata.baseline.recipes.catalog import RECIPES
+from spikedata.baseline.recipes.catalog import typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.epochs import Trained
 from spikedata.baseline.training.scoring import Score
@@ -78,40 +78,49 @@ def _tally(correct: npt.NDArray[np.bool_]) -> dict[str, Any]:
     }
 
 
-def command_line(
+def how_to_make(
     spike_path: str | os.PathLike[str],
     run_dir: str | os.PathLike[str],
     recipe: Recipe,
     *,
     seed: int,
     device: str,
-    split: Sequence[str],
+    split: Mapping[str, Any],
     keep_epochs: bool = False,
     threads: int = 1,
     refit: str | os.PathLike[str] | None = None,
 ) -> str:
     """The command that makes the same run, with its split and each param that was changed.
 
+    A recipe that cannot be typed is no command's: of such a run it is the call in Python, which takes the recipe from
+    the card.
+
     Parameters
     ----------
     spike_path, run_dir, recipe, seed, device, keep_epochs, threads
         As `spikedata.baseline.protocol.runs.train_run` was given them.
-    split : sequence of str
-        Words that make the split.
+    split : mapping
+        What of its arguments makes the split, by name.
     refit : str or path-like, optional
         The run that chose, of a refit: it says recipe, split and params.
     """
+    params = {} if refit is not None else typed_params(recipe)
+    options = {"seed": seed, "device": device, **split}
+    options |= {"keep_epochs": True} if keep_epochs else {}
+    options |= {"threads": threads} if threads != 1 else {}
+    if params is None:
+        given = "".join(f", {name}={value!r}" for name, value in options.items())
+        path, run = os.fspath(spike_path), os.fspath(run_dir)
+        return f"train_run({path!r}, {run!r}, recipe=Recipe.from_json(read_card({run!r})['recipe']){given})"
     what = ["--recipe", recipe.name] if refit is None else ["--refit", os.fspath(refit)]
     words = ["spikedata", "train", os.fspath(spike_path), *what, "--out", os.fspath(run_dir)]
-    words += ["--seed", str(seed), "--device", device, *split]
-    words += ["--keep-epochs"] if keep_epochs else []
-    words += ["--threads", str(threads)] if threads != 1 else []
-    usual = RECIPES[recipe.name].params
-    for name, value in recipe.params.items():
-        if refit is None and value != usual[name]:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            words += [f"--{name.replace('_', '-')}", text]
+    for name, value in (options | params).items():
+        words += [f"--{_OPTIONS.get(name, name).replace('_', '-')}"]
+        words += [] if value is True else [",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     return shlex.join(words)
+
+
+_OPTIONS = {"left_out": "leave_out"}  # where the command says it in other words than the function
 
 
 def environment_entry(device: torch.device, *, n_processes: int = 1) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from spikedata.baseline.protocol.folder import HISTORY, load_run
 from spikedata.baseline.protocol.group_summary import is_group, runs_of_group
-from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.baseline.training.logs import read_history
@@ -71,7 +70,7 @@ def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
     card = load_run(run_dir).card
     if card.get("refit"):
         raise ValueError(f"{run_dir}: is a refit itself; name the run that chose, of which it was made")
-    recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+    recipe = Recipe.from_json(card["recipe"])
     if recipe.training is None:
         raise ValueError(f"{run_dir}: recipe {recipe.name!r} is not trained by epochs, so there is nothing to refit")
     path = Path(run_dir, HISTORY)

@@ -95,8 +95,8 @@ def split_entry(split: Split, events: Events) -> dict[str, Any]:
     }
 
 
-def words_of_split(choice: SplitChoice, entry: Mapping[str, Any]) -> list[str]:
-    """The words of a command that make the split of a card's entry again.
+def arguments_of_split(choice: SplitChoice, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `train_run` that make the split of a card's entry again.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ def words_of_split(choice: SplitChoice, entry: Mapping[str, Any]) -> list[str]:
     """
     if choice.name == BY_SPEAKER:
         parts = ("validation", "test")
-        return [word for part in parts for word in (f"--{part}-speakers", _listed(entry["speakers"].get(part, ())))]
-    words = ["--split", choice.name, "--split-seed", str(choice.seed)]
-    return words if choice.left_out is None else [*words, "--leave-out", str(choice.left_out)]
+        return {f"{part}_speakers": tuple(entry["speakers"].get(part, ())) for part in parts}
+    arguments = {"split": choice.name, "split_seed": choice.seed}
+    return arguments if choice.left_out is None else {**arguments, "left_out": choice.left_out}
 
 
 def known_speakers(speakers: npt.NDArray[np.int64]) -> list[int]:
@@ -125,7 +125,3 @@ def _are_apart(split: Split, speakers: npt.NDArray[np.int64]) -> bool | None:
     except ValueError:
         return False
     return True
-
-
-def _listed(speakers: Sequence[int]) -> str:
-    return ",".join(map(str, speakers))

@@ -14,7 +14,6 @@ from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import score_entry, voices_entry
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.folder import load_run, read_split
-from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.controls import apply_control, known_control
@@ -156,7 +155,7 @@ def read_test_clips(run_dir: str | os.PathLike[str], card: dict[str, Any], file:
 
 def score_as_trained(network: Network, card: dict[str, Any], clips: Events) -> Score:
     """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
-    recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+    recipe = Recipe.from_json(card["recipe"])
     controlled = apply_control(clips, control_name(recipe), seed=card["seed"])
     return evaluate(network, controlled, **scoring_options(recipe))
 

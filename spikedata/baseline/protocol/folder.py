@@ -24,11 +24,12 @@ from typing import Any, NamedTuple
 
 from spikedata.atomic import OutputError, write_atomically
 from spikedata.baseline.networks import Network
-from spikedata.baseline.recipes.catalog import network_of, recipe_of_card
+from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.folder import training_folder
 from spikedata.splits import Split, sample_names
 
-CARD_FORMAT = 2
+CARD_FORMAT = 3
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
 
@@ -61,7 +62,7 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
     Raises
     ------
     OutputError
-        If there is something already, or the parent folder is missing or not writable.
+        If there is something already, or the folder above it, or the nearest one that is there, is not writable.
     """
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
@@ -69,10 +70,26 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
             raise OutputError(f"{run_dir}: exists already, will not replace it")
         if target.is_symlink() or not (target / CARD).is_file():
             raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
-    if not target.parent.is_dir():
-        raise OutputError(f"{run_dir}: no folder {str(target.parent)!r}")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{run_dir}: folder {str(target.parent)!r} is not writable")
+    parent = next(folder for folder in target.parents if os.path.lexists(folder))
+    if not parent.is_dir():
+        raise OutputError(f"{run_dir}: {str(parent)!r} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{run_dir}: folder {str(parent)!r} is not writable")
+
+
+def make_parent(run_dir: str | os.PathLike[str]) -> None:
+    """Make the folder that a run is to stand in, and those above it, where they are missing.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be made.
+    """
+    parent = Path(run_dir).absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{run_dir}: {str(parent)!r} cannot be made: {error.strerror or error}") from error
 
 
 def write_run_dir(
@@ -101,6 +118,7 @@ def write_run_dir(
         As `check_run_dir`, or if the disk refuses the bytes; an older run is then still there.
     """
     check_run_dir(run_dir, overwrite=overwrite)
+    make_parent(run_dir)
     target = Path(run_dir).absolute()
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
     try:
@@ -174,7 +192,7 @@ def load_run(run_dir: str | os.PathLike[str]) -> Run:
             raise ValueError(f"card_format must be {CARD_FORMAT}, got {found}")
         if hashlib.sha256(weights).hexdigest() != card["network"]["sha256"]:
             raise ValueError(f"{WEIGHTS} is not the one of the card: its SHA-256 differs")
-        recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+        recipe = Recipe.from_json(card["recipe"])
         n_units, n_classes = card["data"]["n_units"], len(card["data"]["keys"])
         network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=card["seed"])
         tensors = safetensors.torch.load(weights)

@@ -29,7 +29,7 @@ def training_identity(
         Of a refit, what its card says of the run that chose; how that one is called does not matter.
     """
     return _identity(
-        {"name": recipe.name, "params": recipe.params},
+        recipe.structure,
         seed=seed,
         data=data,
         split=split,
@@ -41,7 +41,7 @@ def training_identity(
 def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
     """What tells the training of a result card from others."""
     return _identity(
-        card["recipe"],
+        {part: card["recipe"][part] for part in ("network", "training")},
         seed=card["seed"],
         data=card["data"]["sha256"],
         split=card["split"]["digest"],
@@ -51,11 +51,16 @@ def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _identity(
-    recipe: Mapping[str, Any], *, seed: int, data: str, split: str, keep_epochs: bool, refit: Mapping[str, Any] | None
+    structure: Mapping[str, Any],
+    *,
+    seed: int,
+    data: str,
+    split: str,
+    keep_epochs: bool,
+    refit: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     return {
-        "recipe": recipe["name"],
-        "params": recipe["params"],
+        **structure,
         "seed": seed,
         "data": data,
         "refitted run": refit["weights"] if refit else None,

@@ -11,7 +11,8 @@ from typing import Any
 from spikedata.baseline.protocol.folder import CARD, CARD_FORMAT, read_card
 from spikedata.baseline.protocol.group_summary import REFIT_NOTE, validation_accuracies
 from spikedata.baseline.protocol.statistics import over_all_seeds, over_seeds
-from spikedata.baseline.recipes.catalog import RECIPES
+from spikedata.baseline.recipes.catalog import changes_of
+from spikedata.baseline.recipes.recipe import Recipe
 
 _FOLDS = "leave one speaker out"
 _COLUMNS = (
@@ -92,7 +93,8 @@ def _key(card: dict[str, Any], test: dict[str, Any] | None) -> str:
     is_fold = split["name"].startswith(_FOLDS)
     tested = None if test is None else (test["part"], "folds" if is_fold else test["sha256"])
     divided = [_FOLDS if is_fold else split["digest"], bool(card.get("refit"))]
-    parts = [card["recipe"], card["data"]["sha256"], divided, tested]
+    recipe = {part: card["recipe"][part] for part in ("name", "network", "training")}
+    parts = [recipe, card["data"]["sha256"], divided, tested]
     return json.dumps(parts, sort_keys=True)
 
 
@@ -119,7 +121,7 @@ def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:
-    apart, control = card["split"]["speakers_apart"], card["recipe"]["params"].get("control", "none")
+    apart, control = card["split"]["speakers_apart"], (card["recipe"]["training"] or {}).get("control", "none")
     marks = [] if apart else ["speakers are in two parts" if apart is False else "speakers are unknown"]
     marks += [] if control == "none" else [f"trained and scored under the control {control}"]
     marks += [REFIT_NOTE] if card.get("refit") else []
@@ -130,9 +132,7 @@ def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:
 
 
 def _changed(recipe: dict[str, Any]) -> dict[str, Any]:
-    usual = RECIPES[recipe["name"]].params if recipe["name"] in RECIPES else {}
-    as_json = json.loads(json.dumps(usual))
-    return {name: value for name, value in recipe["params"].items() if value != as_json.get(name)}
+    return changes_of(Recipe.from_json(recipe))
 
 
 def _cells(line: dict[str, Any], notes: dict[str, int]) -> tuple[str, ...]:

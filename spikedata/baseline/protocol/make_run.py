@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from spikedata.atomic import OutputError
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.card import command_line, environment_entry, network_entry, score_entry, training_entry
+from spikedata.baseline.protocol.card import environment_entry, how_to_make, network_entry, score_entry, training_entry
 from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.evaluation import control_name, scoring_options
 from spikedata.baseline.protocol.fitting import fit_recipe
@@ -50,8 +50,8 @@ class Plan(NamedTuple):
         Of the clips, as it is written beside the weights.
     split_entry : dict
         Its entry on the card.
-    words : sequence of str
-        Those of a command that make the split.
+    split_arguments : mapping
+        What of the arguments of `train_run` makes the split, by name.
     held_out : Events
         Clips that choose the epoch; of a refit those that chose it, on which the network's cost is measured.
     recipe : Recipe
@@ -69,7 +69,7 @@ class Plan(NamedTuple):
     events: Events
     split: Split
     split_entry: dict[str, Any]
-    words: Sequence[str]
+    split_arguments: Mapping[str, Any]
     held_out: Events
     recipe: Recipe
     seed: int
@@ -118,6 +118,22 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+    # all of a card that is known before the training: what cannot be written must not cost one
+    said = {
+        "card_format": run_folder.CARD_FORMAT,
+        "made": None,
+        "command": _command(plan, run_dir, device=device, threads=threads),
+        "environment": None,
+        "recipe": plan.recipe.to_json(),
+        "seed": plan.seed,
+        **({"refit": plan.chosen.entry} if plan.chosen else {}),
+        "data": plan.data,
+        "split": plan.split_entry,
+    }
+    run_folder.card_bytes(said)
+    split = plan.split.to_json(sample_names(plan.events.sources)).encode()
+    if is_first:
+        run_folder.make_parent(run_dir)
     folder = TrainingFolder(run_dir, training, keep_epochs=plan.keep_epochs, tensorboard=tensorboard)
     with (
         on_threads(threads),
@@ -140,9 +156,8 @@ def make_run(
         environment = environment_entry(chosen_device, n_processes=processes.n)
         weights = run_folder.weights_bytes(trained.network)
         card = {
-            "card_format": run_folder.CARD_FORMAT,
+            **said,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": _command(plan, run_dir, device=device, threads=threads),
             "environment": environment,
             **_what_was_trained(plan, trained, weights),
             "tests": [],
@@ -153,7 +168,7 @@ def make_run(
             contents = {
                 run_folder.WEIGHTS: weights,
                 run_folder.HISTORY: history_bytes(trained.history),
-                run_folder.SPLIT: plan.split.to_json(sample_names(plan.events.sources)).encode(),
+                run_folder.SPLIT: split,
                 run_folder.CARD: run_folder.card_bytes(card),
             }
             run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
@@ -173,13 +188,13 @@ def _identity_of(plan: Plan) -> dict[str, Any]:
 
 
 def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, threads: int) -> str:
-    return command_line(
+    return how_to_make(
         plan.spike_path,
         run_dir,
         plan.recipe,
         seed=plan.seed,
         device=device,
-        split=plan.words,
+        split=plan.split_arguments,
         keep_epochs=plan.keep_epochs,
         threads=threads,
         refit=plan.chosen.path if plan.chosen else None,
@@ -187,15 +202,10 @@ def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, thread
 
 
 def _what_was_trained(plan: Plan, trained: Trained, weights: bytes) -> dict[str, Any]:
-    """The entries of a card from the recipe to the score on the validation part."""
+    """The entries of a card that the training has made, to the score on the validation part."""
     n_clips = len(plan.split.part("train"))
     score, measures = _on_held_out(trained.network, plan)
     return {
-        "recipe": {"name": plan.recipe.name, "params": plan.recipe.params},
-        "seed": plan.seed,
-        **({"refit": plan.chosen.entry} if plan.chosen else {}),
-        "data": plan.data,
-        "split": plan.split_entry,
         "network": network_entry(trained.network, weights),
         "training": training_entry(trained, plan.recipe, n_clips=n_clips) | {"keep_epochs": plan.keep_epochs},
         "validation": plan.chosen.validation if plan.chosen else score_entry(score),

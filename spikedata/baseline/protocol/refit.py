@@ -109,7 +109,7 @@ def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -
         events,
         split,
         split_entry(split, events) | {"seed": chosen.card["split"]["seed"]},
-        (),
+        {},
         held_out=events.select(before.part("validation")),
         recipe=chosen.recipe,
         seed=seed,

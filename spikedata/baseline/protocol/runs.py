@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spikedata.baseline.protocol.card_text import format_card
-from spikedata.baseline.protocol.data_split import BY_SPEAKER, SplitChoice, choose_split, split_entry, words_of_split
+from spikedata.baseline.protocol.data_split import (
+    BY_SPEAKER,
+    SplitChoice,
+    arguments_of_split,
+    choose_split,
+    split_entry,
+)
 from spikedata.baseline.protocol.evaluation import evaluate_run
 from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.protocol.make_run import Plan, make_run
@@ -130,7 +136,7 @@ def _plan(
         events,
         split,
         entry,
-        words_of_split(choice, entry),
+        arguments_of_split(choice, entry),
         held_out=events.select(split.part("validation")),
         recipe=recipe,
         seed=seed,

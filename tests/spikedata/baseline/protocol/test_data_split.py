@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikedata.baseline.protocol.data_split import SplitChoice, choose_split, split_entry, words_of_split
+from spikedata.baseline.protocol.data_split import SplitChoice, arguments_of_split, choose_split, split_entry
 from spikedata.splits import Split, sample_names, save_split
 
 
@@ -60,11 +60,12 @@ def test_speakers_cannot_be_named_for_another_split(events):
         choose_split(events, SplitChoice(name="published", test_speakers=(4, 5)))
 
 
-def test_the_words_of_a_split_make_it_again(events):
+def test_the_arguments_of_a_split_make_it_again(events):
     drawn = split_entry(choose_split(events, SplitChoice(seed=1)), events)
-    listed = {part: ",".join(map(str, drawn["speakers"][part])) for part in ("validation", "test")}
-    assert words_of_split(SplitChoice(seed=1), drawn) == [
-        "--validation-speakers", listed["validation"], "--test-speakers", listed["test"]
-    ]  # fmt: skip
+    named = {part: tuple(drawn["speakers"][part]) for part in ("validation", "test")}
+    assert arguments_of_split(SplitChoice(seed=1), drawn) == {
+        "validation_speakers": named["validation"],
+        "test_speakers": named["test"],
+    }
     fold = SplitChoice(name="leave_one_speaker_out", left_out=4, seed=2)
-    assert words_of_split(fold, {}) == ["--split", "leave_one_speaker_out", "--split-seed", "2", "--leave-out", "4"]
+    assert arguments_of_split(fold, {}) == {"split": "leave_one_speaker_out", "split_seed": 2, "left_out": 4}

@@ -77,9 +77,17 @@ def test_a_folder_that_is_not_a_run_is_never_replaced(tmp_path):
     assert (tmp_path / "thesis" / "chapter").read_text() == "one"
 
 
-def test_a_missing_parent_is_found_out_before_the_work(tmp_path):
-    with pytest.raises(OutputError, match="run: no folder"):
-        check_run_dir(tmp_path / "missing" / "run")
+def test_parents_that_are_missing_are_made(tmp_path):
+    check_run_dir(tmp_path / "runs" / "today" / "run")
+    assert list(tmp_path.iterdir()) == []  # not before there is something to write
+    write_run_dir(tmp_path / "runs" / "today" / "run", CONTENTS)
+    assert _files(tmp_path / "runs" / "today" / "run") == CONTENTS
+
+
+def test_a_parent_that_is_a_file_is_found_out_before_the_work(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(OutputError, match="run: '.*runs' is not a folder"):
+        check_run_dir(tmp_path / "runs" / "today" / "run")
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path):

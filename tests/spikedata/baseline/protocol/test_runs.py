@@ -63,7 +63,7 @@ def test_the_card_says_what_is_needed_to_repeat_the_run(run_dir, spike_path, tmp
     card = load_run(run_dir).card
     assert card["environment"]["torch"] == str(torch.__version__)
     assert card["environment"]["threads"] == 1
-    assert card["recipe"]["params"] == json.loads(json.dumps(RECIPE.params))
+    assert card["recipe"] == json.loads(json.dumps(RECIPE.to_json()))
     assert card["split"]["speakers"] == {"train": [0, 1, 2], "validation": [3], "test": [4, 5]}
     assert card["network"]["parameters"] == 16 * 16 + 16 * 16 + 16 * 3
     assert f"spikedata train {spike_path} --recipe recurrent --out {run_dir} --seed 0" in card["command"]
@@ -282,9 +282,9 @@ def _edit(run_dir, change):
     ("change", "message"),
     [
         (lambda card: card.pop("data"), "card.json: no entry 'data'"),
-        (lambda card: card.update(card_format=99), "card_format must be 2, got 99"),
-        (lambda card: card["recipe"]["params"].update(hidden=[17]), "weights.safetensors has the shapes"),
-        (lambda card: card["recipe"]["params"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
+        (lambda card: card.update(card_format=99), "card_format must be 3, got 99"),
+        (lambda card: card["recipe"]["network"].update(hidden=[17]), "weights.safetensors has the shapes"),
+        (lambda card: card["recipe"]["network"]["neuron"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
     ],
 )
 def test_a_card_that_does_not_fit_the_weights_is_refused(run_dir, change, message):
