@@ -1,8 +1,8 @@
 """Frozen dataclasses as nested JSON and back, by the types of their fields.
 
-Where several dataclasses may stand, as the networks of a recipe, the object says in ``type`` which it is; no registry of
-names is asked, so what a user composes comes back as what the catalog holds does. Both ways are strict: what cannot come
-back is not written.
+Where several dataclasses may stand, as the networks of a recipe, the object says in ``type`` which it is; no registry
+of names is asked, so what a user composes comes back as what the catalog holds does. Both ways are strict: what cannot
+come back is not written.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def from_json(content: Any, kind: Any, where: str, *, tagged: bool = False) -> A
     """
     kinds = _alternatives(kind)
     if isinstance(content, Mapping):
-        known = {one.__name__: one for one in kinds if is_dataclass(one)}
+        known = {typing.cast(type, one).__name__: one for one in kinds if is_dataclass(one)}
         if known:
             return _dataclass_from(content, known, where, tagged=tagged)
     for one in kinds:
@@ -107,10 +107,9 @@ def fields_from_json(content: Any, kind: type, where: str, *, tagged: bool = Fal
     names = [field.name for field in fields(typing.cast(Any, kind))]
     for name in content:
         if name not in names and not (tagged and name == TYPE):
-            nearest = ", ".join(difflib.get_close_matches(str(name), names, n=3))
-            raise ValueError(
-                f"{where}: {kind.__name__} has no param {name!r}{'; nearest: ' if nearest else ''}{nearest}"
-            )
+            nearest = difflib.get_close_matches(str(name), names, n=3)
+            hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+            raise ValueError(f"{where}: {kind.__name__} has no param {name!r}{hint}")
     for name in names:
         if name not in content:
             raise ValueError(f"{where}: {kind.__name__} lacks the param {name!r}")
@@ -161,9 +160,9 @@ def _own_or_fields(value: Any, where: str, *, tagged: bool) -> dict[str, Any]:
 
 def _dataclass_from(content: Mapping[str, Any], known: Mapping[str, Any], where: str, *, tagged: bool) -> Any:
     if tagged or len(known) > 1:
-        name = content.get(TYPE)
+        name = str(content.get(TYPE))
         if name not in known:
-            found = f"got {_shown(name)}" if TYPE in content else "it names none"
+            found = f"got {name!r}" if TYPE in content else "it names none"
             raise ValueError(f"{where}: its type must be {' or '.join(known)}, {found}")
         return fields_from_json(content, known[name], where, tagged=tagged)
     (kind,) = known.values()
@@ -201,7 +200,7 @@ def _arguments_of(arguments: tuple[Any, ...], n: int) -> tuple[Any, ...]:
 
 
 @cache
-def _kinds_of(kind: type) -> dict[str, Any]:
+def _kinds_of(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 

@@ -86,7 +86,7 @@ def test_parents_that_are_missing_are_made(tmp_path):
 
 def test_a_parent_that_is_a_file_is_found_out_before_the_work(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(OutputError, match="run: '.*runs' is not a folder"):
+    with pytest.raises(OutputError, match=r"run: '.*runs' is not a folder"):
         check_run_dir(tmp_path / "runs" / "today" / "run")
 
 
