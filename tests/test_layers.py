@@ -138,7 +138,13 @@ MAY_IMPORT = {
     "spikedata.baseline.networks": {"baseline.networks", "baseline.checks", *BELOW_NETWORKS},
     "spikedata.baseline.training": {"baseline.training", *BELOW_TRAINING},
     "spikedata.baseline.recipes": {"baseline.recipes", "baseline.training", *BELOW_TRAINING},
-    "spikedata.baseline.protocol": {"baseline.protocol", "baseline.recipes", "baseline.training", *BELOW_TRAINING},
+    "spikedata.baseline.protocol": {
+        "baseline.protocol",
+        "downloads",
+        "baseline.recipes",
+        "baseline.training",
+        *BELOW_TRAINING,
+    },
     # on top
     "spikedata.progress": set(),
     "spikedata.doctor": EVERYTHING,

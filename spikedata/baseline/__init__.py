@@ -10,6 +10,7 @@ from spikedata.baseline.networks import (
     make_network,
 )
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
+from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
 from spikedata.baseline.protocol.folder import Run, load_run, read_card
 from spikedata.baseline.protocol.refit import refit_run
@@ -28,6 +29,7 @@ __all__ = [
     "Activity",
     "ActivityParams",
     "AdLIFParams",
+    "Card",
     "ChosenRun",
     "ConvolutionParams",
     "CountParams",

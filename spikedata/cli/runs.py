@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # trains one run, trains several, and how many epochs each takes
-_Training: TypeAlias = tuple[Callable[..., dict[str, Any]], Callable[..., dict[str, Any]], int]
+_Training: TypeAlias = tuple[Callable[..., Any], Callable[..., Any], int]
 
 
 def add_commands(commands: Commands) -> None:
@@ -94,7 +94,9 @@ def _train(args: argparse.Namespace) -> None:
             options |= {"seed": args.seed, "on_epoch": lambda record: _show(progress, record, n_epochs)}
             result = train_one(args.file, args.out, **options)
     if _is_first_process():
-        print_result(args, result, format_group(result) if is_group else format_card(result))
+        print_result(
+            args, result if is_group else result.to_json(), format_group(result) if is_group else format_card(result)
+        )
 
 
 def _fit(args: argparse.Namespace) -> _Training:
@@ -204,10 +206,10 @@ def _evaluate(args: argparse.Namespace) -> None:
         print_result(args, summary, format_group(summary))
     elif args.selection_bias:
         card = measure_selection_bias(args.run, args.file, device=args.device)
-        print_result(args, card, format_card(card))
+        print_result(args, card.to_json(), format_card(card))
     else:
         card = evaluate_run(args.run, args.file, **options)
-        print_result(args, card, format_card(card))
+        print_result(args, card.to_json(), format_card(card))
 
 
 def _leaderboard(args: argparse.Namespace) -> None:

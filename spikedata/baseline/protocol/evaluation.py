@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,16 +12,23 @@ import numpy.typing as npt
 
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.card import score_entry, voices_entry
-from spikedata.baseline.protocol.data_split import known_speakers
+from spikedata.baseline.protocol.card import (
+    Card,
+    ControlEntry,
+    DataEntry,
+    ScoredEntry,
+    known_speakers,
+    score_entry,
+    tallies_by_speaker,
+)
 from spikedata.baseline.protocol.folder import load_run, read_split
+from spikedata.baseline.protocol.run_data import is_same_corpus, read_run_data
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.controls import apply_control, known_control
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
 from spikedata.file_digest import file_digest
-from spikedata.reader import SpikeFile
 from spikedata.torch.device import resolve_device
 
 
@@ -54,7 +62,7 @@ def evaluate_run(
     *,
     control: str = "none",
     device: str = "cpu",
-) -> dict[str, Any]:
+) -> Card:
     """Score a run's weights on its own test part, or on the whole of another file, and write that on its card.
 
     Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
@@ -74,7 +82,7 @@ def evaluate_run(
 
     Returns
     -------
-    dict
+    Card
         The card. The score asked for is the last of ``tests``, or, of a control, the last of ``controls``.
 
     Raises
@@ -92,21 +100,21 @@ def evaluate_run(
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path)
     if control == "none":
-        same = [entry for entry in card["tests"] if entry["sha256"] == file.sha256]
+        same = [entry for entry in card.tests if entry.sha256 == file.sha256]
         entry = same[0] if same else _test_entry(run_dir, network, card, file)
-        entry["times_opened"] += 1
-        card["tests"] = [other for other in card["tests"] if other is not entry] + [entry]
+        opened = replace(entry, times_opened=entry.times_opened + 1)
+        card = replace(card, tests=(*(other for other in card.tests if other is not entry), opened))
     else:
         require_scored(run_dir, card, file)
-        known = [other for other in card["controls"] if (other["sha256"], other["control"]) == (file.sha256, control)]
-        entry = known[0] if known else _control_entry(run_dir, network, card, file, control)
-        card["controls"] = [other for other in card["controls"] if other is not entry] + [entry]
+        known = [other for other in card.controls if (other.sha256, other.control) == (file.sha256, control)]
+        scored = known[0] if known else _control_entry(run_dir, network, card, file, control)
+        card = replace(card, controls=(*(other for other in card.controls if other is not scored), scored))
     run_folder.write_card(run_dir, card)
     return card
 
 
 def find_test_file(
-    run_dir: str | os.PathLike[str], card: dict[str, Any], spike_path: str | os.PathLike[str] | None
+    run_dir: str | os.PathLike[str], card: Card, spike_path: str | os.PathLike[str] | None
 ) -> ScoredFile:
     """The file that is meant; see `evaluate_run`.
 
@@ -117,47 +125,45 @@ def find_test_file(
     ValueError
         If it is the run's and has changed.
     """
-    path = Path(card["data"]["path"] if spike_path is None else spike_path)
+    path = Path(card.data.path if spike_path is None else spike_path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     sha256 = file_digest(path, "sha256")
-    is_own = sha256 == card["data"]["sha256"]
+    is_own = sha256 == card.data.sha256
     if spike_path is None and not is_own:
         raise ValueError(f"{path}: is not the file that {run_dir} was trained on: its SHA-256 differs")
     return ScoredFile(path, sha256, is_own)
 
 
-def require_scored(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> dict[str, Any]:
+def require_scored(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredEntry:
     """The entry of the plain score of a file; a ValueError if there is none yet."""
-    for entry in card["tests"]:
-        if entry["sha256"] == file.sha256:
-            return dict(entry)
+    for entry in card.tests:
+        if entry.sha256 == file.sha256:
+            return entry
     which = "" if file.is_own else f" {file.path}"
     raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
 
 
-def read_test_clips(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> Events:
-    """The clips that are scored: the test part of the run's own file, all of another.
+def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> tuple[DataEntry, Events]:
+    """The file, and the clips of it that are scored: the test part of the run's own file, all of another.
 
     Raises
     ------
     ValueError
         If the file has other classes or units than the run, or the split is not the card's or has no test part.
     """
-    with SpikeFile(file.path) as spikes:
-        events = spikes.read_events()
-    if list(events.keys) != card["data"]["keys"]:
-        raise ValueError(f"{file.path}: must have the classes {card['data']['keys']}, got {list(events.keys)}")
-    if events.n_units != card["data"]["n_units"]:
-        raise ValueError(f"{file.path}: must have {card['data']['n_units']} units, got {events.n_units}")
-    return events.select(_test_indices(run_dir, card, events)) if file.is_own else events
+    data, events = read_run_data(file.path)
+    if events.keys != card.data.keys:
+        raise ValueError(f"{file.path}: must have the classes {list(card.data.keys)}, got {list(events.keys)}")
+    if events.n_units != card.data.n_units:
+        raise ValueError(f"{file.path}: must have {card.data.n_units} units, got {events.n_units}")
+    return data, events.select(_test_indices(run_dir, card, events)) if file.is_own else events
 
 
-def score_as_trained(network: Network, card: dict[str, Any], clips: Events) -> Score:
+def score_as_trained(network: Network, card: Card, clips: Events) -> Score:
     """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
-    recipe = Recipe.from_json(card["recipe"])
-    controlled = apply_control(clips, control_name(recipe), seed=card["seed"])
-    return evaluate(network, controlled, **scoring_options(recipe))
+    controlled = apply_control(clips, control_name(card.recipe), seed=card.seed)
+    return evaluate(network, controlled, **scoring_options(card.recipe))
 
 
 def control_name(recipe: Recipe) -> str:
@@ -172,40 +178,47 @@ def scoring_options(recipe: Recipe) -> dict[str, Any]:
     return {"batch_size": recipe.training.batch_size, "layout": recipe.training.layout}
 
 
-def _test_entry(
-    run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile
-) -> dict[str, Any]:
-    clips = read_test_clips(run_dir, card, file)
-    learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"].get(part, ())]
-    speakers = known_speakers(clips.speakers)
-    seen = sorted(set(speakers) & set(learned_from))
+def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile) -> ScoredEntry:
+    data, clips = read_test_clips(run_dir, card, file)
+    speakers, same_corpus = known_speakers(clips.speakers), is_same_corpus(card.data, data)
+    # numbers of another corpus are other people; of an unknown one, nobody knows whose they are
+    trained, chose = (
+        set(card.split.speakers.get(part, ())) if same_corpus else set() for part in ("train", "validation")
+    )
     score = score_as_trained(network, card, clips)
-    return {
-        "file": file.path.name,
-        "sha256": file.sha256,
-        "part": file.part,
-        "speakers": speakers,
-        "speakers_seen": seen,
-        "times_opened": 0,
-        "score": score_entry(score),
-        **voices_entry(score, clips.speakers, seen),
-    }
+    seen = None if same_corpus is None else sorted(trained | chose)
+    by_speaker, unseen = tallies_by_speaker(score, clips.speakers, seen)
+    return ScoredEntry(
+        file=file.path.name,
+        sha256=file.sha256,
+        origin=data.origin,
+        corpus=data.corpus,
+        same_corpus=same_corpus,
+        part=file.part,
+        speakers=tuple(speakers),
+        speakers_trained=tuple(who for who in speakers if who in trained),
+        speakers_chose=tuple(who for who in speakers if who in chose - trained),
+        times_opened=0,
+        score=score_entry(score),
+        by_speaker=by_speaker,
+        unseen=unseen,
+    )
 
 
 def _control_entry(
-    run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile, control: str
-) -> dict[str, Any]:
-    clips = apply_control(read_test_clips(run_dir, card, file), control, seed=card["seed"])
-    return {
-        "control": control,
-        "file": file.path.name,
-        "sha256": file.sha256,
-        "part": file.part,
-        "score": score_entry(score_as_trained(network, card, clips)),
-    }
+    run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile, control: str
+) -> ControlEntry:
+    clips = apply_control(read_test_clips(run_dir, card, file)[1], control, seed=card.seed)
+    return ControlEntry(
+        control=control,
+        file=file.path.name,
+        sha256=file.sha256,
+        part=file.part,
+        score=score_entry(score_as_trained(network, card, clips)),
+    )
 
 
-def _test_indices(run_dir: str | os.PathLike[str], card: dict[str, Any], events: Events) -> npt.NDArray[np.int64]:
+def _test_indices(run_dir: str | os.PathLike[str], card: Card, events: Events) -> npt.NDArray[np.int64]:
     split = read_split(run_dir, card, events.sources)
     if "test" not in split.parts:
         raise ValueError(f"{run_dir}: its split has no test part; name the file to test on")

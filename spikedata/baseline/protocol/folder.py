@@ -20,16 +20,15 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from spikedata.atomic import OutputError, write_atomically
 from spikedata.baseline.networks import Network
+from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.recipes.catalog import network_of
-from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.folder import training_folder
 from spikedata.splits import Split, sample_names
 
-CARD_FORMAT = 3
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
 
@@ -41,12 +40,12 @@ class Run(NamedTuple):
     ----------
     network : Network
         With the weights that validation chose, on the CPU, in evaluation mode.
-    card : dict
+    card : Card
         Its result card.
     """
 
     network: Network
-    card: dict[str, Any]
+    card: Card
 
 
 def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -140,7 +139,7 @@ def write_run_dir(
         _discard(temporary, target)
 
 
-def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """A run's result card.
 
     Raises
@@ -148,7 +147,7 @@ def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         If there is no such run.
     ValueError
-        If its card is not one.
+        If its card is not one, or one of another version.
     """
     path = Path(run_dir, CARD)
     if not path.is_file():
@@ -156,12 +155,13 @@ def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
         hint = "its training is not finished: give the command again" if is_begun else f"no {CARD}"
         raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
     try:
-        card = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: is not JSON: {error}") from None
-    if not isinstance(card, dict):
-        raise ValueError(f"{path}: must be a JSON object")
-    return card
+    try:
+        return Card.from_json(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def load_run(run_dir: str | os.PathLike[str]) -> Run:
@@ -187,34 +187,28 @@ def load_run(run_dir: str | os.PathLike[str]) -> Run:
         raise FileNotFoundError(f"{path}: no such file")
     weights = path.read_bytes()
     try:
-        found = card["card_format"]
-        if found != CARD_FORMAT:
-            raise ValueError(f"card_format must be {CARD_FORMAT}, got {found}")
-        if hashlib.sha256(weights).hexdigest() != card["network"]["sha256"]:
+        if hashlib.sha256(weights).hexdigest() != card.network.sha256:
             raise ValueError(f"{WEIGHTS} is not the one of the card: its SHA-256 differs")
-        recipe = Recipe.from_json(card["recipe"])
-        n_units, n_classes = card["data"]["n_units"], len(card["data"]["keys"])
-        network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=card["seed"])
+        n_units, n_classes = card.data.n_units, len(card.data.keys)
+        network = network_of(card.recipe, n_units=n_units, n_classes=n_classes, seed=card.seed)
         tensors = safetensors.torch.load(weights)
         shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
         if shapes != expected:
             raise ValueError(f"{WEIGHTS} has the shapes {shapes}, the card asks for {expected}")
         network.load_state_dict(tensors)
-    except KeyError as error:
-        raise ValueError(f"{Path(run_dir, CARD)}: no entry {error}") from None
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{run_dir}: damaged: {error}") from error
     return Run(network.eval(), card)
 
 
-def read_split(run_dir: str | os.PathLike[str], card: Mapping[str, Any], sources: Sequence[str]) -> Split:
+def read_split(run_dir: str | os.PathLike[str], card: Card, sources: Sequence[str]) -> Split:
     """The split of a run.
 
     Parameters
     ----------
     run_dir : str or path-like
         What `train_run` made.
-    card : mapping
+    card : Card
         Its card.
     sources : sequence of str
         Name of each clip of its spike file, as `spikedata.events.Events` has them.
@@ -230,12 +224,12 @@ def read_split(run_dir: str | os.PathLike[str], card: Mapping[str, Any], sources
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(sources))
-    if split.digest != card["split"]["digest"]:
+    if split.digest != card.split.digest:
         raise ValueError(f"{path}: is not the split of the card: its digest differs")
     return split
 
 
-def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None:
+def write_card(run_dir: str | os.PathLike[str], card: Card) -> None:
     """Replace a run's card by a newer one, whole or not at all.
 
     Raises
@@ -246,9 +240,9 @@ def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None
     write_atomically(Path(run_dir, CARD), card_bytes(card), overwrite=True)
 
 
-def card_bytes(card: Mapping[str, Any]) -> bytes:
+def card_bytes(card: Card) -> bytes:
     """A card as the bytes of its file: indented JSON, but each list of numbers on one line."""
-    indented = json.dumps(card, indent=1, ensure_ascii=False)
+    indented = json.dumps(card.to_json(), indent=1, ensure_ascii=False)
     return (_LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), indented) + "\n").encode()
 
 

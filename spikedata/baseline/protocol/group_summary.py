@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from spikedata.baseline.protocol.card import Card, ControlEntry
 from spikedata.baseline.protocol.folder import CARD, read_card
 from spikedata.baseline.protocol.statistics import OverSeeds, over_all_seeds, over_seeds, wilson_interval
 
@@ -48,8 +49,8 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
         ``runs`` with the accuracies of each; ``validation``, and ``test`` where all have been scored, with mean,
         deviation and interval over the runs, and ``clips``: accuracy and Wilson's interval over all clips together,
         each clip counted once where several runs have the same. The validation of refits is that of the runs that
-        chose, each once. ``unheard`` is the test over speakers whom training and validation have not heard, where
-        they have heard others of it, and ``controls`` what is left under each control, where all runs have been
+        chose, each once. ``unseen`` is the test over speakers who neither trained nor chose, where others of it
+        did, and ``controls`` what is left under each control, where all runs have been
         scored so on the same file.
 
     Raises
@@ -61,12 +62,12 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> dict[str, Any]:
     rows = [_row(name, card) for name, card in runs]
     summary: dict[str, Any] = {
         "runs": rows,
-        "recipe": runs[0][1]["recipe"]["name"],
+        "recipe": runs[0][1].recipe.name,
         "validation": over_seeds(validation_accuracies([card for _, card in runs]))._asdict(),
         "test": _entry(over_all_seeds([row["test"] for row in rows])),
     }
     summary["clips"] = _over_clips(rows) if summary["test"] else None
-    summary["unheard"] = _entry(over_all_seeds([_on_new_voices(card) for _, card in runs]))
+    summary["unseen"] = _entry(over_all_seeds([_on_unseen_speakers(card) for _, card in runs]))
     summary["controls"] = _over_controls([card for _, card in runs])
     return summary
 
@@ -88,38 +89,37 @@ def format_group(summary: dict[str, Any]) -> str:
         low, high = summary["clips"]["interval_95"]
         found = f"{summary['clips']['accuracy']:.1%}, 95 % interval {low:.1%} to {high:.1%}"
         lines.append(f"{'':<11}over {summary['clips']['n']} clips: {found}")
-    if summary["unheard"]:
-        lines.append(f"{'':<11}over new voices: {_over_runs_text(summary['unheard'])}")
+    if summary["unseen"]:
+        lines.append(f"{'':<11}over unseen speakers: {_over_runs_text(summary['unseen'])}")
     lines += [f"{'':<11}{name}: {_over_runs_text(found)}" for name, found in summary["controls"].items()]
     lines += [] if summary["test"] else ["test       not opened"]
     return "\n".join([*lines, REFIT_NOTE] if any(row["refit"] for row in summary["runs"]) else lines)
 
 
-def validation_accuracies(cards: Sequence[Mapping[str, Any]]) -> list[float]:
+def validation_accuracies(cards: Sequence[Card]) -> list[float]:
     """The accuracies by which something was chosen, one for each choice: refits of the same run share one.
 
     Parameters
     ----------
-    cards : sequence of mapping
+    cards : sequence of Card
         Result cards.
     """
-    by_chooser = {(card.get("refit") or {}).get("weights", number): card for number, card in enumerate(cards)}
-    return [card["validation"]["accuracy"] for card in by_chooser.values()]
+    by_chooser = {card.refit.weights if card.refit else number: card for number, card in enumerate(cards)}
+    return [card.validation.accuracy for card in by_chooser.values()]
 
 
-def _row(name: str, card: dict[str, Any]) -> dict[str, Any]:
-    test = card["tests"][-1] if card["tests"] else None
-    score = test["score"] if test else {}
+def _row(name: str, card: Card) -> dict[str, Any]:
+    test = card.tests[-1] if card.tests else None
     return {
         "run": name,
-        "seed": card["seed"],
-        "refit": card.get("refit"),
-        "test_speakers": test["speakers"] if test else card["split"]["speakers"].get("test", []),
-        "validation": card["validation"]["accuracy"],
-        "test": score.get("accuracy"),
-        "n": score.get("n"),
-        "n_correct": score.get("n_correct"),
-        "seconds": card["training"]["seconds"],
+        "seed": card.seed,
+        "refit": card.refit is not None,
+        "test_speakers": list(test.speakers if test else card.split.speakers.get("test", ())),
+        "validation": card.validation.accuracy,
+        "test": test.score.accuracy if test else None,
+        "n": test.score.n if test else None,
+        "n_correct": test.score.n_correct if test else None,
+        "seconds": card.training.seconds,
     }
 
 
@@ -127,25 +127,24 @@ def _entry(found: OverSeeds | None) -> dict[str, Any] | None:
     return found._asdict() if found else None
 
 
-def _on_new_voices(card: dict[str, Any]) -> float | None:
+def _on_unseen_speakers(card: Card) -> float | None:
     """The accuracy of the last test over speakers that are new, where others of it are not."""
-    test = card["tests"][-1] if card["tests"] else {}
-    unheard = test.get("unheard") if test.get("speakers_seen") else None
-    return unheard["accuracy"] if unheard else None
+    test = card.tests[-1] if card.tests else None
+    return test.unseen.accuracy if test and test.unseen and test.speakers_seen else None
 
 
-def _over_controls(cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _over_controls(cards: Sequence[Card]) -> dict[str, Any]:
     """The same for each control, by its name, of the file that was tested last."""
     scores = [
-        {entry["control"]: entry["score"]["accuracy"] for entry in card["controls"] if _is_of_last_test(entry, card)}
+        {entry.control: entry.score.accuracy for entry in card.controls if _is_of_last_test(entry, card)}
         for card in cards
     ]
     found = {name: over_all_seeds([score.get(name) for score in scores]) for name in scores[0]}
     return {name: result._asdict() for name, result in found.items() if result}
 
 
-def _is_of_last_test(entry: dict[str, Any], card: dict[str, Any]) -> bool:
-    return bool(card["tests"]) and entry["sha256"] == card["tests"][-1]["sha256"]
+def _is_of_last_test(entry: ControlEntry, card: Card) -> bool:
+    return bool(card.tests) and entry.sha256 == card.tests[-1].sha256
 
 
 def _over_clips(rows: list[dict[str, Any]]) -> dict[str, Any]:

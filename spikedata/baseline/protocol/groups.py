@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.protocol.card import known_speakers
 from spikedata.baseline.protocol.chosen import ChosenRun
-from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.evaluation import evaluate_run
 from spikedata.baseline.protocol.folder import CARD
 from spikedata.baseline.protocol.group_summary import runs_of_group, summarize_group

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from spikedata.baseline.protocol.folder import CARD, CARD_FORMAT, read_card
+from spikedata.baseline.protocol.card import Card, ScoredEntry
+from spikedata.baseline.protocol.evaluation import control_name
+from spikedata.baseline.protocol.folder import CARD, read_card
 from spikedata.baseline.protocol.group_summary import REFIT_NOTE, validation_accuracies
 from spikedata.baseline.protocol.statistics import over_all_seeds, over_seeds
 from spikedata.baseline.recipes.catalog import changes_of
-from spikedata.baseline.recipes.recipe import Recipe
 
 _FOLDS = "leave one speaker out"
 _COLUMNS = (
-    "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "new voices", "spikes", "operations",
-    "time",
+    "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "unseen speakers", "spikes",
+    "operations", "time",
 )  # fmt: skip
+
+
+class _Member(NamedTuple):
+    card: Card
+    test: ScoredEntry | None
 
 
 def leaderboard(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -34,8 +41,8 @@ def leaderboard(folder: str | os.PathLike[str]) -> dict[str, Any]:
     dict
         ``lines``, the best test accuracy first, those without one last; and ``unreadable``, a reason for each card
         that could not be used. A line has ``marks`` for what makes a number less than it seems: speakers that are in
-        two parts or unknown, test speakers that training has heard, a test part that was opened more than once,
-        clips under a control; and for a refit, whose validation score is that of the run that chose.
+        two parts or unknown, test speakers who trained or chose, or may have, a test part that was opened more than
+        once, clips under a control; and for a refit, whose validation score is that of the run that chose.
 
     Raises
     ------
@@ -47,18 +54,16 @@ def leaderboard(folder: str | os.PathLike[str]) -> dict[str, Any]:
     paths = [path for path in sorted(Path(folder).rglob(CARD)) if not path.parent.name.endswith(".part")]
     if not paths:
         raise FileNotFoundError(f"{folder}: no {CARD} below it: train a run first")
-    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    groups: dict[str, dict[str, _Member]] = {}
     unreadable = []
     for path in paths:
         try:
             card = read_card(path.parent)
-            if card.get("card_format") != CARD_FORMAT:
-                raise ValueError(f"{path}: card_format must be {CARD_FORMAT}, got {card.get('card_format')}")
-            for test in card["tests"] or [None]:
+            for test in card.tests or (None,):
                 members = groups.setdefault(_key(card, test), {})
-                members.setdefault(card["network"]["sha256"], {"card": card, "test": test})  # a copy is no other run
-        except (KeyError, TypeError, ValueError) as error:
-            unreadable.append(f"{path}: no entry {error}" if isinstance(error, KeyError) else str(error))
+                members.setdefault(card.network.sha256, _Member(card, test))  # a copy is no other run
+        except ValueError as error:
+            unreadable.append(str(error))
     lines = [_line(list(members.values())) for members in groups.values()]
     lines.sort(key=lambda line: line["test"]["mean"] if line["test"] else -1.0, reverse=True)
     return {"lines": lines, "unreadable": unreadable}
@@ -87,52 +92,49 @@ def format_leaderboard(board: Mapping[str, Any], *, markdown: bool = False) -> s
     return "\n".join([*table, *below, *(f"left out: {reason}" for reason in board["unreadable"])])
 
 
-def _key(card: dict[str, Any], test: dict[str, Any] | None) -> str:
+def _key(card: Card, test: ScoredEntry | None) -> str:
     """What runs must share to be one line."""
-    split = card["split"]
-    is_fold = split["name"].startswith(_FOLDS)
-    tested = None if test is None else (test["part"], "folds" if is_fold else test["sha256"])
-    divided = [_FOLDS if is_fold else split["digest"], bool(card.get("refit"))]
-    recipe = {part: card["recipe"][part] for part in ("name", "network", "training")}
-    parts = [recipe, card["data"]["sha256"], divided, tested]
+    split = card.split
+    is_fold = split.name.startswith(_FOLDS)
+    tested = None if test is None else (test.part, "folds" if is_fold else test.sha256)
+    divided = [_FOLDS if is_fold else split.digest, bool(card.refit)]
+    parts = [card.recipe.name, card.recipe.structure, card.data.sha256, divided, tested]
     return json.dumps(parts, sort_keys=True)
 
 
-def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    cards, tests = [member["card"] for member in members], [member["test"] for member in members]
-    first, scores = cards[0], [test["score"] for test in tests if test]
-    unheard = over_all_seeds([((test or {}).get("unheard") or {}).get("accuracy") for test in tests])
+def _line(members: Sequence[_Member]) -> dict[str, Any]:
+    cards, tests = [member.card for member in members], [member.test for member in members]
+    first, scores = cards[0], [test.score for test in tests if test]
+    unseen = over_all_seeds([test.unseen.accuracy if test and test.unseen else None for test in tests])
     return {
-        "recipe": first["recipe"]["name"],
-        "changed": _changed(first["recipe"]),
-        "data": first["data"]["file"],
-        "split": first["split"]["name"],
-        "seeds": [card["seed"] for card in cards],
-        "parameters": first["network"]["parameters"],
-        "measures": {name: _mean([card["measures"][name] for card in cards]) for name in first["measures"]},
-        "seconds": _mean([card["training"]["seconds"] for card in cards]),
+        "recipe": first.recipe.name,
+        "changed": changes_of(first.recipe),
+        "data": first.data.file,
+        "split": first.split.name,
+        "seeds": [card.seed for card in cards],
+        "parameters": first.network.parameters,
+        "measures": {name: _mean([getattr(card.measures, name) for card in cards]) for name in asdict(first.measures)},
+        "seconds": _mean([card.training.seconds for card in cards]),
         "validation": over_seeds(validation_accuracies(cards))._asdict(),
-        "test": over_seeds([score["accuracy"] for score in scores])._asdict() if scores else None,
-        "tested_on": {"file": tests[0]["file"], "part": tests[0]["part"], "n": scores[0]["n"]} if scores else None,
-        "interval_95": scores[0]["interval_95"] if len(scores) == 1 else None,
-        "unheard": None if unheard is None else unheard._asdict(),
+        "test": over_seeds([score.accuracy for score in scores])._asdict() if scores else None,
+        "tested_on": {"file": tests[0].file, "part": tests[0].part, "n": scores[0].n} if tests[0] else None,
+        "interval_95": list(scores[0].interval_95) if len(scores) == 1 else None,
+        "unseen": None if unseen is None else unseen._asdict(),
         "marks": sorted({mark for card, test in zip(cards, tests, strict=True) for mark in _marks(card, test)}),
     }
 
 
-def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:
-    apart, control = card["split"]["speakers_apart"], (card["recipe"]["training"] or {}).get("control", "none")
+def _marks(card: Card, test: ScoredEntry | None) -> list[str]:
+    apart, control = card.split.speakers_apart, control_name(card.recipe)
     marks = [] if apart else ["speakers are in two parts" if apart is False else "speakers are unknown"]
     marks += [] if control == "none" else [f"trained and scored under the control {control}"]
-    marks += [REFIT_NOTE] if card.get("refit") else []
+    marks += [REFIT_NOTE] if card.refit else []
     if test is not None:
-        marks += ["training has heard test speakers"] if test["speakers_seen"] else []
-        marks += [f"test part opened {test['times_opened']} times"] if test["times_opened"] > 1 else []
+        marks += ["test speakers were in training"] if test.speakers_trained else []
+        marks += ["test speakers chose the epoch"] if test.speakers_chose else []
+        marks += ["whether test speakers were in training is not known"] if test.same_corpus is None else []
+        marks += [f"test part opened {test.times_opened} times"] if test.times_opened > 1 else []
     return marks
-
-
-def _changed(recipe: dict[str, Any]) -> dict[str, Any]:
-    return changes_of(Recipe.from_json(recipe))
 
 
 def _cells(line: dict[str, Any], notes: dict[str, int]) -> tuple[str, ...]:
@@ -148,7 +150,7 @@ def _cells(line: dict[str, Any], notes: dict[str, int]) -> tuple[str, ...]:
         f"{_accuracy(line['test'])}{numbers}",
         str(line["tested_on"]["n"]) if line["tested_on"] else "-",
         f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else "-",
-        _accuracy(line["unheard"]) if line["unheard"] else "-",
+        _accuracy(line["unseen"]) if line["unseen"] else "-",
         "-" if measures["spikes"] is None else f"{measures['spikes']:,.0f}",
         f"{measures['effective_acs'] + measures['effective_macs']:,.0f}",
         f"{line['seconds']:,.0f} s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -12,7 +13,18 @@ from typing import Any, NamedTuple
 from spikedata.atomic import OutputError
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.card import environment_entry, how_to_make, network_entry, score_entry, training_entry
+from spikedata.baseline.protocol.card import (
+    Card,
+    DataEntry,
+    Environment,
+    Measures,
+    SplitEntry,
+    environment_of,
+    how_to_make,
+    network_entry,
+    score_entry,
+    training_entry,
+)
 from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.evaluation import control_name, scoring_options
 from spikedata.baseline.protocol.fitting import fit_recipe
@@ -21,6 +33,7 @@ from spikedata.baseline.protocol.identity import identity_of_card, training_iden
 from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations
 from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.recipes.structure import to_json
 from spikedata.baseline.threads import on_threads
 from spikedata.baseline.training.checkpoint import difference
 from spikedata.baseline.training.controls import apply_control
@@ -42,13 +55,13 @@ class Plan(NamedTuple):
     ----------
     spike_path : str or path-like
         The spike file.
-    data : dict
+    data : DataEntry
         Its entry on the card.
     events : Events
         All its clips.
     split : Split
         Of the clips, as it is written beside the weights.
-    split_entry : dict
+    split_entry : SplitEntry
         Its entry on the card.
     split_arguments : mapping
         What of the arguments of `train_run` makes the split, by name.
@@ -65,10 +78,10 @@ class Plan(NamedTuple):
     """
 
     spike_path: str | os.PathLike[str]
-    data: dict[str, Any]
+    data: DataEntry
     events: Events
     split: Split
-    split_entry: dict[str, Any]
+    split_entry: SplitEntry
     split_arguments: Mapping[str, Any]
     held_out: Events
     recipe: Recipe
@@ -87,7 +100,7 @@ def make_run(
     device: str = "auto",
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Train as planned and write a run, from where it stopped if it did.
 
     Parameters
@@ -99,7 +112,7 @@ def make_run(
 
     Returns
     -------
-    dict
+    Card
         The result card.
     """
     is_first = os.environ.get("RANK", "0") == "0"
@@ -118,19 +131,10 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
-    # all of a card that is known before the training: what cannot be written must not cost one
-    said = {
-        "card_format": run_folder.CARD_FORMAT,
-        "made": None,
-        "command": _command(plan, run_dir, device=device, threads=threads),
-        "environment": None,
-        "recipe": plan.recipe.to_json(),
-        "seed": plan.seed,
-        **({"refit": plan.chosen.entry} if plan.chosen else {}),
-        "data": plan.data,
-        "split": plan.split_entry,
-    }
-    run_folder.card_bytes(said)
+    # what a card says before the training: what cannot be written must not cost one
+    command = _command(plan, run_dir, device=device, threads=threads)
+    for known in (plan.recipe, plan.data, plan.split_entry):
+        json.dumps(to_json(known, type(known), "card"))
     split = plan.split.to_json(sample_names(plan.events.sources)).encode()
     if is_first:
         run_folder.make_parent(run_dir)
@@ -153,17 +157,9 @@ def make_run(
             processes=processes,
             on_epoch=on_epoch,
         )
-        environment = environment_entry(chosen_device, n_processes=processes.n)
+        environment = environment_of(chosen_device, n_processes=processes.n)
         weights = run_folder.weights_bytes(trained.network)
-        card = {
-            **said,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "environment": environment,
-            **_what_was_trained(plan, trained, weights),
-            "tests": [],
-            "controls": [],
-            "selection_bias": [],
-        }
+        card = _card(plan, trained, weights, command=command, environment=environment)
         if is_first:
             contents = {
                 run_folder.WEIGHTS: weights,
@@ -180,7 +176,7 @@ def _identity_of(plan: Plan) -> dict[str, Any]:
     return training_identity(
         plan.recipe,
         seed=plan.seed,
-        data=plan.data["sha256"],
+        data=plan.data.sha256,
         split=plan.split.digest,
         keep_epochs=plan.keep_epochs,
         refit=plan.chosen.entry if plan.chosen else None,
@@ -201,19 +197,26 @@ def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, thread
     )
 
 
-def _what_was_trained(plan: Plan, trained: Trained, weights: bytes) -> dict[str, Any]:
-    """The entries of a card that the training has made, to the score on the validation part."""
+def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environment: Environment) -> Card:
     n_clips = len(plan.split.part("train"))
     score, measures = _on_held_out(trained.network, plan)
-    return {
-        "network": network_entry(trained.network, weights),
-        "training": training_entry(trained, plan.recipe, n_clips=n_clips) | {"keep_epochs": plan.keep_epochs},
-        "validation": plan.chosen.validation if plan.chosen else score_entry(score),
-        "measures": measures,
-    }
+    return Card(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        environment=environment,
+        recipe=plan.recipe,
+        seed=plan.seed,
+        refit=plan.chosen.entry if plan.chosen else None,
+        data=plan.data,
+        split=plan.split_entry,
+        network=network_entry(trained.network, weights),
+        training=training_entry(trained, plan.recipe, n_clips=n_clips, keep_epochs=plan.keep_epochs),
+        validation=plan.chosen.validation if plan.chosen else score_entry(score),
+        measures=measures,
+    )
 
 
-def _on_held_out(network: Network, plan: Plan) -> tuple[Score, dict[str, Any]]:
+def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
     """The score on the clips that chose, and what the network does with them."""
     operations: list[Operations] = []
     clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)

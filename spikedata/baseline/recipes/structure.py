@@ -57,7 +57,7 @@ def to_json(value: Any, kind: Any, where: str, *, tagged: bool = False) -> Any:
 
 def fields_to_json(params: Any, where: str, *, tagged: bool = False) -> dict[str, Any]:
     """The fields of a dataclass as types of JSON; see `to_json`."""
-    kinds = _kinds_of(type(params))
+    kinds = _kinds_of(typing.cast(Any, type(params)))
     content = {TYPE: type(params).__name__} if tagged else {}
     for field in fields(params):
         value = getattr(params, field.name)

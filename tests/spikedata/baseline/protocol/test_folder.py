@@ -4,7 +4,17 @@ from pathlib import Path
 import pytest
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.networks import CountParams
 from spikedata.baseline.protocol.folder import card_bytes, check_run_dir, read_card, write_card, write_run_dir
+from spikedata.baseline.protocol.runs import train_run
+from spikedata.baseline.recipes.recipe import Recipe
+
+
+@pytest.fixture
+def card(write_spikes, make_events, tmp_path):
+    recipe = Recipe(name="fünf [1,  2]", network=CountParams(duration=0.2, strengths=(1.0, 2.0)), training=None)
+    return train_run(write_spikes(make_events()), tmp_path / "trained", recipe=recipe, test_speakers=())
+
 
 CONTENTS = {"card.json": b"{}", "weights.safetensors": b"abc"}
 
@@ -90,16 +100,15 @@ def test_a_parent_that_is_a_file_is_found_out_before_the_work(tmp_path):
         check_run_dir(tmp_path / "runs" / "today" / "run")
 
 
-def test_a_card_is_read_as_it_was_written(tmp_path):
-    card = {"confusion": [[1, 2], [3, 4]], "interval": [-0.5, 1e-7], "name": "fünf [1,  2]", "none": None, "empty": []}
+def test_a_card_is_read_as_it_was_written(tmp_path, card):
     write_card(tmp_path, card)
     assert read_card(tmp_path) == card
 
 
-def test_a_card_holds_each_list_of_numbers_on_one_line():
-    text = card_bytes({"confusion": [[1, 2], [3, 4]], "keys": ["a", "b"]}).decode()
-    assert "[ 1, 2 ]" in text
-    assert json.loads(text) == {"confusion": [[1, 2], [3, 4]], "keys": ["a", "b"]}
+def test_a_card_holds_each_list_of_numbers_on_one_line(card):
+    text = card_bytes(card).decode()
+    assert "[ 1.0, 2.0 ]" in text
+    assert json.loads(text) == card.to_json()
 
 
 def test_a_folder_without_a_card_is_no_run(tmp_path):

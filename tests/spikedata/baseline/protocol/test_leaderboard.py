@@ -73,7 +73,7 @@ def test_what_makes_a_number_less_is_marked_and_explained(spike_path, runs):
     assert line["marks"] == [
         "speakers are in two parts",
         "test part opened 2 times",
-        "training has heard test speakers",
+        "test speakers were in training",
     ]
     text = format_leaderboard(leaderboard(runs))
     assert "(1) (2) (3)" in text

@@ -1,6 +1,5 @@
 """A recipe that no catalog holds, through everything that a recipe of the catalog goes through."""
 
-import json
 import shlex
 from dataclasses import replace
 
@@ -41,10 +40,10 @@ def mine(request):
 
 def test_it_trains_is_loaded_scored_and_looked_into(mine, spike_path, make_events, tmp_path):
     train_run(spike_path, tmp_path / "run", recipe=mine, **SPEAKERS)
-    assert Recipe.from_json(json.loads((tmp_path / "run" / "card.json").read_text())["recipe"]) == mine
+    assert read_card(tmp_path / "run").recipe == mine
     assert load_run(tmp_path / "run").network.params == mine.network
     evaluate_run(tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "card.json").read_text())["tests"][-1]["score"]["n"] == 30
+    assert read_card(tmp_path / "run").tests[-1].score.n == 30
     assert watch_clip(tmp_path / "run", make_events()[0]).readout.shape == (20, 3)
 
 
@@ -102,16 +101,16 @@ def test_the_command_line_takes_up_its_runs(spike_path, tmp_path, capsys):
 def test_what_a_card_says_makes_the_same_weights(spike_path, tmp_path):
     mine = Recipe(name="mine", network=OWN["one neuron"], training=TRAINING)
     train_run(spike_path, tmp_path / "run", recipe=mine, **SPEAKERS)
-    card = json.loads((tmp_path / "run" / "card.json").read_text())
-    assert "--recipe" not in card["command"]
+    card = read_card(tmp_path / "run")
+    assert "--recipe" not in card.command
     weights = (tmp_path / "run" / "weights.safetensors").read_bytes()
-    again = card["command"].replace("'auto'", "'auto', overwrite=True")
-    eval(again, {"train_run": train_run, "Recipe": Recipe, "read_card": read_card})
+    again = card.command.replace("'auto'", "'auto', overwrite=True")
+    eval(again, {"train_run": train_run, "read_card": read_card})
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == weights
 
     changed = replace(RECIPES["gru"], training=TRAINING, network=replace(RECIPES["gru"].network, duration=0.2))
     train_run(spike_path, tmp_path / "typed", recipe=changed, **SPEAKERS)
-    typed = json.loads((tmp_path / "typed" / "card.json").read_text())["command"]
+    typed = read_card(tmp_path / "typed").command
     weights = (tmp_path / "typed" / "weights.safetensors").read_bytes()
     assert main([*shlex.split(typed)[1:], "--overwrite"]) == 0
     assert (tmp_path / "typed" / "weights.safetensors").read_bytes() == weights
@@ -120,7 +119,7 @@ def test_what_a_card_says_makes_the_same_weights(spike_path, tmp_path):
 def test_what_cannot_be_written_costs_no_training(spike_path, tmp_path, monkeypatch):
     monkeypatch.setattr("spikedata.baseline.protocol.make_run.fit_recipe", None)  # training would fail otherwise
     mine = Recipe(name="mine", network=OWN["one neuron"], training=TRAINING)
-    monkeypatch.setattr(Recipe, "to_json", lambda _: {"network": LIFParams(), "training": None})
+    monkeypatch.setattr(Recipe, "to_json", lambda _: {"network": LIFParams(), "training": None})  # as JSON cannot say
     with pytest.raises(TypeError, match="not JSON serializable"):
         train_run(spike_path, tmp_path / "run", recipe=mine, **SPEAKERS)
     assert not (tmp_path / "run.training").exists()
