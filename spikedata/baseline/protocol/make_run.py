@@ -28,7 +28,7 @@ from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import TrainingFolder
 from spikedata.baseline.training.logs import history_bytes, require_tensorboard
 from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
-from spikedata.baseline.training.parallel import device_of_rank, joined_processes
+from spikedata.baseline.training.parallel import device_of_rank, joined_processes, started_processes
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
 from spikedata.splits import Split, sample_names
@@ -102,7 +102,7 @@ def make_run(
     dict
         The result card.
     """
-    is_first = os.environ.get("RANK", "0") == "0"
+    is_first = started_processes().is_first
     is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
     if is_first and not is_there:
         run_folder.check_run_dir(run_dir, overwrite=overwrite)
