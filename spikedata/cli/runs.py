@@ -31,13 +31,14 @@ def add_commands(commands: Commands) -> None:
     sub = add_command(commands, "evaluate", _evaluate, "score a run, or each of several, on its test part, once")
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
-    sub.add_argument("--control", default="none", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
     sub.add_argument(
         "--selection-bias",
         action="store_true",
         help="what picking the epoch on the test clips would have claimed; needs train --keep-epochs",
     )
-    sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    sub.add_argument("--show", action="store_true", help="show what has been scored: open, score and change nothing")
+    sub.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
 
     sub = add_command(commands, "leaderboard", _leaderboard, "compare all runs below a folder")
     sub.add_argument("folder", metavar="DIR", help="where to look for result cards, however deep")
@@ -81,7 +82,9 @@ def _add_train(commands: Commands) -> None:
 def _train(args: argparse.Namespace) -> None:
     from spikedata.baseline.protocol.group_summary import format_group
     from spikedata.baseline.protocol.runs import format_card
+    from spikedata.baseline.training.parallel import started_processes
 
+    is_first = started_processes().is_first
     train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
     is_group = args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
@@ -93,7 +96,7 @@ def _train(args: argparse.Namespace) -> None:
         else:
             options |= {"seed": args.seed, "on_epoch": lambda record: _show(progress, record, n_epochs)}
             result = train_one(args.file, args.out, **options)
-    if _is_first_process():
+    if is_first:
         print_result(args, result, format_group(result) if is_group else format_card(result))
 
 
@@ -186,28 +189,44 @@ def _kept(args: argparse.Namespace) -> str:
     return "no epoch was finished, and nothing is left behind"
 
 
-def _is_first_process() -> bool:
-    import os
-
-    return os.environ.get("RANK", "0") == "0"
-
-
 def _evaluate(args: argparse.Namespace) -> None:
     from spikedata.baseline.protocol.group_summary import format_group, is_group
-    from spikedata.baseline.protocol.groups import evaluate_group
-    from spikedata.baseline.protocol.runs import evaluate_run, format_card
-    from spikedata.baseline.protocol.selection_bias import measure_selection_bias
+    from spikedata.baseline.protocol.runs import format_card
 
-    options = {"device": args.device, "control": args.control}
-    if is_group(args.run):
-        summary = evaluate_group(args.run, args.file, **options)
-        print_result(args, summary, format_group(summary))
-    elif args.selection_bias:
-        card = measure_selection_bias(args.run, args.file, device=args.device)
-        print_result(args, card, format_card(card))
-    else:
-        card = evaluate_run(args.run, args.file, **options)
-        print_result(args, card, format_card(card))
+    several = is_group(args.run)
+    result = _show_scores(args, several) if args.show else _score(args, several)
+    print_result(args, result, format_group(result) if several else format_card(result))
+
+
+def _score(args: argparse.Namespace, several: bool) -> dict[str, Any]:
+    from spikedata.baseline.protocol.groups import evaluate_group
+    from spikedata.baseline.protocol.runs import evaluate_run
+    from spikedata.baseline.protocol.selection_bias import measure_selection_bias
+    from spikedata.baseline.training.parallel import started_processes
+
+    if started_processes().n > 1:
+        raise ValueError("evaluate works in one process, each of several would open the test part: leave out torchrun")
+    if args.selection_bias and args.control is not None:
+        raise ValueError("--selection-bias is that of the plain score, so leave out --control")
+    device, control = args.device or "auto", args.control or "none"
+    if several:
+        options = {"control": control, "selection_bias": args.selection_bias}
+        return evaluate_group(args.run, args.file, device=device, **options)
+    if args.selection_bias:
+        return measure_selection_bias(args.run, args.file, device=device)
+    return evaluate_run(args.run, args.file, device=device, control=control)
+
+
+def _show_scores(args: argparse.Namespace, several: bool) -> dict[str, Any]:
+    from spikedata.baseline.protocol.evaluation import show_run
+    from spikedata.baseline.protocol.group_summary import summarize_group
+
+    asked = {"FILE.h5": args.file, "--control": args.control, "--device": args.device}
+    given = [name for name, value in asked.items() if value is not None]
+    given += ["--selection-bias"] if args.selection_bias else []
+    if given:
+        raise ValueError(f"--show opens and scores nothing, so leave out {' '.join(given)}")
+    return summarize_group(args.run) if several else show_run(args.run)
 
 
 def _leaderboard(args: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import score_entry, voices_entry
 from spikedata.baseline.protocol.data_split import known_speakers
 from spikedata.baseline.protocol.folder import load_run, read_split
+from spikedata.baseline.protocol.statistics import ranges_text
 from spikedata.baseline.recipes.catalog import recipe_of_card
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
@@ -48,6 +50,21 @@ class ScoredFile(NamedTuple):
         return "test part" if self.is_own else "whole file"
 
 
+class ScoredClips(NamedTuple):
+    """The clips that are scored.
+
+    Attributes
+    ----------
+    numbers : ndarray of int64, shape (n_clips,)
+        Of each in its file, from 0 [1].
+    events : Events
+        What each holds.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    events: Events
+
+
 @on_one_thread()
 def evaluate_run(
     run_dir: str | os.PathLike[str],
@@ -60,6 +77,9 @@ def evaluate_run(
 
     Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
     weights being what they are, a second look cannot change them, but a reader of the card should know of it.
+    `show_run` gives what is there and opens nothing.
+
+    Several processes may do it at the same time: none waits for another's score, and each is counted.
 
     Parameters
     ----------
@@ -93,17 +113,88 @@ def evaluate_run(
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path)
     if control == "none":
-        same = [entry for entry in card["tests"] if entry["sha256"] == file.sha256]
-        entry = same[0] if same else _test_entry(run_dir, network, card, file)
-        entry["times_opened"] += 1
-        card["tests"] = [other for other in card["tests"] if other is not entry] + [entry]
-    else:
-        require_scored(run_dir, card, file)
-        known = [other for other in card["controls"] if (other["sha256"], other["control"]) == (file.sha256, control)]
-        entry = known[0] if known else _control_entry(run_dir, network, card, file, control)
-        card["controls"] = [other for other in card["controls"] if other is not entry] + [entry]
-    run_folder.write_card(run_dir, card)
+        known = _entry_of(card["tests"], sha256=file.sha256)
+        scored = known or _test_entry(run_dir, network, card, file)
+        return write_on_card(run_dir, card, lambda now: _add_test(now, scored))
+    require_scored(run_dir, card, file)
+    known = _entry_of(card["controls"], sha256=file.sha256, control=control)
+    scored = known or _control_entry(run_dir, network, card, file, control)
+    return write_on_card(run_dir, card, lambda now: _put_last(now, "controls", scored, ("sha256", "control")))
+
+
+def show_run(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+    """The card of a run as it is: nothing is opened, scored or written.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If its card is none, or of another version.
+    """
+    card = run_folder.read_card(run_dir)
+    if card.get("card_format") != run_folder.CARD_FORMAT:
+        found = card.get("card_format")
+        raise ValueError(f"{Path(run_dir, run_folder.CARD)}: card_format must be {run_folder.CARD_FORMAT}, got {found}")
     return card
+
+
+def write_on_card(
+    run_dir: str | os.PathLike[str], scored: dict[str, Any], change: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Write on a run's card what was found out about its weights, beside what others have written meanwhile.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    scored : dict
+        Its card when its weights were read.
+    change : callable
+        Given the card as it is now, which it changes.
+
+    Returns
+    -------
+    dict
+        The card as it was written.
+
+    Raises
+    ------
+    ValueError
+        If the run has been replaced by another one since.
+    OutputError
+        If the card cannot be written.
+    """
+
+    def change_same(now: dict[str, Any]) -> None:
+        if now["network"]["sha256"] != scored["network"]["sha256"]:
+            raise ValueError(
+                f"{run_dir}: was replaced by another run while this one was scored; give the command again"
+            )
+        change(now)
+
+    return run_folder.update_card(run_dir, change_same)
+
+
+def _add_test(card: dict[str, Any], scored: dict[str, Any]) -> None:
+    """Count an opening of the test clips; a score that another process has recorded meanwhile stays."""
+    known = _entry_of(card["tests"], sha256=scored["sha256"])
+    times_opened = known["times_opened"] if known else 0
+    _put_last(card, "tests", (known or scored) | {"times_opened": times_opened + 1}, ("sha256",))
+
+
+def _put_last(card: dict[str, Any], name: str, entry: dict[str, Any], keys: Sequence[str]) -> None:
+    """Make an entry the last of a list, in place of one of the same keys."""
+    card[name] = [other for other in card[name] if any(other[key] != entry[key] for key in keys)] + [entry]
+
+
+def _entry_of(entries: Sequence[dict[str, Any]], **keys: str) -> dict[str, Any] | None:
+    return next((entry for entry in entries if all(entry[key] == value for key, value in keys.items())), None)
 
 
 def find_test_file(
@@ -130,14 +221,14 @@ def find_test_file(
 
 def require_scored(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> dict[str, Any]:
     """The entry of the plain score of a file; a ValueError if there is none yet."""
-    for entry in card["tests"]:
-        if entry["sha256"] == file.sha256:
-            return dict(entry)
+    entry = _entry_of(card["tests"], sha256=file.sha256)
+    if entry:
+        return entry
     which = "" if file.is_own else f" {file.path}"
     raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
 
 
-def read_test_clips(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> Events:
+def read_test_clips(run_dir: str | os.PathLike[str], card: dict[str, Any], file: ScoredFile) -> ScoredClips:
     """The clips that are scored: the test part of the run's own file, all of another.
 
     Raises
@@ -151,7 +242,10 @@ def read_test_clips(run_dir: str | os.PathLike[str], card: dict[str, Any], file:
         raise ValueError(f"{file.path}: must have the classes {card['data']['keys']}, got {list(events.keys)}")
     if events.n_units != card["data"]["n_units"]:
         raise ValueError(f"{file.path}: must have {card['data']['n_units']} units, got {events.n_units}")
-    return events.select(_test_indices(run_dir, card, events)) if file.is_own else events
+    if not file.is_own:
+        return ScoredClips(np.arange(len(events)), events)
+    numbers = _test_indices(run_dir, card, events)
+    return ScoredClips(numbers, events.select(numbers))
 
 
 def score_as_trained(network: Network, card: dict[str, Any], clips: Events) -> Score:
@@ -176,7 +270,7 @@ def scoring_options(recipe: Recipe) -> dict[str, Any]:
 def _test_entry(
     run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile
 ) -> dict[str, Any]:
-    clips = read_test_clips(run_dir, card, file)
+    numbers, clips = read_test_clips(run_dir, card, file)
     learned_from = [number for part in ("train", "validation") for number in card["split"]["speakers"].get(part, ())]
     speakers = known_speakers(clips.speakers)
     seen = sorted(set(speakers) & set(learned_from))
@@ -188,6 +282,8 @@ def _test_entry(
         "speakers": speakers,
         "speakers_seen": seen,
         "times_opened": 0,
+        "clips": ranges_text(numbers),
+        "wrong": ranges_text(numbers[score.labels != score.predictions]),
         "score": score_entry(score),
         **voices_entry(score, clips.speakers, seen),
     }
@@ -196,7 +292,7 @@ def _test_entry(
 def _control_entry(
     run_dir: str | os.PathLike[str], network: Network, card: dict[str, Any], file: ScoredFile, control: str
 ) -> dict[str, Any]:
-    clips = apply_control(read_test_clips(run_dir, card, file), control, seed=card["seed"])
+    clips = apply_control(read_test_clips(run_dir, card, file).events, control, seed=card["seed"])
     return {
         "control": control,
         "file": file.path.name,

@@ -18,17 +18,18 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikedata.atomic import OutputError, write_atomically
+from spikedata.atomic import OutputError, cannot_write, write_atomically
 from spikedata.baseline.networks import Network
 from spikedata.baseline.recipes.catalog import network_of, recipe_of_card
 from spikedata.baseline.training.folder import training_folder
 from spikedata.splits import Split, sample_names
+from spikedata.work_folder import holding, make_parents
 
-CARD_FORMAT = 2
+CARD_FORMAT = 3
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
 
@@ -61,7 +62,7 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
     Raises
     ------
     OutputError
-        If there is something already, or the parent folder is missing or not writable.
+        If there is something already, or it cannot be made in the nearest folder above that is there.
     """
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
@@ -69,10 +70,11 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
             raise OutputError(f"{run_dir}: exists already, will not replace it")
         if target.is_symlink() or not (target / CARD).is_file():
             raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
-    if not target.parent.is_dir():
-        raise OutputError(f"{run_dir}: no folder {str(target.parent)!r}")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{run_dir}: folder {str(target.parent)!r} is not writable")
+    above = next(folder for folder in target.parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise OutputError(f"{run_dir}: {str(above)!r} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{run_dir}: folder {str(above)!r} is not writable")
 
 
 def write_run_dir(
@@ -102,6 +104,10 @@ def write_run_dir(
     """
     check_run_dir(run_dir, overwrite=overwrite)
     target = Path(run_dir).absolute()
+    try:
+        make_parents(target)
+    except OSError as error:
+        raise cannot_write(run_dir, error) from error
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
     try:
         temporary.chmod(0o755)
@@ -226,6 +232,35 @@ def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None
         If it cannot be written; the older card is then still there.
     """
     write_atomically(Path(run_dir, CARD), card_bytes(card), overwrite=True)
+
+
+def update_card(run_dir: str | os.PathLike[str], change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Change a run's card while no other process does, so that nothing that others have written on it is lost.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+    change : callable
+        Given the card as it is now, which it changes. What takes long is done before.
+
+    Returns
+    -------
+    dict
+        The card as it was written.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_card`, and what ``change`` raises: the card is then as it was.
+    OutputError
+        If it cannot be written; the older card is then still there.
+    """
+    with holding(Path(run_dir, CARD)):
+        card = read_card(run_dir)
+        change(card)
+        write_card(run_dir, card)
+    return card
 
 
 def card_bytes(card: Mapping[str, Any]) -> bytes:

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from spikedata.baseline.protocol.folder import CARD, CARD_FORMAT, read_card
-from spikedata.baseline.protocol.group_summary import REFIT_NOTE, validation_accuracies
+from spikedata.baseline.protocol.group_summary import (
+    FOLDS,
+    REFIT_NOTE,
+    clips_entry,
+    split_kind,
+    validation_accuracies,
+)
 from spikedata.baseline.protocol.statistics import over_all_seeds, over_seeds
 from spikedata.baseline.recipes.catalog import RECIPES
 
-_FOLDS = "leave one speaker out"
 _COLUMNS = (
-    "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "new voices", "spikes", "operations",
-    "time",
+    "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "unseen speakers", "spikes",
+    "operations", "time",
 )  # fmt: skip
 
 
@@ -33,7 +38,7 @@ def leaderboard(folder: str | os.PathLike[str]) -> dict[str, Any]:
     dict
         ``lines``, the best test accuracy first, those without one last; and ``unreadable``, a reason for each card
         that could not be used. A line has ``marks`` for what makes a number less than it seems: speakers that are in
-        two parts or unknown, test speakers that training has heard, a test part that was opened more than once,
+        two parts or unknown, test speakers who are in training, a test part that was opened more than once,
         clips under a control; and for a refit, whose validation score is that of the run that chose.
 
     Raises
@@ -89,9 +94,9 @@ def format_leaderboard(board: Mapping[str, Any], *, markdown: bool = False) -> s
 def _key(card: dict[str, Any], test: dict[str, Any] | None) -> str:
     """What runs must share to be one line."""
     split = card["split"]
-    is_fold = split["name"].startswith(_FOLDS)
+    is_fold = split_kind(card) == FOLDS
     tested = None if test is None else (test["part"], "folds" if is_fold else test["sha256"])
-    divided = [_FOLDS if is_fold else split["digest"], bool(card.get("refit"))]
+    divided = [FOLDS if is_fold else split["digest"], bool(card.get("refit"))]
     parts = [card["recipe"], card["data"]["sha256"], divided, tested]
     return json.dumps(parts, sort_keys=True)
 
@@ -99,6 +104,7 @@ def _key(card: dict[str, Any], test: dict[str, Any] | None) -> str:
 def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
     cards, tests = [member["card"] for member in members], [member["test"] for member in members]
     first, scores = cards[0], [test["score"] for test in tests if test]
+    n_clips = clips_entry([test for test in tests if test])["n"] if scores else 0
     unheard = over_all_seeds([((test or {}).get("unheard") or {}).get("accuracy") for test in tests])
     return {
         "recipe": first["recipe"]["name"],
@@ -111,7 +117,7 @@ def _line(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "seconds": _mean([card["training"]["seconds"] for card in cards]),
         "validation": over_seeds(validation_accuracies(cards))._asdict(),
         "test": over_seeds([score["accuracy"] for score in scores])._asdict() if scores else None,
-        "tested_on": {"file": tests[0]["file"], "part": tests[0]["part"], "n": scores[0]["n"]} if scores else None,
+        "tested_on": {"file": tests[0]["file"], "part": tests[0]["part"], "n": n_clips} if scores else None,
         "interval_95": scores[0]["interval_95"] if len(scores) == 1 else None,
         "unheard": None if unheard is None else unheard._asdict(),
         "marks": sorted({mark for card, test in zip(cards, tests, strict=True) for mark in _marks(card, test)}),
@@ -124,7 +130,7 @@ def _marks(card: dict[str, Any], test: dict[str, Any] | None) -> list[str]:
     marks += [] if control == "none" else [f"trained and scored under the control {control}"]
     marks += [REFIT_NOTE] if card.get("refit") else []
     if test is not None:
-        marks += ["training has heard test speakers"] if test["speakers_seen"] else []
+        marks += ["test speakers are in training"] if test["speakers_seen"] else []
         marks += [f"test part opened {test['times_opened']} times"] if test["times_opened"] > 1 else []
     return marks
 

@@ -45,12 +45,12 @@ def test_a_group_says_what_is_left_under_a_control(spike_path, tmp_path):
     assert f"counts_only: {np.mean(accuracies):.1%}, standard deviation" in format_group(summary)
 
 
-def test_a_group_says_how_well_it_does_on_voices_that_it_has_not_heard(spike_path, write_spikes, make_events, tmp_path):
+def test_a_group_says_how_well_it_does_on_unseen_speakers(spike_path, write_spikes, make_events, tmp_path):
     train_group(spike_path, tmp_path / "runs", recipe=RECIPE, seeds=(0, 3), **SPEAKERS)
-    assert "over new voices" not in format_group(evaluate_group(tmp_path / "runs"))  # all are new: once is enough
+    assert "over unseen speakers" not in format_group(evaluate_group(tmp_path / "runs"))  # all are new: once is enough
     summary = evaluate_group(tmp_path / "runs", write_spikes(make_events(speakers=(2, 9), seed=4), "other.h5"))
     assert summary["unheard"]["n"] == 2
-    assert "over new voices: " in format_group(summary)
+    assert "over unseen speakers: " in format_group(summary)
 
 
 def test_runs_that_are_finished_are_kept(spike_path, tmp_path):

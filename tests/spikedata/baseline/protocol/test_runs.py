@@ -282,7 +282,7 @@ def _edit(run_dir, change):
     ("change", "message"),
     [
         (lambda card: card.pop("data"), "card.json: no entry 'data'"),
-        (lambda card: card.update(card_format=99), "card_format must be 2, got 99"),
+        (lambda card: card.update(card_format=99), "card_format must be 3, got 99"),
         (lambda card: card["recipe"]["params"].update(hidden=[17]), "weights.safetensors has the shapes"),
         (lambda card: card["recipe"]["params"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
     ],
