@@ -298,6 +298,8 @@ class ScoredEntry:
         Those of them whose clips trained, and those whose clips only chose the epoch [1].
     times_opened : int
         How often the score was asked for [1].
+    clips, wrong : str
+        Numbers of the clips in the file, and of those whose class was not found, as "0-2,7" [1].
     score : ScoreEntry
         The score.
     by_speaker : dict of str to Tally
@@ -316,6 +318,8 @@ class ScoredEntry:
     speakers_trained: tuple[int, ...]
     speakers_chose: tuple[int, ...]
     times_opened: int
+    clips: str
+    wrong: str
     score: ScoreEntry
     by_speaker: dict[str, Tally]
     unseen: Tally | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from spikedata.baseline.protocol.card import (
 )
 from spikedata.baseline.protocol.folder import load_run, read_split
 from spikedata.baseline.protocol.run_data import is_same_corpus, read_run_data
+from spikedata.baseline.protocol.statistics import ranges_text
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.controls import apply_control, known_control
@@ -55,6 +57,24 @@ class ScoredFile(NamedTuple):
         return "test part" if self.is_own else "whole file"
 
 
+class ScoredClips(NamedTuple):
+    """The clips that are scored.
+
+    Attributes
+    ----------
+    data : DataEntry
+        Their file.
+    numbers : ndarray of int64, shape (n_clips,)
+        Of each in its file, from 0 [1].
+    events : Events
+        What each holds.
+    """
+
+    data: DataEntry
+    numbers: npt.NDArray[np.int64]
+    events: Events
+
+
 @on_one_thread()
 def evaluate_run(
     run_dir: str | os.PathLike[str],
@@ -67,6 +87,9 @@ def evaluate_run(
 
     Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
     weights being what they are, a second look cannot change them, but a reader of the card should know of it.
+    `show_run` gives what is there and opens nothing.
+
+    Several processes may do it at the same time: none waits for another's score, and each is counted.
 
     Parameters
     ----------
@@ -100,17 +123,81 @@ def evaluate_run(
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path)
     if control == "none":
-        same = [entry for entry in card.tests if entry.sha256 == file.sha256]
-        entry = same[0] if same else _test_entry(run_dir, network, card, file)
-        opened = replace(entry, times_opened=entry.times_opened + 1)
-        card = replace(card, tests=(*(other for other in card.tests if other is not entry), opened))
-    else:
-        require_scored(run_dir, card, file)
-        known = [other for other in card.controls if (other.sha256, other.control) == (file.sha256, control)]
-        scored = known[0] if known else _control_entry(run_dir, network, card, file, control)
-        card = replace(card, controls=(*(other for other in card.controls if other is not scored), scored))
-    run_folder.write_card(run_dir, card)
-    return card
+        test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file)
+        return write_on_card(run_dir, card, lambda now: _with_test(now, test))
+    require_scored(run_dir, card, file)
+    known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
+    scored = next(known, None) or _control_entry(run_dir, network, card, file, control)
+    return write_on_card(run_dir, card, lambda now: _with_control(now, scored))
+
+
+def show_run(run_dir: str | os.PathLike[str]) -> Card:
+    """The card of a run as it is: nothing is opened, scored or written.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If its card is none, or of another version.
+    """
+    return run_folder.read_card(run_dir)
+
+
+def write_on_card(run_dir: str | os.PathLike[str], scored: Card, change: Callable[[Card], Card]) -> Card:
+    """Write on a run's card what was found out about its weights, beside what others have written meanwhile.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    scored : Card
+        Its card when its weights were read.
+    change : callable
+        Given the card as it is now, gives the one to write.
+
+    Returns
+    -------
+    Card
+        The card as it was written.
+
+    Raises
+    ------
+    ValueError
+        If the run has been replaced by another one since.
+    OutputError
+        If the card cannot be written.
+    """
+
+    def change_same(now: Card) -> Card:
+        if now.network.sha256 != scored.network.sha256:
+            raise ValueError(
+                f"{run_dir}: was replaced by another run while this one was scored; give the command again"
+            )
+        return change(now)
+
+    return run_folder.update_card(run_dir, change_same)
+
+
+def _with_test(card: Card, scored: ScoredEntry) -> Card:
+    """Count an opening of the test clips; a score that another process has recorded meanwhile stays."""
+    entry = _test_of(card, scored.sha256) or replace(scored, times_opened=0)
+    others = (other for other in card.tests if other.sha256 != scored.sha256)
+    return replace(card, tests=(*others, replace(entry, times_opened=entry.times_opened + 1)))
+
+
+def _with_control(card: Card, scored: ControlEntry) -> Card:
+    others = (other for other in card.controls if (other.sha256, other.control) != (scored.sha256, scored.control))
+    return replace(card, controls=(*others, scored))
+
+
+def _test_of(card: Card, sha256: str) -> ScoredEntry | None:
+    return next((entry for entry in card.tests if entry.sha256 == sha256), None)
 
 
 def find_test_file(
@@ -137,15 +224,15 @@ def find_test_file(
 
 def require_scored(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredEntry:
     """The entry of the plain score of a file; a ValueError if there is none yet."""
-    for entry in card.tests:
-        if entry.sha256 == file.sha256:
-            return entry
+    entry = _test_of(card, file.sha256)
+    if entry:
+        return entry
     which = "" if file.is_own else f" {file.path}"
     raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
 
 
-def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> tuple[DataEntry, Events]:
-    """The file, and the clips of it that are scored: the test part of the run's own file, all of another.
+def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredClips:
+    """The clips that are scored: the test part of the run's own file, all of another.
 
     Raises
     ------
@@ -157,7 +244,10 @@ def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFil
         raise ValueError(f"{file.path}: must have the classes {list(card.data.keys)}, got {list(events.keys)}")
     if events.n_units != card.data.n_units:
         raise ValueError(f"{file.path}: must have {card.data.n_units} units, got {events.n_units}")
-    return data, events.select(_test_indices(run_dir, card, events)) if file.is_own else events
+    if not file.is_own:
+        return ScoredClips(data, np.arange(len(events)), events)
+    numbers = _test_indices(run_dir, card, events)
+    return ScoredClips(data, numbers, events.select(numbers))
 
 
 def score_as_trained(network: Network, card: Card, clips: Events) -> Score:
@@ -179,12 +269,11 @@ def scoring_options(recipe: Recipe) -> dict[str, Any]:
 
 
 def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile) -> ScoredEntry:
-    data, clips = read_test_clips(run_dir, card, file)
+    data, numbers, clips = read_test_clips(run_dir, card, file)
     speakers, same_corpus = known_speakers(clips.speakers), is_same_corpus(card.data, data)
     # numbers of another corpus are other people; of an unknown one, nobody knows whose they are
-    trained, chose = (
-        set(card.split.speakers.get(part, ())) if same_corpus else set() for part in ("train", "validation")
-    )
+    of_part = card.split.speakers if same_corpus else {}
+    trained, chose = (set(of_part.get(part, ())) for part in ("train", "validation"))
     score = score_as_trained(network, card, clips)
     seen = None if same_corpus is None else sorted(trained | chose)
     by_speaker, unseen = tallies_by_speaker(score, clips.speakers, seen)
@@ -199,6 +288,8 @@ def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, f
         speakers_trained=tuple(who for who in speakers if who in trained),
         speakers_chose=tuple(who for who in speakers if who in chose - trained),
         times_opened=0,
+        clips=ranges_text(numbers),
+        wrong=ranges_text(numbers[score.labels != score.predictions]),
         score=score_entry(score),
         by_speaker=by_speaker,
         unseen=unseen,
@@ -208,7 +299,7 @@ def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, f
 def _control_entry(
     run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile, control: str
 ) -> ControlEntry:
-    clips = apply_control(read_test_clips(run_dir, card, file)[1], control, seed=card.seed)
+    clips = apply_control(read_test_clips(run_dir, card, file).events, control, seed=card.seed)
     return ControlEntry(
         control=control,
         file=file.path.name,

@@ -18,16 +18,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.atomic import OutputError, write_atomically
+from spikedata.atomic import OutputError, cannot_write, write_atomically
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.recipes.catalog import network_of
 from spikedata.baseline.training.folder import training_folder
 from spikedata.splits import Split, sample_names
+from spikedata.work_folder import holding, make_parents
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
@@ -61,7 +62,7 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
     Raises
     ------
     OutputError
-        If there is something already, or the folder above it, or the nearest one that is there, is not writable.
+        If there is something already, or it cannot be made in the nearest folder above that is there.
     """
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
@@ -69,26 +70,11 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
             raise OutputError(f"{run_dir}: exists already, will not replace it")
         if target.is_symlink() or not (target / CARD).is_file():
             raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
-    parent = next(folder for folder in target.parents if os.path.lexists(folder))
-    if not parent.is_dir():
-        raise OutputError(f"{run_dir}: {str(parent)!r} is not a folder")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{run_dir}: folder {str(parent)!r} is not writable")
-
-
-def make_parent(run_dir: str | os.PathLike[str]) -> None:
-    """Make the folder that a run is to stand in, and those above it, where they are missing.
-
-    Raises
-    ------
-    OutputError
-        If one cannot be made.
-    """
-    parent = Path(run_dir).absolute().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{run_dir}: {str(parent)!r} cannot be made: {error.strerror or error}") from error
+    above = next(folder for folder in target.parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise OutputError(f"{run_dir}: {str(above)!r} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{run_dir}: folder {str(above)!r} is not writable")
 
 
 def write_run_dir(
@@ -117,8 +103,11 @@ def write_run_dir(
         As `check_run_dir`, or if the disk refuses the bytes; an older run is then still there.
     """
     check_run_dir(run_dir, overwrite=overwrite)
-    make_parent(run_dir)
     target = Path(run_dir).absolute()
+    try:
+        make_parents(target)
+    except OSError as error:
+        raise cannot_write(run_dir, error) from error
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
     try:
         temporary.chmod(0o755)
@@ -238,6 +227,34 @@ def write_card(run_dir: str | os.PathLike[str], card: Card) -> None:
         If it cannot be written; the older card is then still there.
     """
     write_atomically(Path(run_dir, CARD), card_bytes(card), overwrite=True)
+
+
+def update_card(run_dir: str | os.PathLike[str], change: Callable[[Card], Card]) -> Card:
+    """Change a run's card while no other process does, so that nothing that others have written on it is lost.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+    change : callable
+        Given the card as it is now, gives the one to write. What takes long is done before.
+
+    Returns
+    -------
+    Card
+        The card as it was written.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_card`, and what ``change`` raises: the card is then as it was.
+    OutputError
+        If it cannot be written; the older card is then still there.
+    """
+    with holding(Path(run_dir, CARD)):
+        card = change(read_card(run_dir))
+        write_card(run_dir, card)
+    return card
 
 
 def card_bytes(card: Card) -> bytes:

@@ -41,7 +41,7 @@ from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import TrainingFolder
 from spikedata.baseline.training.logs import history_bytes, require_tensorboard
 from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
-from spikedata.baseline.training.parallel import device_of_rank, joined_processes
+from spikedata.baseline.training.parallel import device_of_rank, joined_processes, started_processes
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
 from spikedata.splits import Split, sample_names
@@ -115,7 +115,7 @@ def make_run(
     Card
         The result card.
     """
-    is_first = os.environ.get("RANK", "0") == "0"
+    is_first = started_processes().is_first
     is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
     if is_first and not is_there:
         run_folder.check_run_dir(run_dir, overwrite=overwrite)
@@ -136,8 +136,6 @@ def make_run(
     for known in (plan.recipe, plan.data, plan.split_entry):
         json.dumps(to_json(known, type(known), "card"))
     split = plan.split.to_json(sample_names(plan.events.sources)).encode()
-    if is_first:
-        run_folder.make_parent(run_dir)
     folder = TrainingFolder(run_dir, training, keep_epochs=plan.keep_epochs, tensorboard=tensorboard)
     with (
         on_threads(threads),

@@ -11,9 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from spikedata.baseline.networks import Network
-from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import Card, SelectionBiasEntry
-from spikedata.baseline.protocol.evaluation import find_test_file, read_test_clips, require_scored, score_as_trained
+from spikedata.baseline.protocol.evaluation import (
+    find_test_file,
+    read_test_clips,
+    require_scored,
+    score_as_trained,
+    write_on_card,
+)
 from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.folder import EPOCHS, epoch_file
@@ -49,16 +54,11 @@ def measure_selection_bias(
         If the card cannot be written.
     """
     network, card = load_run(run_dir)
-    if card.refit:
-        raise ValueError(f"{run_dir}: is a refit, which chose no epoch; ask the run that chose: {card.refit.run}")
+    paths = epoch_paths(run_dir, card)
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path)
     honest = require_scored(run_dir, card, file).score.accuracy
-    paths = [Path(run_dir, EPOCHS, epoch_file(epoch)) for epoch in range(1, card.training.epochs + 1)]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise ValueError(f"{run_dir}: the weights of each epoch are needed, no {missing[0].name}: train --keep-epochs")
-    _, clips = read_test_clips(run_dir, card, file)
+    clips = read_test_clips(run_dir, card, file).events
     accuracies = []
     for path in paths:
         _load_weights(network, path)
@@ -73,10 +73,36 @@ def measure_selection_bias(
         bias=accuracies[picked] - honest,
         accuracies=tuple(accuracies),
     )
-    others = (other for other in card.selection_bias if other.sha256 != file.sha256)
-    card = replace(card, selection_bias=(*others, entry))
-    run_folder.write_card(run_dir, card)
-    return card
+
+    def write(now: Card) -> Card:
+        others = (other for other in now.selection_bias if other.sha256 != file.sha256)
+        return replace(now, selection_bias=(*others, entry))
+
+    return write_on_card(run_dir, card, write)
+
+
+def epoch_paths(run_dir: str | os.PathLike[str], card: Card) -> list[Path]:
+    """The files of the weights after each epoch, the first first.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    card : Card
+        Its card.
+
+    Raises
+    ------
+    ValueError
+        If it is a refit, or they were not kept.
+    """
+    if card.refit:
+        raise ValueError(f"{run_dir}: is a refit, which chose no epoch; ask the run that chose: {card.refit.run}")
+    paths = [Path(run_dir, EPOCHS, epoch_file(epoch)) for epoch in range(1, card.training.epochs + 1)]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"{run_dir}: the weights of each epoch are needed, no {missing[0].name}: train --keep-epochs")
+    return paths
 
 
 def _load_weights(network: Network, path: Path) -> None:

@@ -40,6 +40,8 @@ def to_json(value: Any, kind: Any, where: str, *, tagged: bool = False) -> Any:
     ValueError
         If the value, or one inside it, is not of its type.
     """
+    if kind is Any:
+        return value
     kinds = _alternatives(kind)
     for one in kinds:
         origin, arguments = typing.get_origin(one), typing.get_args(one)

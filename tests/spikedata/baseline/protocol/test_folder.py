@@ -87,17 +87,17 @@ def test_a_folder_that_is_not_a_run_is_never_replaced(tmp_path):
     assert (tmp_path / "thesis" / "chapter").read_text() == "one"
 
 
-def test_parents_that_are_missing_are_made(tmp_path):
-    check_run_dir(tmp_path / "runs" / "today" / "run")
-    assert list(tmp_path.iterdir()) == []  # not before there is something to write
-    write_run_dir(tmp_path / "runs" / "today" / "run", CONTENTS)
-    assert _files(tmp_path / "runs" / "today" / "run") == CONTENTS
+def test_folders_above_a_run_are_made(tmp_path):
+    check_run_dir(tmp_path / "many" / "more" / "run")
+    assert list(tmp_path.iterdir()) == []  # looking makes nothing
+    write_run_dir(tmp_path / "many" / "more" / "run", CONTENTS)
+    assert _files(tmp_path) == {"many/more/run/card.json": b"{}", "many/more/run/weights.safetensors": b"abc"}
 
 
-def test_a_parent_that_is_a_file_is_found_out_before_the_work(tmp_path):
-    (tmp_path / "runs").write_text("")
-    with pytest.raises(OutputError, match=r"run: '.*runs' is not a folder"):
-        check_run_dir(tmp_path / "runs" / "today" / "run")
+def test_a_file_above_is_found_out_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(OutputError, match=r"run: '.*file' is not a folder"):
+        check_run_dir(tmp_path / "file" / "more" / "run")
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path, card):

@@ -234,14 +234,14 @@ def test_seeds_of_a_refit_are_a_group_with_one_choice(spike_path, run_dir, chose
     before = load_run(run_dir).card.validation.accuracy
     refit_group(spike_path, tmp_path / "runs", chosen=chosen, seeds=(0, 1))
     summary = evaluate_group(tmp_path / "runs")
-    assert [row["run"] for row in summary["runs"]] == ["seed-0", "seed-1"]
-    assert (summary["validation"]["n"], summary["validation"]["mean"]) == (1, before)  # chosen once, not twice alike
-    assert summary["test"]["n"] == 2
+    assert [row.run for row in summary.runs] == ["seed-0", "seed-1"]
+    assert (summary.validation.n, summary.validation.mean) == (1, before)  # chosen once, not twice alike
+    assert summary.test.n == 2
     assert format_group(summary).splitlines()[-1] == NOTE
     evaluate_run(run_dir)
-    lines = {len(line["seeds"]): line for line in leaderboard(tmp_path)["lines"]}
-    assert (lines[1]["marks"], lines[2]["marks"]) == ([], [NOTE])
-    assert (lines[2]["validation"]["n"], lines[2]["test"]["n"]) == (1, 2)
+    lines = {len(line.seeds): line for line in leaderboard(tmp_path).lines}
+    assert (lines[1].marks, lines[2].marks) == ((), (NOTE,))
+    assert (lines[2].validation.n, lines[2].test.n) == (1, 2)
     assert f"(1) {NOTE}" in format_leaderboard(leaderboard(tmp_path))
 
 
@@ -251,7 +251,7 @@ def test_refits_of_folds_are_no_line_with_the_folds(spike_path, tmp_path):
     refit_run(spike_path, tmp_path / "refit", chosen=read_chosen_run(tmp_path / "fold"))
     for name in ("fold", "refit"):
         evaluate_run(tmp_path / name)
-    assert [len(line["seeds"]) for line in leaderboard(tmp_path)["lines"]] == [1, 1]
+    assert [len(line.seeds) for line in leaderboard(tmp_path).lines] == [1, 1]
 
 
 def test_a_refit_has_no_selection_bias(refit_dir):

@@ -48,7 +48,7 @@ def test_nobody_of_another_corpus_has_trained(score, tmp_path):
     assert (entry.same_corpus, entry.speakers_trained, entry.speakers_chose) == (False, (), ())
     assert entry.unseen.n == entry.score.n
     assert "; its speakers are of another corpus, audiomnist, opened once" in format_card(card)
-    assert leaderboard(tmp_path)["lines"][0]["marks"] == []
+    assert leaderboard(tmp_path).lines[0].marks == ()
 
 
 @pytest.mark.parametrize("corpus", [None, "folder", "manifest"])
@@ -56,7 +56,7 @@ def test_of_a_corpus_without_a_name_nobody_knows_who_trained(score, tmp_path, co
     entry, card = score({"corpus": corpus}, {"corpus": corpus})
     assert (entry.same_corpus, entry.speakers_trained, entry.unseen) == (None, (), None)
     assert "; whether its speakers were in training is not known, opened once" in format_card(card)
-    assert leaderboard(tmp_path)["lines"][0]["marks"] == ["whether test speakers were in training is not known"]
+    assert leaderboard(tmp_path).lines[0].marks == ("whether test speakers are in training is not known",)
 
 
 def test_parts_of_one_encoding_share_their_speakers(score):
@@ -73,10 +73,10 @@ def test_validation_speakers_that_test_too_have_chosen_and_not_trained(write_spi
     assert (entry.speakers_trained, entry.speakers_chose) == ((4,), (3,))
     assert entry.unseen is None
     assert "over unseen speakers" not in format_group(summary)
-    assert leaderboard(tmp_path)["lines"][0]["marks"] == [
+    assert leaderboard(tmp_path).lines[0].marks == (
+        "test speakers are in training",
         "test speakers chose the epoch",
-        "test speakers were in training",
-    ]
+    )
 
 
 @pytest.fixture
