@@ -95,7 +95,7 @@ MAY_IMPORT = {
     "spikedata.info": {"schema", "events", "reader", "splits"},
     # published files
     "spikedata.folders": set(),
-    "spikedata.downloads": {"downloads", "atomic", "file_digest", "folders"},
+    "spikedata.downloads": {"downloads", "atomic", "file_digest", "folders", "reader", "schema"},
     # recordings
     "spikedata.audio": set(),
     "spikedata.corpora": {"corpora"},

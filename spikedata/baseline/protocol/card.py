@@ -74,7 +74,10 @@ class DataEntry:
     keys : tuple of str
         Class names [1].
     corpus : str or None
-        Whose speakers its numbers count [1]; None where nothing says so.
+        Of which its clips come [1]; None where nothing says so.
+    numbering : str or None
+        What numbers its speakers, a corpus or an encoding of one [1]: where it is the same in two files, a number means
+        the same speaker. None where nobody knows.
     official : str or None
         Its name where it is a published file, as its checksum shows [1].
     preset : str or None
@@ -89,6 +92,7 @@ class DataEntry:
     n_units: int
     keys: tuple[str, ...]
     corpus: str | None
+    numbering: str | None
     official: str | None
     preset: str | None
     provenance: Provenance | None
@@ -97,9 +101,9 @@ class DataEntry:
     def origin(self) -> str:
         """Where its spikes come from, in words."""
         if self.official is not None:
-            return f"the published {self.official}"
+            return f"official: {self.official}.h5 as published"
         if self.provenance is None:
-            return "of unknown origin"
+            return "origin unknown"
         return f"encoded from {self.provenance.corpus}, preset {self.preset}"
 
 
@@ -109,8 +113,8 @@ class SplitEntry:
 
     Attributes
     ----------
-    name : str
-        Of the split [1].
+    name, kind : str
+        Of the split, and which rule made it [1].
     digest : str
         Of which clips are in which part [1].
     n : dict of str to int
@@ -124,6 +128,7 @@ class SplitEntry:
     """
 
     name: str
+    kind: str
     digest: str
     n: dict[str, int]
     speakers: dict[str, tuple[int, ...]]
@@ -279,17 +284,17 @@ class Measures:
 class ScoredEntry:
     """A score on clips that took no part in the training.
 
-    A speaker is known again only in the corpus that numbers the speakers: of a file of another corpus, or of one that
-    says none, nobody is said to have trained.
+    A speaker is known again only where the same corpus numbers the speakers: of a file of another corpus, or of one
+    that says none, nobody is said to have trained.
 
     Attributes
     ----------
     file, sha256, origin : str
         The file: its name, the SHA-256 of its bytes, and where its spikes come from [1].
     corpus : str or None
-        Whose speakers its numbers count [1].
-    same_corpus : bool or None
-        Whether that is the corpus of the training; None where it is not known.
+        Of which its clips come [1].
+    same_numbering : bool or None
+        Whether a speaker's number means who it means in the file of the training; None where it is not known.
     part : str
         What of it was scored [1].
     speakers : tuple of int
@@ -312,7 +317,7 @@ class ScoredEntry:
     sha256: str
     origin: str
     corpus: str | None
-    same_corpus: bool | None
+    same_numbering: bool | None
     part: str
     speakers: tuple[int, ...]
     speakers_trained: tuple[int, ...]

@@ -80,9 +80,9 @@ def _test_text(entry: ScoredEntry) -> str:
 
 
 def _who_was_seen(entry: ScoredEntry) -> str:
-    if entry.same_corpus is None:
+    if entry.same_numbering is None:
         return "; whether its speakers were in training is not known"
-    if not entry.same_corpus:
+    if not entry.same_numbering:
         return f"; its speakers are of another corpus, {entry.corpus}"
     trained = f"; {_speakers_text(entry.speakers_trained)} trained" if entry.speakers_trained else ""
     return trained + (f"; {_speakers_text(entry.speakers_chose)} chose the epoch" if entry.speakers_chose else "")

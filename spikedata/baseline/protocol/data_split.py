@@ -86,6 +86,7 @@ def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:
     speakers = {part: tuple(known_speakers(events.speakers[indices])) for part, indices in split.parts.items()}
     return SplitEntry(
         name=split.name,
+        kind=split.kind,
         digest=split.digest,
         n={part: len(indices) for part, indices in split.parts.items()},
         speakers=speakers,

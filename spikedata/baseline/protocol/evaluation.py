@@ -23,7 +23,7 @@ from spikedata.baseline.protocol.card import (
     tallies_by_speaker,
 )
 from spikedata.baseline.protocol.folder import load_run, read_split
-from spikedata.baseline.protocol.run_data import is_same_corpus, read_run_data
+from spikedata.baseline.protocol.run_data import is_same_numbering, read_run_data
 from spikedata.baseline.protocol.statistics import ranges_text
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
@@ -270,19 +270,19 @@ def scoring_options(recipe: Recipe) -> dict[str, Any]:
 
 def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile) -> ScoredEntry:
     data, numbers, clips = read_test_clips(run_dir, card, file)
-    speakers, same_corpus = known_speakers(clips.speakers), is_same_corpus(card.data, data)
+    speakers, same = known_speakers(clips.speakers), is_same_numbering(card.data, data)
     # numbers of another corpus are other people; of an unknown one, nobody knows whose they are
-    of_part = card.split.speakers if same_corpus else {}
+    of_part = card.split.speakers if same else {}
     trained, chose = (set(of_part.get(part, ())) for part in ("train", "validation"))
     score = score_as_trained(network, card, clips)
-    seen = None if same_corpus is None else sorted(trained | chose)
+    seen = None if same is None else sorted(trained | chose)
     by_speaker, unseen = tallies_by_speaker(score, clips.speakers, seen)
     return ScoredEntry(
         file=file.path.name,
         sha256=file.sha256,
         origin=data.origin,
         corpus=data.corpus,
-        same_corpus=same_corpus,
+        same_numbering=same,
         part=file.part,
         speakers=tuple(speakers),
         speakers_trained=tuple(who for who in speakers if who in trained),

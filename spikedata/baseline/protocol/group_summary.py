@@ -26,9 +26,10 @@ from spikedata.baseline.protocol.statistics import (
 )
 from spikedata.baseline.recipes.structure import fields_to_json
 from spikedata.baseline.training.checkpoint import difference
+from spikedata.splits.split import OWN
 
 REFIT_NOTE = "trained anew on training and validation part; validation is of the run that chose"
-FOLDS = "leave one speaker out"
+FOLDS = "leave_one_speaker_out"
 _UNFINISHED = ".training"
 
 
@@ -212,11 +213,6 @@ def require_one_group(group_dir: str | os.PathLike[str], cards: Mapping[str, Car
             )
 
 
-def split_kind(card: Card) -> str:
-    """The kind of a run's split: its name without those who are held out."""
-    return card.split.name.partition(":")[0]
-
-
 def summarize_group(group_dir: str | os.PathLike[str]) -> GroupSummary:
     """What the runs of a group say together; it opens nothing and changes no card.
 
@@ -326,7 +322,7 @@ def _of_group(card: Card) -> dict[str, Any]:
         "recipe": card.recipe.name,
         "param": card.recipe.structure,
         "SHA-256 of the data": card.data.sha256,
-        "kind of split": split_kind(card),
+        "split": card.split.name if card.split.kind == OWN else card.split.kind,
         "refit": bool(card.refit),
     }
 
@@ -379,7 +375,7 @@ def _over_biases(cards: Sequence[Card], tests: Sequence[ScoredEntry]) -> GroupBi
 
 def _untested(cards: Sequence[Card]) -> tuple[int, ...]:
     """Speakers of a file whose folds are not all there: nobody has left them out."""
-    if split_kind(cards[0]) != FOLDS:
+    if cards[0].split.kind != FOLDS:
         return ()
     everybody = {who for card in cards for part in card.split.speakers.values() for who in part}
     return tuple(sorted(everybody - {who for card in cards for who in card.split.speakers["test"]}))

@@ -14,6 +14,7 @@ from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.evaluation import evaluate_run, find_test_file, require_scored
 from spikedata.baseline.protocol.folder import CARD, load_run
 from spikedata.baseline.protocol.group_summary import (
+    FOLDS,
     GroupSummary,
     has_finished_runs,
     require_one_group,
@@ -27,8 +28,6 @@ from spikedata.baseline.protocol.selection_bias import epoch_paths, measure_sele
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.controls import known_control
 from spikedata.baseline.training.epochs import EpochRecord
-
-_FOLD = "leave_one_speaker_out"
 
 
 class Member(NamedTuple):
@@ -127,7 +126,7 @@ def train_group(
     members = plan_group(seeds, speakers)
     options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
     if leave_one_speaker_out:
-        options["split"] = _FOLD
+        options["split"] = FOLDS
 
     def train_member(member: Member, run_dir: Path, **of_member: Any) -> None:
         train_run(spike_path, run_dir, left_out=member.left_out, **options, **of_member)

@@ -17,7 +17,6 @@ from spikedata.baseline.protocol.group_summary import (
     REFIT_NOTE,
     TestedClips,
     over_tested_clips,
-    split_kind,
     validation_accuracies,
 )
 from spikedata.baseline.protocol.statistics import OverSeeds, over_all_seeds, over_seeds
@@ -168,7 +167,7 @@ def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
 
 def _key(card: Card, test: ScoredEntry | None) -> str:
     """What runs must share to be one line."""
-    is_fold = split_kind(card) == FOLDS
+    is_fold = card.split.kind == FOLDS
     tested = None if test is None else (test.part, "folds" if is_fold else test.sha256)
     divided = [FOLDS if is_fold else card.split.digest, bool(card.refit)]
     parts = [card.recipe.name, card.recipe.structure, card.data.sha256, divided, tested]
@@ -207,7 +206,7 @@ def _marks(card: Card, test: ScoredEntry | None) -> list[str]:
     if test is not None:
         marks += ["test speakers are in training"] if test.speakers_trained else []
         marks += ["test speakers chose the epoch"] if test.speakers_chose else []
-        marks += ["whether test speakers are in training is not known"] if test.same_corpus is None else []
+        marks += ["whether test speakers are in training is not known"] if test.same_numbering is None else []
         marks += [f"test part opened {test.times_opened} times"] if test.times_opened > 1 else []
     return marks
 

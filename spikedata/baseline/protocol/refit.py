@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -94,7 +95,9 @@ def joined(split: Split) -> Split:
     """
     both = np.sort(np.concatenate([split.part("train"), split.part("validation")]))
     others = {part: indices for part, indices in split.parts.items() if part not in ("train", "validation")}
-    return Split(f"{split.name}; refit on both", {"train": both, **others})
+    held_out = {part: speakers for part, speakers in split.held_out.items() if part != "validation"}
+    name = f"{split.name}; refit on both"
+    return replace(split, name=name, parts={"train": both, **others}, held_out=held_out)
 
 
 def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -> Plan:

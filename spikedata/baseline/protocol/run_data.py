@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from spikedata.baseline.protocol.card import DataEntry
-from spikedata.downloads.registry import DATASETS, FILES
+from spikedata.downloads import corpus_of, numbering_of, origin_of
 from spikedata.events import Events
 from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
-from spikedata.schema import Provenance
 
-# The recordings of SHD are the Heidelberg Digits, whose names number the speakers: 0 to 11 in the files of both.
-_CORPUS_OF = {"shd": "heidelberg_digits"}
-_ANYBODYS = ("folder", "manifest", "")  # what a corpus without a name of its own is called
+_ANYBODYS = ("folder", "manifest")  # what recordings are called that come of no corpus with a name of its own
 
 
 def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events]:
@@ -35,8 +31,9 @@ def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events
     """
     sha256 = file_digest(spike_path, "sha256")
     with SpikeFile(spike_path) as file:
-        events, made, official = file.read_events(), file.provenance, published_name(file)
-        corpus = corpus_of(file)
+        events, made = file.read_events(), file.provenance
+        corpus, numbering = corpus_of(file), numbering_of(file)
+    origin = origin_of(spike_path)
     entry = DataEntry(
         file=Path(spike_path).name,
         path=str(Path(spike_path).absolute()),
@@ -44,58 +41,23 @@ def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events
         n_units=events.n_units,
         keys=events.keys,
         corpus=corpus,
-        official=official,
-        preset=None if made is None else _preset(made),
+        numbering=None if numbering in _ANYBODYS else numbering,
+        official=origin.published if origin.kind == "official" else None,
+        preset=origin.preset or None,
         provenance=made,
     )
     return entry, events
 
 
-def corpus_of(file: SpikeFile) -> str | None:
-    """The corpus whose speakers a file numbers; None where nothing says which that is.
+def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:
+    """Whether a number means the same speaker in two files; None where it is not known.
 
-    Parameters
-    ----------
-    file : SpikeFile
-        Open.
-    """
-    official = published_name(file)
-    if official is not None:
-        name = next(name for name, data_set in DATASETS.items() if official in data_set.files)
-        return _CORPUS_OF.get(name, name)
-    made = file.provenance
-    return None if made is None or made.corpus in _ANYBODYS else made.corpus
-
-
-def published_name(file: SpikeFile) -> str | None:
-    """What a published file is called in the registry of downloads; None of a file with another checksum.
-
-    Parameters
-    ----------
-    file : SpikeFile
-        Open.
-    """
-    if file.provenance is not None:  # published files say nothing of their making
-        return None
-    sums = {forms[form].content: name for name, forms in FILES.items() for form in forms if forms[form].content}
-    known = {content.value: name for content, name in sums.items() if content and content.algorithm == "md5"}
-    return known.get(file_digest(file.path, "md5")) if known else None
-
-
-def is_same_corpus(one: DataEntry, other: DataEntry) -> bool | None:
-    """Whether two files number the speakers of the same corpus; None where it is not known.
-
-    Of a corpus without a name, two files that came of one encoding, as the parts of a split do, have the same.
+    It is known of the same file, and of two whose numbering is that of the same corpus or encoding. Speakers of
+    corpora with different names are other people.
     """
     if one.sha256 == other.sha256:
         return True
-    if one.provenance and other.provenance and one.provenance.run and one.provenance.run == other.provenance.run:
+    if one.numbering is not None and one.numbering == other.numbering:
         return True
-    if one.corpus is None or other.corpus is None:
-        return None
-    return one.corpus == other.corpus
-
-
-def _preset(made: Provenance) -> str:
-    params = json.loads(made.params)
-    return str(params.get("preset", "own")) if isinstance(params, dict) else "own"
+    named = [corpus for corpus in (one.corpus, other.corpus) if corpus is not None and corpus not in _ANYBODYS]
+    return False if len(named) == 2 and named[0] != named[1] else None

@@ -9,13 +9,12 @@ from spikedata.baseline.protocol.folder import read_card
 from spikedata.baseline.protocol.group_summary import format_group
 from spikedata.baseline.protocol.groups import evaluate_group, train_group
 from spikedata.baseline.protocol.leaderboard import leaderboard
-from spikedata.baseline.protocol.run_data import corpus_of, published_name
+from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.protocol.runs import format_card, train_run
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.downloads import registry
 from spikedata.downloads.entries import Checksum
 from spikedata.file_digest import file_digest
-from spikedata.reader import SpikeFile
 
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1"})
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": ()}
@@ -38,14 +37,14 @@ def score(write_spikes, make_events, tmp_path):
 
 def test_in_one_corpus_those_who_trained_and_those_who_chose_are_told_apart(score):
     entry, card = score({"corpus": "fsdd"}, {"corpus": "fsdd"})
-    assert (entry.same_corpus, entry.speakers_trained, entry.speakers_chose) == (True, (2,), (3,))
+    assert (entry.same_numbering, entry.speakers_trained, entry.speakers_chose) == (True, (2,), (3,))
     assert entry.unseen == entry.by_speaker["9"]
     assert "; speakers 2 trained; speakers 3 chose the epoch, opened once; of unseen speakers" in format_card(card)
 
 
 def test_nobody_of_another_corpus_has_trained(score, tmp_path):
     entry, card = score({"corpus": "fsdd"}, {"corpus": "audiomnist"})
-    assert (entry.same_corpus, entry.speakers_trained, entry.speakers_chose) == (False, (), ())
+    assert (entry.same_numbering, entry.speakers_trained, entry.speakers_chose) == (False, (), ())
     assert entry.unseen.n == entry.score.n
     assert "; its speakers are of another corpus, audiomnist, opened once" in format_card(card)
     assert leaderboard(tmp_path).lines[0].marks == ()
@@ -54,7 +53,7 @@ def test_nobody_of_another_corpus_has_trained(score, tmp_path):
 @pytest.mark.parametrize("corpus", [None, "folder", "manifest"])
 def test_of_a_corpus_without_a_name_nobody_knows_who_trained(score, tmp_path, corpus):
     entry, card = score({"corpus": corpus}, {"corpus": corpus})
-    assert (entry.same_corpus, entry.speakers_trained, entry.unseen) == (None, (), None)
+    assert (entry.same_numbering, entry.speakers_trained, entry.unseen) == (None, (), None)
     assert "; whether its speakers were in training is not known, opened once" in format_card(card)
     assert leaderboard(tmp_path).lines[0].marks == ("whether test speakers are in training is not known",)
 
@@ -93,13 +92,11 @@ def publish(monkeypatch):
 
 def test_a_published_file_is_known_by_its_checksum(write_spikes, make_events, tmp_path, publish):
     path = write_spikes(make_events(), corpus=None)
-    with SpikeFile(path) as file:
-        assert (published_name(file), corpus_of(file)) == (None, None)
     publish(path)
-    with SpikeFile(path) as file:
-        assert (published_name(file), corpus_of(file)) == ("shd_train", "heidelberg_digits")
+    data, _ = read_run_data(path)
+    assert (data.official, data.corpus, data.preset) == ("shd_train", "heidelberg_digits", None)
     card = train_run(path, tmp_path / "run", recipe=COUNTS, **SPEAKERS)
-    assert "data        spikes.h5, 3 classes, the published shd_train\n" in format_card(card)
+    assert "data        spikes.h5, 3 classes, official: shd_train.h5 as published\n" in format_card(card)
 
 
 def test_a_remade_file_has_the_speakers_of_the_published_one_and_says_that_it_is_remade(score, publish):
@@ -108,11 +105,11 @@ def test_a_remade_file_has_the_speakers_of_the_published_one_and_says_that_it_is
             publish(path)
 
     entry, card = score({"corpus": None}, {"corpus": "heidelberg_digits"}, change)
-    assert (entry.same_corpus, entry.speakers_trained) == (True, (2,))
+    assert (entry.same_numbering, entry.speakers_trained) == (True, (2,))
     assert card.data.official == "shd_train"
     assert "whole file of b.h5 (encoded from heidelberg_digits, preset default)" in format_card(card)
 
 
 def test_a_file_of_somebody_else_says_so(write_spikes, make_events, tmp_path):
     card = train_run(write_spikes(make_events(), corpus=None), tmp_path / "run", recipe=COUNTS, **SPEAKERS)
-    assert "data        spikes.h5, 3 classes, of unknown origin\n" in format_card(card)
+    assert "data        spikes.h5, 3 classes, origin unknown\n" in format_card(card)
