@@ -176,7 +176,7 @@ def require_genuine(file: PublishedFile, path: Path) -> str:
     found = origin_of(path)
     way_on = f"move it away and download again, or read it as it is, without a download: SpikeDataset({str(path)!r})"
     expected = "" if file.content is None else file.content.value
-    if (found.kind == "official" and found.published == file.name) or (expected and found.md5 == expected):
+    if found.kind == "official" and found.published == file.name or expected and found.md5 == expected:
         return f"{path}: was there before; it is the published {file.target}"
     if found.kind == "official":
         raise ChecksumError(f"{path}: must be the published {file.target}, is {found.published}.h5; {way_on}")
