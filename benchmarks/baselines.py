@@ -52,6 +52,6 @@ for name in args.recipes.split(","):
         ),
     )
     for run in runs_of_group(runs):
-        if not read_card(run)["tests"]:  # a second look would be counted
+        if not read_card(run).tests:  # a second look would be counted
             evaluate_run(run, args.test_file)
 print(format_leaderboard(leaderboard(args.out), markdown=True))

@@ -41,12 +41,12 @@ def draw(groups: list[Path]) -> Figure:
                 panel.plot(np.arange(1, len(curve) + 1), curve, color=color, lw=0.5, alpha=0.6)
             mean = np.mean(curves, axis=0)
             panel.plot(np.arange(1, len(mean) + 1), mean, color=color, label="training" if part == "train" else part)
-        test = summarize_group(group)["test"]
+        test = summarize_group(group).test
         if test:
-            panel.axhline(100 * test["mean"], color=VERMILION, lw=1, ls=(0, (4, 3)), label="test, in the end")
-        spread = f" ± {100 * test['deviation']:.1f}" if test and test["deviation"] is not None else ""
-        panel.set_title(f"{group.name}\n{100 * test['mean']:.1f}{spread} %" if test else group.name)
-        panel.set(xlabel="Epoch", ylim=(0, 102), xlim=(1, read_card(runs[0])["training"]["epochs"]))
+            panel.axhline(100 * test.mean, color=VERMILION, lw=1, ls=(0, (4, 3)), label="test, in the end")
+        spread = f" ± {100 * test.deviation:.1f}" if test and test.deviation is not None else ""
+        panel.set_title(f"{group.name}\n{100 * test.mean:.1f}{spread} %" if test else group.name)
+        panel.set(xlabel="Epoch", ylim=(0, 102), xlim=(1, read_card(runs[0]).training.epochs))
     for panel in axes[len(groups) :]:
         panel.set_axis_off()
     for panel in axes[::PANELS_IN_A_ROW]:

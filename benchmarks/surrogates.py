@@ -44,7 +44,7 @@ def study(file: Path, out: Path, *, quick: bool, seeds: range) -> Accuracies:
             )
             for seed in seeds
         ]
-        found[shape, scale] = [card["validation"]["accuracy"] for card in cards]
+        found[shape, scale] = [card.validation.accuracy for card in cards]
         print(f"{shape} {scale:g}: {np.mean(found[shape, scale]):.1%}", flush=True)
     return found
 

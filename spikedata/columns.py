@@ -86,10 +86,15 @@ def read_columns(file: h5py.File, n_samples: int) -> Columns:
     if wrong.size:
         rule = f"label {labels[wrong[0]]}, must be in 0..{len(keys) - 1}"
         raise FormatError(f"{file.filename}: sample {wrong[0]}: {rule}")
+    speakers = _integers_or(file, schema.SPEAKER, schema.UNKNOWN_SPEAKER, n_samples)
+    wrong = np.flatnonzero(speakers < schema.UNKNOWN_SPEAKER)
+    if wrong.size:
+        rule = f"speaker {speakers[wrong[0]]}, must be >= 0, or {schema.UNKNOWN_SPEAKER} where unknown"
+        raise FormatError(f"{file.filename}: sample {wrong[0]}: {rule}")
     columns = Columns(
         keys=keys,
         labels=labels,
-        speakers=_integers_or(file, schema.SPEAKER, schema.UNKNOWN_SPEAKER, n_samples),
+        speakers=speakers,
         sample_rates=_integers_or(file, schema.SAMPLE_RATE, 0, n_samples),
         sources=read_text(file, schema.SOURCE) or ("",) * n_samples,
         parts=read_text(file, schema.PART) or ("",) * n_samples,

@@ -57,6 +57,7 @@ def run_demo(
     """
     from spikedata.baseline.protocol.runs import evaluate_run, train_run
     from spikedata.baseline.recipes.catalog import recipe_from
+    from spikedata.baseline.recipes.structure import fields_to_json
     from spikedata.encode import encode_clips
 
     report = on_progress or (lambda *_: None)
@@ -85,11 +86,11 @@ def run_demo(
                 test_speakers=TEST_SPEAKERS,
                 on_epoch=_Counter(report, f"train {name}", recipe.n_epochs),
             )
-            made = f"{card['network']['parameters']:,} parameters, best of {card['training']['epochs']} epochs: "
-            made += f"{card['training']['best_epoch']}, chosen on {card['split']['n']['validation']} clips of 2 voices"
+            made = f"{card.network.parameters:,} parameters, best of {card.training.epochs} epochs: "
+            made += f"{card.training.best_epoch}, chosen on {card.split.n['validation']} clips of 2 voices"
             steps.append({"step": f"train {name}", "seconds": perf_counter() - started, "made": made})
             started = perf_counter()
-            scores[name] = evaluate_run(folder / name)["tests"][-1]["score"]
+            scores[name] = fields_to_json(evaluate_run(folder / name).tests[-1].score, "score")
             made = f"scored once on {scores[name]['n']} clips of 2 other voices"
             steps.append({"step": f"evaluate {name}", "seconds": perf_counter() - started, "made": made})
         started = perf_counter()

@@ -47,13 +47,15 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     counts = np.bincount(events.units, minlength=events.n_units)
     rates = counts / total_time if total_time else np.zeros(events.n_units)
     label_counts = np.bincount(events.labels, minlength=len(events.keys))
-    speakers, speaker_counts = np.unique(events.speakers, return_counts=True)
+    is_known = events.speakers != UNKNOWN_SPEAKER
+    speakers, speaker_counts = np.unique(events.speakers[is_known], return_counts=True)
     return {
         "file": str(path),
         "samples": len(events),
         "channels": events.n_units,
         "classes": dict(zip(events.keys, label_counts.tolist(), strict=True)),
         "speakers": dict(zip(speakers.tolist(), speaker_counts.tolist(), strict=True)),
+        "samples_of_unknown_speaker": int(np.count_nonzero(~is_known)),
         "spikes": {"total": int(n_spikes.sum()), **_spread(n_spikes)},
         "samples_without_spikes": int(np.count_nonzero(n_spikes == 0)),
         "last_spike": _spread(last),
@@ -91,11 +93,10 @@ def format_description(description: dict[str, Any]) -> str:
     d = description
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
-    known = [speaker for speaker in d["speakers"] if speaker != UNKNOWN_SPEAKER]
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
         f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{_number_of(len(known), 'speaker') if known else 'speakers unknown'}, {_number_of(d['channels'], 'channel')}",
+        f"{_number_of(len(d['speakers']), 'speaker') if d['speakers'] else 'speakers unknown'}, {_number_of(d['channels'], 'channel')}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else ""),
         f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); "
@@ -104,7 +105,7 @@ def format_description(description: dict[str, Any]) -> str:
         + (f"; {_number_of(silent, 'channel')} without spikes" if silent else ""),
         f"  channels    {_bands(d['rate_by_channel'])} per second",
         f"  classes     {_counts(d['classes'])}",
-        f"  speakers    {_counts({_name(speaker): n for speaker, n in d['speakers'].items()})}",
+        f"  speakers    {_speakers(d['speakers'], d['samples_of_unknown_speaker'])}",
         "  recordings  " + (", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"),
         f"  integrity   {_integrity(d['integrity'])}",
         f"  splits      {', '.join(d['splits']) or 'none'}",
@@ -149,8 +150,9 @@ def _number_of(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def _name(speaker: int) -> str:
-    return "unknown" if speaker == UNKNOWN_SPEAKER else str(speaker)
+def _speakers(known: dict[int, int], n_unknown: int) -> str:
+    unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
+    return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
 
 
 def _bands(rates: list[float]) -> str:

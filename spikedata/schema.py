@@ -8,7 +8,7 @@ not look:
 ``spikes/times``       variable-length float rows     [s], sorted
 ``spikes/units``       variable-length integer rows   channel of each spike, partner of ``times``
 ``labels``             integers                       index into ``extra/keys``
-``extra/speaker``      integers                       number of the speaker
+``extra/speaker``      integers                       number of the speaker, -1 where unknown
 ``extra/keys``         bytes                          class names, UTF-8
 ``extra/source``       bytes (ours)                   name of the recording, UTF-8
 ``extra/sample_rate``  integers (ours)                [Hz] of the recording, 0 where unknown
@@ -58,6 +58,7 @@ FORMAT = 1
 PUBLISHED_N_UNITS = 700  # of SHD and SSC, and of files that do not say
 LARGEST_N_UNITS = 2**16  # units are stored in 16 bits
 UNKNOWN_SPEAKER = -1
+LARGEST_SPEAKER = 2**16 - 1
 
 _LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 takes 64 KiB with its own header
 TEXTS_OF_PROVENANCE = {  # and where they stand
@@ -185,6 +186,36 @@ def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
         return None
     texts = {name: str(attributes.get(place, "")) for name, place in TEXTS_OF_PROVENANCE.items()}
     return Provenance(seed=int(attributes[SEED_ATTRIBUTE]), **texts)
+
+
+def as_stored_speakers(speakers: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:
+    """Speakers in the type in which a file keeps them.
+
+    Unsigned 16 bits, as published; signed 32 bits where one is unknown, since -1 has no unsigned form. A sentinel such
+    as 65535 would be a speaker to every other reader, and tonic asks for the dataset, so it cannot be left out.
+
+    Parameters
+    ----------
+    speakers : ndarray of int64, shape (n_samples,)
+        Number of each sample's speaker, -1 where unknown.
+    """
+    return speakers.astype(np.int32 if speakers.min(initial=0) < 0 else np.uint16)
+
+
+def known_speakers(speakers: npt.ArrayLike) -> list[int]:
+    """Every speaker that is known, once, in rising order.
+
+    Parameters
+    ----------
+    speakers : array_like of int, shape (n_samples,)
+        Speaker of each sample, -1 where unknown.
+
+    Examples
+    --------
+    >>> known_speakers([3, -1, 0, 3])
+    [0, 3]
+    """
+    return [int(speaker) for speaker in np.unique(np.asarray(speakers)) if speaker != UNKNOWN_SPEAKER]
 
 
 def checksum(sample: Sample, class_name: str) -> int:

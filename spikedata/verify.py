@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikedata.downloads import DATASETS
-from spikedata.downloads.registry import files_of
+from spikedata.downloads.origin import published_sums
 from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
 
@@ -105,7 +104,7 @@ def verify_file(
         if audio is not None:
             notes += _compare(file, Path(audio), workers, report)
     md5 = file_digest(path, "md5")
-    published = _published_sums().get(md5)
+    published = published_sums().get(md5)
     if not is_ours and published is None:
         notes += _notes_on_foreign(Path(path))
     return Verified(
@@ -165,18 +164,8 @@ def _compare(file: SpikeFile, audio: Path, workers: int | None, report: Report) 
     return describe_origin(file, origin)
 
 
-def _published_sums() -> dict[str, str]:
-    """Names of the published spike files by the MD5 of what is in their archives, where that is known."""
-    files = (file for data_set in DATASETS for file in files_of(data_set))
-    return {
-        file.content.value: file.name
-        for file in files
-        if not file.is_folder and file.content is not None and file.content.algorithm == "md5"
-    }
-
-
 def _notes_on_foreign(path: Path) -> tuple[str, ...]:
-    names = {name: md5 for md5, name in _published_sums().items()}
+    names = {name: md5 for md5, name in published_sums().items()}
     unlike = f"its MD5 is that of no published file whose MD5 is known ({', '.join(names)})"
     if path.stem in names:
         unlike = f"it is not the published {path.stem}.h5, whose MD5 is {names[path.stem]}"

@@ -19,7 +19,7 @@ from spikedata.reader import SpikeFile
 from spikedata.row_stream import RowStream
 from spikedata.schema import FormatError, Provenance, Sample
 
-_COLUMNS = {schema.LABELS: "H", schema.SPEAKER: "H", schema.SAMPLE_RATE: "i", schema.CHECKSUM: "Q"}
+_COLUMNS = {schema.LABELS: "H", schema.SPEAKER: "i", schema.SAMPLE_RATE: "i", schema.CHECKSUM: "Q"}
 _OPTIONAL = (schema.PART, schema.SKIPPED)  # written where they say something
 
 
@@ -124,7 +124,7 @@ class SpikeWriter:
         label : int
             Index into ``keys``.
         speaker : int
-            Number of the speaker.
+            Number of the speaker, -1 where unknown.
         source : str
             Name of the recording.
         sample_rate : int
@@ -146,8 +146,9 @@ class SpikeWriter:
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")
-        if not 0 <= speaker < 2**16:
-            raise ValueError(f"{where}: speaker {speaker}, must be in 0..65535")
+        if not schema.UNKNOWN_SPEAKER <= speaker <= schema.LARGEST_SPEAKER:
+            rule = f"must be in 0..{schema.LARGEST_SPEAKER}, or {schema.UNKNOWN_SPEAKER} where unknown"
+            raise ValueError(f"{where}: speaker {speaker}, {rule}")
         if not 0 <= sample_rate < 2**31:
             raise ValueError(f"{where}: sample_rate {sample_rate} Hz, must be >= 0 and below 2**31")
         for name, text in (("source", source), ("part", part)):
@@ -230,6 +231,7 @@ class SpikeWriter:
     def _contents(self) -> tuple[dict[str, np.ndarray | Sequence[str]], dict[str, str | int]]:
         """Columns and root attributes of the file, beside the rows of spikes."""
         columns = {name: np.array(values) for name, values in self._columns.items()}
+        columns[schema.SPEAKER] = schema.as_stored_speakers(columns[schema.SPEAKER])
         texts = {schema.KEYS: self._keys, **{name: tuple(texts) for name, texts in self._texts.items()}}
         attributes: dict[str, str | int] = {
             schema.FORMAT_ATTRIBUTE: schema.FORMAT,

@@ -10,8 +10,9 @@ from spikedata.baseline.networks import (
     make_network,
 )
 from spikedata.baseline.neurons import AdLIFParams, LIFParams
+from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
-from spikedata.baseline.protocol.folder import Run, load_run
+from spikedata.baseline.protocol.folder import Run, load_run, read_card
 from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.runs import evaluate_run, train_run
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
@@ -28,6 +29,7 @@ __all__ = [
     "Activity",
     "ActivityParams",
     "AdLIFParams",
+    "Card",
     "ChosenRun",
     "ConvolutionParams",
     "CountParams",
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "make_network",
+    "read_card",
     "read_chosen_run",
     "recipe_from",
     "refit_run",

@@ -14,6 +14,7 @@ DONE, FAILED, USAGE, NOT_VERIFIED, NOT_AVAILABLE, CANNOT_WRITE, INTERRUPTED = 0,
 _EXTRAS = {
     "torch": "torch",
     "safetensors": "torch",
+    "sklearn": "torch",
     "matplotlib": "plot",
     "espeakng_loader": "synth",
     "dask": "cluster",

@@ -18,11 +18,13 @@ from spikedata.cli.command import (
 from spikedata.progress import Progress
 
 if TYPE_CHECKING:
+    from spikedata.baseline.protocol.card import Card
+    from spikedata.baseline.protocol.group_summary import GroupSummary
     from spikedata.baseline.training.epochs import EpochRecord
 
 
 # trains one run, trains several, and how many epochs each takes
-_Training: TypeAlias = tuple[Callable[..., dict[str, Any]], Callable[..., dict[str, Any]], int]
+_Training: TypeAlias = "tuple[Callable[..., Card], Callable[..., GroupSummary], int]"
 
 
 def add_commands(commands: Commands) -> None:
@@ -31,13 +33,14 @@ def add_commands(commands: Commands) -> None:
     sub = add_command(commands, "evaluate", _evaluate, "score a run, or each of several, on its test part, once")
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
-    sub.add_argument("--control", default="none", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
     sub.add_argument(
         "--selection-bias",
         action="store_true",
         help="what picking the epoch on the test clips would have claimed; needs train --keep-epochs",
     )
-    sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    sub.add_argument("--show", action="store_true", help="show what has been scored: open, score and change nothing")
+    sub.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
 
     sub = add_command(commands, "leaderboard", _leaderboard, "compare all runs below a folder")
     sub.add_argument("folder", metavar="DIR", help="where to look for result cards, however deep")
@@ -79,9 +82,9 @@ def _add_train(commands: Commands) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from spikedata.baseline.protocol.group_summary import format_group
-    from spikedata.baseline.protocol.runs import format_card
+    from spikedata.baseline.training.parallel import started_processes
 
+    is_first = started_processes().is_first
     train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
     is_group = args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
@@ -89,12 +92,12 @@ def _train(args: argparse.Namespace) -> None:
         if is_group:
             options |= {"seeds": args.seeds or (args.seed,)}
             options |= {"on_epoch": lambda name, record: _show(progress, record, n_epochs, stage=name)}
-            result = train_several(args.file, args.out, **options)
+            result: Card | GroupSummary = train_several(args.file, args.out, **options)
         else:
             options |= {"seed": args.seed, "on_epoch": lambda record: _show(progress, record, n_epochs)}
             result = train_one(args.file, args.out, **options)
-    if _is_first_process():
-        print_result(args, result, format_group(result) if is_group else format_card(result))
+    if is_first:
+        _print(args, result)
 
 
 def _fit(args: argparse.Namespace) -> _Training:
@@ -186,32 +189,54 @@ def _kept(args: argparse.Namespace) -> str:
     return "no epoch was finished, and nothing is left behind"
 
 
-def _is_first_process() -> bool:
-    import os
-
-    return os.environ.get("RANK", "0") == "0"
-
-
 def _evaluate(args: argparse.Namespace) -> None:
-    from spikedata.baseline.protocol.group_summary import format_group, is_group
-    from spikedata.baseline.protocol.groups import evaluate_group
-    from spikedata.baseline.protocol.runs import evaluate_run, format_card
-    from spikedata.baseline.protocol.selection_bias import measure_selection_bias
+    from spikedata.baseline.protocol.group_summary import is_group
 
-    options = {"device": args.device, "control": args.control}
-    if is_group(args.run):
-        summary = evaluate_group(args.run, args.file, **options)
-        print_result(args, summary, format_group(summary))
-    elif args.selection_bias:
-        card = measure_selection_bias(args.run, args.file, device=args.device)
-        print_result(args, card, format_card(card))
-    else:
-        card = evaluate_run(args.run, args.file, **options)
-        print_result(args, card, format_card(card))
+    several = is_group(args.run)
+    _print(args, _show_scores(args, several) if args.show else _score(args, several))
+
+
+def _print(args: argparse.Namespace, result: Card | GroupSummary) -> None:
+    from spikedata.baseline.protocol.group_summary import GroupSummary, format_group
+    from spikedata.baseline.protocol.runs import format_card
+
+    text = format_group(result) if isinstance(result, GroupSummary) else format_card(result)
+    print_result(args, result.to_json(), text)
+
+
+def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
+    from spikedata.baseline.protocol.groups import evaluate_group
+    from spikedata.baseline.protocol.runs import evaluate_run
+    from spikedata.baseline.protocol.selection_bias import measure_selection_bias
+    from spikedata.baseline.training.parallel import started_processes
+
+    if started_processes().n > 1:
+        raise ValueError("evaluate works in one process, each of several would open the test part: leave out torchrun")
+    if args.selection_bias and args.control is not None:
+        raise ValueError("--selection-bias is that of the plain score, so leave out --control")
+    device, control = args.device or "auto", args.control or "none"
+    if several:
+        options = {"control": control, "selection_bias": args.selection_bias}
+        return evaluate_group(args.run, args.file, device=device, **options)
+    if args.selection_bias:
+        return measure_selection_bias(args.run, args.file, device=device)
+    return evaluate_run(args.run, args.file, device=device, control=control)
+
+
+def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
+    from spikedata.baseline.protocol.evaluation import show_run
+    from spikedata.baseline.protocol.group_summary import summarize_group
+
+    asked = {"FILE.h5": args.file, "--control": args.control, "--device": args.device}
+    given = [name for name, value in asked.items() if value is not None]
+    given += ["--selection-bias"] if args.selection_bias else []
+    if given:
+        raise ValueError(f"--show opens and scores nothing, so leave out {' '.join(given)}")
+    return summarize_group(args.run) if several else show_run(args.run)
 
 
 def _leaderboard(args: argparse.Namespace) -> None:
     from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
 
     board = leaderboard(args.folder)
-    print_result(args, board, format_leaderboard(board, markdown=args.markdown))
+    print_result(args, board.to_json(), format_leaderboard(board, markdown=args.markdown))

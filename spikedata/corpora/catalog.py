@@ -35,8 +35,8 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
-    folder             ``{class}/….wav``, any audio files in class folders             not told apart: 0
-    manifest           the lines of a CSV file: path, label; speaker, part             as the file says, or 0
+    folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
+    manifest           the lines of a CSV file: path, label; speaker, part             as the file says, or -1
     =================  ==============================================================  ========================
 
     Parameters

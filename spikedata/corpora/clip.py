@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LARGEST_SPEAKER = 2**16 - 1  # what a spike file holds
+UNKNOWN_SPEAKER = -1  # as a spike file says it
 
 
 class Clip(NamedTuple):
@@ -26,11 +27,11 @@ class Clip(NamedTuple):
     label : int
         Index of its class among the corpus's keys.
     speaker : int
-        Number of its speaker; 0 where the corpus does not tell speakers apart.
+        Number of its speaker; -1 where the corpus does not tell speakers apart.
 
     Examples
     --------
-    >>> Clip(Path("words"), "cat/1.wav", label=0, speaker=0).path.as_posix()
+    >>> Clip(Path("words"), "cat/1.wav", label=0, speaker=-1).path.as_posix()
     'words/cat/1.wav'
     """
 

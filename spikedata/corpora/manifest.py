@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from spikedata.corpora.clip import Clip, Listing, number_by_name, require_storable_speakers
+from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, require_storable_speakers
 from spikedata.corpora.manifest_lines import PARTS, ManifestLine, read_manifest_lines
 
 _N_SHOWN = 3
@@ -18,7 +18,7 @@ def list_manifest(path: Path, *, missing: Literal["fail", "skip"] = "fail") -> L
 
     A path is relative to the file's folder, or absolute. Labels are text; the classes are in the order of their names,
     or of their numbers if all are whole numbers. Speakers that are all whole numbers keep them; others are numbered in
-    the order of their names. A part is train, validation or test. Classes and speakers count even where a
+    the order of their names; without that column they are unknown (-1). A part is train, validation or test. Classes and speakers count even where a
     recording is missing, so that no number depends on which files are there.
 
     Parameters
@@ -94,7 +94,7 @@ def _number_speakers(path: Path, lines: Sequence[ManifestLine]) -> tuple[dict[st
     """Number of each speaker, and their names where they are no numbers."""
     line_of = {line.speaker: line.number for line in lines}
     if "" in line_of:  # no such column
-        return {"": 0}, ()
+        return {"": UNKNOWN_SPEAKER}, ()
     are_numbers = all(map(_is_whole, line_of))
     number_of = {speaker: int(speaker) for speaker in line_of} if are_numbers else number_by_name(line_of)
     last = max(number_of, key=number_of.__getitem__)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from spikedata.atomic import check_output
 from spikedata.encoding.blocks import Block
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError
-from spikedata.work_folder import LOCK, enter_alone
-
-if TYPE_CHECKING:
-    from filelock import FileLock
+from spikedata.work_folder import WorkFolder
 
 
 def blocks_folder(output: Path) -> Path:
@@ -49,22 +44,21 @@ class BlockFolder:
     def __init__(self, output: Path) -> None:
         self._output = output
         self.path = blocks_folder(output)
-        self._lock: FileLock | None = None
+        self._room: WorkFolder | None = None
 
     def __enter__(self) -> Self:
         """Make the folder, and keep other processes out of it."""
-        check_output(self.path / LOCK, overwrite=True) if self.path.exists() else check_output(self.path)
-        self._lock = enter_alone(self.path, busy=f"{self._output}: another process is making it")
+        self._room = WorkFolder(self.path, busy=f"{self._output}: another process is making it")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let others in; remove the folder if it holds no block."""
+        """Remove the folder if it holds no block; let others in."""
         if not any(self.path.glob("*.h5")):
             self.remove()
-        elif self._lock is not None:
-            self._lock.release()
+        elif self._room is not None:
+            self._room.leave()
 
     def place_of(self, block: Block) -> Path:
         """Where a block lies, or will.
@@ -90,10 +84,8 @@ class BlockFolder:
 
     def remove(self) -> None:
         """Remove the folder with all blocks."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        if self._lock is not None:
-            self._lock.release()
-            self.path.joinpath(LOCK).unlink(missing_ok=True)
+        if self._room is not None:
+            self._room.remove()
 
     def _is_there(self, block: Block, may_skip: bool) -> bool:
         path = self.place_of(block)

@@ -107,6 +107,8 @@ def plan_encoding(
         such shard.
     """
     job = Job(corpus=listing.corpus, keys=listing.keys, preset=preset, seed=seed)
+    if split is not None:
+        split.require_samples(len(listing.clips))
     parts = [""] * len(listing.clips)
     for part, numbers in {} if split is None else split.parts.items():
         for number in numbers:

@@ -106,7 +106,7 @@ def plot_classes(events: Events, *, title: str = "") -> Figure:
     if len(speakers) <= MOST_NAMED:
         by_speaker.set_xticks(np.arange(len(speakers)), _names_of(speakers))
     else:
-        by_speaker.set_xlabel(f"{len(speakers):,} speakers")
+        by_speaker.set_xlabel(_number_of(speakers))
     return figure
 
 
@@ -146,7 +146,7 @@ def plot_speakers(events: Events, *, title: str = "") -> Figure:
     if few:
         by_speaker.set_yticks(np.arange(len(speakers)), _names_of(speakers))
     else:
-        by_speaker.set(ylabel=f"{len(speakers):,} speakers", yticks=[])
+        by_speaker.set(ylabel=_number_of(speakers), yticks=[])
 
     extent = (-0.5, n_classes - 0.5, n_speakers - 0.5, -0.5)
     image = by_class.imshow(clips, aspect="auto", cmap="Blues", vmin=0, extent=extent, interpolation="nearest")
@@ -220,6 +220,11 @@ def _count_by_class(events: Events) -> npt.NDArray[np.int64]:
 
 def _names_of(speakers: npt.NDArray[np.int64]) -> list[str]:
     return ["unknown" if speaker < 0 else str(speaker) for speaker in speakers]
+
+
+def _number_of(speakers: npt.NDArray[np.int64]) -> str:
+    n_known = int(np.count_nonzero(speakers >= 0))
+    return f"{n_known:,} speakers" + (", and clips of unknown ones" if n_known < len(speakers) else "")
 
 
 def _quantiles_by_speaker(

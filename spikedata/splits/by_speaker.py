@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, require_every_class, require_speakers_apart
+from spikedata.splits.promises import (
+    WAY_ON,
+    as_columns,
+    make_promised,
+    require_every_class,
+    require_known_speakers,
+    require_speakers_apart,
+)
 from spikedata.splits.split import Split
 
 _MOST_LISTED = 20  # speakers in the name of a split; of more, their number
@@ -54,15 +61,15 @@ def split_by_speaker(
     (array([0, 1]), 'by speaker: validation 2; test 3')
     """
     speaker_of, label_of = as_columns(speakers=speakers, labels=labels)
+    require_known_speakers(speaker_of)
     everybody = np.unique(speaker_of).tolist()
-    if everybody and everybody[0] < 0:
-        raise ValueError(f"speakers must be >= 0, got {everybody[0]}: the speakers of the file are not known")
     held_out = _held_out(everybody, validation, test, seed)
     in_part = {part: np.isin(speaker_of, chosen) for part, chosen in held_out.items()}
     in_train = ~np.any(list(in_part.values()), axis=0)
     described = "; ".join(f"{part} {_listed(chosen)}" for part, chosen in held_out.items())
     parts = {part: np.flatnonzero(mask) for part, mask in {"train": in_train, **in_part}.items()}
-    split = Split(f"by speaker: {described}", parts)
+    kind = "by_speaker" if "test" in held_out else "validation_by_speaker"
+    split = make_promised(f"by speaker: {described}", kind, parts, speaker_of)
     require_speakers_apart(split, speaker_of)
     require_every_class(split, label_of)
     return split
@@ -92,7 +99,8 @@ def _held_out(
             wanted, free = free[:n_chosen], free[n_chosen:]
         held_out[part] = sorted(int(speaker) for speaker in wanted)
     if not free or not held_out["validation"]:
-        raise ValueError(f"every part must have a speaker, got only {len(everybody)} for all parts")
+        counted = f"{len(everybody)} {'speaker' if len(everybody) == 1 else 'speakers'}"
+        raise ValueError(f"every part must have a speaker, got only {counted} for all parts; {WAY_ON}")
     return {part: held_out[part] for part in ("validation", "test") if held_out[part]}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.splits.by_speaker import split_by_speaker
-from spikedata.splits.promises import as_columns
+from spikedata.splits.promises import WAY_ON, as_columns, require_known_speakers
 from spikedata.splits.split import Split
 
 
@@ -82,7 +82,10 @@ def leave_speaker_out(
     'leave one speaker out: validation 3; test 2'
     """
     speaker_of, label_of = as_columns(speakers=speakers, labels=labels)
+    require_known_speakers(speaker_of)
     everybody = np.unique(speaker_of)
+    if len(everybody) < 3:
+        raise ValueError(f"leaving a speaker out takes at least 3 speakers, got {len(everybody)}; {WAY_ON}")
     if not 1 <= n_validation <= len(everybody) - 2:
         rule = f"n_validation must be in 1..{len(everybody) - 2}, so that somebody trains"
         raise ValueError(f"leaving one of {len(everybody)} speakers out: {rule}, got {n_validation}")
@@ -92,4 +95,5 @@ def leave_speaker_out(
     place = circle.index(speaker)
     validation = sorted((circle * 2)[place + 1 : place + 1 + n_validation])
     split = split_by_speaker(speaker_of, label_of, validation=validation, test=(speaker,))
-    return replace(split, name=split.name.replace("by speaker", "leave one speaker out", 1))
+    name = split.name.replace("by speaker", "leave one speaker out", 1)
+    return replace(split, name=name, kind="leave_one_speaker_out")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, require_every_class
+from spikedata.splits.promises import as_columns, make_promised, require_every_class
 from spikedata.splits.split import Split
 
 _ORDER = ("train", "validation", "test")  # other parts follow by name
@@ -58,8 +59,9 @@ def split_as_listed(
     if "train" not in parts:
         raise ValueError(f"{origin}: must have a part 'train', got {', '.join(map(repr, parts)) or 'none'}")
     indices = _find(names, parts, origin)
-    shares = ", speakers shared" if _shares_speakers(indices.values(), speaker_of) else ""
-    split = Split(f"as listed{shares} ({origin})", {part: indices[part] for part in _in_order(indices)})
+    split = make_promised("as listed", "listed", {part: indices[part] for part in _in_order(indices)}, speaker_of)
+    shares = {True: "", False: ", speakers shared", None: ", speakers unknown"}[split.speakers_apart]
+    split = replace(split, name=f"as listed{shares} ({origin})")
     require_every_class(split, label_of)
     return split
 
@@ -88,9 +90,3 @@ def _find(names: Sequence[str], parts: Mapping[str, Sequence[str]], origin: str)
 
 def _in_order(parts: Mapping[str, object]) -> list[str]:
     return [*(part for part in _ORDER if part in parts), *sorted(set(parts) - set(_ORDER))]
-
-
-def _shares_speakers(parts: Iterable[npt.NDArray[np.int64]], speakers: npt.NDArray[np.int64]) -> bool:
-    """Whether a speaker is in two parts, or may be since speakers are unknown."""
-    n_present = sum(np.unique(speakers[indices]).size for indices in parts)
-    return n_present > np.unique(speakers).size or bool((speakers < 0).any())

@@ -138,7 +138,7 @@ def _listed(samples: Samples, seed: int, speaker: int | None) -> Split:
 def _published(samples: Samples, seed: int, speaker: int | None) -> Split:
     if isinstance(samples, BringsParts) and samples.corpus == _LISTS_PUBLISHED and samples.parts is not None:
         split = _listed(samples, seed, speaker)
-        return replace(split, name=split.name.replace("as listed", "published lists", 1))
+        return replace(split, name=split.name.replace("as listed", "published lists", 1), kind="published")
     return split_as_published(samples.sources, samples.labels, samples.speakers)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata.splits.split import Split
+
+WAY_ON = "a split that shares speakers takes such files: --split stratified_shared_speakers"
 
 
 def require_speakers_apart(split: Split, speakers: npt.ArrayLike) -> None:
@@ -34,6 +38,54 @@ def require_speakers_apart(split: Split, speakers: npt.ArrayLike) -> None:
         shared = np.intersect1d(present[one], present[other])
         if shared.size:
             raise ValueError(f"split {split.name!r}: speaker {shared[0]} is in {one!r} and in {other!r}")
+
+
+def make_promised(
+    name: str, kind: str, parts: Mapping[str, npt.NDArray[np.int64]], speakers: npt.NDArray[np.int64]
+) -> Split:
+    """A split that says who is held out, and whether its parts share speakers.
+
+    Parameters
+    ----------
+    name, kind, parts
+        As `Split`.
+    speakers : ndarray of int64, shape (n_samples,)
+        Speaker of each sample, -1 where unknown.
+
+    Raises
+    ------
+    ValueError
+        As `Split`.
+    """
+    split = Split(name, dict(parts), kind=kind)  # checks the parts
+    present = {part: np.unique(speakers[indices]) for part, indices in split.parts.items()}
+    trained = present.get("train", np.empty(0, np.int64))
+    held_out = {part: np.setdiff1d(found[found >= 0], trained) for part, found in present.items() if part != "train"}
+    together = np.concatenate(list(present.values()))
+    return replace(
+        split,
+        speakers_apart=None if together.min() < 0 else np.unique(together).size == together.size,
+        held_out={part: tuple(found.tolist()) for part, found in held_out.items() if found.size},
+    )
+
+
+def require_known_speakers(speakers: npt.NDArray[np.int64]) -> None:
+    """Raise unless every speaker is known; the message names the split that needs none.
+
+    Parameters
+    ----------
+    speakers : ndarray of int64, shape (n_samples,)
+        Speaker of each sample.
+
+    Raises
+    ------
+    ValueError
+        If one is unknown.
+    """
+    n_unknown = int(np.count_nonzero(speakers < 0))
+    if n_unknown:
+        found = f"{n_unknown} of {len(speakers)} samples have an unknown one (-1)"
+        raise ValueError(f"speakers must be known to be held apart, {found}; {WAY_ON}")
 
 
 def require_every_class(split: Split, labels: npt.ArrayLike) -> None:

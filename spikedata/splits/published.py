@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, require_every_class
+from spikedata.splits.promises import as_columns, make_promised, require_every_class
 from spikedata.splits.speaker_hash import split_by_hash
 from spikedata.splits.split import Split
 
@@ -103,9 +103,11 @@ def _heidelberg_digits(stems: list[str], labels: npt.NDArray[np.int64], speakers
         n_test = int(HEIDELBERG_TEST_SHARE * len(of_class) + 0.5)
         is_test[sorted(of_class, key=digests.__getitem__)[:n_test]] = True
     described = f"speakers 4, 5 and {100 * HEIDELBERG_TEST_SHARE:g} % of each class of the others, by hash"
-    split = Split(
+    split = make_promised(
         f"published rule, speakers shared: test {described}",
+        "published",
         {"train": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)},
+        speakers,
     )
     require_every_class(split, labels)
     return split
@@ -116,4 +118,4 @@ def _speech_commands(names: list[str], labels: npt.NDArray[np.int64], speakers: 
         names, labels, speakers, validation_percentage=SSC_VALIDATION_PERCENTAGE, testing_percentage=SSC_TEST_PERCENTAGE
     )
     described = f"validation {SSC_VALIDATION_PERCENTAGE:g} %; test {SSC_TEST_PERCENTAGE:g} % of the speakers"
-    return replace(split, name=f"published rule: {described}, by hash")
+    return replace(split, name=f"published rule: {described}, by hash", kind="published")

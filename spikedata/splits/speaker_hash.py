@@ -9,7 +9,7 @@ from hashlib import sha1
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, require_every_class, require_speakers_apart
+from spikedata.splits.promises import as_columns, make_promised, require_every_class, require_speakers_apart
 from spikedata.splits.split import Split
 
 _MARK = "_nohash_"  # what follows it does not count
@@ -105,7 +105,7 @@ def split_by_hash(
     part_of = np.array([part_for(name) for name in names])
     described = "; ".join(f"{part} {percentage:g} %" for part, percentage in percentages.items() if percentage)
     parts = {part: np.flatnonzero(part_of == part) for part in _PARTS if percentages.get(part, 100)}
-    split = Split(f"by hash: {described} of the speakers", parts)
+    split = make_promised(f"by hash: {described} of the speakers", "by_hash", parts, speaker_of)
     require_speakers_apart(split, speaker_of)
     require_every_class(split, label_of)
     return split

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+
+OWN = "own"  # kind of a split that none of our rules made
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,32 +26,45 @@ class Split:
         What it is called in a result card [1].
     parts : dict of str to ndarray of int64
         Number of each sample [1], by the name of the part.
+    kind : str
+        Which rule made it [1]: one of `spikedata.splits.SPLITS`, "by_hash", or "own".
+    speakers_apart : bool or None
+        Whether no speaker is in two parts [1]; None where speakers are unknown or nobody promises it.
+    held_out : mapping of str to tuple of int
+        Speakers [1] by the part, other than ``train``, that they are in, who are not in training.
 
     Raises
     ------
     ValueError
-        If a part is empty, or a sample is in two parts or twice in one.
+        If there is no part, a part is empty or is no column of whole numbers, or a sample is in two parts or twice in
+        one.
 
     Examples
     --------
     >>> split = Split("by hand", {"train": np.array([0, 2]), "validation": np.array([1])})
     >>> print(split.to_json(["a.wav", "b.wav", "c.wav"]))
-    {"name": "by hand", "parts": {"train": ["a.wav", "c.wav"], "validation": ["b.wav"]}}
+    {"name": "by hand", "kind": "own", "speakers_apart": null, "held_out": {}, \
+"parts": {"train": ["a.wav", "c.wav"], "validation": ["b.wav"]}}
     """
 
     name: str
     parts: dict[str, npt.NDArray[np.int64]]
+    kind: str = field(default=OWN, kw_only=True)
+    speakers_apart: bool | None = field(default=None, kw_only=True)
+    held_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
-        seen: set[int] = set()
-        for part, indices in self.parts.items():
-            if not len(indices):
-                raise ValueError(f"split {self.name!r}: part {part!r} must not be empty")
-            if min(indices) < 0:
-                raise ValueError(f"split {self.name!r}: part {part!r} has sample {min(indices)}, must be >= 0")
-            if seen.intersection(indices.tolist()) or len(np.unique(indices)) < len(indices):
-                raise ValueError(f"split {self.name!r}: part {part!r} repeats a sample, each must be in one part once")
-            seen.update(indices.tolist())
+        if not self.parts:
+            raise ValueError(f"split {self.name!r} must have parts, got none")
+        part_of: dict[int, str] = {}
+        for part, given in self.parts.items():
+            where = f"split {self.name!r}: part {part!r}"
+            for sample in _as_samples(where, given).tolist():
+                if sample in part_of:
+                    too = "is there twice" if part_of[sample] == part else f"is in part {part_of[sample]!r} too"
+                    raise ValueError(f"{where} repeats a sample: {sample} {too}, each must be in one part once")
+                part_of[sample] = part
+        object.__setattr__(self, "parts", {part: np.asarray(given, np.int64) for part, given in self.parts.items()})
 
     @property
     def digest(self) -> str:
@@ -72,6 +89,24 @@ class Split:
             raise ValueError(f"split {self.name!r} has no part {name!r}, it has {', '.join(self.parts)}")
         return self.parts[name]
 
+    def require_samples(self, n_samples: int) -> None:
+        """Raise unless a data set of that many samples has all that the split names.
+
+        Parameters
+        ----------
+        n_samples : int
+            Number of samples [1].
+
+        Raises
+        ------
+        ValueError
+            If a part has a sample that is not there.
+        """
+        for part, indices in self.parts.items():
+            if indices.max() >= n_samples:
+                rule = f"must be < {n_samples}, the number of samples"
+                raise ValueError(f"split {self.name!r}: part {part!r} has sample {indices.max()}, {rule}")
+
     def to_json(self, sources: Sequence[str]) -> str:
         """The split by names of samples, so that it holds for any file of the same recordings.
 
@@ -86,11 +121,10 @@ class Split:
             If names are missing or repeat, or a part has a sample without a name.
         """
         _index_of(sources)
-        largest = max(int(indices.max()) for indices in self.parts.values())
-        if largest >= len(sources):
-            raise ValueError(f"split {self.name!r}: sample {largest}, must be < {len(sources)}")
+        self.require_samples(len(sources))
         parts = {part: [sources[index] for index in indices] for part, indices in self.parts.items()}
-        return json.dumps({"name": self.name, "parts": parts}, ensure_ascii=False)
+        promises = {"kind": self.kind, "speakers_apart": self.speakers_apart, "held_out": dict(self.held_out)}
+        return json.dumps({"name": self.name, **promises, "parts": parts}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str, sources: Sequence[str]) -> Self:
@@ -109,18 +143,62 @@ class Split:
             If the text is not such a split, or names a sample that is not there.
         """
         index_of = _index_of(sources)
-        try:
-            content = json.loads(text)
-            name, named_parts = str(content["name"]), dict(content["parts"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"a split must be JSON with 'name' and 'parts': {error!r}") from None
+        content = _read_json(text)
+        name = content["name"]
         parts = {}
-        for part, names in named_parts.items():
+        for part, names in content["parts"].items():
+            where = f"split {name!r}: part {part!r}"
+            if not isinstance(names, list) or not all(isinstance(source, str) for source in names):
+                raise ValueError(f"{where} must be a list of names of samples, got {json.dumps(names)[:60]}")
             missing = [source for source in names if source not in index_of]
             if missing:
-                raise ValueError(f"split {name!r}: part {part!r} names {missing[0]!r}, which is no sample of the file")
+                counted = f"{len(missing)} of its {len(names)} samples are not in the file"
+                raise ValueError(f"{where} names {missing[0]!r}, which is no sample of the file ({counted})")
+            twice = next((source for source, count in Counter(names).items() if count > 1), None)
+            if twice is not None:
+                raise ValueError(f"{where} repeats a sample: {twice!r} is there twice, each must be in one part once")
             parts[part] = np.array([index_of[source] for source in names], dtype=np.int64)
-        return cls(name, parts)
+        held_out = {part: tuple(map(int, speakers)) for part, speakers in content.get("held_out", {}).items()}
+        kind, apart = str(content.get("kind", OWN)), content.get("speakers_apart")
+        return cls(name, parts, kind=kind, speakers_apart=apart, held_out=held_out)
+
+
+def _as_samples(where: str, given: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """The numbers of a part's samples."""
+    samples = np.asarray(given)
+    if samples.ndim != 1:
+        raise ValueError(f"{where} must be a column of samples, got shape {samples.shape}")
+    if not samples.size:
+        raise ValueError(f"{where} must not be empty")
+    if samples.dtype.kind not in "iu":
+        raise ValueError(f"{where} must hold whole numbers of samples, got {samples.dtype}")
+    if samples.min() < 0:
+        raise ValueError(f"{where} has sample {samples.min()}, must be >= 0")
+    return samples.astype(np.int64, copy=False)
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    """What `Split.to_json` wrote, its outer form checked; files of earlier versions say less."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"a split must be JSON with 'name' and 'parts': {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"a split must be JSON with 'name' and 'parts', got {text[:40]!r}")
+    for key, kind, rule in (("name", str, "text"), ("parts", dict, "an object of lists of names")):
+        if not isinstance(content.get(key), kind):
+            found = json.dumps(content[key])[:40] if key in content else "nothing"
+            raise ValueError(f"a split must be JSON with 'name' and 'parts', {key!r} {rule}, got {found}")
+    apart, held_out = content.get("speakers_apart"), content.get("held_out", {})
+    if apart is not None and not isinstance(apart, bool):
+        raise ValueError(f"split {content['name']!r}: 'speakers_apart' must be true, false or null, got {apart!r}")
+    if not isinstance(held_out, dict) or not all(map(_are_speakers, held_out.values())):
+        raise ValueError(f"split {content['name']!r}: 'held_out' must be lists of speakers by part, got {held_out!r}")
+    return content
+
+
+def _are_speakers(value: object) -> bool:
+    return isinstance(value, list) and all(type(speaker) is int for speaker in value)
 
 
 def sample_names(sources: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, require_every_class
+from spikedata.splits.promises import as_columns, make_promised, require_every_class
 from spikedata.splits.split import Split
 
 
@@ -69,7 +69,9 @@ def split_stratified(
     fractions = {"validation": validation, "test": test}
     described = "; ".join(f"{part} {100 * fraction:g} %" for part, fraction in fractions.items() if fraction)
     kept = {part: np.sort(indices) for part, indices in parts.items() if part != "test" or test}
-    split = Split(f"stratified, speakers shared: {described}", kept)
+    said = "speakers unknown" if (speaker_of < 0).all() else "speakers shared"
+    kind = "stratified_shared_speakers" if test else "validation_stratified_shared_speakers"
+    split = make_promised(f"stratified, {said}: {described}", kind, kept, speaker_of)
     require_every_class(split, label_of)
     return split
 

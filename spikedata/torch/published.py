@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from spikedata.downloads import Origin, origin_of
 from spikedata.downloads import download as fetch
 from spikedata.downloads.registry import HOSTS
 from spikedata.folders import data_folder
@@ -27,9 +29,18 @@ class SHD(SpikeDataset):
         Which file. There is no published validation part: make one of "train" by
         ``spikedata.splits.make_split(dataset.events, "validation_by_speaker")``.
     download : bool
-        Whether to fetch the file if it is not there, as `spikedata.download` does.
-    transform, seed
+        Whether to fetch the file if it is not there, as `spikedata.download` does. A file that is there must then be the
+        published one, or be made by this package of the same recordings.
+    transform, seed, **options
         As `SpikeDataset`.
+
+    Attributes
+    ----------
+    split : str
+        Which file.
+    origin : Origin
+        Whether the file is the official one, remade by this package, or unverified; shown by ``repr``. Found out by its
+        checksum when it is first opened, and remembered.
 
     Raises
     ------
@@ -57,9 +68,16 @@ class SHD(SpikeDataset):
         *,
         transform: _Transform | None = None,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(_find("shd", root, split, self.splits, download), transform=transform, seed=seed)
+        path = _find("shd", root, split, self.splits, download)
+        super().__init__(path, transform=transform, seed=seed, **options)
         self.split = split
+        self.origin = origin_of(path)
+
+    def __repr__(self) -> str:
+        """As in torchvision, and whether it is the published file."""
+        return _say_origin(super().__repr__(), self.origin)
 
 
 class SSC(SpikeDataset):
@@ -71,8 +89,8 @@ class SSC(SpikeDataset):
         Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `spikedata.folders.data_folder`.
     split : {"train", "valid", "test"}
         Which file.
-    download, transform, seed
-        As `SHD`.
+    download, transform, seed, **options
+        As `SHD`; so are the attributes.
 
     Raises
     ------
@@ -94,9 +112,20 @@ class SSC(SpikeDataset):
         *,
         transform: _Transform | None = None,
         seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(_find("ssc", root, split, self.splits, download), transform=transform, seed=seed)
+        path = _find("ssc", root, split, self.splits, download)
+        super().__init__(path, transform=transform, seed=seed, **options)
         self.split = split
+        self.origin = origin_of(path)
+
+    def __repr__(self) -> str:
+        """As in torchvision, and whether it is the published file."""
+        return _say_origin(super().__repr__(), self.origin)
+
+
+def _say_origin(described: str, origin: Origin) -> str:
+    return f"{described}\n    Origin: {origin}"
 
 
 def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...], download: bool) -> Path:

@@ -197,7 +197,8 @@ def test_a_file_without_the_extra_group_is_read(tmp_path):
 
 def test_a_file_without_the_extra_group_is_described(tmp_path):
     description = describe_file(write_foreign(tmp_path / "x.h5", make_rows(), extra=False))
-    assert (description["classes"], description["speakers"]) == ({"0": 4, "1": 3}, {-1: 7})
+    assert (description["classes"], description["speakers"]) == ({"0": 4, "1": 3}, {})
+    assert description["samples_of_unknown_speaker"] == 7
 
 
 # All at once

@@ -345,7 +345,7 @@ def test_options_that_break_a_rule_are_refused(tmp_path, options, message):
         ({"units": [1.0, 2.0]}, "sample 1: units float64, must be integers"),
         ({"label": 3}, r"sample 1: label 3, must be in 0\.\.2"),
         ({"label": -1}, r"sample 1: label -1, must be in 0\.\.2"),
-        ({"speaker": -1}, r"sample 1: speaker -1, must be in 0\.\.65535"),
+        ({"speaker": -2}, r"sample 1: speaker -2, must be in 0\.\.65535"),
         ({"sample_rate": -1}, "sample 1: sample_rate -1 Hz, must be >= 0"),
         ({"source": "a\0b"}, "must not hold a null character"),
     ],

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from spikedata.baseline.protocol.card import Card, RefitEntry, ScoreEntry
 from spikedata.baseline.protocol.folder import HISTORY, load_run
 from spikedata.baseline.protocol.group_summary import is_group, runs_of_group
-from spikedata.baseline.recipes.catalog import recipe_of_card
-from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.baseline.training.logs import read_history
 from spikedata.baseline.training.schedules import ANNEALED
@@ -22,33 +21,30 @@ class ChosenRun(NamedTuple):
     ----------
     path : Path
         Its folder.
-    card : dict
-        Its result card.
-    recipe : Recipe
-        Network and training.
+    card : Card
+        Its result card, with its recipe.
     epochs : tuple of EpochRecord
         The epochs up to the chosen one; all of a training whose learning rate goes to 0, which is whole only then.
     """
 
     path: Path
-    card: dict[str, Any]
-    recipe: Recipe
+    card: Card
     epochs: tuple[EpochRecord, ...]
 
     @property
-    def entry(self) -> dict[str, Any]:
+    def entry(self) -> RefitEntry:
         """What the card of a refit says of it."""
-        return {
-            "run": self.path.absolute().name,
-            "weights": self.card["network"]["sha256"],
-            "epochs": len(self.epochs),
-            "seed": self.card["seed"],
-        }
+        return RefitEntry(
+            run=self.path.absolute().name,
+            weights=self.card.network.sha256,
+            epochs=len(self.epochs),
+            seed=self.card.seed,
+        )
 
     @property
-    def validation(self) -> dict[str, Any]:
+    def validation(self) -> ScoreEntry:
         """The score by which it chose."""
-        return dict(self.card["validation"])
+        return self.card.validation
 
 
 def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
@@ -69,15 +65,15 @@ def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
     if is_group(run_dir):
         raise ValueError(f"{run_dir}: holds several runs; name the one that chose, as {runs_of_group(run_dir)[0]}")
     card = load_run(run_dir).card
-    if card.get("refit"):
+    if card.refit:
         raise ValueError(f"{run_dir}: is a refit itself; name the run that chose, of which it was made")
-    recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
+    recipe = card.recipe
     if recipe.training is None:
         raise ValueError(f"{run_dir}: recipe {recipe.name!r} is not trained by epochs, so there is nothing to refit")
     path = Path(run_dir, HISTORY)
-    history, n_epochs = read_history(path), card["training"]["epochs"]
+    history, n_epochs = read_history(path), card.training.epochs
     if [record.epoch for record in history] != list(range(1, n_epochs + 1)):
         raise ValueError(f"{path}: is not the history of the card: it must have a row for each of its epochs")
     if recipe.training.schedule not in ANNEALED:
-        n_epochs = card["training"]["best_epoch"]
-    return ChosenRun(Path(run_dir), card, recipe, history[:n_epochs])
+        n_epochs = card.training.best_epoch
+    return ChosenRun(Path(run_dir), card, history[:n_epochs])

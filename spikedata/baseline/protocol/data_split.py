@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Bounds, check_fields
+from spikedata.baseline.protocol.card import SplitEntry, known_speakers
 from spikedata.events import Events
 from spikedata.splits import (
     Split,
@@ -84,41 +85,35 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
     return split
 
 
-def split_entry(split: Split, events: Events) -> dict[str, Any]:
-    """What a card says of a split: its name, digest, sizes, speakers, and whether these are held apart.
+def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:
+    """What a card says of a split, of which something was drawn with a seed."""
+    speakers = {part: tuple(known_speakers(events.speakers[indices])) for part, indices in split.parts.items()}
+    return SplitEntry(
+        name=split.name,
+        kind=split.kind,
+        digest=split.digest,
+        n={part: len(indices) for part, indices in split.parts.items()},
+        speakers=speakers,
+        speakers_apart=_are_apart(split, events.speakers),
+        seed=seed,
+    )
 
-    ``speakers_apart`` is None where speakers are unknown.
-    """
-    speakers = {part: known_speakers(events.speakers[indices]) for part, indices in split.parts.items()}
-    return {
-        "name": split.name,
-        "digest": split.digest,
-        "n": {part: len(indices) for part, indices in split.parts.items()},
-        "speakers": speakers,
-        "speakers_apart": _are_apart(split, events.speakers),
-    }
 
-
-def words_of_split(choice: SplitChoice, entry: Mapping[str, Any]) -> list[str]:
-    """The words of a command that make the split of a card's entry again.
+def arguments_of_split(choice: SplitChoice, entry: SplitEntry) -> dict[str, Any]:
+    """The arguments of `train_run` that make the split of a card's entry again.
 
     Parameters
     ----------
     choice : SplitChoice
         What the split was made by.
-    entry : mapping
+    entry : SplitEntry
         As `split_entry` gave it.
     """
     if choice.name == BY_SPEAKER:
         parts = ("validation", "test")
-        return [word for part in parts for word in (f"--{part}-speakers", _listed(entry["speakers"].get(part, ())))]
-    words = ["--split", choice.name, "--split-seed", str(choice.seed)]
-    return words if choice.left_out is None else [*words, "--leave-out", str(choice.left_out)]
-
-
-def known_speakers(speakers: npt.NDArray[np.int64]) -> list[int]:
-    """Every speaker that is known, once, in rising order."""
-    return [int(speaker) for speaker in np.unique(speakers) if speaker >= 0]
+        return {f"{part}_speakers": entry.speakers.get(part, ()) for part in parts}
+    arguments = {"split": choice.name, "split_seed": choice.seed}
+    return arguments if choice.left_out is None else {**arguments, "left_out": choice.left_out}
 
 
 def _are_apart(split: Split, speakers: npt.NDArray[np.int64]) -> bool | None:
@@ -129,7 +124,3 @@ def _are_apart(split: Split, speakers: npt.NDArray[np.int64]) -> bool | None:
     except ValueError:
         return False
     return True
-
-
-def _listed(speakers: Sequence[int]) -> str:
-    return ",".join(map(str, speakers))

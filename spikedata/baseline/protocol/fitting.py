@@ -16,7 +16,7 @@ from spikedata.baseline.training.counts import fit_counts
 from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import CHECKPOINT, TrainingFolder
 from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.parallel import Processes, wait_for_others
+from spikedata.baseline.training.parallel import Processes, made_by_first, wait_for_others
 from spikedata.events import Events
 
 
@@ -68,7 +68,8 @@ def fit_recipe(
     if recipe.training is None:
         if validation is None:
             raise ValueError(f"recipe {recipe.name!r} is not trained by epochs, so it has none to repeat")
-        return fit_counts(training, validation, cast(CountParams, recipe.network), on_epoch=on_epoch)
+        params = cast(CountParams, recipe.network)
+        return made_by_first(lambda: fit_counts(training, validation, params, on_epoch=on_epoch), device, processes)
     checkpoint = _shared_checkpoint(folder, overwrite=overwrite, processes=processes)
     network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed).to(device)
     try:

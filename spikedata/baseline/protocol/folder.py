@@ -18,17 +18,18 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from spikedata.atomic import OutputError, write_atomically
+from spikedata.atomic import OutputError, cannot_write, write_atomically
 from spikedata.baseline.networks import Network
-from spikedata.baseline.recipes.catalog import network_of, recipe_of_card
+from spikedata.baseline.protocol.card import Card
+from spikedata.baseline.recipes.catalog import network_of
 from spikedata.baseline.training.folder import training_folder
 from spikedata.splits import Split, sample_names
+from spikedata.work_folder import holding, make_parents
 
-CARD_FORMAT = 2
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
 
@@ -40,12 +41,12 @@ class Run(NamedTuple):
     ----------
     network : Network
         With the weights that validation chose, on the CPU, in evaluation mode.
-    card : dict
+    card : Card
         Its result card.
     """
 
     network: Network
-    card: dict[str, Any]
+    card: Card
 
 
 def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -61,7 +62,7 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
     Raises
     ------
     OutputError
-        If there is something already, or the parent folder is missing or not writable.
+        If there is something already, or it cannot be made in the nearest folder above that is there.
     """
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
@@ -69,10 +70,11 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
             raise OutputError(f"{run_dir}: exists already, will not replace it")
         if target.is_symlink() or not (target / CARD).is_file():
             raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
-    if not target.parent.is_dir():
-        raise OutputError(f"{run_dir}: no folder {str(target.parent)!r}")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{run_dir}: folder {str(target.parent)!r} is not writable")
+    above = next(folder for folder in target.parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise OutputError(f"{run_dir}: {str(above)!r} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{run_dir}: folder {str(above)!r} is not writable")
 
 
 def write_run_dir(
@@ -102,6 +104,10 @@ def write_run_dir(
     """
     check_run_dir(run_dir, overwrite=overwrite)
     target = Path(run_dir).absolute()
+    try:
+        make_parents(target)
+    except OSError as error:
+        raise cannot_write(run_dir, error) from error
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
     try:
         temporary.chmod(0o755)
@@ -122,7 +128,7 @@ def write_run_dir(
         _discard(temporary, target)
 
 
-def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
+def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """A run's result card.
 
     Raises
@@ -130,7 +136,7 @@ def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         If there is no such run.
     ValueError
-        If its card is not one.
+        If its card is not one, or one of another version.
     """
     path = Path(run_dir, CARD)
     if not path.is_file():
@@ -138,12 +144,13 @@ def read_card(run_dir: str | os.PathLike[str]) -> dict[str, Any]:
         hint = "its training is not finished: give the command again" if is_begun else f"no {CARD}"
         raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
     try:
-        card = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: is not JSON: {error}") from None
-    if not isinstance(card, dict):
-        raise ValueError(f"{path}: must be a JSON object")
-    return card
+    try:
+        return Card.from_json(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def load_run(run_dir: str | os.PathLike[str]) -> Run:
@@ -169,34 +176,28 @@ def load_run(run_dir: str | os.PathLike[str]) -> Run:
         raise FileNotFoundError(f"{path}: no such file")
     weights = path.read_bytes()
     try:
-        found = card["card_format"]
-        if found != CARD_FORMAT:
-            raise ValueError(f"card_format must be {CARD_FORMAT}, got {found}")
-        if hashlib.sha256(weights).hexdigest() != card["network"]["sha256"]:
+        if hashlib.sha256(weights).hexdigest() != card.network.sha256:
             raise ValueError(f"{WEIGHTS} is not the one of the card: its SHA-256 differs")
-        recipe = recipe_of_card(card["recipe"]["name"], card["recipe"]["params"])
-        n_units, n_classes = card["data"]["n_units"], len(card["data"]["keys"])
-        network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=card["seed"])
+        n_units, n_classes = card.data.n_units, len(card.data.keys)
+        network = network_of(card.recipe, n_units=n_units, n_classes=n_classes, seed=card.seed)
         tensors = safetensors.torch.load(weights)
         shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
         if shapes != expected:
             raise ValueError(f"{WEIGHTS} has the shapes {shapes}, the card asks for {expected}")
         network.load_state_dict(tensors)
-    except KeyError as error:
-        raise ValueError(f"{Path(run_dir, CARD)}: no entry {error}") from None
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{run_dir}: damaged: {error}") from error
     return Run(network.eval(), card)
 
 
-def read_split(run_dir: str | os.PathLike[str], card: Mapping[str, Any], sources: Sequence[str]) -> Split:
+def read_split(run_dir: str | os.PathLike[str], card: Card, sources: Sequence[str]) -> Split:
     """The split of a run.
 
     Parameters
     ----------
     run_dir : str or path-like
         What `train_run` made.
-    card : mapping
+    card : Card
         Its card.
     sources : sequence of str
         Name of each clip of its spike file, as `spikedata.events.Events` has them.
@@ -212,12 +213,12 @@ def read_split(run_dir: str | os.PathLike[str], card: Mapping[str, Any], sources
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(sources))
-    if split.digest != card["split"]["digest"]:
+    if split.digest != card.split.digest:
         raise ValueError(f"{path}: is not the split of the card: its digest differs")
     return split
 
 
-def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None:
+def write_card(run_dir: str | os.PathLike[str], card: Card) -> None:
     """Replace a run's card by a newer one, whole or not at all.
 
     Raises
@@ -228,9 +229,37 @@ def write_card(run_dir: str | os.PathLike[str], card: Mapping[str, Any]) -> None
     write_atomically(Path(run_dir, CARD), card_bytes(card), overwrite=True)
 
 
-def card_bytes(card: Mapping[str, Any]) -> bytes:
+def update_card(run_dir: str | os.PathLike[str], change: Callable[[Card], Card]) -> Card:
+    """Change a run's card while no other process does, so that nothing that others have written on it is lost.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+    change : callable
+        Given the card as it is now, gives the one to write. What takes long is done before.
+
+    Returns
+    -------
+    Card
+        The card as it was written.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_card`, and what ``change`` raises: the card is then as it was.
+    OutputError
+        If it cannot be written; the older card is then still there.
+    """
+    with holding(Path(run_dir, CARD)):
+        card = change(read_card(run_dir))
+        write_card(run_dir, card)
+    return card
+
+
+def card_bytes(card: Card) -> bytes:
     """A card as the bytes of its file: indented JSON, but each list of numbers on one line."""
-    indented = json.dumps(card, indent=1, ensure_ascii=False)
+    indented = json.dumps(card.to_json(), indent=1, ensure_ascii=False)
     return (_LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), indented) + "\n").encode()
 
 

@@ -9,18 +9,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.protocol.card import known_speakers
 from spikedata.baseline.protocol.chosen import ChosenRun
-from spikedata.baseline.protocol.data_split import known_speakers
-from spikedata.baseline.protocol.evaluation import evaluate_run
-from spikedata.baseline.protocol.folder import CARD
-from spikedata.baseline.protocol.group_summary import runs_of_group, summarize_group
+from spikedata.baseline.protocol.evaluation import evaluate_run, find_test_file, require_scored
+from spikedata.baseline.protocol.folder import CARD, load_run
+from spikedata.baseline.protocol.group_summary import (
+    FOLDS,
+    GroupSummary,
+    has_finished_runs,
+    require_one_group,
+    runs_of_group,
+    summarize_group,
+)
 from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.protocol.runs import train_run
+from spikedata.baseline.protocol.selection_bias import epoch_paths, measure_selection_bias
 from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.controls import known_control
 from spikedata.baseline.training.epochs import EpochRecord
-
-_FOLD = "leave_one_speaker_out"
 
 
 class Member(NamedTuple):
@@ -79,7 +86,7 @@ def train_group(
     split_seed: int | None = None,
     on_epoch: Callable[[str, EpochRecord], None] | None = None,
     **options: Any,
-) -> dict[str, Any]:
+) -> GroupSummary:
     """Train the runs of a group, one after the other; those that are finished already are kept.
 
     All have the same split, but where speakers are left out in turn.
@@ -89,7 +96,7 @@ def train_group(
     spike_path : str or path-like
         The spike file.
     group_dir : str or path-like
-        The folder of the runs; it is made if need be.
+        The folder of the runs; it is made with those above it if need be, when the first run begins.
     recipe : Recipe
         Network and training.
     seeds : sequence of int
@@ -105,7 +112,7 @@ def train_group(
 
     Returns
     -------
-    dict
+    GroupSummary
         As `summarize_group`.
 
     Raises
@@ -119,7 +126,7 @@ def train_group(
     members = plan_group(seeds, speakers)
     options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
     if leave_one_speaker_out:
-        options["split"] = _FOLD
+        options["split"] = FOLDS
 
     def train_member(member: Member, run_dir: Path, **of_member: Any) -> None:
         train_run(spike_path, run_dir, left_out=member.left_out, **options, **of_member)
@@ -135,7 +142,7 @@ def refit_group(
     seeds: Sequence[int],
     on_epoch: Callable[[str, EpochRecord], None] | None = None,
     **options: Any,
-) -> dict[str, Any]:
+) -> GroupSummary:
     """Refit a run with several seeds, one after the other; those that are finished already are kept.
 
     Parameters
@@ -143,7 +150,7 @@ def refit_group(
     spike_path : str or path-like
         The spike file.
     group_dir : str or path-like
-        The folder of the runs; it is made if need be.
+        The folder of the runs; it is made with those above it if need be, when the first run begins.
     chosen : ChosenRun
         The run that chose.
     seeds : sequence of int
@@ -155,7 +162,7 @@ def refit_group(
 
     Returns
     -------
-    dict
+    GroupSummary
         As `summarize_group`.
 
     Raises
@@ -175,16 +182,14 @@ def _make_group(
     members: Sequence[Member],
     make_member: Callable[..., None],
     on_epoch: Callable[[str, EpochRecord], None] | None,
-) -> dict[str, Any]:
+) -> GroupSummary:
     """Make the folder and, one after the other, the runs in it that are not finished."""
     folder = Path(group_dir)
     if (folder / CARD).exists():
         raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{group_dir}: cannot be made: {error.strerror}") from error
-    for member in members:
+    if has_finished_runs(folder):  # of an earlier call, or of something else
+        summarize_group(folder)
+    for number, member in enumerate(members):
         make_member(
             member,
             folder / member.name,
@@ -192,13 +197,64 @@ def _make_group(
             keep_finished=True,
             on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
         )
+        if number == 0:  # before the others take their time: runs of something else may lie there
+            summarize_group(folder)
     return summarize_group(folder)
 
 
 def evaluate_group(
-    group_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, **options: Any
-) -> dict[str, Any]:
-    """Evaluate each run of a group, as `evaluate_run` does, and say what they say together."""
-    for run in runs_of_group(group_dir):
-        evaluate_run(run, spike_path, **options)
+    group_dir: str | os.PathLike[str],
+    spike_path: str | os.PathLike[str] | None = None,
+    *,
+    control: str = "none",
+    selection_bias: bool = False,
+    device: str = "cpu",
+) -> GroupSummary:
+    """Evaluate each run of a group, as `evaluate_run` does, and say what they say together.
+
+    What can be known to fail is found out before the first run is scored.
+
+    Parameters
+    ----------
+    group_dir : str or path-like
+        The folder of the runs.
+    spike_path, control, device
+        As `spikedata.baseline.protocol.evaluation.evaluate_run`.
+    selection_bias : bool
+        Whether to find out instead what picking the epochs on the test clips would have claimed, as
+        `spikedata.baseline.protocol.selection_bias.measure_selection_bias`.
+
+    Returns
+    -------
+    GroupSummary
+        As `summarize_group`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no finished run, or no file.
+    ValueError
+        If the runs are not one group, a control is asked for together with the selection bias, or as `evaluate_run`
+        or `measure_selection_bias`.
+    OutputError
+        If a card cannot be written.
+    """
+    if selection_bias and known_control(control) != "none":
+        raise ValueError(f"the selection bias is that of the plain score, so leave out the control {control}")
+    runs = runs_of_group(group_dir)
+    cards = {run.name: load_run(run).card for run in runs}
+    require_one_group(group_dir, cards)
+    for run, card in zip(runs, cards.values(), strict=True):
+        file = find_test_file(run, card, spike_path)
+        if file.is_own and "test" not in card.split.n:
+            raise ValueError(f"{run}: its split has no test part; name the file to test on")
+        if selection_bias:
+            epoch_paths(run, card)
+        if selection_bias or known_control(control) != "none":
+            require_scored(run, card, file)
+    for run in runs:
+        if selection_bias:
+            measure_selection_bias(run, spike_path, device=device)
+        else:
+            evaluate_run(run, spike_path, control=control, device=device)
     return summarize_group(group_dir)

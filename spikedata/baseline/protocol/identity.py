@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spikedata.baseline.protocol.card import Card, RefitEntry
 from spikedata.baseline.recipes.recipe import Recipe
 
 
 def training_identity(
-    recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool, refit: Mapping[str, Any] | None = None
+    recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool, refit: RefitEntry | None = None
 ) -> dict[str, Any]:
     """What tells a training from others.
 
@@ -25,11 +26,11 @@ def training_identity(
         Digest of the split.
     keep_epochs : bool
         Whether the weights after each epoch are kept.
-    refit : mapping, optional
+    refit : RefitEntry, optional
         Of a refit, what its card says of the run that chose; how that one is called does not matter.
     """
     return _identity(
-        {"name": recipe.name, "params": recipe.params},
+        recipe.structure,
         seed=seed,
         data=data,
         split=split,
@@ -38,28 +39,33 @@ def training_identity(
     )
 
 
-def identity_of_card(card: Mapping[str, Any]) -> dict[str, Any]:
+def identity_of_card(card: Card) -> dict[str, Any]:
     """What tells the training of a result card from others."""
     return _identity(
-        card["recipe"],
-        seed=card["seed"],
-        data=card["data"]["sha256"],
-        split=card["split"]["digest"],
-        keep_epochs=card["training"]["keep_epochs"],
-        refit=card.get("refit"),
+        card.recipe.structure,
+        seed=card.seed,
+        data=card.data.sha256,
+        split=card.split.digest,
+        keep_epochs=card.training.keep_epochs,
+        refit=card.refit,
     )
 
 
 def _identity(
-    recipe: Mapping[str, Any], *, seed: int, data: str, split: str, keep_epochs: bool, refit: Mapping[str, Any] | None
+    structure: Mapping[str, Any],
+    *,
+    seed: int,
+    data: str,
+    split: str,
+    keep_epochs: bool,
+    refit: RefitEntry | None,
 ) -> dict[str, Any]:
     return {
-        "recipe": recipe["name"],
-        "params": recipe["params"],
+        **structure,
         "seed": seed,
         "data": data,
-        "refitted run": refit["weights"] if refit else None,
-        "refitted epochs": refit["epochs"] if refit else None,
+        "refitted run": refit.weights if refit else None,
+        "refitted epochs": refit.epochs if refit else None,
         "split": split,
         "keep_epochs": keep_epochs,
     }

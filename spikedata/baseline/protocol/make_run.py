@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,18 @@ from typing import Any, NamedTuple
 from spikedata.atomic import OutputError
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.card import command_line, environment_entry, network_entry, score_entry, training_entry
+from spikedata.baseline.protocol.card import (
+    Card,
+    DataEntry,
+    Environment,
+    Measures,
+    SplitEntry,
+    environment_of,
+    how_to_make,
+    network_entry,
+    score_entry,
+    training_entry,
+)
 from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.evaluation import control_name, scoring_options
 from spikedata.baseline.protocol.fitting import fit_recipe
@@ -21,6 +33,7 @@ from spikedata.baseline.protocol.identity import identity_of_card, training_iden
 from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations
 from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.recipes.structure import to_json
 from spikedata.baseline.threads import on_threads
 from spikedata.baseline.training.checkpoint import difference
 from spikedata.baseline.training.controls import apply_control
@@ -28,7 +41,7 @@ from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import TrainingFolder
 from spikedata.baseline.training.logs import history_bytes, require_tensorboard
 from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
-from spikedata.baseline.training.parallel import device_of_rank, joined_processes
+from spikedata.baseline.training.parallel import device_of_rank, joined_processes, started_processes
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.events import Events
 from spikedata.splits import Split, sample_names
@@ -42,16 +55,16 @@ class Plan(NamedTuple):
     ----------
     spike_path : str or path-like
         The spike file.
-    data : dict
+    data : DataEntry
         Its entry on the card.
     events : Events
         All its clips.
     split : Split
         Of the clips, as it is written beside the weights.
-    split_entry : dict
+    split_entry : SplitEntry
         Its entry on the card.
-    words : sequence of str
-        Those of a command that make the split.
+    split_arguments : mapping
+        What of the arguments of `train_run` makes the split, by name.
     held_out : Events
         Clips that choose the epoch; of a refit those that chose it, on which the network's cost is measured.
     recipe : Recipe
@@ -65,11 +78,11 @@ class Plan(NamedTuple):
     """
 
     spike_path: str | os.PathLike[str]
-    data: dict[str, Any]
+    data: DataEntry
     events: Events
     split: Split
-    split_entry: dict[str, Any]
-    words: Sequence[str]
+    split_entry: SplitEntry
+    split_arguments: Mapping[str, Any]
     held_out: Events
     recipe: Recipe
     seed: int
@@ -87,7 +100,7 @@ def make_run(
     device: str = "auto",
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Train as planned and write a run, from where it stopped if it did.
 
     Parameters
@@ -99,10 +112,10 @@ def make_run(
 
     Returns
     -------
-    dict
+    Card
         The result card.
     """
-    is_first = os.environ.get("RANK", "0") == "0"
+    is_first = started_processes().is_first
     is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
     if is_first and not is_there:
         run_folder.check_run_dir(run_dir, overwrite=overwrite)
@@ -118,6 +131,11 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+    # what a card says before the training: what cannot be written must not cost one
+    command = _command(plan, run_dir, device=device, threads=threads)
+    for known in (plan.recipe, plan.data, plan.split_entry):
+        json.dumps(to_json(known, type(known), "card"))
+    split = plan.split.to_json(sample_names(plan.events.sources)).encode()
     folder = TrainingFolder(run_dir, training, keep_epochs=plan.keep_epochs, tensorboard=tensorboard)
     with (
         on_threads(threads),
@@ -137,23 +155,14 @@ def make_run(
             processes=processes,
             on_epoch=on_epoch,
         )
-        environment = environment_entry(chosen_device, n_processes=processes.n)
+        environment = environment_of(chosen_device, n_processes=processes.n)
         weights = run_folder.weights_bytes(trained.network)
-        card = {
-            "card_format": run_folder.CARD_FORMAT,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": _command(plan, run_dir, device=device, threads=threads),
-            "environment": environment,
-            **_what_was_trained(plan, trained, weights),
-            "tests": [],
-            "controls": [],
-            "selection_bias": [],
-        }
+        card = _card(plan, trained, weights, command=command, environment=environment)
         if is_first:
             contents = {
                 run_folder.WEIGHTS: weights,
                 run_folder.HISTORY: history_bytes(trained.history),
-                run_folder.SPLIT: plan.split.to_json(sample_names(plan.events.sources)).encode(),
+                run_folder.SPLIT: split,
                 run_folder.CARD: run_folder.card_bytes(card),
             }
             run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
@@ -165,7 +174,7 @@ def _identity_of(plan: Plan) -> dict[str, Any]:
     return training_identity(
         plan.recipe,
         seed=plan.seed,
-        data=plan.data["sha256"],
+        data=plan.data.sha256,
         split=plan.split.digest,
         keep_epochs=plan.keep_epochs,
         refit=plan.chosen.entry if plan.chosen else None,
@@ -173,37 +182,39 @@ def _identity_of(plan: Plan) -> dict[str, Any]:
 
 
 def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, threads: int) -> str:
-    return command_line(
+    return how_to_make(
         plan.spike_path,
         run_dir,
         plan.recipe,
         seed=plan.seed,
         device=device,
-        split=plan.words,
+        split=plan.split_arguments,
         keep_epochs=plan.keep_epochs,
         threads=threads,
         refit=plan.chosen.path if plan.chosen else None,
     )
 
 
-def _what_was_trained(plan: Plan, trained: Trained, weights: bytes) -> dict[str, Any]:
-    """The entries of a card from the recipe to the score on the validation part."""
+def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environment: Environment) -> Card:
     n_clips = len(plan.split.part("train"))
     score, measures = _on_held_out(trained.network, plan)
-    return {
-        "recipe": {"name": plan.recipe.name, "params": plan.recipe.params},
-        "seed": plan.seed,
-        **({"refit": plan.chosen.entry} if plan.chosen else {}),
-        "data": plan.data,
-        "split": plan.split_entry,
-        "network": network_entry(trained.network, weights),
-        "training": training_entry(trained, plan.recipe, n_clips=n_clips) | {"keep_epochs": plan.keep_epochs},
-        "validation": plan.chosen.validation if plan.chosen else score_entry(score),
-        "measures": measures,
-    }
+    return Card(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        environment=environment,
+        recipe=plan.recipe,
+        seed=plan.seed,
+        refit=plan.chosen.entry if plan.chosen else None,
+        data=plan.data,
+        split=plan.split_entry,
+        network=network_entry(trained.network, weights),
+        training=training_entry(trained, plan.recipe, n_clips=n_clips, keep_epochs=plan.keep_epochs),
+        validation=plan.chosen.validation if plan.chosen else score_entry(score),
+        measures=measures,
+    )
 
 
-def _on_held_out(network: Network, plan: Plan) -> tuple[Score, dict[str, Any]]:
+def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
     """The score on the clips that chose, and what the network does with them."""
     operations: list[Operations] = []
     clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
+from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.data_split import split_entry
 from spikedata.baseline.protocol.folder import read_split
@@ -34,7 +35,7 @@ def refit_run(
     device: str = "auto",
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Train on the training and validation parts of a finished run, as long as it chose, and write a run.
 
     Training clips are in the order of the file. On the card, ``refit`` says which run chose, by the name of its folder
@@ -55,7 +56,7 @@ def refit_run(
 
     Returns
     -------
-    dict
+    Card
         The result card.
 
     Raises
@@ -94,12 +95,14 @@ def joined(split: Split) -> Split:
     """
     both = np.sort(np.concatenate([split.part("train"), split.part("validation")]))
     others = {part: indices for part, indices in split.parts.items() if part not in ("train", "validation")}
-    return Split(f"{split.name}; refit on both", {"train": both, **others})
+    held_out = {part: speakers for part, speakers in split.held_out.items() if part != "validation"}
+    name = f"{split.name}; refit on both"
+    return replace(split, name=name, parts={"train": both, **others}, held_out=held_out)
 
 
 def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -> Plan:
     data, events = read_run_data(spike_path)
-    if data["sha256"] != chosen.card["data"]["sha256"]:
+    if data.sha256 != chosen.card.data.sha256:
         raise ValueError(f"{spike_path}: is not the file that {chosen.path} was trained on: its SHA-256 differs")
     before = read_split(chosen.path, chosen.card, events.sources)
     split = joined(before)
@@ -108,10 +111,10 @@ def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -
         data,
         events,
         split,
-        split_entry(split, events) | {"seed": chosen.card["split"]["seed"]},
-        (),
+        split_entry(split, events, seed=chosen.card.split.seed),
+        {},
         held_out=events.select(before.part("validation")),
-        recipe=chosen.recipe,
+        recipe=chosen.card.recipe,
         seed=seed,
         chosen=chosen,
     )

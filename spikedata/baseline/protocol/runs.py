@@ -1,13 +1,19 @@
-"""The protocol: train on some speakers, choose on others, score once on speakers that neither has heard."""
+"""The protocol: train on some speakers, choose on others, score once on unseen speakers."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.protocol.card_text import format_card
-from spikedata.baseline.protocol.data_split import BY_SPEAKER, SplitChoice, choose_split, split_entry, words_of_split
+from spikedata.baseline.protocol.data_split import (
+    BY_SPEAKER,
+    SplitChoice,
+    arguments_of_split,
+    choose_split,
+    split_entry,
+)
 from spikedata.baseline.protocol.evaluation import evaluate_run
 from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.protocol.make_run import Plan, make_run
@@ -36,7 +42,7 @@ def train_run(
     device: str = "auto",
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
 
     The state after every epoch is kept beside the run, in a folder named for it with ``.training`` behind. Whatever
@@ -79,7 +85,7 @@ def train_run(
 
     Returns
     -------
-    dict
+    Card
         The result card.
 
     Raises
@@ -123,14 +129,14 @@ def _plan(
         split = choose_split(events, choice)
     except ValueError as error:
         raise ValueError(f"{spike_path}: {error}") from error
-    entry = split_entry(split, events) | {"seed": choice.seed}
+    entry = split_entry(split, events, seed=choice.seed)
     return Plan(
         spike_path,
         data,
         events,
         split,
         entry,
-        words_of_split(choice, entry),
+        arguments_of_split(choice, entry),
         held_out=events.select(split.part("validation")),
         recipe=recipe,
         seed=seed,

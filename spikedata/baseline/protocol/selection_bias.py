@@ -7,12 +7,18 @@ every epoch, and only after its honest score stands on the card, this computes w
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from spikedata.baseline.networks import Network
-from spikedata.baseline.protocol import folder as run_folder
-from spikedata.baseline.protocol.evaluation import find_test_file, read_test_clips, require_scored, score_as_trained
+from spikedata.baseline.protocol.card import Card, SelectionBiasEntry
+from spikedata.baseline.protocol.evaluation import (
+    find_test_file,
+    read_test_clips,
+    require_scored,
+    score_as_trained,
+    write_on_card,
+)
 from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.folder import EPOCHS, epoch_file
@@ -22,7 +28,7 @@ from spikedata.torch.device import resolve_device
 @on_one_thread()
 def measure_selection_bias(
     run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
-) -> dict[str, Any]:
+) -> Card:
     """Score the weights of every epoch on the test clips, and write what the best would have claimed on the card.
 
     Parameters
@@ -34,7 +40,7 @@ def measure_selection_bias(
 
     Returns
     -------
-    dict
+    Card
         The card; what was asked for is the last of ``selection_bias``: ``bias`` is by how much the accuracy of the
         epoch picked on test exceeds the honest one [1].
 
@@ -48,33 +54,55 @@ def measure_selection_bias(
         If the card cannot be written.
     """
     network, card = load_run(run_dir)
-    if card.get("refit"):
-        raise ValueError(f"{run_dir}: is a refit, which chose no epoch; ask the run that chose: {card['refit']['run']}")
+    paths = epoch_paths(run_dir, card)
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path)
-    honest = require_scored(run_dir, card, file)["score"]["accuracy"]
-    paths = [Path(run_dir, EPOCHS, epoch_file(epoch)) for epoch in range(1, card["training"]["epochs"] + 1)]
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise ValueError(f"{run_dir}: the weights of each epoch are needed, no {missing[0].name}: train --keep-epochs")
-    clips = read_test_clips(run_dir, card, file)
+    honest = require_scored(run_dir, card, file).score.accuracy
+    clips = read_test_clips(run_dir, card, file).events
     accuracies = []
     for path in paths:
         _load_weights(network, path)
         accuracies.append(score_as_trained(network, card, clips).accuracy)
     picked = max(range(len(accuracies)), key=accuracies.__getitem__)
-    entry = {
-        "file": file.path.name,
-        "sha256": file.sha256,
-        "honest_accuracy": honest,
-        "picked_accuracy": accuracies[picked],
-        "picked_epoch": picked + 1,
-        "bias": accuracies[picked] - honest,
-        "accuracies": accuracies,
-    }
-    card["selection_bias"] = [other for other in card["selection_bias"] if other["sha256"] != file.sha256] + [entry]
-    run_folder.write_card(run_dir, card)
-    return card
+    entry = SelectionBiasEntry(
+        file=file.path.name,
+        sha256=file.sha256,
+        honest_accuracy=honest,
+        picked_accuracy=accuracies[picked],
+        picked_epoch=picked + 1,
+        bias=accuracies[picked] - honest,
+        accuracies=tuple(accuracies),
+    )
+
+    def write(now: Card) -> Card:
+        others = (other for other in now.selection_bias if other.sha256 != file.sha256)
+        return replace(now, selection_bias=(*others, entry))
+
+    return write_on_card(run_dir, card, write)
+
+
+def epoch_paths(run_dir: str | os.PathLike[str], card: Card) -> list[Path]:
+    """The files of the weights after each epoch, the first first.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    card : Card
+        Its card.
+
+    Raises
+    ------
+    ValueError
+        If it is a refit, or they were not kept.
+    """
+    if card.refit:
+        raise ValueError(f"{run_dir}: is a refit, which chose no epoch; ask the run that chose: {card.refit.run}")
+    paths = [Path(run_dir, EPOCHS, epoch_file(epoch)) for epoch in range(1, card.training.epochs + 1)]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"{run_dir}: the weights of each epoch are needed, no {missing[0].name}: train --keep-epochs")
+    return paths
 
 
 def _load_weights(network: Network, path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from spikedata.baseline.networks import Network, make_network
 from spikedata.baseline.recipes.ours import OURS
 from spikedata.baseline.recipes.papers import PAPERS
-from spikedata.baseline.recipes.recipe import Recipe, with_params
+from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OURS, *PAPERS)}
 
@@ -48,19 +48,42 @@ def recipe_from(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     return with_params(RECIPES[name], values)
 
 
-def recipe_of_card(name: str, params: Mapping[str, Any]) -> Recipe:
-    """The recipe that a card describes by its name and all its ``params``.
+def typed_params(recipe: Recipe) -> dict[str, str] | None:
+    """What must be typed to make a recipe of the one that bears its name here; None where nothing can.
 
-    Raises
-    ------
-    ValueError
-        If a param is missing, unknown or refused, as on the card of another version.
+    Parameters
+    ----------
+    recipe : Recipe
+        One of these with some params set, or one of somebody's own.
+
+    Examples
+    --------
+    >>> typed_params(recipe_from("recurrent", {"hidden": "64,32"}))
+    {'hidden': '64,32'}
+    >>> from dataclasses import replace
+    >>> typed_params(replace(RECIPES["recurrent"], name="mine")) is None
+    True
     """
-    recipe = recipe_from(name)
-    missing = sorted(set(recipe.params) - set(params))
-    if missing:
-        raise ValueError(f"recipe {name!r}: no param {missing[0]!r} on the card")
-    return with_params(recipe, params)
+    if recipe.name not in RECIPES:
+        return None
+    usual, unset = RECIPES[recipe.name].params, object()
+    texts = {name: _typed(value) for name, value in recipe.params.items() if usual.get(name, unset) != value}
+    try:
+        made = recipe_from(recipe.name, texts)
+    except ValueError:
+        return None
+    return texts if made.structure == recipe.structure else None  # of another kind of network, or a text with a comma
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(map(_typed, value))
+    return "none" if value is None else str(value)
+
+
+def changes_of(recipe: Recipe) -> dict[str, Any]:
+    """In which params a recipe differs from the one of its name here; nothing where there is none of that name."""
+    return changed_params(recipe, RECIPES[recipe.name]) if recipe.name in RECIPES else {}
 
 
 def network_of(recipe: Recipe, *, n_units: int, n_classes: int, seed: int) -> Network:

@@ -7,18 +7,28 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self
 
 from spikedata.baseline.networks import CountParams, NetworkParams
+from spikedata.baseline.recipes.structure import (
+    fields_from_json,
+    fields_to_json,
+    flattened,
+    from_json,
+    in_words,
+    to_json,
+)
 from spikedata.baseline.training.params import TrainParams
 
-_Params = TypeVar("_Params")
 _TRUTHS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A network and how it is trained.
+
+    A recipe of one's own is used as one of the catalog is: it is written on cards by what it is made of, not by its
+    name. Its name is what tables call it.
 
     Attributes
     ----------
@@ -34,7 +44,16 @@ class Recipe:
     Raises
     ------
     ValueError
-        If a network comes without training, or the linear classifier with one, or two params have the same name.
+        If a network comes without training, or the linear classifier with one, the name is empty, or a param is not
+        of its type, so that the recipe could not be written on a card.
+
+    Examples
+    --------
+    >>> from spikedata.baseline import LIFParams, SpikingNetworkParams
+    >>> layers = SpikingNetworkParams(hidden=(64, 32), neuron=(LIFParams(), LIFParams(tau_mem=40e-3)))
+    >>> mine = Recipe(name="mine", network=layers, training=TrainParams(epochs=20))
+    >>> Recipe.from_json(mine.to_json()) == mine
+    True
     """
 
     name: str
@@ -43,18 +62,49 @@ class Recipe:
     about: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or not self.name.isprintable():
+            raise ValueError(f"Recipe.name must be a line of text, got {self.name!r}")
+        for part, kind in (("network", NetworkParams), ("training", TrainParams | None)):
+            content = to_json(getattr(self, part), kind, f"Recipe.{part}", tagged=True)
+            # as it comes back from a card: lists are tuples, NumPy's numbers Python's
+            object.__setattr__(self, part, from_json(content, kind, f"Recipe.{part}", tagged=True))
         if isinstance(self.network, CountParams) != (self.training is None):
             rule = "must be given for every network but the linear classifier"
             raise ValueError(f"Recipe.training {rule}, got {self.training}")
-        names = [name for part in (self.network, self.training) for name, _, _ in _leaves(part)]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"recipe {self.name!r}: two params are called {twice[0]!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it in JSON's types, each dataclass as an object that says its ``type``."""
+        return fields_to_json(self, "Recipe", tagged=True)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The recipe that `to_json` has written.
+
+        Parameters
+        ----------
+        content : mapping
+            Of JSON's types.
+
+        Raises
+        ------
+        ValueError
+            If it names an unknown type, a param is unknown, missing, of another type or refused.
+        """
+        recipe: Self = fields_from_json(content, cls, "Recipe", tagged=True)
+        return recipe
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        """What it is made of, in JSON's types: two recipes that share it train to the same weights."""
+        content = self.to_json()
+        return {part: content[part] for part in ("network", "training")}
 
     @property
     def params(self) -> dict[str, Any]:
-        """Every number and name in it, by its own name: no two have the same."""
-        return {name: value for part in (self.network, self.training) for name, value, _ in _leaves(part)}
+        """Every number and name in it by its own name; what several layers have, by its path in full."""
+        leaves = _leaves(self)
+        plain = [leaf.path[-1] for leaf in leaves]
+        return {leaf.path[-1] if plain.count(leaf.path[-1]) == 1 else leaf.name: leaf.value for leaf in leaves}
 
     @property
     def n_epochs(self) -> int:
@@ -73,43 +123,105 @@ def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         What to start from.
     values : mapping of str to object
         New values by name: of the param's type, or as text, as a command line gives it. The values of a tuple are
-        separated by commas; a list stands for a tuple.
+        separated by commas; a list stands for a tuple. A param that several layers have is set in each of them, unless
+        it is named by its path, as "network.neuron.0.tau_mem".
 
     Raises
     ------
     ValueError
         If a name is unknown, or a value does not fit.
+
+    Examples
+    --------
+    >>> from spikedata.baseline import LIFParams, SpikingNetworkParams
+    >>> layers = SpikingNetworkParams(hidden=(64, 32), neuron=(LIFParams(), LIFParams()))
+    >>> mine = Recipe(name="mine", network=layers, training=TrainParams())
+    >>> changed = with_params(mine, {"threshold": 2, "network.neuron.1.tau_mem": "0.04"})
+    >>> [(neuron.threshold, neuron.tau_mem) for neuron in changed.network.neurons]
+    [(2.0, 0.02), (2.0, 0.04)]
     """
-    known = {name: kind for part in (recipe.network, recipe.training) for name, _, kind in _leaves(part)}
-    fitting = {}
-    for name, value in values.items():
-        if name not in known:
+    leaves = _leaves(recipe)
+    fitting: dict[tuple[str, ...], Any] = {}
+    for name, value in sorted(values.items(), key=lambda item: "." in item[0]):  # a path says more than a name
+        meant = [leaf for leaf in leaves if name in (leaf.path[-1], leaf.name)]
+        if not meant:
+            known = dict.fromkeys(leaf.path[-1] for leaf in leaves)
             nearest = difflib.get_close_matches(name, known, n=3) or sorted(known)
             raise ValueError(f"recipe {recipe.name!r} has no param {name!r}; nearest: {', '.join(nearest)}")
-        fitting[name] = _fit(name, value, known[name])
-    training = None if recipe.training is None else _replaced(recipe.training, fitting)
-    return replace(recipe, network=_replaced(recipe.network, fitting), training=training)
+        fitting |= {leaf.path: _fit(name, value, leaf.kind) for leaf in meant}
+    changes = {part: _replaced(getattr(recipe, part), (part,), fitting) for part in ("network", "training")}
+    return replace(recipe, **changes)
 
 
-def _leaves(params: Any) -> list[tuple[str, Any, Any]]:
-    """Name, value and type of every param in a dataclass and those inside it."""
-    leaves: list[tuple[str, Any, Any]] = []
-    kinds = typing.get_type_hints(type(params)) if is_dataclass(params) else {}
-    for field in fields(params) if is_dataclass(params) else ():
-        value = getattr(params, field.name)
-        leaves += _leaves(value) if is_dataclass(value) else [(field.name, value, kinds[field.name])]
-    return leaves
+def changed_params(recipe: Recipe, usual: Recipe) -> dict[str, Any]:
+    """In which params a recipe differs from another, in JSON's types.
+
+    Parameters
+    ----------
+    recipe, usual : Recipe
+        The one, and what it is held against.
+
+    Returns
+    -------
+    dict
+        Names as those of ``Recipe.params``; a part of another type stands there with its type.
+
+    Examples
+    --------
+    >>> usual = Recipe(name="a", network=CountParams(), training=None)
+    >>> changed_params(with_params(usual, {"strengths": "1,2"}), usual)
+    {'strengths': [1.0, 2.0]}
+    """
+    old, new = flattened(usual.structure), flattened(recipe.structure)
+    changed = {path: value for path, value in new.items() if path not in old or old[path] != value}
+    plain = [path[-1] for path in new]
+    return {
+        path[-1] if plain.count(path[-1]) == 1 and not path[-1].isdecimal() else ".".join(path): value
+        for path, value in changed.items()
+    }
 
 
-def _replaced(params: _Params, values: Mapping[str, Any]) -> _Params:
-    changes: dict[str, Any] = {}
-    for field in fields(typing.cast(Any, params)):
-        old = getattr(params, field.name)
-        if is_dataclass(old):
-            changes[field.name] = _replaced(old, values)
-        elif field.name in values:
-            changes[field.name] = values[field.name]
-    return replace(typing.cast(Any, params), **changes)
+class _Leaf(NamedTuple):
+    """A param that is no dataclass: where it stands, its value and its type."""
+
+    path: tuple[str, ...]
+    value: Any
+    kind: Any
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+
+def _leaves(recipe: Recipe) -> list[_Leaf]:
+    return [leaf for part in ("network", "training") for leaf in _leaves_of(getattr(recipe, part), (part,), None)]
+
+
+def _leaves_of(value: Any, path: tuple[str, ...], kind: Any) -> list[_Leaf]:
+    """Every param in a dataclass and those inside it, several of a kind by their number."""
+    if is_dataclass(value):
+        kinds = typing.get_type_hints(type(value))
+        inner = [(field.name, getattr(value, field.name), kinds[field.name]) for field in fields(value)]
+    elif _holds_params(value):
+        inner = [(str(i), one, None) for i, one in enumerate(value)]
+    else:
+        return [] if kind is None else [_Leaf(path, value, kind)]
+    return [leaf for name, part, its_kind in inner for leaf in _leaves_of(part, (*path, name), its_kind)]
+
+
+def _replaced(value: Any, path: tuple[str, ...], values: Mapping[tuple[str, ...], Any]) -> Any:
+    if is_dataclass(value):
+        changes = {
+            field.name: _replaced(getattr(value, field.name), (*path, field.name), values) for field in fields(value)
+        }
+        return replace(typing.cast(Any, value), **changes)
+    if _holds_params(value):
+        return tuple(_replaced(one, (*path, str(i)), values) for i, one in enumerate(value))
+    return values.get(path, value)
+
+
+def _holds_params(value: Any) -> bool:
+    return isinstance(value, tuple | list) and bool(value) and all(is_dataclass(one) for one in value)
 
 
 def _fit(name: str, value: Any, kind: Any) -> Any:
@@ -117,7 +229,7 @@ def _fit(name: str, value: Any, kind: Any) -> Any:
     try:
         return _converted(value, kind)
     except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{name} must be {_in_words(kind)}, got {value!r}") from None
+        raise ValueError(f"{name} must be {in_words(kind)}, got {value!r}") from None
 
 
 def _converted(value: Any, kind: Any) -> Any:
@@ -145,17 +257,3 @@ def _converted(value: Any, kind: Any) -> Any:
     ):
         raise ValueError(value)
     return kind(value)
-
-
-def _in_words(kind: Any) -> str:
-    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        return " or ".join(_in_words(one) for one in typing.get_args(kind))
-    if typing.get_origin(kind) is tuple:
-        one, *more = typing.get_args(kind)
-        what = {float: "numbers", int: "whole numbers", str: "names"}.get(one, "values")
-        return f"{what} separated by commas" if more == [Ellipsis] else f"{1 + len(more)} {what} separated by commas"
-    if typing.get_origin(kind) is typing.Literal:
-        return f"one of {', '.join(map(str, typing.get_args(kind)))}"
-    if kind is bool:
-        return "true or false"
-    return "none" if kind is type(None) else f"of type {kind.__name__}"

@@ -125,10 +125,17 @@ def difference(training: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
     'epochs is 3 there and 4 here'
     """
     for key in {**training, **other}:
-        there, here = (json.loads(json.dumps(side.get(key))) for side in (training, other))
+        there, here = (_by_number(json.loads(json.dumps(side.get(key)))) for side in (training, other))
         if there == here:
             continue
         if isinstance(there, dict) and isinstance(here, dict):
             return difference(there, here)
         return f"{key} is {there} there and {here} here"
     return None
+
+
+def _by_number(value: Any) -> Any:
+    """A list of objects, as the neurons of several layers are, with its numbers for keys: one of them differs."""
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        return {str(number): part for number, part in enumerate(value)}
+    return value

@@ -17,15 +17,12 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from spikedata.atomic import cannot_write, temporary_beside, write_atomically
 from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
 from spikedata.baseline.training.logs import TensorBoardLog, history_bytes
-from spikedata.work_folder import enter_alone
-
-if TYPE_CHECKING:
-    from filelock import FileLock
+from spikedata.work_folder import WorkFolder
 
 CHECKPOINT, HISTORY, EPOCHS, TENSORBOARD = "checkpoint.safetensors", "history.csv", "epochs", "tensorboard"
 
@@ -75,23 +72,25 @@ class TrainingFolder:
         self.path = training_folder(run_dir)
         self._training, self._keep_epochs, self._tensorboard = training, keep_epochs, tensorboard
         self._log: TensorBoardLog | None = None
-        self._lock: FileLock | None = None
+        self._room: WorkFolder | None = None
 
     def __enter__(self) -> Self:
-        """Make the folder, and keep other processes out of it."""
-        self._lock = enter_alone(self.path, busy=f"{self.path}: another process is training there")
+        """Make the folder, and those above it, and keep other processes out of it."""
+        self._room = WorkFolder(self.path, busy=f"{self.path}: another process is training there")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let others in; remove the folder if it holds no checkpoint."""
+        """Remove the folder if it holds no checkpoint; let others in."""
         if self._log is not None:
             self._log.close()
-        if self._lock is not None:
-            self._lock.release()
-        if not (self.path / CHECKPOINT).is_file():
-            shutil.rmtree(self.path, ignore_errors=True)
+        if self._room is None:
+            return
+        if (self.path / CHECKPOINT).is_file():
+            self._room.leave()
+        else:
+            self._room.remove()
 
     def begin(self, *, overwrite: bool) -> Checkpoint | None:
         """Where this training stopped, None if it is to begin.

@@ -8,16 +8,23 @@ that of the whole batch; so the result is that of one process, but for rounding.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.distributed as distributed
 from torch import nn
+
+_logger = logging.getLogger(__name__)
+_Made = TypeVar("_Made")
+_ADVICE = (
+    "torchrun sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT together; to train alone, unset RANK and WORLD_SIZE"
+)
 
 
 class Processes(NamedTuple):
@@ -49,6 +56,35 @@ def device_of_rank(name: str) -> str:
     return f"cuda:{local}" if local and name in ("auto", "cuda") and torch.cuda.is_available() else name
 
 
+def started_processes() -> Processes:
+    """Which of how many processes this is, by the environment that `torchrun` sets; `ALONE` where it sets none.
+
+    Raises
+    ------
+    ValueError
+        If what the environment says does not fit together: this process would wait for others that do not come, or
+        take itself for one that writes nothing.
+    """
+    given = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE") if os.environ.get(name)}
+    if not given:
+        return ALONE
+    for name in ("RANK", "WORLD_SIZE"):
+        if name not in given:
+            (other,) = given
+            raise ValueError(f"{other} is {given[other]!r}, but {name} is not set: {_ADVICE}")
+        if not given[name].strip().isdecimal():
+            raise ValueError(f"{name} must be a number >= 0, got {given[name]!r}: {_ADVICE}")
+    rank, n = int(given["RANK"]), int(given["WORLD_SIZE"])
+    if rank >= n:
+        raise ValueError(f"RANK must be < WORLD_SIZE, got {rank} of {n}: {_ADVICE}")
+    missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if n > 1 and not os.environ.get(name)]
+    if missing:
+        raise ValueError(f"WORLD_SIZE is {n}, but {missing[0]} is not set: {_ADVICE}")
+    if n > 1 and not distributed.is_available():
+        raise ValueError(f"WORLD_SIZE is {n}, but this PyTorch trains in one process")
+    return Processes(rank, n)
+
+
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Join the other processes, where `torchrun` has started some, for as long as the block runs.
@@ -57,17 +93,49 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     ----------
     device : torch.device
         Of this process: GPUs speak by NCCL, processors by Gloo.
+
+    Raises
+    ------
+    ValueError
+        As `started_processes`.
+    ConnectionError
+        If the others do not answer.
     """
-    n = int(os.environ.get("WORLD_SIZE", "1"))
-    if n < 2 or not distributed.is_available() or distributed.is_initialized():
+    processes = started_processes()
+    if processes.n < 2 or distributed.is_initialized():
         yield ALONE
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Processes(distributed.get_rank(), n)
-        wait_for_others(Processes(0, n))
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (RuntimeError, ValueError) as error:  # PyTorch's own errors are of the first kind
+        reason = str(error).splitlines()[0]
+        raise ConnectionError(f"process {processes.rank} of {processes.n} cannot join the others: {reason}") from error
+    try:
+        yield processes
+        wait_for_others(processes)
     finally:
         distributed.destroy_process_group()
+
+
+def made_by_first(make: Callable[[], _Made], device: torch.device, processes: Processes) -> _Made:
+    """What the first process makes while the others wait: all have it then.
+
+    Parameters
+    ----------
+    make : callable
+        Gives it; called by the first process alone.
+    device : torch.device
+        Of this process.
+    processes : Processes
+        Which of how many processes this is.
+    """
+    if processes.n < 2:
+        return make()
+    if processes.is_first:
+        _logger.warning("this is trained by one process; the other %d wait for it", processes.n - 1)
+    made = [make() if processes.is_first else None]
+    distributed.broadcast_object_list(made, src=0, device=device)
+    return made[0]  # type: ignore[return-value]  # the list is filled by now
 
 
 def wait_for_others(processes: Processes) -> None:

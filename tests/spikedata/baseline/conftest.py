@@ -9,7 +9,7 @@ import pytest
 
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.events import Events
-from spikedata.schema import Sample
+from spikedata.schema import Provenance, Sample
 from spikedata.writer import SpikeWriter
 
 N_UNITS, DURATION = 16, 0.2
@@ -37,9 +37,12 @@ def make_events() -> Callable[..., Events]:
 
 @pytest.fixture
 def write_spikes(tmp_path: Path) -> Callable[..., Path]:
-    def write(events: Events, name: str = "spikes.h5") -> Path:
+    def write(events: Events, name: str = "spikes.h5", corpus: str | None = "ours", run: str = "") -> Path:
         path = tmp_path / name
-        with SpikeWriter(path, keys=events.keys, n_units=events.n_units) as writer:
+        made = corpus and Provenance(
+            package_version="0", params='{"preset": "default"}', seed=0, corpus=corpus, run=run
+        )
+        with SpikeWriter(path, keys=events.keys, n_units=events.n_units, provenance=made or None) as writer:
             for clip in events:
                 fields = clip._asdict()
                 writer.append(fields.pop("times"), fields.pop("units"), **fields)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from spikedata.baseline.protocol.folder import read_card
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.cli import main
 from spikedata.cli.runs import _show
@@ -32,8 +33,8 @@ def test_params_of_a_recipe_come_from_the_command_line(spike_path: Path, tmp_pat
     words = ["train", str(spike_path), "--recipe", "recurrent", "--out", str(tmp_path / "run"), "--epochs", "1", "-q"]
     assert main([*words, "--hidden=4", "--duration", "0.5"]) == 0
 
-    params = json.loads((tmp_path / "run" / "card.json").read_text())["recipe"]["params"]
-    assert (params["hidden"], params["duration"], params["epochs"]) == ([4], 0.5, 1)
+    params = read_card(tmp_path / "run").recipe.params
+    assert (params["hidden"], params["duration"], params["epochs"]) == ((4,), 0.5, 1)
 
 
 def test_the_command_on_a_card_repeats_the_run(spike_path: Path, tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_params_come_from_a_file_and_the_command_line_comes_first(spike_path: Pa
     words = ["train", str(spike_path), "--config", str(config), "--out", str(tmp_path / "run"), "-q"]
     assert main([*words, "--duration", "0.3"]) == 0
     card = json.loads((tmp_path / "run" / "card.json").read_text())
-    params = card["recipe"]["params"]
+    params = card["recipe"]["network"]
     assert (card["recipe"]["name"], params["hidden"], params["duration"]) == ("recurrent", [3], 0.3)
 
 

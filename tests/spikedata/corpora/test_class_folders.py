@@ -12,9 +12,9 @@ def test_class_folders_become_classes(touch: Touch) -> None:
     listing = list_clips("folder", touch("dog/1.mp3", "cat/1.wav", "cat/deep/2.flac"))
     assert listing.keys == ("cat", "dog")
     assert [(clip.name, clip.label, clip.speaker) for clip in listing.clips] == [
-        ("cat/1.wav", 0, 0),
-        ("cat/deep/2.flac", 0, 0),
-        ("dog/1.mp3", 1, 0),
+        ("cat/1.wav", 0, -1),
+        ("cat/deep/2.flac", 0, -1),
+        ("dog/1.mp3", 1, -1),
     ]
 
 

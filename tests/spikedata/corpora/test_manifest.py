@@ -28,7 +28,7 @@ def list_text(touch: Callable[..., Path]) -> ListText:
 def test_paths_and_labels_make_clips_in_the_order_of_their_names(list_text: ListText) -> None:
     listing = list_text("path,label\nb.wav,dog\na.wav,cat\n")
     assert listing.keys == ("cat", "dog")
-    assert [(clip.name, clip.label, clip.speaker) for clip in listing.clips] == [("a.wav", 0, 0), ("b.wav", 1, 0)]
+    assert [(clip.name, clip.label, clip.speaker) for clip in listing.clips] == [("a.wav", 0, -1), ("b.wav", 1, -1)]
     assert (listing.speaker_names, listing.parts, listing.parts_from, listing.unfit) == ((), None, "", ())
 
 

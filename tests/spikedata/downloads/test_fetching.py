@@ -97,12 +97,21 @@ def test_what_is_there_is_not_fetched(file, root, params, host):
     assert len(host.asked) == 1
 
 
-def test_a_file_of_the_users_own_is_taken_and_said(file, root, params, host):
+def test_a_file_of_the_users_own_is_refused_and_kept(file, root, params, host):
     root.mkdir(parents=True)
     (root / "x.h5").write_bytes(b"mine")
-    result = fetch_file(file, root, params, quiet)
+    with pytest.raises(ChecksumError, match=r"x\.h5: is not the published x\.h5: its MD5 must be"):
+        fetch_file(file, root, params, quiet)
+    assert (root / "x.h5").read_bytes() == b"mine"
+    assert host.asked == []
+
+
+def test_a_file_of_the_users_own_is_taken_and_said_where_no_checksum_is_known(file, root, params, host):
+    root.mkdir(parents=True)
+    (root / "x.h5").write_bytes(b"mine")
+    result = fetch_file(replace(file, content=None), root, params, quiet)
     assert result.paths[0].read_bytes() == b"mine"
-    assert "was there before, nothing is known of how it came" in result.notes[0]
+    assert "was there before, not checked: no checksum of x.h5 is published" in result.notes[0]
     assert host.asked == []
 
 

@@ -86,7 +86,9 @@ def test_two_speakers_are_enough_without_a_test_part():
 
 
 def test_unknown_speakers_are_refused():
-    with pytest.raises(ValueError, match="got -1: the speakers of the file are not known"):
+    with pytest.raises(
+        ValueError, match=r"3 of 3 samples have an unknown one \(-1\); .* --split stratified_shared_speakers"
+    ):
         split_by_speaker([-1, -1, -1], [0, 0, 0])
 
 

@@ -64,10 +64,10 @@ def test_the_seed_chooses_who_validates():
     ("speakers", "options", "message"),
     [
         ([], {}, "at least 3 speakers, got 0"),
-        ([1, 2], {}, r"leaving one of 2 speakers out: n_validation must be in 1..0, so that somebody trains, got 1"),
+        ([1, 2], {}, "leaving a speaker out takes at least 3 speakers, got 2; .* --split stratified_shared_speakers"),
         ([1, 2, 3], {"n_validation": 0}, r"n_validation must be in 1..1, .* got 0"),
         ([1, 2, 3], {"n_validation": 2}, r"n_validation must be in 1..1, .* got 2"),
-        ([-1, 2, 3], {}, "the speakers of the file are not known"),
+        ([-1, 2, 3], {}, "1 of 3 samples have an unknown one"),
     ],
 )
 def test_speakers_who_cannot_be_left_out_are_refused(speakers, options, message):

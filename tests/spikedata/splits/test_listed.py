@@ -37,7 +37,7 @@ def test_parts_stand_in_the_order_of_their_use():
     [
         (SPEAKERS, "as listed (m.csv)"),
         ([1, 1, 2, 1, 2, 2], "as listed, speakers shared (m.csv)"),
-        ([1, 1, -1, 1, 1, -1], "as listed, speakers shared (m.csv)"),  # who is unknown may be anybody
+        ([1, 1, -1, 1, 1, -1], "as listed, speakers unknown (m.csv)"),  # who is unknown may be anybody
     ],
 )
 def test_the_name_says_where_the_lists_stand_and_whether_speakers_may_be_shared(speakers, name):

@@ -1,9 +1,10 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 
 from spikedata.baseline.protocol import card_text
-from spikedata.baseline.protocol.card import command_line, score_entry, voices_entry
+from spikedata.baseline.protocol.card import how_to_make, score_entry, tallies_by_speaker
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.training.scoring import Score
 from spikedata.file_digest import file_digest
@@ -14,27 +15,28 @@ def test_a_score_stands_beside_chance():
         labels=np.array([0, 0, 0, 1]), predictions=np.array([0, 0, 1, 1]), n_classes=4, loss=0.5, hidden_spikes=2.0
     )
     entry = score_entry(score)
-    assert (entry["accuracy"], entry["chance"], entry["majority"], entry["n"]) == (0.75, 0.25, 0.75, 4)
-    assert entry["confusion"][0] == [2, 1, 0, 0]
-    assert entry["interval_95"][0] < 0.75 < entry["interval_95"][1]
+    assert (entry.accuracy, entry.chance, entry.majority, entry.n) == (0.75, 0.25, 0.75, 4)
+    assert entry.confusion[0] == (2, 1, 0, 0)
+    assert entry.interval_95[0] < 0.75 < entry.interval_95[1]
 
 
-def test_voices_that_were_not_heard_are_scored_on_their_own():
+def test_unseen_speakers_are_scored_on_their_own():
     labels, predictions = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1])
     score = Score(labels=labels, predictions=predictions, n_classes=2, loss=0.5, hidden_spikes=2.0)
-    entry = voices_entry(score, np.array([7, 7, 3, 3, -1]), seen=[7])
-    assert {name: (tally["n_correct"], tally["n"]) for name, tally in entry["by_speaker"].items()} == {
+    by_speaker, unseen = tallies_by_speaker(score, np.array([7, 7, 3, 3, -1]), seen=[7])
+    assert {name: (tally.n_correct, tally.n) for name, tally in by_speaker.items()} == {
         "3": (1, 2),
         "7": (1, 2),
     }
-    assert (entry["unheard"]["accuracy"], entry["unheard"]["n"]) == (0.5, 2)
-    assert voices_entry(score, np.full(5, 7), seen=[7])["unheard"] is None
+    assert (unseen.accuracy, unseen.n) == (0.5, 2)
+    assert tallies_by_speaker(score, np.full(5, 7), seen=[7])[1] is None
+    assert tallies_by_speaker(score, np.full(5, 7), seen=None)[1] is None  # nobody knows who was seen
 
 
 def test_the_command_names_what_differs_from_the_recipe():
     recipe = recipe_from("recurrent", {"learning-rate": "0.5", "tau_mem": "0.03"})
-    held_out = ["--validation-speakers", "1,7", "--test-speakers", "4,5"]
-    command = command_line("my spikes.h5", "runs/a", recipe, seed=3, device="cpu", split=held_out)
+    held_out = {"validation_speakers": (1, 7), "test_speakers": (4, 5)}
+    command = how_to_make("my spikes.h5", "runs/a", recipe, seed=3, device="cpu", split=held_out)
     assert command == (
         "spikedata train 'my spikes.h5' --recipe recurrent --out runs/a --seed 3 --device cpu"
         " --validation-speakers 1,7 --test-speakers 4,5 --tau-mem 0.03 --learning-rate 0.5"
@@ -43,8 +45,17 @@ def test_the_command_names_what_differs_from_the_recipe():
 
 def test_the_command_of_a_refit_names_the_run_that_chose_and_nothing_that_it_says():
     recipe = recipe_from("recurrent", {"tau_mem": "0.03"})
-    command = command_line("my.h5", "runs/b", recipe, seed=3, device="cpu", split=[], threads=2, refit="runs/a")
+    command = how_to_make("my.h5", "runs/b", recipe, seed=3, device="cpu", split={}, threads=2, refit="runs/a")
     assert command == "spikedata train my.h5 --refit runs/a --out runs/b --seed 3 --device cpu --threads 2"
+
+
+def test_a_recipe_that_cannot_be_typed_is_told_as_a_call():
+    mine = replace(recipe_from("recurrent"), name="mine")
+    told = how_to_make("my.h5", "runs/a", mine, seed=3, device="cpu", split={"test_speakers": (4,)})
+    recipe = "recipe=read_card('runs/a').recipe"
+    assert told == f"train_run('my.h5', 'runs/a', {recipe}, seed=3, device='cpu', test_speakers=(4,))"
+    gru = replace(recipe_from("gru"), name="recurrent")  # no param of the recurrent recipe makes this network
+    assert how_to_make("my.h5", "a", gru, seed=3, device="cpu", split={}).startswith("train_run(")
 
 
 def test_a_digest_is_of_the_bytes(tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikedata.baseline.protocol.data_split import SplitChoice, choose_split, split_entry, words_of_split
+from spikedata.baseline.protocol.data_split import SplitChoice, arguments_of_split, choose_split, split_entry
 from spikedata.splits import Split, sample_names, save_split
 
 
@@ -11,20 +11,20 @@ def events(make_events):
 
 
 def test_speakers_are_held_apart_unless_told_otherwise(events):
-    entry = split_entry(choose_split(events, SplitChoice(seed=3)), events)
-    assert entry["speakers_apart"] is True
-    assert sorted(who for part in entry["speakers"].values() for who in part) == list(range(6))
+    entry = split_entry(choose_split(events, SplitChoice(seed=3)), events, seed=3)
+    assert entry.speakers_apart is True
+    assert sorted(who for part in entry.speakers.values() for who in part) == list(range(6))
 
 
 def test_a_split_that_shares_speakers_says_so(events):
     split = choose_split(events, SplitChoice(name="stratified_shared_speakers"))
-    assert split_entry(split, events)["speakers_apart"] is False
+    assert split_entry(split, events, seed=0).speakers_apart is False
 
 
 def test_unknown_speakers_are_not_said_to_be_apart(events):
     split = choose_split(events, SplitChoice())
     events.speakers[0] = -1
-    assert split_entry(split, events)["speakers_apart"] is None
+    assert split_entry(split, events, seed=0).speakers_apart is None
 
 
 def test_a_speaker_is_left_out(events):
@@ -60,11 +60,12 @@ def test_speakers_cannot_be_named_for_another_split(events):
         choose_split(events, SplitChoice(name="published", test_speakers=(4, 5)))
 
 
-def test_the_words_of_a_split_make_it_again(events):
-    drawn = split_entry(choose_split(events, SplitChoice(seed=1)), events)
-    listed = {part: ",".join(map(str, drawn["speakers"][part])) for part in ("validation", "test")}
-    assert words_of_split(SplitChoice(seed=1), drawn) == [
-        "--validation-speakers", listed["validation"], "--test-speakers", listed["test"]
-    ]  # fmt: skip
+def test_the_arguments_of_a_split_make_it_again(events):
+    drawn = split_entry(choose_split(events, SplitChoice(seed=1)), events, seed=1)
+    named = {part: drawn.speakers[part] for part in ("validation", "test")}
+    assert arguments_of_split(SplitChoice(seed=1), drawn) == {
+        "validation_speakers": named["validation"],
+        "test_speakers": named["test"],
+    }
     fold = SplitChoice(name="leave_one_speaker_out", left_out=4, seed=2)
-    assert words_of_split(fold, {}) == ["--split", "leave_one_speaker_out", "--split-seed", "2", "--leave-out", "4"]
+    assert arguments_of_split(fold, drawn) == {"split": "leave_one_speaker_out", "split_seed": 2, "left_out": 4}

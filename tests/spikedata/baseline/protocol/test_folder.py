@@ -4,7 +4,17 @@ from pathlib import Path
 import pytest
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.networks import CountParams
 from spikedata.baseline.protocol.folder import card_bytes, check_run_dir, read_card, write_card, write_run_dir
+from spikedata.baseline.protocol.runs import train_run
+from spikedata.baseline.recipes.recipe import Recipe
+
+
+@pytest.fixture
+def card(write_spikes, make_events, tmp_path):
+    recipe = Recipe(name="fünf [1,  2]", network=CountParams(duration=0.2, strengths=(1.0, 2.0)), training=None)
+    return train_run(write_spikes(make_events()), tmp_path / "trained", recipe=recipe, test_speakers=())
+
 
 CONTENTS = {"card.json": b"{}", "weights.safetensors": b"abc"}
 
@@ -77,21 +87,28 @@ def test_a_folder_that_is_not_a_run_is_never_replaced(tmp_path):
     assert (tmp_path / "thesis" / "chapter").read_text() == "one"
 
 
-def test_a_missing_parent_is_found_out_before_the_work(tmp_path):
-    with pytest.raises(OutputError, match="run: no folder"):
-        check_run_dir(tmp_path / "missing" / "run")
+def test_folders_above_a_run_are_made(tmp_path):
+    check_run_dir(tmp_path / "many" / "more" / "run")
+    assert list(tmp_path.iterdir()) == []  # looking makes nothing
+    write_run_dir(tmp_path / "many" / "more" / "run", CONTENTS)
+    assert _files(tmp_path) == {"many/more/run/card.json": b"{}", "many/more/run/weights.safetensors": b"abc"}
 
 
-def test_a_card_is_read_as_it_was_written(tmp_path):
-    card = {"confusion": [[1, 2], [3, 4]], "interval": [-0.5, 1e-7], "name": "fünf [1,  2]", "none": None, "empty": []}
+def test_a_file_above_is_found_out_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(OutputError, match=r"run: '.*file' is not a folder"):
+        check_run_dir(tmp_path / "file" / "more" / "run")
+
+
+def test_a_card_is_read_as_it_was_written(tmp_path, card):
     write_card(tmp_path, card)
     assert read_card(tmp_path) == card
 
 
-def test_a_card_holds_each_list_of_numbers_on_one_line():
-    text = card_bytes({"confusion": [[1, 2], [3, 4]], "keys": ["a", "b"]}).decode()
-    assert "[ 1, 2 ]" in text
-    assert json.loads(text) == {"confusion": [[1, 2], [3, 4]], "keys": ["a", "b"]}
+def test_a_card_holds_each_list_of_numbers_on_one_line(card):
+    text = card_bytes(card).decode()
+    assert "[ 1.0, 2.0 ]" in text
+    assert json.loads(text) == card.to_json()
 
 
 def test_a_folder_without_a_card_is_no_run(tmp_path):

@@ -94,16 +94,16 @@ def test_measures_are_means_over_clips(make_events):
     score = evaluate(network, events, batch_size=5, watch=watch)
     found = measure(network, score, operations)
     n_spikes = sum(float(spikes.sum()) for activity in activities for spikes in activity.spikes)
-    assert found["spikes"] == pytest.approx(n_spikes / len(events))
-    assert found["activation_sparsity"] == pytest.approx(1 - n_spikes / (len(events) * 20 * 10))
-    assert found["effective_acs"] + found["effective_macs"] == pytest.approx(
+    assert found.spikes == pytest.approx(n_spikes / len(events))
+    assert found.activation_sparsity == pytest.approx(1 - n_spikes / (len(events) * 20 * 10))
+    assert found.effective_acs + found.effective_macs == pytest.approx(
         sum(one.acs + one.macs for one in operations) / len(events)
     )
-    assert found["footprint"] == 4 * (16 * 6 + 6 * 6 + 6 * 4 + 4 * 4 + 4 * 3)
-    assert (found["n_steps"], found["dt"]) == (20, 0.01)
+    assert found.footprint == 4 * (16 * 6 + 6 * 6 + 6 * 4 + 4 * 4 + 4 * 3)
+    assert (found.n_steps, found.dt) == (20, 0.01)
 
 
 def test_what_does_not_spike_has_no_sparsity(make_events):
     network = _network(CountParams(duration=0.2))
     found = measure(network, evaluate(network, make_events()), [])
-    assert (found["spikes"], found["activation_sparsity"]) == (None, None)
+    assert (found.spikes, found.activation_sparsity) == (None, None)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from spikedata.atomic import OutputError
+from spikedata.baseline.protocol.card import RefitEntry
 from spikedata.baseline.protocol.chosen import read_chosen_run
 from spikedata.baseline.protocol.group_summary import format_group
 from spikedata.baseline.protocol.groups import evaluate_group, refit_group, train_group
@@ -115,7 +116,7 @@ def test_schedules_that_look_at_scores_or_batches_are_gone_through_as_before(spi
 def test_a_training_whose_learning_rate_goes_to_zero_is_refitted_to_its_end(spike_path, tmp_path, schedule):
     run = _train_that_chooses(spike_path, tmp_path / "run", 2, recipe_from("recurrent", SMALL | {"schedule": schedule}))
     card = refit_run(spike_path, tmp_path / "refit", chosen=read_chosen_run(run))
-    assert card["training"]["epochs"] == card["refit"]["epochs"] == SMALL["epochs"]
+    assert card.training.epochs == card.refit.epochs == SMALL["epochs"]
 
 
 def test_nothing_is_scored_while_refitting(spike_path, chosen, tmp_path, monkeypatch):
@@ -128,52 +129,52 @@ def test_nothing_is_scored_while_refitting(spike_path, chosen, tmp_path, monkeyp
 
 def test_the_card_says_what_was_refitted(run_dir, refit_dir):
     before, card = load_run(run_dir).card, load_run(refit_dir).card
-    assert card["refit"] == {"run": "run", "weights": before["network"]["sha256"], "epochs": N_CHOSEN, "seed": 0}
-    assert (card["recipe"], card["data"]) == (before["recipe"], before["data"])
-    assert card["split"]["n"] == {"train": 60, "test": 30}
-    assert card["split"]["speakers"] == {"train": [0, 1, 2, 3], "test": [4, 5]}
-    assert card["split"]["speakers_apart"] is True
-    assert card["split"]["name"] == f"{before['split']['name']}; refit on both"
-    assert (card["training"]["epochs"], card["training"]["best_epoch"]) == (N_CHOSEN, N_CHOSEN)
-    assert card["training"]["optimizer_steps"] == math.ceil(60 / 16) * N_CHOSEN
-    assert f"--refit {run_dir} --out {refit_dir} --seed 0" in card["command"]
-    assert "--recipe" not in card["command"]
+    assert card.refit == RefitEntry(run="run", weights=before.network.sha256, epochs=N_CHOSEN, seed=0)
+    assert (card.recipe, card.data) == (before.recipe, before.data)
+    assert card.split.n == {"train": 60, "test": 30}
+    assert card.split.speakers == {"train": (0, 1, 2, 3), "test": (4, 5)}
+    assert card.split.speakers_apart is True
+    assert card.split.name == f"{before.split.name}; refit on both"
+    assert (card.training.epochs, card.training.best_epoch) == (N_CHOSEN, N_CHOSEN)
+    assert card.training.optimizer_steps == math.ceil(60 / 16) * N_CHOSEN
+    assert f"--refit {run_dir} --out {refit_dir} --seed 0" in card.command
+    assert "--recipe" not in card.command
 
 
 def test_the_validation_score_is_that_of_the_run_that_chose(run_dir, refit_dir):
     before, card = load_run(run_dir).card, load_run(refit_dir).card
-    assert card["validation"] == before["validation"]
+    assert card.validation == before.validation
     text = format_card(card)
     assert "refit on training and validation part for as many epochs as run (seed 0) chose: 3" in text
     assert "; of run, which chose, not of these weights" in text
     assert "which chose" not in format_card(before)
-    assert "refit" not in before
+    assert before.refit is None
 
 
 def test_what_a_clip_costs_is_measured_with_the_new_weights(refit_dir, events):
     score = evaluate(load_run(refit_dir).network, events.select(np.flatnonzero(events.speakers == 3)))
-    measures = load_run(refit_dir).card["measures"]
-    assert measures["spikes"] == pytest.approx(8 * score.hidden_spikes)
+    measures = load_run(refit_dir).card.measures
+    assert measures.spikes == pytest.approx(8 * score.hidden_spikes)
 
 
 def test_the_test_part_of_a_refit_is_scored_as_that_of_a_run(refit_dir, events, make_events, write_spikes):
-    entry = evaluate_run(refit_dir)["tests"][-1]
+    entry = evaluate_run(refit_dir).tests[-1]
     score = evaluate(load_run(refit_dir).network, events.select(np.flatnonzero(events.speakers >= 4)))
-    assert entry["score"]["confusion"] == score.confusion.tolist()
-    assert (entry["part"], entry["speakers"], entry["speakers_seen"]) == ("test part", [4, 5], [])
-    assert evaluate_run(refit_dir, control="counts_only")["controls"][-1]["control"] == "counts_only"
+    assert np.array_equal(entry.score.confusion, score.confusion)
+    assert (entry.part, entry.speakers, entry.speakers_seen) == ("test part", (4, 5), ())
+    assert evaluate_run(refit_dir, control="counts_only").controls[-1].control == "counts_only"
 
 
-def test_the_voices_that_validated_are_voices_that_were_heard(refit_dir, make_events, write_spikes):
+def test_speakers_that_validated_have_trained_a_refit(refit_dir, make_events, write_spikes):
     other = write_spikes(make_events(speakers=(3, 9), seed=4), "other.h5")
-    entry = evaluate_run(refit_dir, other)["tests"][-1]
-    assert (entry["speakers_seen"], entry["unheard"]) == ([3], entry["by_speaker"]["9"])
+    entry = evaluate_run(refit_dir, other).tests[-1]
+    assert (entry.speakers_trained, entry.unseen) == ((3,), entry.by_speaker["9"])
 
 
 def test_the_seed_of_a_refit_is_its_own(spike_path, chosen, refit_dir, tmp_path):
     other = refit_run(spike_path, tmp_path / "other", chosen=chosen, seed=1)
-    assert (other["seed"], other["refit"]["seed"]) == (1, 0)
-    assert other["network"]["sha256"] != load_run(refit_dir).card["network"]["sha256"]
+    assert (other.seed, other.refit.seed) == (1, 0)
+    assert other.network.sha256 != load_run(refit_dir).card.network.sha256
 
 
 def test_a_refit_under_a_control_stays_under_it(spike_path, events, tmp_path):
@@ -181,7 +182,7 @@ def test_a_refit_under_a_control_stays_under_it(spike_path, events, tmp_path):
     run = _train_that_chooses(spike_path, tmp_path / "run", recipe=recipe)
     refit_run(spike_path, tmp_path / "refit", chosen=read_chosen_run(run))
     test = apply_control(events.select(np.flatnonzero(events.speakers >= 4)), "time_reversed")
-    found = evaluate_run(tmp_path / "refit")["tests"][-1]["score"]["loss"]
+    found = evaluate_run(tmp_path / "refit").tests[-1].score.loss
     assert found == pytest.approx(evaluate(load_run(tmp_path / "refit").network, test).loss, rel=1e-5)
 
 
@@ -208,12 +209,12 @@ def test_a_refit_does_not_go_on_with_another_training(spike_path, chosen, tmp_pa
     other = chosen._replace(epochs=chosen.epochs[:2])
     with pytest.raises(ValueError, match="of another training: refitted epochs is 3 there and 2 here"):
         refit_run(spike_path, tmp_path / "new", chosen=other)
-    assert refit_run(spike_path, tmp_path / "new", chosen=other, overwrite=True)["training"]["epochs"] == 2
+    assert refit_run(spike_path, tmp_path / "new", chosen=other, overwrite=True).training.epochs == 2
 
 
 def test_a_finished_refit_is_kept_and_another_is_not_taken_for_it(spike_path, chosen, refit_dir):
     before = (refit_dir / "card.json").read_bytes()
-    assert refit_run(spike_path, refit_dir, chosen=chosen, keep_finished=True) == json.loads(before)
+    assert refit_run(spike_path, refit_dir, chosen=chosen, keep_finished=True).to_json() == json.loads(before)
     with pytest.raises(OutputError, match=r"of another training: refitted run is [0-9a-f]{64} there and None here"):
         train_run(spike_path, refit_dir, recipe=RECIPE, keep_finished=True, **SPEAKERS)
     with pytest.raises(OutputError, match="refit: exists already, will not replace it"):
@@ -224,23 +225,23 @@ def test_a_finished_refit_is_kept_and_another_is_not_taken_for_it(spike_path, ch
 def test_a_run_whose_test_part_is_another_file_can_be_refitted(spike_path, tmp_path):
     run = _train_that_chooses(spike_path, tmp_path / "run", test_speakers=())
     card = refit_run(spike_path, tmp_path / "refit", chosen=read_chosen_run(run))
-    assert card["split"]["speakers"] == {"train": [0, 1, 2, 3, 4, 5]}
+    assert card.split.speakers == {"train": (0, 1, 2, 3, 4, 5)}
     with pytest.raises(ValueError, match="its split has no test part; name the file to test on"):
         evaluate_run(tmp_path / "refit")
 
 
 def test_seeds_of_a_refit_are_a_group_with_one_choice(spike_path, run_dir, chosen, tmp_path):
-    before = load_run(run_dir).card["validation"]["accuracy"]
+    before = load_run(run_dir).card.validation.accuracy
     refit_group(spike_path, tmp_path / "runs", chosen=chosen, seeds=(0, 1))
     summary = evaluate_group(tmp_path / "runs")
-    assert [row["run"] for row in summary["runs"]] == ["seed-0", "seed-1"]
-    assert (summary["validation"]["n"], summary["validation"]["mean"]) == (1, before)  # chosen once, not twice alike
-    assert summary["test"]["n"] == 2
+    assert [row.run for row in summary.runs] == ["seed-0", "seed-1"]
+    assert (summary.validation.n, summary.validation.mean) == (1, before)  # chosen once, not twice alike
+    assert summary.test.n == 2
     assert format_group(summary).splitlines()[-1] == NOTE
     evaluate_run(run_dir)
-    lines = {len(line["seeds"]): line for line in leaderboard(tmp_path)["lines"]}
-    assert (lines[1]["marks"], lines[2]["marks"]) == ([], [NOTE])
-    assert (lines[2]["validation"]["n"], lines[2]["test"]["n"]) == (1, 2)
+    lines = {len(line.seeds): line for line in leaderboard(tmp_path).lines}
+    assert (lines[1].marks, lines[2].marks) == ((), (NOTE,))
+    assert (lines[2].validation.n, lines[2].test.n) == (1, 2)
     assert f"(1) {NOTE}" in format_leaderboard(leaderboard(tmp_path))
 
 
@@ -250,7 +251,7 @@ def test_refits_of_folds_are_no_line_with_the_folds(spike_path, tmp_path):
     refit_run(spike_path, tmp_path / "refit", chosen=read_chosen_run(tmp_path / "fold"))
     for name in ("fold", "refit"):
         evaluate_run(tmp_path / name)
-    assert [len(line["seeds"]) for line in leaderboard(tmp_path)["lines"]] == [1, 1]
+    assert [len(line.seeds) for line in leaderboard(tmp_path).lines] == [1, 1]
 
 
 def test_a_refit_has_no_selection_bias(refit_dir):

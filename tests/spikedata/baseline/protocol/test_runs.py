@@ -61,21 +61,21 @@ def test_a_run_holds_weights_card_history_and_split(run_dir):
 
 def test_the_card_says_what_is_needed_to_repeat_the_run(run_dir, spike_path, tmp_path):
     card = load_run(run_dir).card
-    assert card["environment"]["torch"] == str(torch.__version__)
-    assert card["environment"]["threads"] == 1
-    assert card["recipe"]["params"] == json.loads(json.dumps(RECIPE.params))
-    assert card["split"]["speakers"] == {"train": [0, 1, 2], "validation": [3], "test": [4, 5]}
-    assert card["network"]["parameters"] == 16 * 16 + 16 * 16 + 16 * 3
-    assert f"spikedata train {spike_path} --recipe recurrent --out {run_dir} --seed 0" in card["command"]
-    assert card["tests"] == []
+    assert card.environment.torch == str(torch.__version__)
+    assert card.environment.threads == 1
+    assert card.recipe == RECIPE
+    assert card.split.speakers == {"train": (0, 1, 2), "validation": (3,), "test": (4, 5)}
+    assert card.network.parameters == 16 * 16 + 16 * 16 + 16 * 3
+    assert f"spikedata train {spike_path} --recipe recurrent --out {run_dir} --seed 0" in card.command
+    assert card.tests == ()
     again = train_run(spike_path, tmp_path / "again", recipe=RECIPE, **SPEAKERS)
-    assert again["network"]["sha256"] == card["network"]["sha256"]
-    assert again["validation"] == card["validation"]
+    assert again.network.sha256 == card.network.sha256
+    assert again.validation == card.validation
 
 
 def test_the_seed_decides_the_weights(spike_path, run_dir, tmp_path):
     other = train_run(spike_path, tmp_path / "other", recipe=RECIPE, seed=1, **SPEAKERS)
-    assert other["network"]["sha256"] != load_run(run_dir).card["network"]["sha256"]
+    assert other.network.sha256 != load_run(run_dir).card.network.sha256
 
 
 def test_the_test_part_takes_no_part_in_training(events, run_dir, write_spikes, tmp_path):
@@ -87,25 +87,24 @@ def test_the_test_part_takes_no_part_in_training(events, run_dir, write_spikes, 
     card = train_run(changed, tmp_path / "changed", recipe=RECIPE, **SPEAKERS)
     for name in ("weights.safetensors", "split.json"):
         assert (tmp_path / "changed" / name).read_bytes() == (run_dir / name).read_bytes()
-    assert card["validation"] == load_run(run_dir).card["validation"]
+    assert card.validation == load_run(run_dir).card.validation
 
 
 def test_the_test_part_is_scored_with_the_weights_that_validation_chose(run_dir, events):
-    entry = evaluate_run(run_dir)["tests"][-1]
+    entry = evaluate_run(run_dir).tests[-1]
     score = evaluate(load_run(run_dir).network, events.select(np.flatnonzero(events.speakers >= 4)))
-    assert entry["score"]["confusion"] == score.confusion.tolist()
-    assert (entry["score"]["n"], entry["part"], entry["speakers"]) == (30, "test part", [4, 5])
-    assert entry["speakers_seen"] == []
+    assert np.array_equal(entry.score.confusion, score.confusion)
+    assert (entry.score.n, entry.part, entry.speakers) == (30, "test part", (4, 5))
+    assert entry.speakers_seen == ()
 
 
 def test_the_test_part_is_scored_once_and_each_look_counted(run_dir, monkeypatch):
     first = evaluate_run(run_dir)
     monkeypatch.setattr("spikedata.baseline.protocol.evaluation.evaluate", None)  # scoring again would fail
     second = evaluate_run(run_dir)
-    assert second["tests"][-1].pop("times_opened") == 2
-    assert first["tests"][-1].pop("times_opened") == 1
-    assert first == second
-    assert load_run(run_dir).card["tests"][-1]["times_opened"] == 2
+    assert (first.tests[-1].times_opened, second.tests[-1].times_opened) == (1, 2)
+    assert second == replace(first, tests=(replace(first.tests[-1], times_opened=2),))
+    assert load_run(run_dir).card.tests[-1].times_opened == 2
 
 
 def test_evaluation_leaves_all_but_the_card_as_it_is(run_dir):
@@ -113,25 +112,25 @@ def test_evaluation_leaves_all_but_the_card_as_it_is(run_dir):
     card = evaluate_run(run_dir)
     after = {path.name: path.read_bytes() for path in run_dir.iterdir()}
     assert {name for name in after if after[name] != before.get(name)} == {"card.json"}
-    assert json.loads(after["card.json"]) == card
+    assert json.loads(after["card.json"]) == card.to_json()
 
 
 def test_another_file_is_scored_as_a_whole(run_dir, write_spikes, make_events):
     path = write_spikes(make_events(speakers=(2, 9), seed=4), "other.h5")
     evaluate_run(run_dir)
-    entry = evaluate_run(run_dir, path)["tests"][-1]
-    assert (entry["file"], entry["part"], entry["score"]["n"]) == ("other.h5", "whole file", 30)
-    assert (entry["speakers"], entry["speakers_seen"]) == ([2, 9], [2])
-    assert entry["unheard"] == entry["by_speaker"]["9"]
-    assert sum(voice["n_correct"] for voice in entry["by_speaker"].values()) == entry["score"]["n_correct"]
-    assert "; of voices not heard before " in format_card(load_run(run_dir).card)
-    assert len(load_run(run_dir).card["tests"]) == 2
-    assert evaluate_run(run_dir)["tests"][-1]["part"] == "test part"
+    entry = evaluate_run(run_dir, path).tests[-1]
+    assert (entry.file, entry.part, entry.score.n) == ("other.h5", "whole file", 30)
+    assert (entry.speakers, entry.speakers_seen) == ((2, 9), (2,))
+    assert entry.unseen == entry.by_speaker["9"]
+    assert sum(speaker.n_correct for speaker in entry.by_speaker.values()) == entry.score.n_correct
+    assert "; of unseen speakers " in format_card(load_run(run_dir).card)
+    assert len(load_run(run_dir).card.tests) == 2
+    assert evaluate_run(run_dir).tests[-1].part == "test part"
 
 
 def test_the_very_file_of_the_run_means_its_test_part(run_dir, spike_path, tmp_path):
     copy = shutil.copy(spike_path, tmp_path / "copy.h5")
-    assert evaluate_run(run_dir, copy)["tests"][-1]["part"] == "test part"
+    assert evaluate_run(run_dir, copy).tests[-1].part == "test part"
 
 
 def test_a_run_without_a_test_part_needs_another_file(spike_path, tmp_path):
@@ -160,20 +159,20 @@ def test_a_file_with_other_classes_or_units_is_refused(run_dir, write_spikes, ev
     wider = write_spikes(replace(events, n_units=20), "wider.h5")
     with pytest.raises(ValueError, match=r"wider.h5: must have 16 units, got 20"):
         evaluate_run(run_dir, wider)
-    assert load_run(run_dir).card["tests"] == []
+    assert load_run(run_dir).card.tests == ()
 
 
 def test_a_file_without_names_can_be_trained_on(write_spikes, events, tmp_path):
     path = write_spikes(replace(events, sources=("",) * len(events)))
     train_run(path, tmp_path / "run", recipe=COUNTS, **SPEAKERS)
-    assert evaluate_run(tmp_path / "run")["tests"][-1]["score"]["n"] == 30
+    assert evaluate_run(tmp_path / "run").tests[-1].score.n == 30
 
 
 def test_the_linear_classifier_runs_under_the_same_protocol(spike_path, tmp_path):
     card = train_run(spike_path, tmp_path / "run", recipe=COUNTS, **SPEAKERS)
-    assert card["training"]["epochs"] == 2
-    score = evaluate_run(tmp_path / "run")["tests"][-1]["score"]
-    assert score["accuracy"] == score["chance"]  # the classes differ in timing alone
+    assert card.training.epochs == 2
+    score = evaluate_run(tmp_path / "run").tests[-1].score
+    assert score.accuracy == score.chance  # the classes differ in timing alone
 
 
 def test_a_run_is_not_replaced_unasked(run_dir, spike_path):
@@ -181,8 +180,8 @@ def test_a_run_is_not_replaced_unasked(run_dir, spike_path):
     with pytest.raises(OutputError, match="run: exists already, will not replace it"):
         train_run(spike_path, run_dir, recipe=RECIPE, seed=5, **SPEAKERS)
     assert (run_dir / "card.json").read_bytes() == before
-    assert train_run(spike_path, run_dir, recipe=RECIPE, seed=5, overwrite=True, **SPEAKERS)["seed"] == 5
-    assert load_run(run_dir).card["seed"] == 5
+    assert train_run(spike_path, run_dir, recipe=RECIPE, seed=5, overwrite=True, **SPEAKERS).seed == 5
+    assert load_run(run_dir).card.seed == 5
 
 
 def test_a_training_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, tmp_path, stopping_after):
@@ -193,8 +192,8 @@ def test_a_training_that_stopped_goes_on_to_the_same_bits(spike_path, run_dir, t
     seen = []
     card = train_run(spike_path, tmp_path / "again", recipe=RECIPE, on_epoch=seen.append, **SPEAKERS)
     assert [record.epoch for record in seen] == [3]
-    assert card["network"]["sha256"] == load_run(run_dir).card["network"]["sha256"]
-    assert card["validation"] == load_run(run_dir).card["validation"]
+    assert card.network.sha256 == load_run(run_dir).card.network.sha256
+    assert card.validation == load_run(run_dir).card.validation
 
 
 def test_a_finished_run_leaves_nothing_beside_it(run_dir):
@@ -219,7 +218,7 @@ def test_the_state_of_another_training_is_refused_and_kept(spike_path, tmp_path,
         ValueError, match=r"of another training: hidden is \[16\] there and \[17\] here; finish it with its"
     ):
         train_run(spike_path, tmp_path / "run", recipe=other, **SPEAKERS)
-    assert train_run(spike_path, tmp_path / "run", recipe=other, overwrite=True, **SPEAKERS)["training"]["epochs"] == 3
+    assert train_run(spike_path, tmp_path / "run", recipe=other, overwrite=True, **SPEAKERS).training.epochs == 3
 
 
 def test_a_training_that_diverges_keeps_its_last_good_state(spike_path, tmp_path, monkeypatch):
@@ -281,10 +280,10 @@ def _edit(run_dir, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda card: card.pop("data"), "card.json: no entry 'data'"),
-        (lambda card: card.update(card_format=99), "card_format must be 2, got 99"),
-        (lambda card: card["recipe"]["params"].update(hidden=[17]), "weights.safetensors has the shapes"),
-        (lambda card: card["recipe"]["params"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
+        (lambda card: card.pop("data"), "card.json: card: Card lacks the param 'data'"),
+        (lambda card: card.update(card_format=99), "card_format must be 3, got 99"),
+        (lambda card: card["recipe"]["network"].update(hidden=[17]), "weights.safetensors has the shapes"),
+        (lambda card: card["recipe"]["network"]["neuron"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
     ],
 )
 def test_a_card_that_does_not_fit_the_weights_is_refused(run_dir, change, message):
@@ -303,20 +302,20 @@ def test_a_card_reads_well(run_dir):
 
 
 def test_a_card_says_what_a_clip_costs(run_dir):
-    measures = load_run(run_dir).card["measures"]
-    assert measures["footprint"] == 4 * load_run(run_dir).card["network"]["parameters"]
-    assert 0 < measures["effective_acs"] + measures["effective_macs"] < measures["dense_operations"]
-    assert measures["spikes"] == pytest.approx(16 * load_run(run_dir).card["validation"]["hidden_spikes"])
+    measures = load_run(run_dir).card.measures
+    assert measures.footprint == 4 * load_run(run_dir).card.network.parameters
+    assert 0 < measures.effective_acs + measures.effective_macs < measures.dense_operations
+    assert measures.spikes == pytest.approx(16 * load_run(run_dir).card.validation.hidden_spikes)
 
 
 def test_a_control_is_scored_after_the_plain_score_and_beside_it(run_dir):
     with pytest.raises(ValueError, match="the test part must be scored first: spikedata evaluate"):
         evaluate_run(run_dir, control="counts_only")
-    plain = evaluate_run(run_dir)["tests"]
+    plain = evaluate_run(run_dir).tests
     card = evaluate_run(run_dir, control="counts-only")
-    assert card["tests"] == plain
-    assert [entry["control"] for entry in card["controls"]] == ["counts_only"]
-    assert evaluate_run(run_dir, control="counts_only")["controls"] == card["controls"]
+    assert card.tests == plain
+    assert [entry.control for entry in card.controls] == ["counts_only"]
+    assert evaluate_run(run_dir, control="counts_only").controls == card.controls
     assert "control     counts_only: " in format_card(card)
 
 
@@ -326,9 +325,9 @@ def test_a_run_under_a_control_is_scored_under_it(spike_path, events, tmp_path):
     network = load_run(tmp_path / "run").network
     part = {name: events.select(np.isin(events.speakers, who)) for name, who in (("validation", 3), ("test", (4, 5)))}
     reversed_part = {name: apply_control(clips, "time_reversed") for name, clips in part.items()}
-    assert card["validation"]["loss"] == pytest.approx(evaluate(network, reversed_part["validation"]).loss, rel=1e-5)
-    entry = evaluate_run(tmp_path / "run")["tests"][-1]
-    assert entry["score"]["loss"] == pytest.approx(evaluate(network, reversed_part["test"]).loss, rel=1e-5)
+    assert card.validation.loss == pytest.approx(evaluate(network, reversed_part["validation"]).loss, rel=1e-5)
+    entry = evaluate_run(tmp_path / "run").tests[-1]
+    assert entry.score.loss == pytest.approx(evaluate(network, reversed_part["test"]).loss, rel=1e-5)
 
 
 def test_the_selection_bias_is_what_the_best_epoch_on_test_would_have_claimed(spike_path, tmp_path):
@@ -336,13 +335,13 @@ def test_the_selection_bias_is_what_the_best_epoch_on_test_would_have_claimed(sp
     card = train_run(spike_path, run, recipe=RECIPE, keep_epochs=True, **SPEAKERS)
     with pytest.raises(ValueError, match="the test part must be scored first"):
         measure_selection_bias(run)
-    honest = evaluate_run(run)["tests"][-1]["score"]["accuracy"]
-    entry = measure_selection_bias(run)["selection_bias"][-1]
-    assert len(entry["accuracies"]) == 3
-    assert entry["accuracies"][card["training"]["best_epoch"] - 1] == honest == entry["honest_accuracy"]
-    assert entry["picked_accuracy"] == max(entry["accuracies"])
-    assert entry["bias"] == entry["picked_accuracy"] - honest >= 0
-    assert load_run(run).card["tests"][-1]["times_opened"] == 1
+    honest = evaluate_run(run).tests[-1].score.accuracy
+    entry = measure_selection_bias(run).selection_bias[-1]
+    assert len(entry.accuracies) == 3
+    assert entry.accuracies[card.training.best_epoch - 1] == honest == entry.honest_accuracy
+    assert entry.picked_accuracy == max(entry.accuracies)
+    assert entry.bias == entry.picked_accuracy - honest >= 0
+    assert load_run(run).card.tests[-1].times_opened == 1
     assert "the bias, not a result" in format_card(load_run(run).card)
 
 
@@ -354,10 +353,10 @@ def test_the_selection_bias_needs_the_weights_of_every_epoch(run_dir):
 
 def test_another_split_can_be_asked_for_and_stands_on_the_card(spike_path, tmp_path):
     card = train_run(spike_path, tmp_path / "run", recipe=COUNTS, split="leave_one_speaker_out", left_out=2, seed=1)
-    assert card["split"]["speakers"]["test"] == [2]
-    assert "--split leave_one_speaker_out --split-seed 1 --leave-out 2" in card["command"]
+    assert card.split.speakers["test"] == (2,)
+    assert "--split leave_one_speaker_out --split-seed 1 --leave-out 2" in card.command
     shared = train_run(spike_path, tmp_path / "shared", recipe=COUNTS, split="stratified_shared_speakers")
-    assert shared["split"]["speakers_apart"] is False
+    assert shared.split.speakers_apart is False
     assert "speakers are shared between parts" in format_card(shared)
 
 
@@ -368,4 +367,4 @@ def test_every_optimizer_schedule_and_layout_trains_and_comes_back(spike_path, t
         "c": {"optimizer": "adamax", "schedule": "constant", "augmentation": ("time_jitter sigma=0.01",)},
     }.items():
         train_run(spike_path, tmp_path / name, recipe=recipe_from("recurrent", {**SMALL, **values}), **SPEAKERS)
-        assert evaluate_run(tmp_path / name)["tests"][-1]["score"]["n"] == 30
+        assert evaluate_run(tmp_path / name).tests[-1].score.n == 30

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from spikedata.baseline.protocol.statistics import over_seeds, wilson_interval
+from spikedata.baseline.protocol.statistics import OverSeeds, over_seeds, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_interval_over_seeds_is_that_of_student():
 
 
 def test_one_seed_has_no_deviation():
-    assert over_seeds([0.7])[1:] == (0.7, None, None)
+    assert over_seeds([0.7]) == OverSeeds(1, 0.7, None, None)
 
 
 def test_no_seed_is_an_error():

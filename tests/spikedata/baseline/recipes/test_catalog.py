@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from spikedata.baseline.networks import CountClassifier, CountParams, SpikingNetwork
-from spikedata.baseline.recipes.catalog import RECIPES, network_of, recipe_from, recipe_of_card
+from spikedata.baseline.neurons import LIFParams
+from spikedata.baseline.recipes.catalog import RECIPES, changes_of, network_of, recipe_from, typed_params
 from spikedata.baseline.recipes.recipe import Recipe, with_params
 from spikedata.baseline.training.params import TrainParams
 
@@ -25,7 +27,7 @@ def test_a_name_gives_its_recipe():
 def test_every_recipe_says_what_it_is_and_comes_back_from_its_card(name):
     recipe = RECIPES[name]
     assert recipe.about
-    assert recipe_of_card(name, json.loads(json.dumps(recipe.params))).params == recipe.params
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
 @pytest.mark.parametrize("name", sorted(NAMED - {"radlif"}))
@@ -94,16 +96,30 @@ def test_what_does_not_fit_is_one_clear_error(name, overrides, message):
         recipe_from(name, overrides)
 
 
-def test_a_card_that_lacks_a_param_is_an_error():
-    params = RECIPES["recurrent"].params
-    params.pop("tau_mem")
-    with pytest.raises(ValueError, match="recipe 'recurrent': no param 'tau_mem' on the card"):
-        recipe_of_card("recurrent", params)
+def test_what_is_typed_makes_the_recipe_again():
+    overrides = {
+        "hidden": "64,32",
+        "augmentation": "channel_jitter sigma=2,channel_shift largest=4",
+        "recurrent": "false",
+    }
+    recipe = recipe_from("recurrent", overrides)
+    assert recipe_from("recurrent", typed_params(recipe)) == recipe
+    assert typed_params(RECIPES["recurrent"]) == {}
 
 
-def test_a_card_with_an_unknown_param_is_an_error():
-    with pytest.raises(ValueError, match="recipe 'counts' has no param 'depth'"):
-        recipe_of_card("counts", {**RECIPES["counts"].params, "depth": 3})
+def test_a_recipe_of_ones_own_cannot_be_typed():
+    assert typed_params(replace(RECIPES["recurrent"], name="mine")) is None
+    assert typed_params(replace(RECIPES["gru"], name="recurrent")) is None
+    per_layer = replace(RECIPES["feedforward"].network, neuron=(LIFParams(), LIFParams()))
+    assert typed_params(replace(RECIPES["feedforward"], network=per_layer)) is None
+
+
+def test_a_recipe_that_bears_a_name_of_the_catalog_shows_what_it_changes():
+    assert changes_of(RECIPES["recurrent"]) == {}
+    assert changes_of(recipe_from("recurrent", {"tau_mem": 0.01, "hidden": (4,)})) == {"hidden": [4], "tau_mem": 0.01}
+    changed = changes_of(replace(RECIPES["gru"], name="recurrent"))
+    assert (changed["network"], changed["kind"]) == ("SequenceParams", "gru")
+    assert changes_of(replace(RECIPES["gru"], name="mine")) == {}
 
 
 def test_the_seed_draws_the_first_weights():

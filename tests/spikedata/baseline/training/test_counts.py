@@ -48,6 +48,28 @@ def test_a_stronger_l2_fits_the_training_part_less():
     assert losses == sorted(losses, reverse=True)
 
 
+def _gradient(network, events, strength):
+    """Of the mean cross-entropy plus half the strength times the squared weights of the standardized counts."""
+    n_classes = len(events.keys)
+    features = np.sqrt([np.bincount(clip.units, minlength=5) for clip in events])
+    weight, bias = network.weight.detach().numpy().astype(float), network.bias.detach().numpy().astype(float)
+    logits = features @ weight + bias
+    probability = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    error = (probability - np.eye(n_classes)[events.labels]) / len(events)
+    deviation = features.std(axis=0)
+    standardized = (features - features.mean(axis=0)) / deviation
+    return standardized.T @ error + strength * weight * deviation[:, None], error.sum(axis=0)
+
+
+@pytest.mark.parametrize("present", [(0, 1, 2), (0, 2), (1,)])
+@pytest.mark.parametrize("strength", [10.0, 0.3, 1e-3, 1e-7])
+def test_any_strength_and_number_of_classes_is_solved_to_the_optimum(present, strength):
+    events = _events(90, 0).select(np.flatnonzero(np.isin(np.arange(90) % 3, present)))
+    network = fit_counts(events, events, CountParams(duration=0.5, strengths=(strength,))).network
+    for gradient in _gradient(network, events, strength):
+        np.testing.assert_allclose(gradient, 0, atol=5e-5)  # the solver's tolerance, and weights in float32
+
+
 def test_the_solution_is_the_optimum():
     events, strength = _events(90, 0), 0.05
     network = fit_counts(events, events, CountParams(duration=0.5, strengths=(strength,))).network

@@ -1,0 +1,95 @@
+"""Who holds a folder or a file is alone in it, however many processes come and go."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spikedata.atomic import OutputError
+from spikedata.work_folder import WorkFolder, holding
+
+# Each process goes in and out; whoever is in has made a file that nobody else can make until it is gone again.
+_FOLDER = """
+import os, random, sys, time
+from pathlib import Path
+from spikedata.atomic import OutputError
+from spikedata.work_folder import WorkFolder
+folder, witness, n_in, end = Path(sys.argv[1]), sys.argv[2], 0, time.time() + 3
+while time.time() < end:
+    try:
+        room = WorkFolder(folder, busy="busy")
+    except OutputError as error:
+        assert str(error) == "busy", error
+        continue
+    os.close(os.open(witness, os.O_CREAT | os.O_EXCL))
+    (folder / "work").write_text("half")
+    time.sleep(random.random() * 1e-4)
+    assert (folder / "work").is_file()
+    os.unlink(witness)
+    room.remove() if random.random() < 0.7 else room.leave()
+    n_in += 1
+print(n_in)
+"""
+_FILE = """
+import sys
+from pathlib import Path
+from spikedata.work_folder import holding
+path = Path(sys.argv[1])
+for _ in range(50):
+    with holding(path):
+        path.write_text(str(int(path.read_text()) + 1))
+"""
+
+
+def _run_together(code: str, words: list[list[str]]) -> list[str]:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, text=True) for argv in words
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return outputs
+
+
+def test_processes_that_come_and_go_are_never_two_in_a_folder(tmp_path: Path) -> None:
+    folder, witness = tmp_path / "a" / "b" / "run.training", tmp_path / "witness"
+    outputs = _run_together(_FOLDER, [[str(folder), str(witness)]] * 4)
+    assert all(int(output) > 10 for output in outputs)  # nobody was kept out for good
+    WorkFolder(folder, busy="busy").remove()
+    assert not folder.exists()
+
+
+def test_no_change_of_a_file_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text("0")
+    _run_together(_FILE, [[str(path)]] * 4)
+    assert path.read_text() == "200"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_folders_above_are_made_and_go_with_it(tmp_path: Path) -> None:
+    room = WorkFolder(tmp_path / "runs" / "new" / "run.training", busy="busy")
+    (tmp_path / "runs" / "note").write_text("of somebody else")
+    room.remove()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["note"]
+
+
+def test_who_is_kept_out_leaves_all_as_it_is(tmp_path: Path) -> None:
+    room = WorkFolder(tmp_path / "run.training", busy="busy")
+    with pytest.raises(OutputError, match="busy"):
+        WorkFolder(tmp_path / "run.training", busy="busy")
+    assert (tmp_path / "run.training" / ".lock").is_file()
+    room.leave()
+    WorkFolder(tmp_path / "run.training", busy="busy").remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_below_a_file_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(OutputError, match=r"run\.training: cannot be written: "):
+        WorkFolder(tmp_path / "runs" / "run.training", busy="busy")
+
+
+def test_a_lock_beside_a_file_that_is_gone_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"card\.json: no folder"), holding(tmp_path / "none" / "card.json"):
+        pass
