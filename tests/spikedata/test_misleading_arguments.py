@@ -56,7 +56,9 @@ def test_a_writer_of_the_wrong_kind_is_refused_and_leaves_nothing(tmp_path, opti
 @pytest.mark.parametrize("several", [slice(2, 5), np.array([2, 3]), [2, 3]])
 def test_several_samples_at_once_are_shown_the_way(path, several):
     with SpikeFile(path) as file:
-        with pytest.raises(TypeError, match=r"x\.h5: the number of a sample must be .*read_events\(first, last\) reads"):
+        with pytest.raises(
+            TypeError, match=r"x\.h5: the number of a sample must be .*read_events\(first, last\) reads"
+        ):
             file[several]
         assert len(file.read_events(2, 5)) == 3
 
