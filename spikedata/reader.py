@@ -142,7 +142,7 @@ class SpikeFile:
             If any row breaks a rule.
         """
         for name, number in (("first", first), ("last", last)):
-            if number is not None and not hasattr(number, "__index__") or isinstance(number, np.ndarray):
+            if (number is not None and not hasattr(number, "__index__")) or isinstance(number, np.ndarray):
                 raise TypeError(f"{self.path}: {name} must be the number of a sample, got {number!r}")
         first, last, _ = slice(first, last).indices(len(self))
         part = slice(first, max(first, last))

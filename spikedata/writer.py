@@ -273,7 +273,7 @@ def _as_whole(what: str, value: object) -> int:
         raise TypeError(f"{what} must be a whole number, got {value!r}") from None
 
 
-def _as_numbers(what: str, values: npt.ArrayLike, dtype: npt.DTypeLike = None) -> np.ndarray:
+def _as_numbers(what: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> np.ndarray:
     try:
         return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError):

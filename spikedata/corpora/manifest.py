@@ -18,8 +18,8 @@ def list_manifest(path: Path, *, missing: Literal["fail", "skip"] = "fail") -> L
 
     A path is relative to the file's folder, or absolute. Labels are text; the classes are in the order of their names,
     or of their numbers if all are whole numbers. Speakers that are all whole numbers keep them; others are numbered in
-    the order of their names; without that column they are unknown (-1). A part is train, validation or test. Classes and speakers count even where a
-    recording is missing, so that no number depends on which files are there.
+    the order of their names; without that column they are unknown (-1). A part is train, validation or test. Classes
+    and speakers count even where a recording is missing, so that no number depends on which files are there.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def words(tmp_path):
         path = tmp_path / "words" / word / f"{index}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, np.random.default_rng(index).normal(0, 0.1, 400), 8_000)
-        lines.append(f"words/{word}/{index}.wav,{word},{'ann ben cem dan'.split()[index // 2 % 4]}")
+        lines.append(f"words/{word}/{index}.wav,{word},{['ann', 'ben', 'cem', 'dan'][index // 2 % 4]}")
     (tmp_path / "words.csv").write_text("\n".join(lines))
     return tmp_path / "words"
 
@@ -53,7 +53,7 @@ def test_a_named_split_divides_what_is_encoded(words, tmp_path):
 
 def test_class_folders_are_divided_by_the_split_that_needs_no_speakers(words, tmp_path, capsys):
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match="24 of 24 samples have an unknown one .* --split stratified_shared_speakers"):
+    with pytest.raises(ValueError, match=r"24 of 24 samples have an unknown one .* --split stratified_shared_speakers"):
         encode(words, out, split="by_speaker")
     assert not out.exists()
     command = ["encode", "folder", str(words), str(out), "--preset", "published", "-q", "--split"]
