@@ -36,24 +36,28 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     FileNotFoundError
         If there is no such file.
     AudioError
-        If it is empty, cut off or no recording, or holds a sample that is not finite.
+        If it may not be read, is empty, cut off or no recording, or holds a sample that is not finite.
     """
     import soundfile  # opens a shared library: only where a recording is read
 
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty")
-    _refuse_cut_riff(path)
     try:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path}: the file is empty")
+    except PermissionError as error:  # of a folder above it
+        raise _unreadable(path, error) from error
+    try:
+        _refuse_cut_riff(path)
         with soundfile.SoundFile(path) as recording:
             n_announced = recording.frames
             samples = recording.read(dtype="float64", always_2d=True)
             sample_rate = int(recording.samplerate)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        raise AudioError(f"{path}: not a readable recording: {reason.strip().rstrip('.')}") from None
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: not a readable recording: {error.error_string.strip().rstrip('.')}") from None
+    except OSError as error:
+        raise _unreadable(path, error) from error
     if len(samples) < n_announced < np.iinfo(np.int64).max:
         raise AudioError(f"{path}: cut off: the header promises {n_announced} samples, the file holds {len(samples)}")
     if len(samples) == 0:
@@ -95,6 +99,10 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     if waveform.size == 1 and waveform[0] == 0.0:
         raise AudioError(f"{path}: silent: its only sample is 0")
     return waveform, sample_rate
+
+
+def _unreadable(path: Path, error: OSError) -> AudioError:
+    return AudioError(f"{path}: cannot be read: {error.strerror or error}")
 
 
 def _refuse_cut_riff(path: Path) -> None:

@@ -9,18 +9,20 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from spikedata.atomic import OutputError, write_atomically
 from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
-from spikedata.corpora import Listing
+from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.encoding.assemble import Total, assemble, read_total
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
 from spikedata.encoding.folder import BlockFolder, blocks_folder
-from spikedata.encoding.plan import Plan, check_outputs, find_made, plan_encoding
+from spikedata.encoding.plan import Plan, check_outputs, find_made, making_parents, plan_encoding
 from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
-from spikedata.splits import Split
+from spikedata.splits import Split, make_split
 
-__all__ = ["PRESETS", "Encoding", "encode_clips"]
+__all__ = ["PRESETS", "Encoding", "encode", "encode_clips"]
 
 
 class Encoding(NamedTuple):
@@ -40,6 +42,10 @@ class Encoding(NamedTuple):
         What that took, of this process alone [s].
     skipped : tuple of str
         Why each clip that could not be used was left out.
+    corpus : str
+        Name of the corpus.
+    unfit : tuple of str
+        Names that lie in the corpus's folder and do not belong to it.
     """
 
     outputs: tuple[str, ...]
@@ -50,6 +56,76 @@ class Encoding(NamedTuple):
     wall_time: float
     cpu_time: float
     skipped: tuple[str, ...]
+    corpus: str
+    unfit: tuple[str, ...]
+
+
+def encode(
+    source: str | os.PathLike[str] | Listing,
+    out: str | os.PathLike[str],
+    *,
+    corpus: str | None = None,
+    split: str | Split | None = None,
+    preset: str = "default",
+    seed: int = 0,
+    workers: int | None = None,
+    shard: tuple[int, int] | None = None,
+    cluster: str | None = None,
+    on_error: Literal["fail", "skip"] = "fail",
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Encoding:
+    """Turn recordings into a spike file: what ``spikedata encode`` does.
+
+    Parameters
+    ----------
+    source : path-like or Listing
+        A folder of class folders; a CSV file with the columns path and label (and speaker and part, where known); the
+        folder of a corpus that `corpus` names; or clips that `spikedata.corpora.list_clips` listed.
+    out : str or path-like
+        The spike file to write; with `split`, the folder for one file of each part. Folders above it are made.
+    corpus : str, optional
+        One of `spikedata.corpora.CORPORA`. Default: "manifest" for a CSV file, "folder" for a folder.
+    split : str or Split, optional
+        A name as `spikedata.splits.make_split` takes it, which divides by `seed`; or a split of the clips.
+    preset, seed, workers, shard, cluster, on_error, overwrite, on_progress
+        As `encode_clips`; recordings that a CSV file names and that are not there are skipped, too, if asked.
+
+    Returns
+    -------
+    Encoding
+
+    Raises
+    ------
+    AudioError, FileNotFoundError, OutputError, ClusterError, ValueError, TypeError
+        As `spikedata.corpora.list_clips`, `spikedata.splits.make_split` and `encode_clips`.
+
+    Examples
+    --------
+    >>> import tempfile, numpy, soundfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "recordings/beep").mkdir(parents=True)
+    ...     beep = numpy.sin(2 * numpy.pi * 1000 * numpy.arange(1600) / 16000)
+    ...     soundfile.write(f"{folder}/recordings/beep/1.wav", beep, 16000)
+    ...     done = encode(f"{folder}/recordings", f"{folder}/spikes/words.h5", preset="published")
+    >>> done.n_clips, done.corpus
+    (1, 'folder')
+    """
+    _check(workers, shard, on_error)
+    listing = _list(source, corpus, on_error)
+    return encode_clips(
+        listing,
+        out,
+        split=make_split(listing, split, seed=seed) if isinstance(split, str) else split,
+        preset=preset,
+        seed=seed,
+        workers=workers,
+        shard=shard,
+        cluster=cluster,
+        on_error=on_error,
+        overwrite=overwrite,
+        on_progress=on_progress,
+    )
 
 
 def encode_clips(
@@ -80,7 +156,7 @@ def encode_clips(
     listing : Listing
         The clips, as `spikedata.corpora.list_clips` gives them.
     out : str or path-like
-        The spike file to write; with `split`, the folder for one file of each part.
+        The spike file to write; with `split`, the folder for one file of each part. Folders above it are made.
     preset : {"default", "published"}
         Params of the cochlea.
     seed : int
@@ -112,36 +188,38 @@ def encode_clips(
         If a file cannot be written, or another process is making it.
     ClusterError
         If the cluster cannot be reached or gave up.
-    ValueError
-        If the preset is unknown, or there is no such shard.
+    ValueError, TypeError
+        If an argument breaks its rule: the preset is unknown, there is no such shard, the split is of other clips, …
     """
     started, cpu_started = perf_counter(), process_time()
+    _check(workers, shard, on_error)
     plan = plan_encoding(listing, Path(out), preset=preset, seed=seed, split=split, shard=shard)
-    totals = find_made(plan.outputs, plan.provenance)
-    outputs = {part: path for part, path in plan.outputs.items() if part not in totals}
-    check_outputs(outputs.values(), plan.whole, overwrite=overwrite)
-    progress = _Progress(len(plan.members), on_progress or (lambda *_: None))
-    if outputs:
-        with BlockFolder(plan.whole) as folder:
-            blocks = list(cut_blocks(plan.job, plan.members))
-            missing = folder.missing(blocks, may_skip=on_error == "skip")
-            progress.begin(sum(len(block.members) for block in missing))
-            if cluster is None:
-                encode_blocks(
-                    missing,
-                    plan.job,
-                    folder.place_of,
-                    workers=workers,
-                    may_skip=on_error == "skip",
-                    on_clip=progress.add_clip,
-                )
-            else:
-                _encode_on_cluster(missing, plan, folder, cluster, on_error == "skip", progress)
-            pieces = [folder.place_of(block) for block in blocks]
-            totals |= _put_together(plan, outputs, pieces, folder.path, overwrite)
-            folder.remove()
-    else:
-        _tidy(plan)
+    with making_parents(plan.whole):
+        totals = find_made(plan.outputs, plan.provenance)
+        outputs = {part: path for part, path in plan.outputs.items() if part not in totals}
+        check_outputs(outputs.values(), plan.whole, overwrite=overwrite)
+        progress = _Progress(len(plan.members), on_progress or (lambda *_: None))
+        if outputs:
+            with BlockFolder(plan.whole) as folder:
+                blocks = list(cut_blocks(plan.job, plan.members))
+                missing = folder.missing(blocks, may_skip=on_error == "skip")
+                progress.begin(sum(len(block.members) for block in missing))
+                if cluster is None:
+                    encode_blocks(
+                        missing,
+                        plan.job,
+                        folder.place_of,
+                        workers=workers,
+                        may_skip=on_error == "skip",
+                        on_clip=progress.add_clip,
+                    )
+                else:
+                    _encode_on_cluster(missing, plan, folder, cluster, on_error == "skip", progress)
+                pieces = [folder.place_of(block) for block in blocks]
+                totals |= _put_together(plan, outputs, pieces, folder.path, overwrite)
+                folder.remove()
+        else:
+            _tidy(plan)
     return Encoding(
         outputs=tuple(map(str, plan.outputs.values())),
         n_clips=sum(total.n_clips for total in totals.values()),
@@ -151,7 +229,40 @@ def encode_clips(
         wall_time=perf_counter() - started,
         cpu_time=process_time() - cpu_started + progress.cpu_time,
         skipped=next(iter(totals.values())).skipped,
+        corpus=listing.corpus,
+        unfit=listing.unfit,
     )
+
+
+def _list(source: str | os.PathLike[str] | Listing, corpus: str | None, on_error: Literal["fail", "skip"]) -> Listing:
+    """The clips of whatever a user calls the source."""
+    if isinstance(source, Listing):
+        if corpus not in (None, source.corpus):
+            raise ValueError(f"corpus must be {source.corpus!r} as of the listing, or left away, got {corpus!r}")
+        return source
+    path = Path(source)
+    if corpus is not None:
+        return list_clips(corpus, path, missing=on_error)
+    if path.is_file() and path.suffix.lower() != ".csv":
+        raise ValueError(f"{path}: must be a folder of recordings or a CSV file that lists them, got another file")
+    try:
+        return list_clips("manifest" if path.is_file() else "folder", path, missing=on_error)
+    except ValueError as error:
+        if path.is_file():
+            raise
+        named = ", ".join(name for name in CORPORA if name not in ("folder", "manifest"))
+        raise ValueError(f"{error}; if it is a known corpus, say which: corpus= one of {named}") from error
+
+
+def _check(workers: int | None, shard: tuple[int, int] | None, on_error: str) -> None:
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int | np.integer)):
+        raise TypeError(f"workers must be a whole number, got {workers!r}")
+    if on_error not in ("fail", "skip"):
+        raise ValueError(f"on_error must be 'fail' or 'skip', got {on_error!r}")
+    if shard is not None and not (
+        isinstance(shard, tuple) and len(shard) == 2 and all(type(number) is int for number in shard)
+    ):
+        raise TypeError(f"shard must be two whole numbers, as (3, 16), got {shard!r}")
 
 
 class _Progress:

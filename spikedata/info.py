@@ -93,10 +93,11 @@ def format_description(description: dict[str, Any]) -> str:
     d = description
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
+    who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
         f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{_number_of(len(d['speakers']), 'speaker') if d['speakers'] else 'speakers unknown'}, {_number_of(d['channels'], 'channel')}",
+        f"{who}, {_number_of(d['channels'], 'channel')}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else ""),
         f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); "

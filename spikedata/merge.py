@@ -12,7 +12,7 @@ from typing import NamedTuple
 from spikedata.encoding.assemble import assemble
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.names import part_paths
-from spikedata.encoding.plan import check_outputs, find_made
+from spikedata.encoding.plan import check_outputs, find_made, making_parents
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance
 
@@ -65,7 +65,8 @@ def merge_shards(
     paths : sequence of path-like
         The shards, as ``spikedata encode --shard`` made them.
     out : str or path-like
-        The spike file to write; for shards of a split, the folder for one file of each part.
+        The spike file to write; for shards of a split, the folder for one file of each part. Folders above it are
+        made.
     overwrite : bool
         Whether files at the output paths may be replaced.
     on_progress : callable, optional
@@ -87,30 +88,31 @@ def merge_shards(
     shards = _in_order([_read_shard(Path(path)) for path in paths])
     made = replace(shards[0].provenance, shard="")
     outputs = _outputs(Path(out), made, frozenset().union(*(shard.parts for shard in shards)))
-    totals = find_made(outputs, made)
-    missing = {part: path for part, path in outputs.items() if part not in totals}
-    check_outputs(missing.values(), Path(out), overwrite=overwrite)
-    report = on_progress or (lambda *_: None)
+    with making_parents(Path(out)):
+        totals = find_made(outputs, made)
+        missing = {part: path for part, path in outputs.items() if part not in totals}
+        check_outputs(missing.values(), Path(out), overwrite=overwrite)
+        report = on_progress or (lambda *_: None)
 
-    def pieces() -> Iterator[Path]:
-        for number, shard in enumerate(shards):
-            report(number, len(shards))
-            yield shard.path
-        report(len(shards), len(shards))
+        def pieces() -> Iterator[Path]:
+            for number, shard in enumerate(shards):
+                report(number, len(shards))
+                yield shard.path
+            report(len(shards), len(shards))
 
-    if missing or blocks_folder(Path(out)).is_dir():  # where what a killed merge left is found and removed
-        with BlockFolder(Path(out)) as room:
-            if missing:
-                totals |= assemble(
-                    pieces(),
-                    missing,
-                    keys=shards[0].keys,
-                    times_dtype=shards[0].times_dtype,
-                    n_units=shards[0].n_units,
-                    provenance=made,
-                    scratch=room.path,
-                    overwrite=overwrite,
-                )
+        if missing or blocks_folder(Path(out)).is_dir():  # where what a killed merge left is found and removed
+            with BlockFolder(Path(out)) as room:
+                if missing:
+                    totals |= assemble(
+                        pieces(),
+                        missing,
+                        keys=shards[0].keys,
+                        times_dtype=shards[0].times_dtype,
+                        n_units=shards[0].n_units,
+                        provenance=made,
+                        scratch=room.path,
+                        overwrite=overwrite,
+                    )
     return Merged(
         outputs=tuple(map(str, outputs.values())),
         n_clips=sum(total.n_clips for total in totals.values()),

@@ -105,12 +105,14 @@ class SpikeFile:
 
         Raises
         ------
+        TypeError
+            If the number is no whole number, but a slice or an array: `read_events` reads several.
         IndexError
             If there is no such sample.
         FormatError
             If its row breaks a rule.
         """
-        index = range(len(self))[index]
+        index = self._number(index)
         try:
             rows = [self._times[index]], [self._units[index]]
         except READ_ERRORS as error:
@@ -139,6 +141,9 @@ class SpikeFile:
         FormatError
             If any row breaks a rule.
         """
+        for name, number in (("first", first), ("last", last)):
+            if (number is not None and not hasattr(number, "__index__")) or isinstance(number, np.ndarray):
+                raise TypeError(f"{self.path}: {name} must be the number of a sample, got {number!r}")
         first, last, _ = slice(first, last).indices(len(self))
         part = slice(first, max(first, last))
         try:
@@ -182,6 +187,15 @@ class SpikeFile:
     ) -> None:
         """Close the file."""
         self.close()
+
+    def _number(self, index: object) -> int:
+        if isinstance(index, bool | np.bool_) or not isinstance(index, int | np.integer):
+            several = "; read_events(first, last) reads several" if isinstance(index, slice | np.ndarray | list) else ""
+            raise TypeError(f"{self.path}: the number of a sample must be a whole number, got {index!r}{several}")
+        if not -len(self) <= index < len(self):
+            held = f"0..{len(self) - 1}" if len(self) else "none"
+            raise IndexError(f"{self.path}: no sample {index}, the file has {held}")
+        return int(index) % len(self)
 
     def _check_heap(self) -> None:
         heap = read_heap(self._file)

@@ -131,6 +131,8 @@ class Provenance:
     ------
     ValueError
         If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` does not fit 63 bits.
+    TypeError
+        If ``seed`` is no whole number.
     """
 
     package_version: str
@@ -151,8 +153,38 @@ class Provenance:
             json.loads(self.params)
         except ValueError:
             raise ValueError(f"Provenance.params must be JSON, got {self.params[:40]!r} …") from None
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f"Provenance.seed must be in 0..2**63-1, got {self.seed}")
+        object.__setattr__(self, "seed", whole_number("Provenance.seed", self.seed, lowest=0, below=2**63))
+
+
+def whole_number(what: str, value: object, *, lowest: int, below: int) -> int:
+    """A whole number within its bounds; NumPy's count, texts, fractions and truth values do not.
+
+    Parameters
+    ----------
+    what : str
+        Whose number, for the message.
+    value : int
+        The number.
+    lowest, below : int
+        Its bounds.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is out of bounds.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{what} must be a whole number, got {value!r}")
+    if not lowest <= value < below:
+        raise ValueError(f"{what} must be in {lowest}..{_as_power(below)}, got {value}")
+    return int(value)
+
+
+def _as_power(below: int) -> str:
+    power = below.bit_length() - 1
+    return f"2**{power}-1" if power > 16 and below == 2**power else str(below - 1)
 
 
 def attributes_of(provenance: Provenance | None) -> dict[str, str | int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -51,7 +51,7 @@ class SpikeWriter:
     ------
     OutputError
         If the path cannot be written, or exists in mode "x".
-    ValueError
+    ValueError, TypeError
         If an argument breaks its rule, or in mode "a" disagrees with the file.
     FormatError
         In mode "a", if the file is damaged, or not one that this writer made.
@@ -78,12 +78,13 @@ class SpikeWriter:
         provenance: Provenance | None = None,
         scratch: str | os.PathLike[str] | None = None,
     ) -> None:
-        if mode not in ("x", "w", "a"):
+        if not isinstance(mode, str) or mode not in ("x", "w", "a"):
             raise ValueError(f"mode must be 'x', 'w' or 'a', got {mode!r}")
-        if times_dtype not in schema.TIMES_DTYPES:
+        if not isinstance(times_dtype, str) or times_dtype not in schema.TIMES_DTYPES:
             raise ValueError(f"times_dtype must be one of {', '.join(schema.TIMES_DTYPES)}, got {times_dtype!r}")
-        if not 1 <= n_units <= schema.LARGEST_N_UNITS:
-            raise ValueError(f"n_units must be in 1..{schema.LARGEST_N_UNITS}, got {n_units}")
+        n_units = schema.whole_number("n_units", n_units, lowest=1, below=schema.LARGEST_N_UNITS + 1)
+        if provenance is not None and not isinstance(provenance, Provenance):
+            raise TypeError(f"provenance must be a Provenance or None, got {provenance!r}")
         self._path = Path(path)
         self._overwrite = mode != "x"
         check_output(self._path, overwrite=self._overwrite)
@@ -136,13 +137,18 @@ class SpikeWriter:
         ------
         ValueError
             If a value breaks its rule, or the writer is closed; nothing is added then.
+        TypeError
+            If a number is no whole number, or a text no text; nothing is added then.
         OutputError
             If the disk refuses the bytes; everything is discarded then.
         """
         if self._closed:
             raise ValueError(f"{self._path}: the writer is closed")
-        label, speaker, sample_rate = operator.index(label), operator.index(speaker), operator.index(sample_rate)
         where = f"{self._path}: sample {len(self)}"
+        label, speaker, sample_rate = (
+            _as_whole(f"{where}: {name}", value)
+            for name, value in (("label", label), ("speaker", speaker), ("sample_rate", sample_rate))
+        )
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")
@@ -152,6 +158,8 @@ class SpikeWriter:
         if not 0 <= sample_rate < 2**31:
             raise ValueError(f"{where}: sample_rate {sample_rate} Hz, must be >= 0 and below 2**31")
         for name, text in (("source", source), ("part", part)):
+            if not isinstance(text, str):
+                raise TypeError(f"{where}: {name} must be a text, got {text!r}")
             if "\0" in text:
                 raise ValueError(f"{where}: {name} {text!r}, must not hold a null character")
         self._add(Sample(stored_times, stored_units, label, speaker, source, sample_rate), part)
@@ -245,7 +253,11 @@ class SpikeWriter:
 
 
 def _checked_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(keys, str) or not all(isinstance(key, str) and key and "\0" not in key for key in keys):
+    if (
+        isinstance(keys, str)
+        or not isinstance(keys, Iterable)
+        or not all(isinstance(key, str) and key and "\0" not in key for key in keys)
+    ):
         raise ValueError(f"keys must be a sequence of names, none of them empty, got {keys!r}")
     if len(set(keys)) < len(keys):
         raise ValueError(f"keys must differ, got {sorted({key for key in keys if list(keys).count(key) > 1})} twice")
@@ -254,11 +266,25 @@ def _checked_keys(keys: Sequence[str]) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _as_whole(what: str, value: object) -> int:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what} must be a whole number, got {value!r}") from None
+
+
+def _as_numbers(what: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} must be a column of numbers, (n_spikes,), got {str(values)[:60]}") from None
+
+
 def _checked_row(
     times: npt.ArrayLike, units: npt.ArrayLike, times_dtype: np.dtype, n_units: int, where: str
 ) -> tuple[np.ndarray, npt.NDArray[np.uint16]]:
     """Times and units as they are stored."""
-    given_times, given_units = np.asarray(times, dtype=np.float64), np.asarray(units)
+    given_times, given_units = _as_numbers(f"{where}: times", times, np.float64), _as_numbers(f"{where}: units", units)
     if given_times.ndim != 1 or given_times.shape != given_units.shape:
         raise ValueError(f"{where}: times {given_times.shape} and units {given_units.shape}, must be (n_spikes,) both")
     if given_units.size and given_units.dtype.kind not in "iu":

@@ -78,20 +78,17 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _encode(args: argparse.Namespace) -> None:
-    from spikedata.corpora import describe_unfit, list_clips
-    from spikedata.encode import encode_clips
-    from spikedata.splits import make_split
+    from spikedata.corpora import describe_unfit
+    from spikedata.encode import encode
 
-    listing = list_clips(args.corpus, args.audio, missing=args.on_error)
-    split = None if args.split is None else make_split(listing, args.split, seed=args.seed)
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
-        done = encode_clips(listing, args.out, split=split, on_progress=progress.at, **options)
-    _warn(args, done.skipped, describe_unfit(listing))
-    print_result(args, {**done._asdict(), "unfit": listing.unfit}, _describe(done))
+        done = encode(args.audio, args.out, on_progress=progress.at, **options)
+    _warn(args, done.skipped, describe_unfit(done))
+    print_result(args, done._asdict(), _describe(done))
 
 
-_ENCODE_OPTIONS = ("preset", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
+_ENCODE_OPTIONS = ("corpus", "split", "preset", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
 
 
 def _describe_kept(args: argparse.Namespace) -> str:

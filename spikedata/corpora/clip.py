@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -94,13 +94,25 @@ class Listing:
         return tuple(clip.name for clip in self.clips)
 
 
-def describe_unfit(listing: Listing, n_shown: int = 3) -> str:
+class HasUnfit(Protocol):
+    """What `describe_unfit` asks of a listing, and of what was made of one."""
+
+    @property
+    def corpus(self) -> str:
+        """Name of the corpus."""
+
+    @property
+    def unfit(self) -> tuple[str, ...]:
+        """Names that do not belong to it."""
+
+
+def describe_unfit(listing: HasUnfit, n_shown: int = 3) -> str:
     """One line on what lies there but is not in the listing; empty where all of it is.
 
     Parameters
     ----------
-    listing : Listing
-        The listing.
+    listing : Listing, or Encoding of one
+        What was listed.
     n_shown : int
         How many names to show at most [1].
 

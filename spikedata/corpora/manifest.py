@@ -18,8 +18,8 @@ def list_manifest(path: Path, *, missing: Literal["fail", "skip"] = "fail") -> L
 
     A path is relative to the file's folder, or absolute. Labels are text; the classes are in the order of their names,
     or of their numbers if all are whole numbers. Speakers that are all whole numbers keep them; others are numbered in
-    the order of their names; without that column they are unknown (-1). A part is train, validation or test. Classes and speakers count even where a
-    recording is missing, so that no number depends on which files are there.
+    the order of their names; without that column they are unknown (-1). A part is train, validation or test. Classes
+    and speakers count even where a recording is missing, so that no number depends on which files are there.
 
     Parameters
     ----------
@@ -70,13 +70,20 @@ def _look(
     there: list[ManifestLine] = []
     absent: list[ManifestLine] = []
     for line in lines:
-        (there if (path.parent / line.name).is_file() else absent).append(line)
+        (there if _is_file(path.parent / line.name) else absent).append(line)
     if absent and (missing == "fail" or not there):
         first = sorted(absent, key=lambda line: line.number)[:_N_SHOWN]
         named = ", ".join(f"{line.name!r} (line {line.number})" for line in first)
         rule = f"{len(absent)} of {len(lines)} recordings are not there, the first: {named}"
         raise FileNotFoundError(f"{path}: {rule}")
     return there, absent
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder above it may not be searched
+        return False
 
 
 def _number_labels(labels: Iterable[str]) -> tuple[tuple[str, ...], dict[str, int]]:

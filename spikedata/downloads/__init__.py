@@ -1,8 +1,8 @@
 """Published data sets: fetched over https, checked, unpacked, and only then visible under their name.
 
 `registry` says what there is, `plan` what a download would do, `fetching` does it: `transfer` brings the archive,
-`unpacking` opens it, `manifest` remembers what it held, `verification` looks whether that is still so, `origin` what a spike file
-is that lies there.
+`unpacking` opens it, `manifest` remembers what it held, `verification` looks whether that is still so,
+`origin` what a spike file is that lies there.
 """
 
 from spikedata.downloads.errors import ChecksumError, DownloadError

@@ -16,8 +16,8 @@ from spikedata.downloads.errors import ChecksumError, DownloadError
 from spikedata.downloads.git_tree import tree_id
 from spikedata.downloads.manifest import HIDDEN, Manifest, is_there, write_manifest
 from spikedata.downloads.network import TransferParams, is_offline
-from spikedata.downloads.partial import discard, writing
 from spikedata.downloads.origin import origin_of, require_genuine
+from spikedata.downloads.partial import discard, writing
 from spikedata.downloads.plan import how_checked, partial_path
 from spikedata.downloads.published_sums import ask_for
 from spikedata.downloads.registry import files_of

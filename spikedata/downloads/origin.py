@@ -65,7 +65,8 @@ class Origin(NamedTuple):
         if self.kind == "official":
             return f"official ({self.published}.h5 as published)"
         if self.kind == "remade":
-            return f"remade from {self.corpus} (preset {self.preset}, spikedata-audio {self.version}), not the official file"
+            made = f"preset {self.preset}, spikedata-audio {self.version}"
+            return f"remade from {self.corpus} ({made}), not the official file"
         return f"unverified (MD5 {self.md5} is that of no published file whose MD5 is known)"
 
 
@@ -176,7 +177,7 @@ def require_genuine(file: PublishedFile, path: Path) -> str:
     found = origin_of(path)
     way_on = f"move it away and download again, or read it as it is, without a download: SpikeDataset({str(path)!r})"
     expected = "" if file.content is None else file.content.value
-    if found.kind == "official" and found.published == file.name or expected and found.md5 == expected:
+    if (found.kind == "official" and found.published == file.name) or (expected and found.md5 == expected):
         return f"{path}: was there before; it is the published {file.target}"
     if found.kind == "official":
         raise ChecksumError(f"{path}: must be the published {file.target}, is {found.published}.h5; {way_on}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cochlea
 from spikedata import __version__
 from spikedata.corpora import Clip
-from spikedata.schema import Provenance
+from spikedata.schema import Provenance, whole_number
 
 PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
 
@@ -39,6 +39,8 @@ class Job:
     ------
     ValueError
         If there is no such preset, or the seed is out of its range.
+    TypeError
+        If the seed is no whole number.
     """
 
     corpus: str
@@ -49,7 +51,7 @@ class Job:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}")
-        _ = self.provenance  # checks the seed
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, lowest=0, below=2**63))
 
     @property
     def params(self) -> cochlea.CochleaParams:

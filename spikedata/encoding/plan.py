@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.atomic import check_output
+from spikedata.atomic import cannot_write, check_output
 from spikedata.corpora import Listing
 from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import Job, Member, find_members, name_run
@@ -77,6 +78,38 @@ def check_outputs(paths: Iterable[Path], whole: Path, *, overwrite: bool) -> Non
             check_output(whole)
         else:
             check_output(path, overwrite=overwrite)
+
+
+@contextmanager
+def making_parents(whole: Path) -> Iterator[None]:
+    """Have the folders above an output for a while; those that were made and are empty at the end are gone again.
+
+    Parameters
+    ----------
+    whole : Path
+        The one file, or the folder of all files.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be made.
+    """
+    made: list[Path] = []
+    try:
+        for folder in reversed(whole.parents):
+            if not folder.exists():
+                try:
+                    folder.mkdir()
+                except FileExistsError:  # another process was faster
+                    continue
+                except OSError as error:
+                    raise cannot_write(whole, error) from error
+                made.append(folder)
+        yield
+    finally:
+        with suppress(OSError):  # one that holds the output, or blocks of it, is to stay
+            for folder in reversed(made):
+                folder.rmdir()
 
 
 def _total_if_made(path: Path, provenance: Provenance) -> Total | None:

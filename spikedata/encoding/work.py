@@ -106,7 +106,7 @@ def encode_blocks(
                 clip = member.clip
                 try:
                     waveform, sample_rate = read_sound(clip.path)
-                except (AudioError, FileNotFoundError) as error:
+                except (AudioError, OSError) as error:  # whatever one recording gives is its own fault
                     if not may_skip:
                         raise
                     # the corpus may lie elsewhere next time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from spikedata.splits.promises import (
     WAY_ON,
     as_columns,
+    generator,
     make_promised,
     require_every_class,
     require_known_speakers,
@@ -82,6 +83,8 @@ def _held_out(
     named = {"validation": validation, "test": test}
     taken: list[int] = []
     for part, wanted in named.items():
+        if wanted is not None and not isinstance(wanted, Iterable):
+            raise TypeError(f"{part} must be speakers, as ({wanted},), got {wanted!r}")
         for speaker in wanted or ():
             if speaker not in everybody:
                 raise ValueError(f"{part} speaker {speaker}, must be one of {', '.join(map(str, everybody))}")
@@ -90,7 +93,7 @@ def _held_out(
             taken.append(speaker)
     if validation is not None and not len(validation):
         raise ValueError("validation must name at least one speaker, got none")
-    free = np.random.default_rng(seed).permutation([speaker for speaker in everybody if speaker not in taken]).tolist()
+    free = generator(seed).permutation([speaker for speaker in everybody if speaker not in taken]).tolist()
     n_chosen = max(1, round(len(everybody) / _SHARE))
     held_out = {}
     for part in ("test", "validation"):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.splits.by_speaker import split_by_speaker
-from spikedata.splits.promises import WAY_ON, as_columns, require_known_speakers
+from spikedata.splits.promises import WAY_ON, as_columns, generator, require_known_speakers
 from spikedata.splits.split import Split
 
 
@@ -91,7 +91,7 @@ def leave_speaker_out(
         raise ValueError(f"leaving one of {len(everybody)} speakers out: {rule}, got {n_validation}")
     if speaker not in everybody:
         raise ValueError(f"test speaker {speaker}, must be one of {', '.join(map(str, everybody))}")
-    circle = np.random.default_rng(seed).permutation(everybody).tolist()  # each is validated by the next ones
+    circle = generator(seed).permutation(everybody).tolist()  # each is validated by the next ones
     place = circle.index(speaker)
     validation = sorted((circle * 2)[place + 1 : place + 1 + n_validation])
     split = split_by_speaker(speaker_of, label_of, validation=validation, test=(speaker,))

@@ -93,7 +93,7 @@ def make_split(samples: Samples, name: str = "by_speaker", *, seed: int = 0, spe
     ValueError
         If there is no such split, or the data set does not have it; the message names those that it has.
     """
-    if name not in SPLITS:
+    if not isinstance(name, str) or name not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
     if (name == _FOLD) != (speaker is not None):
         rule = "must name the speaker who is left out" if name == _FOLD else "leaves no speaker out"

@@ -88,6 +88,28 @@ def require_known_speakers(speakers: npt.NDArray[np.int64]) -> None:
         raise ValueError(f"speakers must be known to be held apart, {found}; {WAY_ON}")
 
 
+def generator(seed: int) -> np.random.Generator:
+    """The chance of a split.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 on.
+
+    Raises
+    ------
+    ValueError
+        If it is below 0.
+    TypeError
+        If it is no whole number.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"the seed of a split must be a whole number, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"the seed of a split must be >= 0, got {seed}")
+    return np.random.default_rng(seed)
+
+
 def require_every_class(split: Split, labels: npt.ArrayLike) -> None:
     """Raise unless the part ``train`` has every class that occurs.
 
@@ -120,11 +142,14 @@ def as_columns(**columns: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], ...]:
     Raises
     ------
     ValueError
-        If they are not equally long, or not one-dimensional.
+        If they are not equally long, not one-dimensional, or no whole numbers.
     """
     arrays = {name: np.asarray(column) for name, column in columns.items()}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) > 1 or len(next(iter(shapes))) != 1:
         found = " and ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise ValueError(f"{found}, must be (n_samples,) both")
+    for name, array in arrays.items():
+        if array.size and array.dtype.kind not in "iu":
+            raise ValueError(f"{name} must be whole numbers, got {array.dtype}")
     return tuple(array.astype(np.int64, copy=False) for array in arrays.values())

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-
 OWN = "own"  # kind of a split that none of our rules made
 
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.splits.promises import as_columns, make_promised, require_every_class
+from spikedata.splits.promises import as_columns, generator, make_promised, require_every_class
 from spikedata.splits.split import Split
 
 
@@ -61,7 +61,7 @@ def split_stratified(
     _check(len(label_of), names, validation, test)
     n_held_out = validation + test
     order = _by_class_and_speaker(label_of, speaker_of, names, seed)
-    phases = np.random.default_rng(seed).random(2)
+    phases = generator(seed).random(2)
     is_held_out = _every_so_many(len(order), n_held_out, phases[0])
     held_out = order[is_held_out]
     is_test = _every_so_many(len(held_out), test / n_held_out, phases[1])

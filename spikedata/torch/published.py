@@ -29,8 +29,8 @@ class SHD(SpikeDataset):
         Which file. There is no published validation part: make one of "train" by
         ``spikedata.splits.make_split(dataset.events, "validation_by_speaker")``.
     download : bool
-        Whether to fetch the file if it is not there, as `spikedata.download` does. A file that is there must then be the
-        published one, or be made by this package of the same recordings.
+        Whether to fetch the file if it is not there, as `spikedata.download` does. A file that is there must then be
+        the published one, or be made by this package of the same recordings.
     transform, seed, **options
         As `SpikeDataset`.
 
