@@ -233,3 +233,58 @@ def test_two_processes_refit_what_one_does(spike_path: Path, tmp_path: Path, cho
     assert [card["environment"]["processes"] for card in cards] == [1, 2]
     losses = [(tmp_path / name / "history.csv").read_text().splitlines()[-1].split(",")[1] for name in ("one", "two")]
     assert float(losses[0]) == pytest.approx(float(losses[1]), rel=1e-4)  # float32 sums
+
+
+@pytest.mark.parametrize("recipe", ["counts", "recurrent"])
+def test_a_process_that_takes_itself_for_one_of_several_writes_something_or_says_why_not(
+    spike_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: str,
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert main(["train", str(spike_path), "--recipe", recipe, "--out", str(tmp_path / "run")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("spikedata: RANK is '1', but WORLD_SIZE is not set")
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_above_a_run_are_made_when_it_begins_and_not_before(spike_path: Path, tmp_path: Path) -> None:
+    words = ["train", str(spike_path), "--recipe", "counts", "--strengths", "1", "-q", "--out"]
+    assert main([*words, str(tmp_path / "runs" / "best"), "--test-speakers", "77"]) == 1
+    assert main([*words, str(tmp_path / "runs" / "best"), "--strengths", "-1"]) == 1
+    assert main([*words, str(tmp_path / "runs" / "best"), "--split", "leave_one_speaker_out", "--leave-out", "77"]) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert main([*words, str(tmp_path / "runs" / "best")]) == 0
+    assert main(["evaluate", str(tmp_path / "runs" / "best"), "-q"]) == 0
+    assert main([*words, str(tmp_path / "more" / "seeds"), "--seeds", "0,1"]) == 0
+    assert sorted(path.name for path in tmp_path.rglob("card.json")) == ["card.json"] * 3
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["best"]
+
+
+def test_a_training_that_fails_before_its_first_epoch_leaves_no_folder_above(
+    spike_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spikedata.baseline.training.loop.train_epoch", interrupt)
+    words = ["train", str(spike_path), "--recipe", "recurrent", "--hidden", "4", "-q", "--device", "cpu", "--out"]
+    assert main([*words, str(tmp_path / "many" / "runs" / "best")]) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_fits_the_linear_classifier_and_says_so(spike_path: Path, tmp_path: Path) -> None:
+    words = ["train", str(spike_path), "--recipe", "counts", "--device", "cpu", "--out"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "spikedata", *words, str(tmp_path / "two"), "--no-progress"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.count("recipe      counts") == 1
+    assert done.stderr.count("this is trained by one process; the other 1 wait for it") == 1
+    assert main([*words, str(tmp_path / "one")]) == 0
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "two")]
+    assert weights[0] == weights[1]

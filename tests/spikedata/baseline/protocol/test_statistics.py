@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from spikedata.baseline.protocol.statistics import OverSeeds, over_seeds, wilson_interval
+from spikedata.baseline.protocol.statistics import (
+    OverSeeds,
+    numbers_of_ranges,
+    over_clips,
+    over_seeds,
+    ranges_text,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +54,48 @@ def test_an_interval_of_the_mean_ends_where_accuracies_do():
     low, high = over_seeds([0.9, 0.99]).interval_95
     assert (low > 0, high) == (True, 1.0)
     assert over_seeds([0.01, 0.1]).interval_95[0] == 0.0
+
+
+def _over_clips_by_hand(tests):
+    found = {}
+    for clips, wrong in tests:
+        for clip in clips.tolist():
+            found.setdefault(clip, []).append(clip not in wrong.tolist())
+    return len(found), sum(sum(said) / len(said) for said in found.values()) / len(found)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_clip_counts_once_whatever_runs_tested_it(seed):
+    rng = np.random.default_rng(seed)
+    tests = []
+    for _ in range(rng.integers(1, 8)):
+        clips = rng.permutation(40)[: rng.integers(1, 41)]
+        tests.append((clips, clips[rng.random(len(clips)) < rng.random()]))
+    n, accuracy = _over_clips_by_hand(tests)
+    found = over_clips(tests)
+    assert (found.n, found.accuracy) == (n, pytest.approx(accuracy))
+    assert found.interval_95 == wilson_interval(round(accuracy * n), n)
+
+
+def test_more_runs_on_the_same_clips_make_no_interval_narrower():
+    test = (np.arange(20), np.arange(5))
+    assert over_clips([test] * 10) == over_clips([test])
+    missing_seed = [test] * 23 + [(np.arange(10), np.arange(3))]
+    assert over_clips(missing_seed).n == 20
+
+
+def test_no_clip_is_an_error():
+    with pytest.raises(ValueError, match="there must be a clip that was tested, got none"):
+        over_clips([])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_numbers_come_back_from_their_ranges(seed):
+    numbers = np.flatnonzero(np.random.default_rng(seed).random(200) < seed / 10)
+    assert numbers_of_ranges(ranges_text(np.random.default_rng(seed).permutation(numbers))).tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("text", ["a", "1-", "-1", "1-2-3", "1;2"])
+def test_what_is_no_range_is_one_clear_error(text):
+    with pytest.raises(ValueError, match="clips must be numbers and ranges of them"):
+        numbers_of_ranges(text)

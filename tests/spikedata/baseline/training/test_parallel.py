@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,51 @@ from spikedata.baseline.training.parallel import (
     joined_processes,
     share_buffers,
     shares_of,
+    started_processes,
     sum_gradients,
     sum_numbers,
 )
+
+NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+def _set_environment(monkeypatch, values):
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("values", [{}, {"MASTER_ADDR": "here"}, {"RANK": "0", "WORLD_SIZE": "1"}, {"RANK": ""}])
+def test_one_process_is_alone(monkeypatch, values):
+    _set_environment(monkeypatch, values)
+    assert started_processes() == ALONE
+
+
+def test_a_process_knows_its_number(monkeypatch):
+    _set_environment(monkeypatch, dict(zip(NAMES, ("1", "3", "here", "29500"), strict=True)))
+    assert started_processes() == Processes(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"RANK": "1"}, "RANK is '1', but WORLD_SIZE is not set"),
+        ({"RANK": "0"}, "RANK is '0', but WORLD_SIZE is not set"),
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE is '2', but RANK is not set"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK must be < WORLD_SIZE, got 2 of 2"),
+        ({"RANK": "0", "WORLD_SIZE": "0"}, "RANK must be < WORLD_SIZE, got 0 of 0"),
+        ({"RANK": "-1", "WORLD_SIZE": "2"}, "RANK must be a number >= 0, got '-1'"),
+        ({"RANK": "0", "WORLD_SIZE": "two"}, "WORLD_SIZE must be a number >= 0, got 'two'"),
+        ({"RANK": "0", "WORLD_SIZE": "2"}, "WORLD_SIZE is 2, but MASTER_ADDR is not set"),
+        ({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "here"}, "WORLD_SIZE is 2, but MASTER_PORT is not set"),
+    ],
+)
+def test_an_environment_that_does_not_fit_together_is_one_clear_error(monkeypatch, values, reason):
+    _set_environment(monkeypatch, values)
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        started_processes()
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
@@ -27,7 +71,7 @@ def test_every_clip_is_in_the_share_of_one_process(n):
 
 
 def test_one_process_speaks_to_nobody(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    _set_environment(monkeypatch, {})
     network = torch.nn.Linear(2, 1)
     network(torch.ones(1, 2)).sum().backward()
     before = network.weight.grad
