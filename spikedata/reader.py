@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata import schema
 from spikedata.columns import read_columns
-from spikedata.events import Events, offsets_of
+from spikedata.events import Events, offsets_of, row_number
 from spikedata.hdf5 import (
     READ_ERRORS,
     find_column,
@@ -100,17 +100,31 @@ class SpikeFile:
         """Count the samples."""
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> Sample:
-        """One sample, its times in float64.
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Events: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | Events:
+        """One sample, its times in float64; of a slice the events.
 
         Raises
         ------
         IndexError
             If there is no such sample.
+        TypeError
+            If it is neither a whole number nor a slice.
         FormatError
             If its row breaks a rule.
         """
-        index = range(len(self))[index]
+        if isinstance(index, slice):
+            numbers = range(len(self))[index]
+            if not numbers:
+                return self.read_events(0, 0)
+            first = min(numbers)
+            return self.read_events(first, max(numbers) + 1).select(np.array(numbers) - first)
+        index = row_number(index, len(self), self)
         try:
             rows = [self._times[index]], [self._units[index]]
         except READ_ERRORS as error:
@@ -146,7 +160,7 @@ class SpikeFile:
         except READ_ERRORS as error:
             raise FormatError(f"{self.path}: damaged: {reason(error)}") from error
         times, units, offsets = self._flat(*rows, first=first)
-        return Events(
+        return Events.trusted(  # the rows and columns were checked just now
             times=times,
             units=units,
             offsets=offsets,
@@ -229,6 +243,7 @@ class SpikeFile:
             speaker=int(self.speakers[index]),
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
+            n_units=self.n_units,
         )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata.events import Events
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import is_finite, passed, refuse_unless
+from spikedata.transforms.rows import check_streams, is_finite, passed, refuse_unless
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class ChannelJitter:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their units moved."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import jitter_units
 
         return passed(events, jitter_units, substreams(streams, 0), float(self.sigma), events.n_units)
@@ -76,6 +77,7 @@ class ChannelShift:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their units moved."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import shift_units
 
         shifts = np.floor(uniforms(streams, 1)[0] * (2 * self.largest + 1)).astype(np.int64) - self.largest
@@ -121,5 +123,6 @@ class ChannelMerge:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of fewer units."""
-        n_merged = min(self.n_merged, events.n_units)
-        return replace(events, units=events.units // np.uint16(n_merged), n_units=-(-events.n_units // n_merged))
+        check_streams(events, streams)
+        n_merged = min(self.n_merged, events.n_units, np.iinfo(np.uint16).max)  # of 65,536 units two are left
+        return events.changed(units=events.units // np.uint16(n_merged), n_units=-(-events.n_units // n_merged))
