@@ -20,8 +20,8 @@ _TIMES_DTYPES = (np.float16, np.float32, np.float64)
 class Events:
     """The spikes of many clips, one after the other, and what is known of each clip.
 
-    Clip ``i`` owns ``times[offsets[i]:offsets[i + 1]]`` and the same part of ``units``. Everything is checked here, once,
-    in one compiled pass: what takes events relies on it, so that their arrays must not be written to afterwards.
+    Clip ``i`` owns ``times[offsets[i]:offsets[i + 1]]`` and the same part of ``units``. Everything is checked here,
+    once, in one compiled pass: what takes events relies on it, so that their arrays must not be written to afterwards.
 
     Parameters
     ----------
@@ -149,7 +149,8 @@ class Events:
         TypeError
             If one is no `Sample`, or has other than numbers.
         ValueError
-            If a sample's times or units break a rule, a label has no name, or samples have different numbers of channels.
+            If a sample's times or units break a rule, a label has no name, or samples differ in their number of
+            channels.
 
         Examples
         --------

@@ -164,12 +164,9 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
     """
     if not len(samples):
         raise ValueError("a batch must have at least one sample, got none")
-    known = n_units_of(samples)
     if n_units is None:
-        if not known:
-            raise ValueError("n_units must be given, since the samples do not say how many units there are")
-        n_units = known
-    if isinstance(samples, Selection) and known == n_units:
+        n_units = n_units_of(samples)
+    if isinstance(samples, Selection) and samples.n_units == n_units:
         indices, counts = sparse_batch(samples.events, samples.indices, dt=dt, n_steps=n_steps)
         made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
         shape = (len(samples), n_steps, n_units)

@@ -30,8 +30,8 @@ class SpikeDataset(Dataset[Any]):
     batches at once (``__getitems__``). Chance in a transform depends on the seed, the epoch and the number of the clip,
     never on the batch, the order or the worker.
 
-    A transform draws anew in each pass: a clip that is fetched for the first time is drawn as in epoch 0, for the second
-    time as in epoch 1, and so on, whoever fetches it; loader workers count together with the process that started them.
+    A transform draws anew in each pass: a clip that is fetched for the first time is drawn as in epoch 0, for the
+    second time as in epoch 1, and so on; loader workers count together with the process that started them.
     Process r of w that train together (`torch.distributed`) draw as in epochs r, w + r, 2 w + r, ..., so that a clip
     which comes to another process in the next pass is drawn anew there, too. `set_epoch` pins one epoch instead.
 

@@ -215,19 +215,19 @@ def _as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
         samples = Selection.of_all(samples)
     if not len(samples):
         raise ValueError("a batch must have at least one sample, got none")
-    known = n_units_of(samples)
-    if n_units is None and not known:
-        raise ValueError("n_units must be given, since the samples do not say how many units there are")
+    if n_units is None:
+        n_units = n_units_of(samples)
     if not isinstance(samples, Selection):
+        _refuse_counts(samples)
         keys = [str(label) for label in range(max(sample.label for sample in samples) + 1)]
-        return Selection.of_all(Events.from_samples(samples, keys=keys, n_units=n_units or known))
-    if n_units in (None, known):
+        return Selection.of_all(Events.from_samples(samples, keys=keys, n_units=n_units))
+    if n_units == samples.n_units:
         return samples
     return Selection.of_all(replace(samples.events.select(samples.indices), n_units=n_units))  # which checks
 
 
 def n_units_of(samples: Sequence[Sample]) -> int:
-    """The number of channels of the samples of a batch; 0 where they do not say it.
+    """The number of channels that the samples of a batch say they have.
 
     Parameters
     ----------
@@ -238,11 +238,18 @@ def n_units_of(samples: Sequence[Sample]) -> int:
     TypeError
         If one is no `Sample`, for instance counts already.
     ValueError
-        If they have different numbers of channels.
+        If they have different numbers of channels, or none says it.
     """
+    _refuse_counts(samples)
+    known = common_n_units(samples)
+    if not known:
+        raise ValueError("n_units must be given, since the samples do not say how many units there are")
+    return known
+
+
+def _refuse_counts(samples: Sequence[Sample]) -> None:
     if not isinstance(samples, Selection) and any(isinstance(item, tuple) and len(item) == 2 for item in samples):
         raise TypeError("samples are counts already: a SpikeDataset that is told dt and n_steps needs no collate_fn")
-    return common_n_units(samples)
 
 
 def _refuse_samples(

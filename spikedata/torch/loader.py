@@ -202,7 +202,7 @@ class SpikeLoader:
         if self.shuffle:
             order = np.random.default_rng([self.seed, epoch]).permutation(order)
         parts = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
-        # where they are used again: one buffer for the batch in use, one for the batch before, one for the batch being made
+        # to use again: one buffer for the batch in use, one for the batch before, one for the batch being made
         buffers: list[npt.NDArray[np.generic] | None] = [None] * 3
         if not parts:
             return
