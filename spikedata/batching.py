@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from functools import lru_cache
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from spikedata.events import Events
 
 _LARGEST_COUNT = {np.dtype(np.uint8): 255, np.dtype(np.float32): 2**24}  # where counting stops: exact up to there
+_MOST_STEPS = 2**31 - 1  # passes hold a step in 32 bits
 
 
 class EventLists(NamedTuple):
@@ -92,17 +93,22 @@ def dense_batch(
     """
     from spikedata.kernels import fill_dense
 
-    chosen, unit_of = _checked(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
+    dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
+    chosen, unit_of = _checked(events, indices, n_merged)
+    if np.dtype(dtype) not in _LARGEST_COUNT:
+        raise ValueError(f"dtype must be float32 or uint8, got {np.dtype(dtype)}")
     shape = (chosen.size, n_steps, int(unit_of[-1]) + 1)
     if out is None:
         out = np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an ndarray, got {type(out).__name__}")
     if out.dtype not in _LARGEST_COUNT or out.shape != shape or not out.flags.c_contiguous:
         raise ValueError(f"out must be contiguous {shape} of float32 or uint8, got {out.shape} of {out.dtype}")
     if not out.flags.writeable:
         raise ValueError("out must be writable, got an array that is not")
     times, table = _decoding(events, dt, n_steps)
     most = _LARGEST_COUNT[out.dtype]
-    n_wrong = fill_dense(times, table, events.units, events.offsets, chosen, dt, unit_of, binary, most, out)
+    n_wrong = fill_dense(times, table, events.units, events.offsets, chosen, dt, unit_of, bool(binary), most, out)
     _refuse_units(n_wrong, events)
     return out
 
@@ -122,7 +128,8 @@ def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: i
     """
     from spikedata.kernels import fill_lists
 
-    chosen, unit_of = _checked(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
+    dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
+    chosen, unit_of = _checked(events, indices, n_merged)
     times, table = _decoding(events, dt, n_steps)
     n_spikes = int((events.offsets[chosen + 1] - events.offsets[chosen]).sum())
     listed = np.empty(n_spikes, np.uint16)
@@ -163,38 +170,51 @@ def sparse_batch(
     return entries, counts
 
 
+def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> tuple[float, int, int]:
+    """Steps and merging as compiled passes take them.
+
+    Parameters
+    ----------
+    dt, n_steps, n_merged
+        As `dense_batch`; whole numbers and those of NumPy will do.
+
+    Returns
+    -------
+    (float, int, int)
+        The same.
+
+    Raises
+    ------
+    TypeError
+        If ``dt`` is no number.
+    ValueError
+        If a number is out of its range or not whole.
+    """
+    if isinstance(dt, bool) or not isinstance(dt, Real):
+        raise TypeError(f"dt must be a number of seconds, got {dt!r}")
+    if not (math.isfinite(dt) and dt >= sys.float_info.min):
+        raise ValueError(f"dt must be > 0, got {dt}")
+    for name, value in (("n_steps", n_steps), ("n_merged", n_merged)):
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be >= 1, got {value}")
+    if n_steps > _MOST_STEPS:
+        raise ValueError(f"n_steps must be <= {_MOST_STEPS}, got {n_steps}")
+    return float(dt), int(n_steps), int(n_merged)
+
+
 def _checked(
-    events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: int, n_merged: int
+    events: Events, indices: npt.ArrayLike, n_merged: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     # numbers of the clips, and the unit of the result for each unit of the events
-    check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
+    if not isinstance(events, Events):
+        raise TypeError(f"events must be Events, got {type(events).__name__}")
     numbers = np.asarray(indices)
     if numbers.size and numbers.dtype.kind not in "iu":
         raise ValueError(f"indices must be whole numbers, got {numbers.dtype}")
     chosen = np.arange(len(events))[numbers.astype(np.int64).reshape(-1)]
     return chosen, np.arange(events.n_units) // n_merged
-
-
-def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> None:
-    """Raise unless steps and merging are as they must be.
-
-    Parameters
-    ----------
-    dt, n_steps, n_merged
-        As `dense_batch`.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range.
-    """
-    if not (math.isfinite(dt) and dt >= sys.float_info.min):
-        raise ValueError(f"dt must be > 0, got {dt}")
-    for name, value in (("n_steps", n_steps), ("n_merged", n_merged)):
-        if not isinstance(value, Integral):
-            raise ValueError(f"{name} must be a whole number, got {value}")
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value}")
 
 
 def _decoding(events: Events, dt: float, n_steps: int) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int32] | None]:

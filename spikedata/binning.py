@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -137,6 +138,9 @@ def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
     >>> steps_of([0.0, 0.0999, 0.1, 0.25], dt=0.1)
     array([0, 0, 1, 2])
     """
+    if isinstance(dt, bool) or not isinstance(dt, Real):
+        raise TypeError(f"dt must be a number of seconds, got {dt!r}")
+    dt = float(dt)
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"dt must be > 0, got {dt}")
     times = np.asarray(times, dtype=np.float64)
@@ -153,9 +157,11 @@ def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
 
 
 def _count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
     if value < 1:
         raise ValueError(f"{name} must be >= 1, got {value}")
-    return value
+    return int(value)
 
 
 def _integers(units: npt.ArrayLike) -> np.ndarray:

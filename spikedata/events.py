@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import overload
+from dataclasses import dataclass, fields
+from numbers import Integral
+from typing import Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.schema import PUBLISHED_N_UNITS, Sample, find_fault
+from spikedata.schema import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
+
+_TIMES_DTYPES = (np.float16, np.float32, np.float64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Events:
     """The spikes of many clips, one after the other, and what is known of each clip.
 
-    Clip ``i`` owns ``times[offsets[i]:offsets[i + 1]]`` and the same part of ``units``.
+    Clip ``i`` owns ``times[offsets[i]:offsets[i + 1]]`` and the same part of ``units``. Everything is checked here,
+    once, in one compiled pass: what takes events relies on it, so that their arrays must not be written to afterwards.
 
     Parameters
     ----------
-    times : ndarray of float, shape (n_spikes,)
-        Spike times [s], in the dtype in which they were stored.
+    times : ndarray of float16, float32 or float64, shape (n_spikes,)
+        Spike times [s], finite and not negative, in the dtype in which they were stored.
     units : ndarray of uint16, shape (n_spikes,)
-        Channel of each spike [1].
+        Channel of each spike [1], below ``n_units``.
     offsets : ndarray of int64, shape (n_samples + 1,)
         Where each clip begins [1]; the last entry is the number of spikes.
     labels : ndarray of int64, shape (n_samples,)
@@ -44,8 +49,10 @@ class Events:
 
     Raises
     ------
+    TypeError
+        If something is not an array of its kind of numbers, or a name is not text.
     ValueError
-        If the arrays do not fit each other.
+        If the arrays do not fit each other, or a value is out of its range.
     """
 
     times: npt.NDArray[np.floating]
@@ -60,6 +67,13 @@ class Events:
     is_sorted: bool = True
 
     def __post_init__(self) -> None:
+        _set(self, n_units=_whole("Events.n_units", self.n_units))
+        if not 1 <= self.n_units <= LARGEST_N_UNITS:
+            raise ValueError(f"Events.n_units must be in 1..{LARGEST_N_UNITS}, got {self.n_units}")
+        for name in ("keys", "sources"):
+            _set(self, **{name: _texts(f"Events.{name}", getattr(self, name))})
+        for name in ("times", "units", "offsets", "labels", "speakers", "sample_rates"):
+            _set(self, **{name: _column(name, getattr(self, name))})
         n_spikes, n_samples = len(self.times), len(self.offsets) - 1
         if len(self.units) != n_spikes:
             raise ValueError(f"Events.units must be as many as times, got {len(self.units)} and {n_spikes}")
@@ -68,15 +82,57 @@ class Events:
         for name in ("labels", "speakers", "sources", "sample_rates"):
             if len(getattr(self, name)) != n_samples:
                 raise ValueError(f"Events.{name} must be {n_samples}, one per sample, got {len(getattr(self, name))}")
-        if self.units.dtype != np.uint16:
-            raise ValueError(f"Events.units must be uint16, got {self.units.dtype}")
         if n_samples and not (self.labels.min() >= 0 and self.labels.max() < len(self.keys)):
             raise ValueError(f"Events.labels must be in 0..{len(self.keys) - 1}, got {np.unique(self.labels)}")
+        self._check_spikes()
+
+    def _check_spikes(self) -> None:
+        """Hold every spike against the rules, so that no compiled pass meets one that it does not expect."""
+        from spikedata.kernels import count_faults
+
+        if not self.times.size:
+            return
+        is_half = self.times.dtype == np.float16
+        n_faults, n_descents = count_faults(patterns_of(self.times), self.units, self.offsets, self.n_units, is_half)
+        fault = find_fault(self.times, self.units, self.n_units) if n_faults else None
+        if fault is not None:
+            raise ValueError(f"Events: sample {self._owner_of(fault[0])}: {fault[1]}")
+        if self.is_sorted and n_descents:
+            descents = np.setdiff1d(np.flatnonzero(self.times[1:] < self.times[:-1]) + 1, self.offsets)
+            where = f"sample {self._owner_of(int(descents[0]))}"
+            raise ValueError(f"Events: {where}: times must be sorted, or is_sorted=False")
+
+    def _owner_of(self, spike: int) -> int:
+        """The number of the clip that a spike belongs to."""
+        return int(np.searchsorted(self.offsets, spike, side="right")) - 1
 
     @classmethod
-    def from_samples(
-        cls, samples: Sequence[Sample], *, keys: Sequence[str], n_units: int = PUBLISHED_N_UNITS
-    ) -> Events:
+    def trusted(cls, **values: Any) -> Self:
+        """Events of arrays that are known to keep every rule, since they were checked before: nothing is checked.
+
+        Parameters
+        ----------
+        **values
+            All that `Events` takes.
+        """
+        events = object.__new__(cls)
+        _set(events, **({"is_sorted": True} | values))
+        return events
+
+    def changed(self, **values: Any) -> Self:
+        """The same events with some of their values replaced by others that keep every rule: nothing is checked.
+
+        For compiled passes over events; `dataclasses.replace` is the same with all checks.
+
+        Parameters
+        ----------
+        **values
+            Some of what `Events` takes.
+        """
+        return type(self).trusted(**({field.name: getattr(self, field.name) for field in fields(self)} | values))
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Sample], *, keys: Sequence[str], n_units: int | None = None) -> Events:
         """Events of samples that stand in memory.
 
         Parameters
@@ -85,13 +141,16 @@ class Events:
             The clips, in order.
         keys : sequence of str
             Class names that the labels count in.
-        n_units : int
-            Number of channels.
+        n_units : int, optional
+            Number of channels. Default: what the samples say; 700, as in the published files, if none of them does.
 
         Raises
         ------
+        TypeError
+            If one is no `Sample`, or has other than numbers.
         ValueError
-            If a sample's times or units break a rule, or a label has no name.
+            If a sample's times or units break a rule, a label has no name, or samples differ in their number of
+            channels.
 
         Examples
         --------
@@ -100,22 +159,17 @@ class Events:
         >>> len(events), events[0].units
         (1, array([5, 9], dtype=uint16))
         """
-        for index, sample in enumerate(samples):
-            if len(sample.times) != len(sample.units):
-                raise ValueError(f"sample {index}: {len(sample.times)} times and {len(sample.units)} units, must agree")
-            fault = find_fault(np.asarray(sample.times), np.asarray(sample.units), n_units)
-            if fault:
-                raise ValueError(f"sample {index}: {fault[1]}")
-            if np.any(np.diff(sample.times) < 0):
-                raise ValueError(f"sample {index}: times must be sorted")
+        if n_units is None:
+            n_units = common_n_units(samples) or PUBLISHED_N_UNITS
+        rows = [_checked_row(index, sample, n_units) for index, sample in enumerate(samples)]
         return cls(
-            times=np.concatenate([np.empty(0), *(sample.times for sample in samples)]),
-            units=np.concatenate([np.empty(0, np.uint16), *(np.uint16(sample.units) for sample in samples)]),
-            offsets=offsets_of([len(sample.times) for sample in samples]),
-            labels=np.array([sample.label for sample in samples], dtype=np.int64),
-            speakers=np.array([sample.speaker for sample in samples], dtype=np.int64),
+            times=np.concatenate([np.empty(0), *(times for times, _ in rows)]),
+            units=np.concatenate([np.empty(0, np.uint16), *(units for _, units in rows)]),
+            offsets=offsets_of([len(times) for times, _ in rows]),
+            labels=_numbers_of(samples, "label"),
+            speakers=_numbers_of(samples, "speaker"),
             sources=tuple(sample.source for sample in samples),
-            sample_rates=np.array([sample.sample_rate for sample in samples], dtype=np.int64),
+            sample_rates=_numbers_of(samples, "sample_rate"),
             keys=tuple(keys),
             n_units=n_units,
         )
@@ -124,9 +178,25 @@ class Events:
         """Count the clips."""
         return len(self.offsets) - 1
 
-    def __getitem__(self, index: int) -> Sample:
-        """One clip, its times in float64 and sorted."""
-        index = range(len(self))[index]
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Events: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | Events:
+        """One clip, its times in float64 and sorted; or the events of a slice, as `select` gives them.
+
+        Raises
+        ------
+        IndexError
+            If there is no such clip.
+        TypeError
+            If it is neither a whole number nor a slice.
+        """
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        index = row_number(index, len(self), self)
         row = slice(self.offsets[index], self.offsets[index + 1])
         times, units = self.times[row].astype(np.float64), self.units[row]
         if not self.is_sorted:
@@ -139,6 +209,7 @@ class Events:
             speaker=int(self.speakers[index]),
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
+            n_units=self.n_units,
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -161,12 +232,13 @@ class Events:
         from spikedata.kernels import take_rows
 
         chosen = np.arange(len(self))[indices]
+        if chosen.ndim != 1:
+            raise TypeError(f"Events.select takes a row of numbers, got {indices!r:.60}")
         offsets = offsets_of(self.offsets[chosen + 1] - self.offsets[chosen])
         times, units = np.empty(offsets[-1], self.times.dtype), np.empty(offsets[-1], self.units.dtype)
         take_rows(patterns_of(self.times), self.offsets, chosen, patterns_of(times))
         take_rows(self.units, self.offsets, chosen, units)
-        return replace(
-            self,
+        return self.changed(
             times=times,
             units=units,
             offsets=offsets,
@@ -185,12 +257,22 @@ class Selection(Sequence[Sample]):
     ----------
     events : Events
         What they are taken from [1].
-    indices : ndarray of int64, shape (n_samples,)
+    indices : array_like of int, shape (n_samples,)
         Their numbers [1].
+
+    Raises
+    ------
+    TypeError
+        If ``events`` are none, or a number is not whole.
     """
 
     events: Events
     indices: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.events, Events):
+            raise TypeError(f"Selection.events must be Events, got {type(self.events).__name__}")
+        object.__setattr__(self, "indices", whole_numbers("Selection.indices", self.indices))
 
     @classmethod
     def of_all(cls, events: Events) -> Selection:
@@ -201,6 +283,11 @@ class Selection(Sequence[Sample]):
     def labels(self) -> npt.NDArray[np.int64]:
         """Class of each clip, shape (n_samples,)."""
         return self.events.labels[self.indices]
+
+    @property
+    def n_units(self) -> int:
+        """Number of channels."""
+        return self.events.n_units
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -216,12 +303,90 @@ class Selection(Sequence[Sample]):
         """One clip, or a part of the selection."""
         if isinstance(index, slice):
             return Selection(self.events, self.indices[index])
-        return self.events[int(self.indices[index])]
+        return self.events[int(self.indices[row_number(index, len(self), self)])]
 
     def __iter__(self) -> Iterator[Sample]:
         """Clip after clip; one that is not there is an error, not the end."""
         for index in self.indices.tolist():
             yield self.events[index]
+
+
+def row_number(index: Any, n_rows: int, of: object) -> int:
+    """The number of a row that an index means, counted from the beginning.
+
+    Parameters
+    ----------
+    index : int
+        Below 0 it counts from the end.
+    n_rows : int
+        How many there are.
+    of : object
+        What is indexed, for the message.
+
+    Raises
+    ------
+    IndexError
+        If there is no such row.
+    TypeError
+        If the index is not a whole number.
+    """
+    kind = type(of).__name__
+    try:
+        number = operator.index(index)  # NumPy's and PyTorch's whole numbers are some, too
+    except TypeError:
+        many = f"; {kind}.select takes many" if hasattr(of, "select") else ""
+        raise TypeError(f"an index of {kind} must be a whole number, got {type(index).__name__}{many}") from None
+    if not -n_rows <= number < n_rows:
+        raise IndexError(f"there are {n_rows} samples, got the index {number}")
+    return number % n_rows
+
+
+def whole_numbers(name: str, numbers: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Whole numbers as a flat array, and nothing else.
+
+    Parameters
+    ----------
+    name : str
+        What they are, for the message.
+    numbers : array_like of int, shape (n,)
+
+    Raises
+    ------
+    TypeError
+        If they are not whole numbers in a row.
+    """
+    array = np.asarray(numbers)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise TypeError(f"{name} must be whole numbers in a row, got {array.dtype} of shape {array.shape}")
+    return array.astype(np.int64, copy=False)
+
+
+def common_n_units(samples: Sequence[Sample]) -> int:
+    """The number of channels that all samples have; 0 where none of them says it.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+
+    Raises
+    ------
+    TypeError
+        If one is no `Sample`.
+    ValueError
+        If they have different numbers of channels.
+    """
+    if isinstance(samples, Selection):
+        return samples.n_units
+    if isinstance(samples, Events):
+        return samples.n_units
+    found = 0
+    for index, sample in enumerate(samples):
+        if not isinstance(sample, Sample):
+            raise TypeError(f"sample {index} must be a spikedata.Sample, got {type(sample).__name__}")
+        if sample.n_units and found and sample.n_units != found:
+            raise ValueError(f"samples must have one number of units, got {found} and {sample.n_units}")
+        found = sample.n_units or found
+    return found
 
 
 def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -273,3 +438,71 @@ def patterns_of(times: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     times : ndarray of float, shape (n_spikes,)
     """
     return times.view(np.uint16) if times.dtype == np.float16 else times
+
+
+def _set(events: Events, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(events, name, value)
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    return int(value)
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} must be a tuple of str, got {values!r:.60}")
+    return tuple(values)
+
+
+def _column(name: str, values: Any) -> npt.NDArray[Any]:
+    """A column of `Events` as passes take it: flat, contiguous, in the machine's byte order."""
+    if not isinstance(values, np.ndarray):
+        raise TypeError(f"Events.{name} must be an ndarray, got {type(values).__name__}")
+    if values.ndim != 1:
+        raise ValueError(f"Events.{name} must be flat, got an array of shape {values.shape}")
+    dtype = values.dtype.newbyteorder("=")
+    if name == "times":
+        if dtype not in _TIMES_DTYPES:
+            raise ValueError(f"Events.times must be float16, float32 or float64, got {values.dtype}")
+    elif name == "units":
+        if dtype != np.uint16:
+            raise ValueError(f"Events.units must be uint16, got {values.dtype}")
+    elif dtype.kind not in "iu" and values.size:
+        raise ValueError(f"Events.{name} must be whole numbers, got {values.dtype}")
+    else:
+        dtype = np.dtype(np.int64)
+    if values.dtype == dtype and values.flags.c_contiguous:
+        return values  # a mapped array stays one
+    return np.ascontiguousarray(values, dtype)
+
+
+def _checked_row(
+    index: int, sample: Sample, n_units: int
+) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.uint16]]:
+    if not isinstance(sample, Sample):
+        raise TypeError(f"sample {index} must be a spikedata.Sample, got {type(sample).__name__}")
+    times, units = np.asarray(sample.times), np.asarray(sample.units)
+    for name, array, kinds in (("times", times, "fiu"), ("units", units, "iu")):
+        if array.ndim != 1:
+            raise ValueError(f"sample {index}: {name} must be flat, got shape {array.shape}")
+        if array.size and array.dtype.kind not in kinds:
+            kind = "numbers" if name == "times" else "whole numbers"
+            raise TypeError(f"sample {index}: {name} must be {kind}, got {array.dtype}")
+    if len(times) != len(units):
+        raise ValueError(f"sample {index}: {len(times)} times and {len(units)} units, must agree")
+    fault = find_fault(times, units, n_units)
+    if fault:
+        raise ValueError(f"sample {index}: {fault[1]}")
+    if np.any(np.diff(times) < 0):
+        raise ValueError(f"sample {index}: times must be sorted")
+    if times.dtype.type not in _TIMES_DTYPES:  # among them an empty list
+        times = times.astype(np.float64)
+    return times, units.astype(np.uint16)
+
+
+def _numbers_of(samples: Sequence[Sample], name: str) -> npt.NDArray[np.int64]:
+    numbers = [_whole(f"sample {index}: {name}", getattr(sample, name)) for index, sample in enumerate(samples)]
+    return np.array(numbers, dtype=np.int64)

@@ -18,6 +18,36 @@ for _bit in range(64):
     _POSITIONS[((1 << _bit) * 0x03F79D71B4CB0A89 & 0xFFFFFFFFFFFFFFFF) >> 58] = _bit
 
 
+_PRIME = np.uint64(0x9E3779B185EBCA87)  # odd: multiplying by it loses nothing
+_HALF_INFINITY, _HALF_MINUS_ZERO, _HALF_NUMBER = 0x7C00, 0x8000, 0x7FFF
+
+
+@compiled
+def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_half: bool) -> tuple[int, int]:
+    """How many spikes break a rule, and how many come before the one before them in their clip.
+
+    Times of half floats come as bit patterns, which are in the order of the numbers where none is negative.
+    """
+    n_faults, n_descents = 0, 0
+    for i in range(units.size):
+        n_faults += units[i] >= n_units
+    if is_half:
+        for i in range(times.size):
+            n_faults += (times[i] >= _HALF_INFINITY) & (times[i] != _HALF_MINUS_ZERO)
+    else:
+        for i in range(times.size):
+            n_faults += not (0.0 <= times[i] < np.inf)
+    for clip in range(offsets.size - 1):
+        row = times[offsets[clip] : offsets[clip + 1]]
+        if is_half:
+            for i in range(1, row.size):
+                n_descents += (np.int64(row[i]) & _HALF_NUMBER) < (np.int64(row[i - 1]) & _HALF_NUMBER)
+        else:
+            for i in range(1, row.size):
+                n_descents += row[i] < row[i - 1]
+    return n_faults, n_descents
+
+
 @compiled
 def steps_of_floats(times: Array, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
     """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.binning`; -1 for none of the steps."""
@@ -174,6 +204,31 @@ def fill_sparse(splits: Array, listed: Array, n_units: int, indices: Array, coun
                     counts[n_entries] = count_of[unit]
                     count_of[unit] = 0
                     n_entries += 1
+
+
+@compiled
+def checksum(words: Array, rest: Any, n_bytes: int) -> Any:
+    """A number that differs wherever one word does: each step is one to one in what it takes.
+
+    Four at a time, since each multiplication waits for the one before (as in FNV-1a, with a shift for the upper bits).
+    """
+    a, b, c, d = _PRIME, _PRIME ^ np.uint64(1), _PRIME ^ np.uint64(2), _PRIME ^ np.uint64(3)
+    n_rounds = words.size // 4
+    for i in range(n_rounds):
+        a = _stirred(a ^ words[4 * i])
+        b = _stirred(b ^ words[4 * i + 1])
+        c = _stirred(c ^ words[4 * i + 2])
+        d = _stirred(d ^ words[4 * i + 3])
+    for i in range(4 * n_rounds, words.size):
+        a = _stirred(a ^ words[i])
+    a = _stirred(a ^ rest)
+    return _stirred(_stirred(_stirred(_stirred(_stirred(a) ^ b) ^ c) ^ d) ^ np.uint64(n_bytes))
+
+
+@compiled
+def _stirred(word: Any) -> Any:
+    word *= _PRIME
+    return word ^ (word >> np.uint64(32))
 
 
 @compiled

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata import schema
 from spikedata.columns import read_columns
-from spikedata.events import Events, offsets_of
+from spikedata.events import Events, offsets_of, row_number
 from spikedata.hdf5 import (
     READ_ERRORS,
     find_column,
@@ -100,19 +100,36 @@ class SpikeFile:
         """Count the samples."""
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> Sample:
-        """One sample, its times in float64.
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Events: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | Events:
+        """One sample, its times in float64; of a slice the events.
 
         Raises
         ------
-        TypeError
-            If the number is no whole number, but a slice or an array: `read_events` reads several.
         IndexError
             If there is no such sample.
+        TypeError
+            If it is neither a whole number nor a slice.
         FormatError
             If its row breaks a rule.
         """
-        index = self._number(index)
+        if isinstance(index, slice):
+            numbers = range(len(self))[index]
+            if not numbers:
+                return self.read_events(0, 0)
+            first = min(numbers)
+            return self.read_events(first, max(numbers) + 1).select(np.array(numbers) - first)
+        try:
+            index = row_number(index, len(self), self)
+        except TypeError as error:
+            raise TypeError(f"{self.path}: {error}; a slice reads several") from None
+        except IndexError as error:
+            raise IndexError(f"{self.path}: {error}") from None
         try:
             rows = [self._times[index]], [self._units[index]]
         except READ_ERRORS as error:
@@ -151,7 +168,7 @@ class SpikeFile:
         except READ_ERRORS as error:
             raise FormatError(f"{self.path}: damaged: {reason(error)}") from error
         times, units, offsets = self._flat(*rows, first=first)
-        return Events(
+        return Events.trusted(  # the rows and columns were checked just now
             times=times,
             units=units,
             offsets=offsets,
@@ -187,15 +204,6 @@ class SpikeFile:
     ) -> None:
         """Close the file."""
         self.close()
-
-    def _number(self, index: object) -> int:
-        if isinstance(index, bool | np.bool_) or not isinstance(index, int | np.integer):
-            several = "; read_events(first, last) reads several" if isinstance(index, slice | np.ndarray | list) else ""
-            raise TypeError(f"{self.path}: the number of a sample must be a whole number, got {index!r}{several}")
-        if not -len(self) <= index < len(self):
-            held = f"0..{len(self) - 1}" if len(self) else "none"
-            raise IndexError(f"{self.path}: no sample {index}, the file has {held}")
-        return int(index) % len(self)
 
     def _check_heap(self) -> None:
         heap = read_heap(self._file)
@@ -243,6 +251,7 @@ class SpikeFile:
             speaker=int(self.speakers[index]),
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
+            n_units=self.n_units,
         )
 
 

@@ -94,6 +94,8 @@ class Sample(NamedTuple):
         Name of the recording, empty where unknown.
     sample_rate : int
         Sample rate of the recording [Hz], 0 where unknown.
+    n_units : int
+        Number of channels, 0 where unknown.
     """
 
     times: npt.NDArray[np.float64]
@@ -102,6 +104,7 @@ class Sample(NamedTuple):
     speaker: int
     source: str = ""
     sample_rate: int = 0
+    n_units: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ a clip depend neither on the batch it is in nor on what was drawn before.
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,6 +37,8 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
 
     Raises
     ------
+    TypeError
+        If a number is not whole.
     ValueError
         If a number is not in 0..2**63-1.
 
@@ -43,7 +47,13 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
     >>> bool(streams_of(0, 3, [7, 8])[1] == streams_of(0, 3, [8])[0])
     True
     """
-    chosen = np.asarray(indices, np.int64).reshape(-1)
+    chosen = np.asarray(indices).reshape(-1)
+    if chosen.size and chosen.dtype.kind not in "iu":
+        raise TypeError(f"indices must be whole numbers, got {chosen.dtype}")
+    chosen = chosen.astype(np.int64)
+    for name, number in (("seed", seed), ("epoch", epoch)):
+        if isinstance(number, bool) or not isinstance(number, Integral):
+            raise TypeError(f"{name} must be a whole number, got {number!r}")
     for name, number in (("seed", seed), ("epoch", epoch), ("indices", int(chosen.min(initial=0)))):
         if not 0 <= number < 2**63:
             raise ValueError(f"{name} must be in 0..2**63-1, got {number}")

@@ -14,6 +14,7 @@ from spikedata.batching import sparse_batch
 from spikedata.binning import bin_samples
 from spikedata.events import Selection
 from spikedata.schema import Sample
+from spikedata.torch.layouts import n_units_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +31,8 @@ class Batch:
         Class of each clip [1].
     shape : tuple of int
         ``(batch, n_steps, n_units)`` [1].
+    dt : float, optional
+        Length of a step [s]; None where it is not known.
 
     Raises
     ------
@@ -41,6 +44,7 @@ class Batch:
     counts: Tensor
     labels: Tensor
     shape: tuple[int, int, int]
+    dt: float | None = None
 
     def __post_init__(self) -> None:
         if self.indices.dtype != torch.int64 or self.indices.shape != (3, len(self.counts)):
@@ -62,6 +66,16 @@ class Batch:
     def __len__(self) -> int:
         """Count the clips."""
         return self.shape[0]
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return self.shape[1]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return self.shape[2]
 
     def dense(self) -> Tensor:
         """The counts with their zeros.
@@ -112,10 +126,10 @@ class Batch:
         )
 
 
-def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int) -> Batch:
+def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int | None = None) -> Batch:
     """Samples of a data set as one batch, binned by the rule of `spikedata.binning`.
 
-    For a ``DataLoader``: ``collate_fn=functools.partial(collate, dt=0.004, n_steps=250, n_units=700)``.
+    For a ``DataLoader``: ``collate_fn=functools.partial(collate, dt=0.004, n_steps=250)``.
 
     Parameters
     ----------
@@ -125,8 +139,8 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int)
         Length of a step [s].
     n_steps : int
         Number of steps; spikes at or after ``n_steps * dt`` are dropped.
-    n_units : int
-        Number of channels.
+    n_units : int, optional
+        Number of channels. Default: what the samples say, as those of a file or a data set do.
 
     Returns
     -------
@@ -134,8 +148,11 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int)
 
     Raises
     ------
+    TypeError
+        If one is no `Sample`.
     ValueError
-        If there is no sample, or one breaks a rule of `spikedata.binning.bin_events`.
+        If there is no sample, one breaks a rule of `spikedata.binning.bin_events`, or nobody says how many channels
+        there are.
 
     Examples
     --------
@@ -147,17 +164,20 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int)
     """
     if not len(samples):
         raise ValueError("a batch must have at least one sample, got none")
-    if isinstance(samples, Selection) and samples.events.n_units == n_units:
+    if n_units is None:
+        n_units = n_units_of(samples)
+    if isinstance(samples, Selection) and samples.n_units == n_units:
         indices, counts = sparse_batch(samples.events, samples.indices, dt=dt, n_steps=n_steps)
         made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
         shape = (len(samples), n_steps, n_units)
-        return _without_checks(made | {"labels": torch.from_numpy(samples.labels), "shape": shape})
+        return _without_checks(made | {"labels": torch.from_numpy(samples.labels), "shape": shape, "dt": float(dt)})
     indices, integers = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
     return Batch(
         indices=torch.from_numpy(indices),
         counts=torch.from_numpy(integers.astype(np.float32)),
         labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
         shape=(len(samples), n_steps, n_units),
+        dt=float(dt),
     )
 
 

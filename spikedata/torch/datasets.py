@@ -11,19 +11,29 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from spikedata.batching import check_steps
 from spikedata.event_cache import open_events
-from spikedata.events import Events, Selection
+from spikedata.events import Events, Selection, row_number, whole_numbers
 from spikedata.schema import Sample
 from spikedata.streams import streams_of
+from spikedata.torch.layouts import collate_dense
 from spikedata.transforms import EventTransform
+from spikedata.transforms.composition import transformed
+
+_EACH_ANEW = -1  # instead of an epoch
 
 
-class SpikeDataset(Dataset[Sample]):
-    """A map-style data set of `Sample`.
+class SpikeDataset(Dataset[Any]):
+    """A map-style data set of `Sample`, or of counts and labels if it is told the steps.
 
     The events are memory-mapped from a cache that is made on the first use of a file. A ``DataLoader`` fetches whole
     batches at once (``__getitems__``). Chance in a transform depends on the seed, the epoch and the number of the clip,
     never on the batch, the order or the worker.
+
+    A transform draws anew in each pass: a clip that is fetched for the first time is drawn as in epoch 0, for the
+    second time as in epoch 1, and so on; loader workers count together with the process that started them.
+    Process r of w that train together (`torch.distributed`) draw as in epochs r, w + r, 2 w + r, ..., so that a clip
+    which comes to another process in the next pass is drawn anew there, too. `set_epoch` pins one epoch instead.
 
     Parameters
     ----------
@@ -36,9 +46,16 @@ class SpikeDataset(Dataset[Sample]):
         Seed of the transform.
     cache : bool
         Whether to keep the file's events in the cache folder.
+    dt : float, optional
+        Length of a step [s]. With it an item is a pair of counts, a float32 tensor of shape (n_steps, n_units), and the
+        label, which a ``DataLoader`` stacks without a ``collate_fn``.
+    n_steps : int, optional
+        Number of steps; clips are cropped or padded to them. Goes with ``dt``.
 
     Raises
     ------
+    ValueError
+        If only one of ``dt`` and ``n_steps`` is given, or a number is out of its range.
     FileNotFoundError
         If there is no such file.
     FormatError
@@ -50,6 +67,9 @@ class SpikeDataset(Dataset[Sample]):
     >>> dataset = SpikeDataset(Events.from_samples([clip], keys=["zero"]))
     >>> dataset.classes, dataset[0].label
     (('zero',), 0)
+    >>> counts, label = SpikeDataset(dataset.events, dt=0.01, n_steps=50)[0]
+    >>> counts.shape, counts.sum().item(), label
+    (torch.Size([50, 700]), 2.0, 0)
     """
 
     def __init__(
@@ -59,48 +79,115 @@ class SpikeDataset(Dataset[Sample]):
         transform: EventTransform | Callable[[Sample], Sample] | None = None,
         seed: int = 0,
         cache: bool = True,
+        dt: float | None = None,
+        n_steps: int | None = None,
     ) -> None:
+        if transform is not None and not callable(transform) and not isinstance(transform, EventTransform):
+            raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
+        if (dt is None) != (n_steps is None):
+            raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
+        self.dt, self.n_steps = dt, n_steps
+        if dt is not None and n_steps is not None:
+            self.dt, self.n_steps, _ = check_steps(dt=dt, n_steps=n_steps)
+        streams_of(seed, 0, [])  # which refuses what is no seed
         self.transform = transform
         self.seed = seed
         self._path = None if isinstance(source, Events) else os.fspath(source)
         self._cache = cache
         self.events = source if isinstance(source, Events) else open_events(source, cache=cache)
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers that go on see it change
+        # the epoch that is pinned, and how often each clip was drawn; loader workers share both
+        self._chance = torch.zeros(len(self.events) + 1, dtype=torch.int64).share_memory_()
+        self._chance[0] = _EACH_ANEW
+        self._share = (0, 1)
 
     def __len__(self) -> int:
         """Count the samples."""
         return len(self.events)
 
-    def __getitem__(self, index: int) -> Sample:
-        """One sample, transformed."""
-        return self.__getitems__([range(len(self))[index]])[0]
+    def __getitem__(self, index: int) -> Any:
+        """One sample, transformed; if the steps are known, its counts and its label."""
+        return self.__getitems__([row_number(index, len(self), self)])[0]
 
-    def __getitems__(self, indices: Sequence[int]) -> Sequence[Sample]:
-        """The samples of a batch, transformed: what a ``DataLoader`` asks for."""
-        chosen = np.arange(len(self))[np.asarray(indices, dtype=np.int64)]
-        if self.transform is None:
-            return Selection(self.events, chosen)
-        if isinstance(self.transform, EventTransform):
-            streams = streams_of(self.seed, self.epoch, chosen)
-            return Selection.of_all(
-                self.transform.transform_events(self.events.select(chosen), streams, source=self.events)
-            )
-        return [self.transform(self.events[index]) for index in chosen]
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[Any]:
+        """The items of a batch: what a ``DataLoader`` asks for."""
+        samples = self.samples(indices)
+        if self.dt is None or self.n_steps is None or not len(samples):
+            return samples
+        batch = collate_dense(samples, dt=self.dt, n_steps=self.n_steps)
+        return list(zip(batch.counts, batch.labels.tolist(), strict=True))
 
-    @property
-    def epoch(self) -> int:
-        """What the transform's chance depends on beside the seed and the clip."""
-        return int(self._epoch)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Have the transform draw anew; loader workers that are running see it, too.
+    def samples(self, indices: Sequence[int], *, epoch: int | None = None) -> Sequence[Sample]:
+        """Samples, transformed, whether the steps are known or not.
 
         Parameters
         ----------
-        epoch : int
-            Number of the epoch.
+        indices : sequence of int
+            Their numbers.
+        epoch : int, optional
+            What a transform draws for, unless `set_epoch` has pinned one. Default: each clip anew.
+
+        Raises
+        ------
+        IndexError
+            If there is no such sample.
+        TypeError
+            If a number is not whole.
         """
-        self._epoch.fill_(epoch)
+        chosen = np.arange(len(self))[whole_numbers("indices", indices)]
+        if self.transform is None:
+            return Selection(self.events, chosen)
+        if not isinstance(self.transform, EventTransform):
+            return [self._transformed(self.events[index]) for index in chosen.tolist()]
+        epochs = self._epochs_of(chosen, epoch)
+        streams = np.empty(chosen.size, np.uint64)
+        for number in np.unique(epochs).tolist():
+            streams[epochs == number] = streams_of(self.seed, number, chosen[epochs == number])
+        return Selection.of_all(transformed(self.transform, self.events.select(chosen), streams, self.events))
+
+    def _transformed(self, sample: Sample) -> Sample:
+        """A sample by a callable, which may have made one that does not say its number of channels."""
+        left = self.transform(sample)  # type: ignore[operator, misc]
+        if isinstance(left, Sample) and not left.n_units:
+            return left._replace(n_units=self.n_units)
+        return left
+
+    def _epochs_of(self, chosen: npt.NDArray[np.int64], epoch: int | None) -> npt.NDArray[np.int64]:
+        """The epoch that each of some clips is drawn for."""
+        pinned = self.epoch if self.epoch is not None else epoch
+        if pinned is not None:
+            return np.full(chosen.size, pinned)
+        counts = self._chance.numpy()[1:]
+        epochs = np.empty(chosen.size, np.int64)
+        for place, clip in enumerate(chosen.tolist()):  # one may come twice
+            epochs[place] = counts[clip]
+            counts[clip] += 1
+        rank, n_processes = _share_of_process() or self._share
+        return epochs * n_processes + rank
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that `set_epoch` has pinned; None where a transform draws anew in each pass."""
+        pinned = int(self._chance[0])
+        return None if pinned == _EACH_ANEW else pinned
+
+    def set_epoch(self, epoch: int | None) -> None:
+        """Pin what a transform draws to an epoch; loader workers that are running see it, too.
+
+        Parameters
+        ----------
+        epoch : int or None
+            Number of the epoch; None has each pass draw anew again, going on where it was.
+
+        Raises
+        ------
+        TypeError
+            If it is not a whole number.
+        ValueError
+            If it is not in 0..2**63-1.
+        """
+        if epoch is not None:
+            streams_of(0, epoch, [])  # which refuses what is no epoch
+        self._chance[0] = _EACH_ANEW if epoch is None else int(epoch)
 
     def select(self, indices: npt.ArrayLike) -> Self:
         """The same kind of data set with some of the clips, for instance of a part of a split.
@@ -113,7 +200,8 @@ class SpikeDataset(Dataset[Sample]):
         numbers = np.asarray(indices)
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__, events=self.events.select(numbers if numbers.size else []), _path=None)
-        part._epoch = self._epoch.clone().share_memory_()
+        part._chance = torch.zeros(len(part.events) + 1, dtype=torch.int64).share_memory_()
+        part._chance[0] = self._chance[0]
         return part
 
     def __repr__(self) -> str:
@@ -128,6 +216,7 @@ class SpikeDataset(Dataset[Sample]):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out mapped arrays: a spawned worker maps the same cache again."""
         state = self.__dict__.copy()
+        state["_share"] = _share_of_process() or self._share
         if self._path is not None and self._cache:
             del state["events"]
         return state
@@ -135,7 +224,7 @@ class SpikeDataset(Dataset[Sample]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Map the events again."""
         self.__dict__.update(state)
-        self._epoch.share_memory_()
+        self._chance.share_memory_()
         if "events" not in state:
             self.events = open_events(state["_path"])
 
@@ -158,3 +247,10 @@ class SpikeDataset(Dataset[Sample]):
     def n_units(self) -> int:
         """Number of channels."""
         return self.events.n_units
+
+
+def _share_of_process() -> tuple[int, int] | None:
+    """Which of how many processes that train together this one is; None where there is only one, or in its workers."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return None

@@ -5,23 +5,31 @@ For a ``DataLoader``, with `functools.partial`: ``collate_fn=partial(collate_den
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Self
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.utils.data._utils.collate import collate as collate_values
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from spikedata.batching import dense_batch, event_lists
-from spikedata.events import Events, Selection
-from spikedata.schema import PUBLISHED_N_UNITS, Sample
+from spikedata.events import Events, Selection, common_n_units
+from spikedata.schema import Sample
 
 _DTYPES: dict[torch.dtype, type[np.generic]] = {torch.float32: np.float32, torch.uint8: np.uint8}
 
 
-class DenseBatch(NamedTuple):
-    """Counts of some clips in every step and unit.
+class _Dense(NamedTuple):
+    counts: Tensor
+    labels: Tensor
+
+
+class DenseBatch(_Dense):
+    """Counts of some clips in every step and unit: a pair, which knows its steps beside.
 
     Parameters
     ----------
@@ -29,10 +37,27 @@ class DenseBatch(NamedTuple):
         Spikes there [1].
     labels : Tensor of int64, shape (batch,)
         Class of each clip [1].
+    dt : float, optional
+        Length of a step [s]; None where it is not known, as after pinning memory.
     """
 
-    counts: Tensor
-    labels: Tensor
+    dt: float | None
+
+    def __new__(cls, counts: Tensor, labels: Tensor, dt: float | None = None) -> Self:
+        """A pair of counts and labels."""
+        batch = super().__new__(cls, counts, labels)
+        batch.dt = dt
+        return batch
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return self.counts.shape[1]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return self.counts.shape[2]
 
 
 class ListBatch(NamedTuple):
@@ -48,12 +73,20 @@ class ListBatch(NamedTuple):
         Class of each clip [1].
     n_units : int
         Number of units [1].
+    dt : float, optional
+        Length of a step [s]; None where it is not known.
     """
 
     units: Tensor
     splits: Tensor
     labels: Tensor
     n_units: int
+    dt: float | None = None
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return self.splits.shape[1] - 1
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device.
@@ -71,7 +104,7 @@ def collate_dense(
     *,
     dt: float,
     n_steps: int,
-    n_units: int = PUBLISHED_N_UNITS,
+    n_units: int | None = None,
     n_merged: int = 1,
     binary: bool = False,
     dtype: torch.dtype = torch.float32,
@@ -87,8 +120,8 @@ def collate_dense(
         Length of a step [s].
     n_steps : int
         Number of steps; spikes at or after ``n_steps * dt`` are dropped.
-    n_units : int
-        Number of channels of samples that do not come from a `SpikeDataset`, which knows its own.
+    n_units : int, optional
+        Number of channels. Default: what the samples say, as those of a file or a data set do.
     n_merged : int
         Channels that become one [1].
     binary : bool
@@ -100,13 +133,15 @@ def collate_dense(
 
     Raises
     ------
+    TypeError
+        If one is no `Sample`.
     ValueError
-        If there is no sample, or a number is out of its range.
+        If there is no sample, a number is out of its range, or nobody says how many channels there are.
 
     Examples
     --------
     >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=1, speaker=0)
-    >>> batch = collate_dense([clip, clip], dt=0.01, n_steps=100, n_merged=5)
+    >>> batch = collate_dense([clip, clip], dt=0.01, n_steps=100, n_units=700, n_merged=5)
     >>> batch.counts.shape, batch.counts[0, 0, 0].item(), batch.labels.tolist()
     (torch.Size([2, 100, 140]), 2.0, [1, 1])
     """
@@ -122,11 +157,11 @@ def collate_dense(
         dtype=array_dtype,
         out=out,
     )
-    return DenseBatch(torch.from_numpy(counts), torch.from_numpy(chosen.labels))
+    return DenseBatch(torch.from_numpy(counts), torch.from_numpy(chosen.labels), float(dt))
 
 
 def collate_lists(
-    samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int = PUBLISHED_N_UNITS, n_merged: int = 1
+    samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int | None = None, n_merged: int = 1
 ) -> ListBatch:
     """Samples of a data set as lists of units by clip and step.
 
@@ -137,20 +172,24 @@ def collate_lists(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         As `collate_dense`.
 
     Examples
     --------
     >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=1, speaker=0)
-    >>> batch = collate_lists([clip], dt=0.01, n_steps=2)
+    >>> batch = collate_lists([clip], dt=0.01, n_steps=2, n_units=700)
     >>> batch.units.tolist(), batch.splits.tolist()
     ([4, 4, 6], [[0, 2, 3]])
     """
     chosen = _as_selection(samples, n_units)
     lists = event_lists(chosen.events, chosen.indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
     return ListBatch(
-        torch.from_numpy(lists.units), torch.from_numpy(lists.splits), torch.from_numpy(chosen.labels), lists.n_units
+        torch.from_numpy(lists.units),
+        torch.from_numpy(lists.splits),
+        torch.from_numpy(chosen.labels),
+        lists.n_units,
+        float(dt),
     )
 
 
@@ -171,10 +210,58 @@ def array_dtype_of(dtype: torch.dtype) -> type[np.generic]:
     return _DTYPES[dtype]
 
 
-def _as_selection(samples: Sequence[Sample], n_units: int) -> Selection:
+def _as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
+    if isinstance(samples, Events):
+        samples = Selection.of_all(samples)
     if not len(samples):
         raise ValueError("a batch must have at least one sample, got none")
-    if isinstance(samples, Selection):
+    if n_units is None:
+        n_units = n_units_of(samples)
+    if not isinstance(samples, Selection):
+        _refuse_counts(samples)
+        keys = [str(label) for label in range(max(sample.label for sample in samples) + 1)]
+        return Selection.of_all(Events.from_samples(samples, keys=keys, n_units=n_units))
+    if n_units == samples.n_units:
         return samples
-    keys = [str(label) for label in range(max(sample.label for sample in samples) + 1)]
-    return Selection.of_all(Events.from_samples(samples, keys=keys, n_units=n_units))
+    return Selection.of_all(replace(samples.events.select(samples.indices), n_units=n_units))  # which checks
+
+
+def n_units_of(samples: Sequence[Sample]) -> int:
+    """The number of channels that the samples of a batch say they have.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+
+    Raises
+    ------
+    TypeError
+        If one is no `Sample`, for instance counts already.
+    ValueError
+        If they have different numbers of channels, or none says it.
+    """
+    _refuse_counts(samples)
+    known = common_n_units(samples)
+    if not known:
+        raise ValueError("n_units must be given, since the samples do not say how many units there are")
+    return known
+
+
+def _refuse_counts(samples: Sequence[Sample]) -> None:
+    if not isinstance(samples, Selection) and any(isinstance(item, tuple) and len(item) == 2 for item in samples):
+        raise TypeError("samples are counts already: a SpikeDataset that is told dt and n_steps needs no collate_fn")
+
+
+def _refuse_samples(
+    batch: Sequence[Sample], *, collate_fn_map: dict[type | tuple[type, ...], Callable[..., Any]] | None = None
+) -> Sample:
+    # what a DataLoader without collate_fn calls for samples
+    if len(batch) > 1:
+        raise TypeError(
+            "samples have any number of spikes and cannot be stacked: give the SpikeDataset dt and n_steps, "
+            "or the DataLoader collate_fn=functools.partial(spikedata.torch.collate_dense, dt=0.01, n_steps=100)"
+        )
+    return Sample(*(collate_values([value], collate_fn_map=collate_fn_map) for value in batch[0]))
+
+
+default_collate_fn_map[Sample] = _refuse_samples  # PyTorch's way to have default_collate know a type

@@ -1,38 +1,116 @@
-"""Dense batches in one process, the next one binned while the last is used, in buffers that are used again.
+"""Dense batches in one process, the next one binned while the last is used.
 
-Making a dense batch costs less than moving it from a worker process, and clearing used memory less than asking for new.
+Making a dense batch costs less than moving it from a worker process. Clearing used memory costs less than asking for
+new, so that buffers can be used again by whoever does not keep batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from spikedata.batching import check_steps
-from spikedata.events import Selection
+from spikedata.events import Events
+from spikedata.schema import Sample
+from spikedata.streams import streams_of
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense
+from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
+from spikedata.transforms import EventTransform
+
+
+def loader(
+    dataset: Dataset[object] | Events | str | os.PathLike[str],
+    *,
+    batch_size: int,
+    dt: float | None = None,
+    n_steps: int | None = None,
+    shuffle: bool = False,
+    transform: EventTransform | Callable[[Sample], Sample] | None = None,
+    drop_last: bool = False,
+    n_merged: int = 1,
+    binary: bool = False,
+    dtype: torch.dtype = torch.float32,
+    reuse: bool = False,
+    seed: int = 0,
+) -> SpikeLoader:
+    """Dense batches of anything that has spikes, drawn anew in every epoch.
+
+    Parameters
+    ----------
+    dataset : SpikeDataset, Subset, ConcatDataset, Events, str or path-like
+        The clips: a data set, or parts or several of them, events, or a spike file.
+    transform : EventTransform or callable, optional
+        For events and files, as `SpikeDataset` takes it; a data set has its own.
+    batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, reuse, seed
+        As `SpikeLoader`; the seed is that of the transform, too.
+
+    Returns
+    -------
+    SpikeLoader
+        Each iteration is one epoch of `DenseBatch`: counts (batch, step, unit) and labels (batch,).
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that has spikes.
+    ValueError
+        If a number is out of its range, the steps are not known, or a data set is given another transform.
+    FileNotFoundError
+        If there is no such file.
+    FormatError
+        If the file breaks a rule of the format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clip = Sample(np.array([0.1, 0.3]), np.array([5, 9], dtype=np.uint16), label=0, speaker=2)
+    >>> events = Events.from_samples([clip] * 3, keys=["zero"], n_units=64)
+    >>> [tuple(counts.shape) for counts, labels in loader(events, batch_size=2, dt=0.01, n_steps=100)]
+    [(2, 100, 64), (1, 100, 64)]
+    """
+    if isinstance(dataset, (str, os.PathLike, Events)):
+        dataset = SpikeDataset(dataset, transform=transform, seed=seed)
+    elif transform is not None:
+        raise ValueError("a data set has its own transform: give it to SpikeDataset(..., transform=...)")
+    return SpikeLoader(
+        dataset,
+        batch_size=batch_size,
+        dt=dt,
+        n_steps=n_steps,
+        n_merged=n_merged,
+        binary=binary,
+        dtype=dtype,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        reuse=reuse,
+        seed=seed,
+    )
 
 
 class SpikeLoader:
     """Dense batches of a data set, one epoch per iteration.
 
-    A batch's tensor is valid until the next but one is asked for: clone it to keep it. The order of the clips is that
-    of the seed and the epoch, which is also told to the data set and goes on by one with each iteration.
+    The order of the clips and what a transform draws are those of the seeds and the epoch, which goes on by one with
+    each iteration; two iterations at once do not disturb each other. An epoch that the data set has pinned
+    (`SpikeDataset.set_epoch`) goes before for the transform.
 
     Parameters
     ----------
-    dataset : SpikeDataset
+    dataset : SpikeDataset, Subset or ConcatDataset
+        The clips: a `SpikeDataset`, or parts or several of such.
     batch_size : int
         Clips per batch.
-    dt : float
-        Length of a step [s].
-    n_steps : int
-        Number of steps; spikes at or after ``n_steps * dt`` are dropped.
+    dt : float, optional
+        Length of a step [s]. Default: that of the data set, if it was told.
+    n_steps : int, optional
+        Number of steps; spikes at or after ``n_steps * dt`` are dropped. Default: as ``dt``.
     n_merged : int
         Channels that become one [1].
     binary : bool
@@ -43,13 +121,18 @@ class SpikeLoader:
         Whether to draw a new order in each epoch.
     drop_last : bool
         Whether to leave out a last batch that is not full.
+    reuse : bool
+        Whether to make batches in three buffers that are used again, which is faster: a batch's tensor is then valid
+        until the next but one is asked for.
     seed : int
         Seed of the order.
 
     Raises
     ------
+    TypeError
+        If the data set has no length.
     ValueError
-        If a number is out of its range.
+        If a number is out of its range, or the steps are not known.
 
     Examples
     --------
@@ -63,22 +146,31 @@ class SpikeLoader:
 
     def __init__(
         self,
-        dataset: SpikeDataset,
+        dataset: Dataset[object],
         *,
         batch_size: int,
-        dt: float,
-        n_steps: int,
+        dt: float | None = None,
+        n_steps: int | None = None,
         n_merged: int = 1,
         binary: bool = False,
         dtype: torch.dtype = torch.float32,
         shuffle: bool = False,
         drop_last: bool = False,
+        reuse: bool = False,
         seed: int = 0,
     ) -> None:
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise TypeError(f"dataset must be a SpikeDataset or made of such, got {type(dataset).__name__}")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, Integral):
+            raise ValueError(f"batch_size must be a whole number, got {batch_size!r}")
         if batch_size < 1:
             raise ValueError(f"batch_size must be >= 1, got {batch_size}")
-        check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
+        batch_size = int(batch_size)
+        dt, n_steps = _steps_of(dataset, dt, n_steps)
+        dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
+        streams_of(seed, 0, [])  # which refuses what is no seed
         self._array_dtype = array_dtype_of(dtype)
+        self.reuse = reuse
         self.dataset = dataset
         self.batch_size, self.dt, self.n_steps, self.n_merged = batch_size, dt, n_steps, n_merged
         self.binary, self.dtype, self.shuffle, self.drop_last, self.seed = binary, dtype, shuffle, drop_last, seed
@@ -97,45 +189,88 @@ class SpikeLoader:
         epoch : int
             Number of the epoch.
         """
-        self._next_epoch = epoch
+        streams_of(0, epoch, [])  # which refuses what is no epoch
+        self._next_epoch = int(epoch)
 
     def __iter__(self) -> Iterator[DenseBatch]:
         """The batches of the next epoch."""
         epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
-        self.dataset.set_epoch(epoch)
+        return self._batches(epoch)
+
+    def _batches(self, epoch: int) -> Iterator[DenseBatch]:
         order = np.arange(len(self.dataset))
         if self.shuffle:
             order = np.random.default_rng([self.seed, epoch]).permutation(order)
         parts = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self))]
-        # one buffer for the batch in use, one for the batch before, one for the batch being made
+        # to use again: one buffer for the batch in use, one for the batch before, one for the batch being made
         buffers: list[npt.NDArray[np.generic] | None] = [None] * 3
         if not parts:
             return
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(self._make, parts[0], buffers, 0)
+            pending = pool.submit(self._make, parts[0], epoch, buffers, 0)
             for i, part in enumerate(parts[1:], start=1):
                 batch = pending.result()
-                pending = pool.submit(self._make, part, buffers, i % len(buffers))
+                pending = pool.submit(self._make, part, epoch, buffers, i % len(buffers))
                 yield batch
             yield pending.result()
 
     def _make(
-        self, indices: npt.NDArray[np.int64], buffers: list[npt.NDArray[np.generic] | None], slot: int
+        self, indices: npt.NDArray[np.int64], epoch: int, buffers: list[npt.NDArray[np.generic] | None], slot: int
     ) -> DenseBatch:
-        samples = self.dataset.__getitems__(indices.tolist())
-        # a transform may have merged channels
-        n_units = samples.events.n_units if isinstance(samples, Selection) else self.dataset.n_units
-        shape = (len(indices), self.n_steps, -(-n_units // self.n_merged))
+        samples = _samples_of(self.dataset, indices.tolist(), epoch)
         buffer = buffers[slot]
-        if buffer is None or buffer.shape[1:] != shape[1:]:
-            buffer = buffers[slot] = np.empty((self.batch_size, *shape[1:]), self._array_dtype)
+        if self.reuse:  # a transform may have merged channels
+            shape = (self.batch_size, self.n_steps, -(-n_units_of(samples) // self.n_merged))
+            if buffer is None or buffer.shape != shape:
+                buffer = buffers[slot] = np.empty(shape, self._array_dtype)
         return collate_dense(
             samples,
             dt=self.dt,
             n_steps=self.n_steps,
-            n_units=n_units,
             n_merged=self.n_merged,
             binary=self.binary,
             dtype=self.dtype,
-            out=buffer[: len(indices)],
+            out=None if buffer is None else buffer[: len(indices)],
         )
+
+
+def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) -> Sequence[Sample]:
+    """Samples of a data set or of what it is made of, drawn for an epoch."""
+    if isinstance(dataset, SpikeDataset):
+        return dataset.samples(indices, epoch=epoch)
+    if isinstance(dataset, Subset):
+        return _samples_of(dataset.dataset, [int(dataset.indices[index]) for index in indices], epoch)
+    if not isinstance(dataset, ConcatDataset):
+        return [dataset[index] for index in indices]  # type: ignore[misc]
+    starts = [0, *dataset.cumulative_sizes]
+    owners = np.searchsorted(starts, indices, side="right") - 1
+    samples: list[Sample | None] = [None] * len(indices)
+    for owner in np.unique(owners).tolist():
+        places = np.flatnonzero(owners == owner).tolist()
+        own = _samples_of(dataset.datasets[owner], [indices[place] - starts[owner] for place in places], epoch)
+        if len(places) == len(indices):
+            return own
+        for place, sample in zip(places, own, strict=True):
+            samples[place] = sample
+    return samples  # type: ignore[return-value]
+
+
+def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -> tuple[float, int]:
+    """The steps that were given, or else those that a data set or what it is made of was told."""
+    told = {(part.dt, part.n_steps) for part in _spike_datasets(dataset)}
+    if len(told) == 1:
+        (own_dt, own_n_steps) = told.pop()
+        dt, n_steps = own_dt if dt is None else dt, own_n_steps if n_steps is None else n_steps
+    if dt is None or n_steps is None:
+        raise ValueError("dt and n_steps must be given here or to the SpikeDataset")
+    return dt, n_steps
+
+
+def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset]:
+    if isinstance(dataset, SpikeDataset):
+        yield dataset
+    elif isinstance(dataset, Subset):
+        yield from _spike_datasets(dataset.dataset)
+    elif isinstance(dataset, ConcatDataset):
+        for part in dataset.datasets:
+            yield from _spike_datasets(part)

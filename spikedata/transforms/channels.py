@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spikedata.checks import Bounds, Count, NotNegative, check_fields
 from spikedata.events import Events
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import passed
+from spikedata.transforms.rows import check_streams, passed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,7 @@ class ChannelJitter:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their units moved."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import jitter_units
 
         return passed(events, jitter_units, substreams(streams, 0), float(self.sigma), events.n_units)
@@ -78,6 +79,7 @@ class ChannelShift:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their units moved."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import shift_units
 
         shifts = np.floor(uniforms(streams, 1)[0] * (2 * self.largest + 1)).astype(np.int64) - self.largest
@@ -123,5 +125,6 @@ class ChannelMerge:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of fewer units."""
-        n_merged = min(self.n_merged, events.n_units)
-        return replace(events, units=events.units // np.uint16(n_merged), n_units=-(-events.n_units // n_merged))
+        check_streams(events, streams)
+        n_merged = min(self.n_merged, events.n_units, np.iinfo(np.uint16).max)  # of 65,536 units two are left
+        return events.changed(units=events.units // np.uint16(n_merged), n_units=-(-events.n_units // n_merged))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from spikedata.checks import Share, check_fields
 from spikedata.events import Events, offsets_of, patterns_of
 from spikedata.streams import substreams, uniforms
+from spikedata.transforms.rows import check_streams
 
 
 @runtime_checkable
@@ -71,8 +72,9 @@ class Compose:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events after all of the transforms."""
+        check_streams(events, streams)
         for position, transform in enumerate(self.transforms):
-            events = transform.transform_events(events, substreams(streams, position), source)
+            events = transformed(transform, events, substreams(streams, position), source)
         return events
 
 
@@ -110,11 +112,39 @@ class Maybe:
         ValueError
             If the transform changes the number of units.
         """
+        check_streams(events, streams)
         is_chosen = uniforms(streams, 1)[0] < self.probability
-        changed = self.transform.transform_events(events.select(is_chosen), substreams(streams[is_chosen], 0), source)
+        changed = transformed(self.transform, events.select(is_chosen), substreams(streams[is_chosen], 0), source)
         if changed.n_units != events.n_units:
             raise ValueError(f"Maybe.transform must keep the number of units, got {self.transform}")
         return _interleaved(events, changed, is_chosen)
+
+
+def transformed(transform: EventTransform, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+    """What a transform makes of events, which is as many clips.
+
+    Parameters
+    ----------
+    transform : EventTransform
+        Ours or one of the user's own, which may go wrong.
+    events, streams, source
+        As `EventTransform.transform_events`.
+
+    Raises
+    ------
+    TypeError
+        If it gives something else than events.
+    ValueError
+        If it gives more or fewer clips.
+    """
+    left = transform.transform_events(events, streams, source)
+    if not isinstance(left, Events):
+        raise TypeError(f"{type(transform).__name__}.transform_events must give Events, got {type(left).__name__}")
+    if len(left) != len(events):
+        raise ValueError(
+            f"{type(transform).__name__} must leave as many clips as it was given, {len(events)}, got {len(left)}"
+        )
+    return left
 
 
 def _interleaved(events: Events, changed: Events, is_changed: npt.NDArray[np.bool_]) -> Events:
@@ -137,7 +167,7 @@ def _interleaved(events: Events, changed: Events, is_changed: npt.NDArray[np.boo
     )
     interleave(events.units, events.offsets, changed.units, changed.offsets, is_changed, units)
     is_sorted = events.is_sorted and changed.is_sorted
-    return replace(events, times=times, units=units, offsets=offsets, is_sorted=is_sorted)
+    return events.changed(times=times, units=units, offsets=offsets, is_sorted=is_sorted)
 
 
 def _refuse_unless_transform(transform: object, where: str) -> None:

@@ -54,6 +54,8 @@ def normalize_counts(times: Array, units: Array, offsets: Array, keys: Array, la
         fill_words(keys[clip], words[: row_times.size])
         for i in range(row_times.size):
             unit = row_units[i]
+            if unit >= n_units:  # events say that there is none; somebody may have written to their arrays
+                continue
             n_seen[unit] += 1
             place = n_seen[unit] - 1 if n_seen[unit] <= n_per_unit else _below(words[i], n_seen[unit])
             kept[unit, min(place, n_per_unit)] = row_times[i]  # the last column is for what goes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spikedata.checks import Count, check_fields
 from spikedata.events import Events, latest_times
 from spikedata.streams import substreams
-from spikedata.transforms.rows import computed, widened
+from spikedata.transforms.rows import check_streams, computed, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class TimeReversal:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times reversed; half floats become single ones."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import move_times
 
         return computed(events, move_times, -np.ones(len(events)), latest_times(events))
@@ -70,16 +71,17 @@ class ShuffleTimes:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with other times; half floats become single ones unless the envelope is kept."""
+        check_streams(events, streams)
         from spikedata.transforms.control_passes import shuffle_units, uniform_times
 
         keys = substreams(streams, 0)
         if self.keep_envelope:
             units = events.units.copy()
             shuffle_units(units, events.offsets, keys)
-            return replace(events, units=units)
+            return events.changed(units=units)
         times = np.empty_like(widened(events.times))
         uniform_times(events.offsets, keys, latest_times(events), times)
-        return replace(events, times=times, is_sorted=False)
+        return events.changed(times=times, is_sorted=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,7 @@ class NormalizeCounts:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of equal counts, unit after unit; half floats become single ones."""
+        check_streams(events, streams)
         from spikedata.transforms.control_passes import normalize_counts
 
         times = widened(events.times)
@@ -128,4 +131,4 @@ class NormalizeCounts:
         )
         one_clip = np.repeat(np.arange(events.n_units, dtype=np.uint16), self.n_per_unit)
         units = np.tile(one_clip, int(is_present.sum()))
-        return replace(events, times=chosen, units=units, offsets=offsets, is_sorted=False)
+        return events.changed(times=chosen, units=units, offsets=offsets, is_sorted=False)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spikedata.checks import Bounds, Count, NotNegative, Share, check_fields
 from spikedata.events import Events, latest_times
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import passed, widened
+from spikedata.transforms.rows import check_streams, passed, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,7 @@ class EventDrop:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of which some are left out."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import drop_events
 
         return passed(events, drop_events, substreams(streams, 0), threshold_of(self.probability))
@@ -80,6 +81,7 @@ class SpanDrop:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of one span."""
+        check_streams(events, streams)
         draws = uniforms(streams, 2)
         return _without_spans(events, draws[:1] * self.largest_share * latest_times(events), draws[1:])
 
@@ -111,6 +113,7 @@ class AreaDrop:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of one band."""
+        check_streams(events, streams)
         return _without_bands(events, self.largest_share * events.n_units, uniforms(streams, 2))
 
 
@@ -146,6 +149,7 @@ class TimeMask:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of the spans."""
+        check_streams(events, streams)
         draws = uniforms(streams, 2 * self.n_masks)
         widths = np.minimum(draws[: self.n_masks] * self.longest, latest_times(events))
         return _without_spans(events, widths, draws[self.n_masks :])
@@ -183,6 +187,7 @@ class ChannelMask:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events without those of the bands."""
+        check_streams(events, streams)
         return _without_bands(events, self.widest, uniforms(streams, 2 * self.n_masks))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -13,9 +13,10 @@ from spikedata.checks import NotNegative, Share, check_fields
 from spikedata.events import Events, latest_times, offsets_of
 from spikedata.streams import substreams, uniforms
 from spikedata.transforms.drops import threshold_of
-from spikedata.transforms.rows import widened
+from spikedata.transforms.rows import check_streams, widened
 
 _Arrays: TypeAlias = tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16], npt.NDArray[np.int64]]
+_MOST_NOISE = 2**31  # events; a time of 1e300 s would have the process go on forever
 _CLASSMATES: WeakKeyDictionary[Events, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = WeakKeyDictionary()
 
 
@@ -46,17 +47,21 @@ class NoiseEvents:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with noise after those of each clip; half floats become single ones."""
+        check_streams(events, streams)
         from spikedata.transforms.mixing_passes import add_noise, count_noise
 
         keys, latest = substreams(streams, 0), latest_times(events)
         rate = float(self.rate * events.n_units)
+        n_expected = rate * float(latest.sum()) if rate else 0.0
+        if not n_expected < _MOST_NOISE:
+            raise ValueError(f"NoiseEvents.rate must give below {_MOST_NOISE} events a batch, got {n_expected:.3g}")
         n_noise = np.empty(len(events), np.int64)
         count_noise(keys, latest, rate, n_noise)
         offsets = offsets_of(np.diff(events.offsets) + n_noise)
         times = widened(events.times)
         mixed_times, mixed_units = np.empty(offsets[-1], times.dtype), np.empty(offsets[-1], events.units.dtype)
         add_noise(times, events.units, events.offsets, keys, rate, events.n_units, offsets, mixed_times, mixed_units)
-        return replace(events, times=mixed_times, units=mixed_units, offsets=offsets, is_sorted=False)
+        return events.changed(times=mixed_times, units=mixed_units, offsets=offsets, is_sorted=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +110,7 @@ class Blend:
         ValueError
             If the source has other units than the events, or no clip of one of their classes.
         """
+        check_streams(events, streams)
         from spikedata.transforms.mixing_passes import blend
 
         partners = source.select(partners_of(events, uniforms(streams, 1)[0], source))
@@ -156,6 +162,7 @@ class CutMix:
         ValueError
             If the source has other units than the events, or no clip of one of their classes.
         """
+        check_streams(events, streams)
         from spikedata.transforms.mixing_passes import cut_mix
 
         draws = uniforms(streams, 3)
@@ -181,15 +188,21 @@ def partners_of(events: Events, draws: npt.NDArray[np.float64], source: Events) 
 
     Raises
     ------
+    TypeError
+        If the source is no `Events`.
     ValueError
         If the source has other units than the events, or no clip of one of their classes.
     """
+    if not isinstance(source, Events):
+        raise TypeError(f"source must be Events, got {type(source).__name__}")
     if events.n_units != source.n_units:
         raise ValueError(f"partners have {source.n_units} units and events {events.n_units}: merge channels afterwards")
     if source not in _CLASSMATES:
         order = np.argsort(source.labels, kind="stable")
         _CLASSMATES[source] = order, offsets_of(np.bincount(source.labels, minlength=len(source.keys)))
     order, starts = _CLASSMATES[source]
+    if len(events) and events.labels.max() >= len(source.keys):
+        raise ValueError(f"the source has no class {int(events.labels.max())}, only {len(source.keys)}")
     n_classmates = starts[events.labels + 1] - starts[events.labels]
     if not n_classmates.all():
         missing = events.keys[events.labels[np.argmin(n_classmates)]]
@@ -209,4 +222,4 @@ def _room_for(events: Events, partners: Events) -> _Arrays:
 
 def _filled(events: Events, mixed: _Arrays) -> Events:
     times, units, offsets = mixed
-    return replace(events, times=times[: offsets[-1]], units=units[: offsets[-1]], offsets=offsets, is_sorted=False)
+    return events.changed(times=times[: offsets[-1]], units=units[: offsets[-1]], offsets=offsets, is_sorted=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,12 @@ def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
         What else it takes.
     """
     left = _run(events, run, patterns_of(events.times), *arguments)
-    return replace(left, times=left.times.view(events.times.dtype))
+    return left.changed(times=left.times.view(events.times.dtype))
 
 
 def computed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
     """As `passed`, of a pass that computes times: half floats become single ones, and no order is promised."""
-    return replace(_run(events, run, widened(events.times), *arguments), is_sorted=False)
+    return _run(events, run, widened(events.times), *arguments).changed(is_sorted=False)
 
 
 def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
@@ -43,9 +42,34 @@ def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return wide
 
 
+def check_streams(events: Events, streams: npt.NDArray[np.uint64]) -> None:
+    """Raise unless there is one stream for each clip, which is what compiled passes read.
+
+    Parameters
+    ----------
+    events : Events
+    streams : ndarray of uint64, shape (n_clips,)
+
+    Raises
+    ------
+    TypeError
+        If they are no events, or streams of another type.
+    ValueError
+        If there are more or fewer streams than clips.
+    """
+    if not isinstance(events, Events):
+        raise TypeError(f"events must be Events, got {type(events).__name__}")
+    if not isinstance(streams, np.ndarray) or streams.dtype != np.uint64:
+        raise TypeError(
+            f"streams must be an ndarray of uint64, got {getattr(streams, 'dtype', type(streams).__name__)}"
+        )
+    if streams.shape != (len(events),):
+        raise ValueError(f"streams must be {len(events)}, one per clip, got an array of shape {streams.shape}")
+
+
 def _run(events: Events, run: Callable[..., None], times: npt.NDArray[Any], *arguments: Any) -> Events:
     moved_times, moved_units = np.empty_like(times), np.empty_like(events.units)
     moved_offsets = np.zeros_like(events.offsets)
     run(times, events.units, events.offsets, *arguments, moved_times, moved_units, moved_offsets)
     n_left = moved_offsets[-1]
-    return replace(events, times=moved_times[:n_left], units=moved_units[:n_left], offsets=moved_offsets)
+    return events.changed(times=moved_times[:n_left], units=moved_units[:n_left], offsets=moved_offsets)

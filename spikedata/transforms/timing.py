@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spikedata.checks import Bounds, NotNegative, check_fields
 from spikedata.events import Events
 from spikedata.streams import substreams, uniforms
-from spikedata.transforms.rows import computed, widened
+from spikedata.transforms.rows import check_streams, computed, widened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +46,13 @@ class TimeJitter:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times moved; half floats become single ones."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import jitter_times
 
         times = widened(events.times)
         moved = np.empty_like(times)
         jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), moved)
-        return replace(events, times=moved, is_sorted=False)
+        return events.changed(times=moved, is_sorted=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +81,12 @@ class TimeShift:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times moved; half floats become single ones."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import move_times
 
         shifts = (2 * uniforms(streams, 1)[0] - 1) * self.largest
         moved = computed(events, move_times, np.ones(len(events)), shifts)
-        return replace(moved, is_sorted=events.is_sorted)
+        return moved.changed(is_sorted=events.is_sorted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +118,9 @@ class TimeStretch:
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events with their times stretched; half floats become single ones."""
+        check_streams(events, streams)
         from spikedata.transforms.passes import move_times
 
         factors = np.exp((2 * uniforms(streams, 1)[0] - 1) * np.log(self.largest))
         moved = computed(events, move_times, factors, np.zeros(len(events)))
-        return replace(moved, is_sorted=events.is_sorted)
+        return moved.changed(is_sorted=events.is_sorted)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -19,7 +17,7 @@ SENTINEL = 99
 def events_of(rows, *, dtype=np.float64, n_units=N_UNITS):
     """Events of rows of (time, unit), in the order given; `Events.from_samples` would refuse unsorted ones."""
     spikes = [spike for row in rows for spike in row]
-    return Events(
+    return Events.trusted(
         times=np.array([time for time, _ in spikes], dtype),
         units=np.array([unit for _, unit in spikes], np.uint16),
         offsets=offsets_of([len(row) for row in rows]),
@@ -174,8 +172,8 @@ def test_no_time_has_a_step_that_is_not_there(time, dt, n_steps):
 @pytest.mark.parametrize("n_steps", [1, 64, 1000])
 def test_every_half_float_falls_where_the_plain_binning_puts_it(dt, n_steps):
     times = np.arange(2**16, dtype=np.uint16).view(np.float16)  # NaN, infinite and negative ones, too
-    events = replace(
-        events_of([[]], n_units=1), times=times, units=np.zeros(2**16, np.uint16), offsets=np.array([0, 2**16])
+    events = events_of([[]], n_units=1).changed(
+        times=times, units=np.zeros(2**16, np.uint16), offsets=np.array([0, 2**16])
     )
     memory = np.full((3, n_steps, 1), SENTINEL, np.float32)
     dense_batch(events, [0], dt=dt, n_steps=n_steps, out=memory[1:2])
@@ -226,8 +224,7 @@ def test_counts_in_bytes_stop_at_255():
 def test_counts_in_floats_stop_where_they_are_no_longer_exact():
     n_spikes = 2**24 + 3
     clip = events_of([[]], dtype=np.float16)
-    events = replace(
-        clip,
+    events = clip.changed(
         times=np.zeros(n_spikes, np.float16),
         units=np.zeros(n_spikes, np.uint16),
         offsets=np.array([0, n_spikes]),
@@ -361,7 +358,7 @@ def test_the_events_are_as_before():
 
 def test_arrays_that_may_not_be_written_are_binned_too():
     events = random_events()
-    frozen = replace(events, times=events.times.copy(), units=events.units.copy(), offsets=events.offsets.copy())
+    frozen = events.changed(times=events.times.copy(), units=events.units.copy(), offsets=events.offsets.copy())
     for array in (frozen.times, frozen.units, frozen.offsets):
         array.flags.writeable = False
     np.testing.assert_array_equal(

@@ -387,3 +387,102 @@ def test_the_folder_is_the_one_named_or_the_users_own(tmp_path, monkeypatch):
     assert cache_folder() == tmp_path / "home" / "spikedata" / "events"
     monkeypatch.setenv("SPIKEDATA_CACHE", "")
     assert cache_folder() == tmp_path / "home" / "spikedata" / "events"
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("place", [0, 0.3, 0.999])
+def test_a_flipped_byte_is_found_out_when_a_process_first_opens_a_cache(path, folder, no_reading, name, place):
+    expected = read(path)
+    open_events(path)
+    (cache,) = folder.iterdir()
+
+    def flipped(content):
+        changed = bytearray(content)
+        changed[HEADER_SIZE + int(place * (len(content) - HEADER_SIZE))] ^= 1
+        return bytes(changed)
+
+    damage(cache, f"{name}.npy", flipped)
+    assert_same(open_events(path), expected)
+    no_reading()
+    assert_same(open_events(path), expected)
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"eins", b"eine"), (b"700", b"800"), (b"0_", b"9_")])
+def test_a_changed_description_is_found_out(path, folder, old, new):
+    open_events(path)
+    (cache,) = folder.iterdir()
+    damage(cache, "meta.json", lambda content: content.replace(old, new))
+    assert_same(open_events(path), read(path))
+
+
+def test_a_cache_is_verified_once_in_a_process(path, monkeypatch):
+    open_events(path)
+    open_events(path)
+    monkeypatch.setattr(event_cache, "_checksum", raising(AssertionError("verified again")))
+    assert is_mapped(open_events(path))
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from spikedata import event_cache
+real = np.save
+def save(place, array):
+    real(place, array)
+    if str(place).endswith("units.npy"):
+        os.kill(os.getpid(), signal.SIGKILL)
+event_cache.np.save = save
+event_cache.open_events(sys.argv[1])
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_makes_a_cache(path, tmp_path, folder):
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", KILLED, path], check=False).returncode == -9
+    assert [name.name.startswith(".being-made-") for name in folder.iterdir()] == [True]  # the second swept the first's
+    assert is_mapped(open_events(write(tmp_path / "other.h5")))
+    assert [name.name.startswith(".being-made-") for name in folder.iterdir()] == [False]
+
+
+WAITING = """
+import sys
+import numpy as np
+from spikedata import event_cache
+real = np.save
+def save(place, array):
+    real(place, array)
+    if str(place).endswith("units.npy"):
+        print("half made", flush=True)
+        sys.stdin.readline()
+event_cache.np.save = save
+events = event_cache.open_events(sys.argv[1])
+print(isinstance(events.times, np.memmap), float(events.times.sum()))
+"""
+
+
+def test_what_a_living_process_is_making_is_left_alone(path, tmp_path, folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "half made\n"
+    open_events(write(tmp_path / "other.h5", seed=1))
+    assert len(list(folder.glob(".being-made-*"))) == 1
+    assert process.communicate("go on\n")[0] == f"True {read(path).times.sum()}\n"
+    assert len(list(folder.iterdir())) == 2
+    assert not list(folder.glob(".being-made-*"))
+
+
+def test_a_folder_that_was_swept_before_it_was_locked_is_made_again(path, folder, monkeypatch):
+    real, taken = event_cache._lock, []
+
+    def late(made, **rest):
+        if not taken:
+            taken.append(made)
+            lock = real(made, **rest)
+            shutil.rmtree(made)  # as another process did that had the lock a moment before
+            return lock
+        return real(made, **rest)
+
+    monkeypatch.setattr(event_cache, "_lock", late)
+    assert is_mapped(open_events(path))
+    assert len(taken) == len(list(folder.iterdir())) == 1

@@ -28,7 +28,7 @@ def events():
 def assert_same(found, expected):
     np.testing.assert_array_equal(found.times, expected.times)
     np.testing.assert_array_equal(found.units, expected.units)
-    assert found[2:] == expected[2:]
+    assert found[2:6] == expected[2:6]
 
 
 def test_samples_come_back_as_they_went_in(events):

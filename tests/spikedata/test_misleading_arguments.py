@@ -53,21 +53,19 @@ def test_a_writer_of_the_wrong_kind_is_refused_and_leaves_nothing(tmp_path, opti
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("several", [slice(2, 5), np.array([2, 3]), [2, 3]])
+@pytest.mark.parametrize("several", [np.array([2, 3]), [2, 3]])
 def test_several_samples_at_once_are_shown_the_way(path, several):
     with SpikeFile(path) as file:
-        with pytest.raises(
-            TypeError, match=r"x\.h5: the number of a sample must be .*read_events\(first, last\) reads"
-        ):
+        with pytest.raises(TypeError, match=r"x\.h5: an index .* must be a whole number, .*a slice reads several"):
             file[several]
-        assert len(file.read_events(2, 5)) == 3
+        assert len(file[2:5]) == len(file.read_events(2, 5)) == 3
 
 
 def test_a_sample_that_is_not_there_is_named(path):
     with SpikeFile(path) as file:
         assert file[-1].label == file[np.uint8(7)].label == 0
         for number in (8, -9):
-            with pytest.raises(IndexError, match=rf"x\.h5: no sample {number}, the file has 0\.\.7"):
+            with pytest.raises(IndexError, match=rf"x\.h5: there are 8 samples, got the index {number}"):
                 file[number]
         with pytest.raises(TypeError, match=r"first must be the number of a sample, got 0\.5"):
             file.read_events(0.5)

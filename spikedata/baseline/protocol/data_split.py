@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.checks import Bounds, check_fields
 from spikedata.baseline.protocol.card import SplitEntry, known_speakers
+from spikedata.checks import Bounds, check_fields
 from spikedata.events import Events
 from spikedata.splits import (
     Split,

