@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MAX_LINES = 300
+MAX_LINES = 500
 
 EVERYTHING = {"cochlea", "spikedata"}
 DATA = {"atomic", "schema", "events", "event_cache", "reader", "binning", "batching", "splits", "streams", "transforms"}
