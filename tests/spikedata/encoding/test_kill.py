@@ -22,11 +22,11 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked
 # Runs one command after the other, each in a fork of its own, so that the libraries are loaded once. A fork kills
 # itself right before the n-th call of a function, or right after it.
 SERVER = """
-import json, os, shutil, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 import numpy as np
 import cochlea
-from spikedata import reader, row_stream, writer
+from spikedata import reader, row_stream, work_folder, writer
 from spikedata.cli import main
 from spikedata.encoding import assemble, work
 
@@ -37,7 +37,7 @@ FUNCTIONS = {
     "the end of a file": (row_stream.RowStream, "finish"),
     "a writer's close": (writer.SpikeWriter, "close"),
     "reading back": (reader.SpikeFile, "read_events"),
-    "removing blocks": (shutil, "rmtree"),
+    "removing blocks": (work_folder.WorkFolder, "remove"),
     "removing a file": (Path, "unlink"),
 }
 
