@@ -112,9 +112,10 @@ class SpikeWriter:
         speaker: int,
         source: str = "",
         sample_rate: int = 0,
+        n_units: int = 0,
         part: str = "",
     ) -> None:
-        """Add one clip.
+        """Add one clip; of a `Sample`, ``append(**sample._asdict())``.
 
         Parameters
         ----------
@@ -130,6 +131,8 @@ class SpikeWriter:
             Name of the recording.
         sample_rate : int
             Sample rate of the recording [Hz], 0 where unknown.
+        n_units : int
+            Number of channels that the units count in, 0 where unknown; else it must be the writer's.
         part : str
             Part of the split that the clip belongs to; empty where the file is not divided.
 
@@ -145,10 +148,14 @@ class SpikeWriter:
         if self._closed:
             raise ValueError(f"{self._path}: the writer is closed")
         where = f"{self._path}: sample {len(self)}"
-        label, speaker, sample_rate = (
+        label, speaker, sample_rate, n_units = (
             _as_whole(f"{where}: {name}", value)
-            for name, value in (("label", label), ("speaker", speaker), ("sample_rate", sample_rate))
-        )
+            for name, value in (
+                ("label", label), ("speaker", speaker), ("sample_rate", sample_rate), ("n_units", n_units),
+            )
+        )  # fmt: skip
+        if n_units not in (0, self._n_units):
+            raise ValueError(f"{where}: has {n_units} units, must have the {self._n_units} of the file")
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from spikedata.atomic import OutputError
 from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance
+from spikedata.schema import FormatError, Provenance, Sample
 from spikedata.writer import SpikeWriter
 
 KEYS = ["zero", "one", "fünf"]
@@ -372,3 +372,13 @@ def test_the_arrays_of_the_caller_are_copied(tmp_path):
         units[:] = 9
         times[:] = 9
     assert rows_of(tmp_path / "x.h5")[0][:2] == ([np.float32(0.1), np.float32(0.2)], [1, 2])
+
+
+def test_a_sample_of_another_number_of_units_is_refused(tmp_path):
+    clip = Sample(np.array([0.1]), np.array([5], np.uint16), label=0, speaker=3, n_units=64)
+    with SpikeWriter(tmp_path / "x.h5", keys=["a"], n_units=64) as writer:
+        writer.append(**clip._asdict())
+        with pytest.raises(ValueError, match=r"sample 1: has 700 units, must have the 64 of the file"):
+            writer.append(**clip._replace(n_units=700)._asdict())
+    with SpikeFile(tmp_path / "x.h5") as file:
+        assert len(file) == 1

@@ -120,21 +120,21 @@ def _train(spike_path, run, recipe=COUNTS, **options):
 def test_clips_of_folds_count_once_though_a_seed_of_one_is_missing(spike_path, tmp_path):
     runs = tmp_path / "runs"
     train_group(spike_path, runs, recipe=RECIPE, seeds=(0, 1), leave_one_speaker_out=True)
-    assert evaluate_group(runs)["clips"]["n"] == 90
+    assert evaluate_group(runs).clips.n == 90
     shutil.rmtree(runs / "speaker-2-seed-1")
     summary = summarize_group(runs)
-    assert len(summary["runs"]) == 11
-    assert (summary["clips"]["n"], summary["untested"]) == (90, [])
+    assert len(summary.runs) == 11
+    assert (summary.clips.n, summary.untested) == (90, [])
     by_clip = {}
-    for name in (row["run"] for row in summary["runs"]):
+    for name in (row.run for row in summary.runs):
         entry = json.loads((runs / name / "card.json").read_text())["tests"][-1]
         wrong = numbers_of_ranges(entry["wrong"])
         for clip in numbers_of_ranges(entry["clips"]):
             by_clip.setdefault(clip, []).append(clip not in wrong)
-    assert summary["clips"]["accuracy"] == pytest.approx(np.mean([np.mean(said) for said in by_clip.values()]))
+    assert summary.clips.accuracy == pytest.approx(np.mean([np.mean(said) for said in by_clip.values()]))
     shutil.rmtree(runs / "speaker-2-seed-0")
     summary = summarize_group(runs)
-    assert (summary["clips"]["n"], summary["untested"]) == (75, [2])
+    assert (summary.clips.n, summary.untested) == (75, [2])
     assert "untested   speakers 2, whom no finished run leaves out" in format_group(summary)
     assert "75" in format_leaderboard(leaderboard(runs)).splitlines()[1]
 
@@ -143,8 +143,8 @@ def test_clips_of_test_parts_that_overlap_count_once(spike_path, tmp_path):
     for seed, speakers in enumerate(((4, 5), (0, 4))):
         _train(spike_path, tmp_path / "runs" / f"{seed}", RECIPE, seed=seed, test_speakers=speakers)
     summary = evaluate_group(tmp_path / "runs")
-    assert [row["n"] for row in summary["runs"]] == [30, 30]
-    assert summary["clips"]["n"] == 45
+    assert [row.n for row in summary.runs] == [30, 30]
+    assert summary.clips.n == 45
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_runs_of_a_group_that_are_unfinished_are_named(spike_path, tmp_path, sto
     assert is_group(tmp_path / "runs")
     _train(spike_path, tmp_path / "runs" / "seed-0", RECIPE)
     summary = evaluate_group(tmp_path / "runs")
-    assert (len(summary["runs"]), summary["unfinished"]) == (1, ["seed-1"])
+    assert (len(summary.runs), summary.unfinished) == (1, ["seed-1"])
     assert "unfinished seed-1; not counted here" in format_group(summary)
 
 
@@ -197,13 +197,13 @@ def test_a_group_that_is_scored_in_part_says_so_and_averages_nothing(spike_path,
     train_group(spike_path, tmp_path / "runs", recipe=RECIPE, seeds=(0, 3), **SPEAKERS)
     evaluate_run(tmp_path / "runs" / "seed-3")
     summary = summarize_group(tmp_path / "runs")
-    assert (summary["test"], summary["clips"]) == (None, None)
+    assert (summary.test, summary.clips) == (None, None)
     assert "scored for 1 of 2 runs only" in format_group(summary)
     other = write_spikes(make_events(speakers=(8,), seed=4), "other.h5")
     evaluate_run(tmp_path / "runs" / "seed-0", other)
-    assert summarize_group(tmp_path / "runs")["test"] is None  # of two files there is no mean
-    assert evaluate_group(tmp_path / "runs", other)["clips"]["n"] == 15
-    assert evaluate_group(tmp_path / "runs")["clips"]["n"] == 30
+    assert summarize_group(tmp_path / "runs").test is None  # of two files there is no mean
+    assert evaluate_group(tmp_path / "runs", other).clips.n == 15
+    assert evaluate_group(tmp_path / "runs").clips.n == 30
 
 
 @pytest.fixture
