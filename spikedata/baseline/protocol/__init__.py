@@ -1,1 +1,1 @@
-"""Train on some speakers, choose on others, score once on speakers that neither has heard; cards and tables."""
+"""Train on some speakers, choose on others, score once on unseen speakers; cards and tables."""

@@ -113,3 +113,9 @@ def test_a_remade_file_has_the_speakers_of_the_published_one_and_says_that_it_is
 def test_a_file_of_somebody_else_says_so(write_spikes, make_events, tmp_path):
     card = train_run(write_spikes(make_events(), corpus=None), tmp_path / "run", recipe=COUNTS, **SPEAKERS)
     assert "data        spikes.h5, 3 classes, origin unknown\n" in format_card(card)
+
+
+@pytest.mark.parametrize(("corpus", "same", "trained"), [("fsdd", None, ()), ("audiomnist", True, (2,))])
+def test_encodings_share_their_speakers_where_the_names_of_recordings_number_them(score, corpus, same, trained):
+    entry, _ = score({"corpus": corpus, "run": "1f"}, {"corpus": corpus, "run": "2e"})
+    assert (entry.same_numbering, entry.speakers_trained) == (same, trained)
