@@ -275,3 +275,13 @@ def test_rows_of_more_than_64_bits_are_refused(tmp_path):
         rows[0] = np.array([0.1], np.longdouble)
     with pytest.raises(FormatError, match="'spikes/times' must have entries of at most 64 bits, got float"):
         SpikeFile(path)
+
+
+def test_a_slice_of_a_file_is_events(tmp_path):
+    with SpikeFile(write_ours(tmp_path / "x.h5")) as file:
+        for part in (slice(1, 3), slice(None, None, -2), slice(3, 3), slice(9)):
+            events = file[part]
+            assert [sample.source for sample in events] == list(file.sources)[part]
+            assert [len(sample.times) for sample in events] == [len(sample.times) for sample in file][part]
+        with pytest.raises(TypeError, match="an index of SpikeFile must be a whole number, got float"):
+            file[0.0]
