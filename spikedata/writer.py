@@ -112,6 +112,7 @@ class SpikeWriter:
         source: str = "",
         sample_rate: int = 0,
         part: str = "",
+        n_units: int = 0,
     ) -> None:
         """Add one clip.
 
@@ -131,6 +132,8 @@ class SpikeWriter:
             Sample rate of the recording [Hz], 0 where unknown.
         part : str
             Part of the split that the clip belongs to; empty where the file is not divided.
+        n_units : int
+            Number of channels that the clip has, as a `Sample` says it: that of the file, or 0 where unknown.
 
         Raises
         ------
@@ -143,6 +146,8 @@ class SpikeWriter:
             raise ValueError(f"{self._path}: the writer is closed")
         label, speaker, sample_rate = operator.index(label), operator.index(speaker), operator.index(sample_rate)
         where = f"{self._path}: sample {len(self)}"
+        if n_units not in (0, self._n_units):
+            raise ValueError(f"{where}: n_units {n_units}, must be {self._n_units} as in the file")
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")
