@@ -26,7 +26,7 @@ def count_faults(times, units, offsets, n_units, is_half):  # type: ignore[no-un
 
     Times of half floats come as bit patterns, which are in the order of the numbers where none is negative.
     """
-    n_faults, n_descents = 0, 0
+    n_faults, n_descents = np.int64(0), np.int64(0)
     for i in range(units.size):
         n_faults += units[i] >= n_units
     if is_half:
