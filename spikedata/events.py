@@ -132,7 +132,9 @@ class Events:
         return type(self).trusted(**({field.name: getattr(self, field.name) for field in fields(self)} | values))
 
     @classmethod
-    def from_samples(cls, samples: Sequence[Sample], *, keys: Sequence[str], n_units: int | None = None) -> Events:
+    def from_samples(
+        cls, samples: Sequence[Sample], *, keys: Sequence[str], n_units: int | None = None, is_sorted: bool = True
+    ) -> Events:
         """Events of samples that stand in memory.
 
         Parameters
@@ -143,6 +145,8 @@ class Events:
             Class names that the labels count in.
         n_units : int, optional
             Number of channels. Default: what the samples say; 700, as in the published files, if none of them does.
+        is_sorted : bool
+            Whether the samples must be sorted by time.
 
         Raises
         ------
@@ -161,7 +165,7 @@ class Events:
         """
         if n_units is None:
             n_units = common_n_units(samples) or PUBLISHED_N_UNITS
-        rows = [_checked_row(index, sample, n_units) for index, sample in enumerate(samples)]
+        rows = [_checked_row(index, sample, n_units, is_sorted) for index, sample in enumerate(samples)]
         return cls(
             times=np.concatenate([np.empty(0), *(times for times, _ in rows)]),
             units=np.concatenate([np.empty(0, np.uint16), *(units for _, units in rows)]),
@@ -172,6 +176,7 @@ class Events:
             sample_rates=_numbers_of(samples, "sample_rate"),
             keys=tuple(keys),
             n_units=n_units,
+            is_sorted=is_sorted,
         )
 
     def __len__(self) -> int:
@@ -452,7 +457,7 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _texts(name: str, values: Any) -> tuple[str, ...]:
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, (tuple, list)) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} must be a tuple of str, got {values!r:.60}")
     return tuple(values)
 
@@ -480,7 +485,7 @@ def _column(name: str, values: Any) -> npt.NDArray[Any]:
 
 
 def _checked_row(
-    index: int, sample: Sample, n_units: int
+    index: int, sample: Sample, n_units: int, is_sorted: bool
 ) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.uint16]]:
     if not isinstance(sample, Sample):
         raise TypeError(f"sample {index} must be a spikedata.Sample, got {type(sample).__name__}")
@@ -496,7 +501,7 @@ def _checked_row(
     fault = find_fault(times, units, n_units)
     if fault:
         raise ValueError(f"sample {index}: {fault[1]}")
-    if np.any(np.diff(times) < 0):
+    if is_sorted and np.any(times[1:] < times[:-1]):
         raise ValueError(f"sample {index}: times must be sorted")
     if times.dtype.type not in _TIMES_DTYPES:  # among them an empty list
         times = times.astype(np.float64)

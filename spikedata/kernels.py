@@ -28,7 +28,7 @@ def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_ha
 
     Times of half floats come as bit patterns, which are in the order of the numbers where none is negative.
     """
-    n_faults, n_descents = 0, 0
+    n_faults, n_descents = np.int64(0), np.int64(0)
     for i in range(units.size):
         n_faults += units[i] >= n_units
     if is_half:

@@ -112,8 +112,8 @@ class SpikeWriter:
         speaker: int,
         source: str = "",
         sample_rate: int = 0,
-        n_units: int = 0,
         part: str = "",
+        n_units: int = 0,
     ) -> None:
         """Add one clip; of a `Sample`, ``append(**sample._asdict())``.
 
@@ -131,10 +131,10 @@ class SpikeWriter:
             Name of the recording.
         sample_rate : int
             Sample rate of the recording [Hz], 0 where unknown.
-        n_units : int
-            Number of channels that the units count in, 0 where unknown; else it must be the writer's.
         part : str
             Part of the split that the clip belongs to; empty where the file is not divided.
+        n_units : int
+            Number of channels that the clip has, as a `Sample` says it: that of the file, or 0 where unknown.
 
         Raises
         ------

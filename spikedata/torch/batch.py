@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from spikedata.batching import sparse_batch
-from spikedata.binning import bin_samples
-from spikedata.events import Selection
 from spikedata.schema import Sample
-from spikedata.torch.layouts import n_units_of
+from spikedata.torch.layouts import as_selection
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,7 +148,7 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
     TypeError
         If one is no `Sample`.
     ValueError
-        If there is no sample, one breaks a rule of `spikedata.binning.bin_events`, or nobody says how many channels
+        If there is no sample, one breaks a rule of `spikedata.events.Events`, or nobody says how many channels
         there are.
 
     Examples
@@ -162,23 +159,11 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
     >>> batch.dense().shape, batch.counts.tolist(), batch.labels.tolist()
     (torch.Size([2, 100, 700]), [2.0, 1.0, 2.0, 1.0], [1, 1])
     """
-    if not len(samples):
-        raise ValueError("a batch must have at least one sample, got none")
-    if n_units is None:
-        n_units = n_units_of(samples)
-    if isinstance(samples, Selection) and samples.n_units == n_units:
-        indices, counts = sparse_batch(samples.events, samples.indices, dt=dt, n_steps=n_steps)
-        made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
-        shape = (len(samples), n_steps, n_units)
-        return _without_checks(made | {"labels": torch.from_numpy(samples.labels), "shape": shape, "dt": float(dt)})
-    indices, integers = bin_samples(samples, dt=dt, n_steps=n_steps, n_units=n_units)
-    return Batch(
-        indices=torch.from_numpy(indices),
-        counts=torch.from_numpy(integers.astype(np.float32)),
-        labels=torch.tensor([sample.label for sample in samples], dtype=torch.int64),
-        shape=(len(samples), n_steps, n_units),
-        dt=float(dt),
-    )
+    chosen = as_selection(samples, n_units)
+    indices, counts = sparse_batch(chosen.events, chosen.indices, dt=dt, n_steps=n_steps)
+    made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
+    about = {"shape": (len(chosen), int(n_steps), chosen.n_units), "dt": float(dt)}
+    return _without_checks(made | about | {"labels": torch.from_numpy(chosen.labels)})
 
 
 def _without_checks(values: dict[str, Any]) -> Any:

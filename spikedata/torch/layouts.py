@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -146,7 +147,7 @@ def collate_dense(
     (torch.Size([2, 100, 140]), 2.0, [1, 1])
     """
     array_dtype = array_dtype_of(dtype)
-    chosen = _as_selection(samples, n_units)
+    chosen = as_selection(samples, n_units)
     counts = dense_batch(
         chosen.events,
         chosen.indices,
@@ -182,7 +183,7 @@ def collate_lists(
     >>> batch.units.tolist(), batch.splits.tolist()
     ([4, 4, 6], [[0, 2, 3]])
     """
-    chosen = _as_selection(samples, n_units)
+    chosen = as_selection(samples, n_units)
     lists = event_lists(chosen.events, chosen.indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
     return ListBatch(
         torch.from_numpy(lists.units),
@@ -210,7 +211,20 @@ def array_dtype_of(dtype: torch.dtype) -> type[np.generic]:
     return _DTYPES[dtype]
 
 
-def _as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
+def as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
+    """The samples of a batch as events, checked: those of a data set as they are, others put together.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    n_units : int, optional
+        Number of channels. Default: what the samples say.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `collate_dense`.
+    """
     if isinstance(samples, Events):
         samples = Selection.of_all(samples)
     if not len(samples):
@@ -219,8 +233,16 @@ def _as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
         n_units = n_units_of(samples)
     if not isinstance(samples, Selection):
         _refuse_counts(samples)
-        keys = [str(label) for label in range(max(sample.label for sample in samples) + 1)]
-        return Selection.of_all(Events.from_samples(samples, keys=keys, n_units=n_units))
+        labels = [sample.label if isinstance(sample, Sample) else 0 for sample in samples]
+        for index, label in enumerate(labels):
+            if isinstance(label, bool) or not isinstance(label, Integral):
+                raise TypeError(f"sample {index}: label must be a whole number, got {label!r}")
+            if not 0 <= label < 2**63:
+                raise ValueError(f"sample {index}: label must be in 0..2**63-1, got {label}")
+        # nobody knows the names of the classes here, which may be any number
+        unlabeled = [sample._replace(label=0) if isinstance(sample, Sample) else sample for sample in samples]
+        events = Events.from_samples(unlabeled, keys=[""], n_units=n_units, is_sorted=False)
+        return Selection.of_all(events.changed(labels=np.array(labels, np.int64)))
     if n_units == samples.n_units:
         return samples
     return Selection.of_all(replace(samples.events.select(samples.indices), n_units=n_units))  # which checks

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -161,11 +162,7 @@ class SpikeLoader:
     ) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(f"dataset must be a SpikeDataset or made of such, got {type(dataset).__name__}")
-        if isinstance(batch_size, bool) or not isinstance(batch_size, Integral):
-            raise ValueError(f"batch_size must be a whole number, got {batch_size!r}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be >= 1, got {batch_size}")
-        batch_size = int(batch_size)
+        batch_size = _size(batch_size)
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         streams_of(seed, 0, [])  # which refuses what is no seed
@@ -253,6 +250,14 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
         for place, sample in zip(places, own, strict=True):
             samples[place] = sample
     return samples  # type: ignore[return-value]
+
+
+def _size(batch_size: Any) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, Integral):
+        raise ValueError(f"batch_size must be a whole number, got {batch_size!r}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be >= 1, got {batch_size}")
+    return int(batch_size)
 
 
 def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -> tuple[float, int]:

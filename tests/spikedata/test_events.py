@@ -216,3 +216,56 @@ def test_a_selection_bins_as_its_samples(events):
         strict=True,
     ):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": np.array([5, 9, 700, 0, 3], np.uint16)}, "Events: sample 2: unit 700, must be < 700"),
+        ({"times": np.array([0.1, np.nan, 0, 0, 0])}, "Events: sample 0: time nan s, must be finite and >= 0"),
+        ({"times": np.array([0.1, 0.3, 0, -0.1, 0])}, r"Events: sample 2: time -0\.1 s, must be finite and >= 0"),
+        ({"times": np.array([0.1, 0.3, 0.2, 0.1, 0.2])}, "Events: sample 2: times must be sorted, or is_sorted=False"),
+        ({"times": np.zeros(5, np.int64)}, "Events.times must be float16, float32 or float64, got int64"),
+        ({"times": np.zeros((5, 1))}, r"Events.times must be flat, got an array of shape \(5, 1\)"),
+        ({"times": [0.0] * 5}, "Events.times must be an ndarray, got list"),
+        ({"units": np.zeros(5)}, "Events.units must be uint16, got float64"),
+        ({"labels": np.zeros(3)}, "Events.labels must be whole numbers, got float64"),
+        ({"labels": np.array([0, 1, 2])}, r"Events.labels must be in 0\.\.1"),
+        ({"n_units": 700.0}, r"Events.n_units must be a whole number, got 700\.0"),
+        ({"n_units": 0}, r"Events.n_units must be in 1\.\.65536, got 0"),
+        ({"keys": "zero"}, "Events.keys must be a tuple of str, got 'zero'"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [None, np.float16])
+def test_what_no_compiled_pass_expects_is_refused_where_events_are_made(events, changes, message, dtype):
+    if dtype is not None and getattr(changes.get("times", events.times), "dtype", None) != np.float64:
+        pytest.skip("of another dtype already")
+    values = vars(events) | changes
+    if dtype is not None and isinstance(values["times"], np.ndarray):
+        values["times"] = values["times"].astype(dtype)
+        message = message.replace("-0\\.1", r"-0\.0999\d*")
+    with pytest.raises((TypeError, ValueError), match=message):
+        Events(**values)
+
+
+def test_events_of_other_whole_numbers_and_layouts_are_taken(events):
+    wide = np.zeros((5, 2), np.float32)
+    wide[:, 0] = events.times
+    taken = replace(events, times=wide[:, 0], labels=events.labels.astype(np.uint8), n_units=np.int64(700))
+    assert taken.times.flags.c_contiguous
+    assert (taken.labels.dtype, type(taken.n_units)) == (np.int64, int)
+    swapped = replace(events, times=events.times.astype(">f8"), units=events.units.astype(">u2"))
+    assert_same(swapped.select([2])[0], SAMPLES[2])
+
+
+def test_a_slice_of_events_is_events(events):
+    part = events[1:]
+    assert isinstance(part, Events)
+    assert_same(part[1], SAMPLES[2])
+    assert [len(sample.times) for sample in events[::-1]] == [3, 0, 2]
+
+
+@pytest.mark.parametrize("index", [0.0, "0", None, np.array([0, 1])])
+def test_what_is_no_index_is_refused_in_one_line(events, index):
+    with pytest.raises(TypeError, match=r"^an index of Events must be a whole number, got \w+; Events.select"):
+        events[index]

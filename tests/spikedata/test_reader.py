@@ -275,3 +275,26 @@ def test_rows_of_more_than_64_bits_are_refused(tmp_path):
         rows[0] = np.array([0.1], np.longdouble)
     with pytest.raises(FormatError, match="'spikes/times' must have entries of at most 64 bits, got float"):
         SpikeFile(path)
+
+
+def test_a_slice_of_a_file_is_events(tmp_path):
+    with SpikeFile(write_ours(tmp_path / "x.h5")) as file:
+        for part in (slice(1, 3), slice(None, None, -2), slice(3, 3), slice(9)):
+            events = file[part]
+            assert [sample.source for sample in events] == list(file.sources)[part]
+            assert [len(sample.times) for sample in events] == [len(sample.times) for sample in file][part]
+        with pytest.raises(TypeError, match="an index of SpikeFile must be a whole number, got float"):
+            file[0.0]
+
+
+def test_samples_know_their_number_of_units_and_are_written_as_they_are_read(tmp_path):
+    with SpikeWriter(tmp_path / "x.h5", keys=["zero"], n_units=64) as writer:
+        writer.append([0.1, 0.2], [3, 63], label=0, speaker=1)
+    with SpikeFile(tmp_path / "x.h5") as file, SpikeWriter(tmp_path / "y.h5", keys=["zero"], n_units=64) as writer:
+        assert file[0].n_units == file.read_events()[0].n_units == 64
+        writer.append(**file[0]._asdict())
+    with SpikeFile(tmp_path / "x.h5") as file:
+        sample = file[0]
+    writer = SpikeWriter(tmp_path / "z.h5", keys=["zero"])
+    with pytest.raises(ValueError, match="sample 0: n_units 64, must be 700 as in the file"), writer:
+        writer.append(**sample._asdict())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,7 @@ from spikedata.torch.layouts import ListBatch
 Inputs = Tensor | ListBatch
 
 
-def check_inputs(inputs: Inputs, n_inputs: int) -> None:
+def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None:
     """Raise unless inputs fit a network.
 
     Parameters
@@ -20,11 +22,14 @@ def check_inputs(inputs: Inputs, n_inputs: int) -> None:
         What a network is given.
     n_inputs : int
         Units that it takes [1].
+    dt : float, optional
+        Length of its steps [s], against that of a batch that knows its own.
 
     Raises
     ------
     ValueError
-        If the shape or the number of units is another, or there is no step.
+        If the shape, the number of units or the length of a step is another, there is no step, or lists on the CPU hold
+        what compiled passes do not expect.
     """
     if isinstance(inputs, Tensor):
         if inputs.ndim != 3 or inputs.shape[2] != n_inputs or not inputs.shape[1]:
@@ -32,6 +37,26 @@ def check_inputs(inputs: Inputs, n_inputs: int) -> None:
     elif inputs.n_units != n_inputs or inputs.splits.shape[1] < 2:
         n_steps = inputs.splits.shape[1] - 1
         raise ValueError(f"inputs must be lists of {n_inputs} units in steps, got {inputs.n_units} in {n_steps} steps")
+    else:
+        if dt is not None and inputs.dt is not None and not math.isclose(inputs.dt, dt, rel_tol=1e-9):
+            raise ValueError(f"inputs must be in steps of {dt} s, as the network was made for, got {inputs.dt} s")
+        _check_lists(inputs)
+
+
+def _check_lists(lists: ListBatch) -> None:
+    """Raise unless lists are whole: passes over them read and write where they say."""
+    if lists.units.device.type != "cpu":
+        return  # asking a GPU would wait for it
+    splits, units = lists.splits, lists.units
+    if splits.ndim != 2 or units.ndim != 1 or splits.dtype != torch.int64:
+        found = f"{tuple(splits.shape)} of {splits.dtype}"
+        raise ValueError(f"ListBatch.splits must be (batch, n_steps + 1) of int64 over flat units, got {found}")
+    flat = splits.flatten()
+    if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat.diff() < 0).any()):
+        raise ValueError(f"ListBatch.splits must rise from 0 to at most {len(units)}, one per unit")
+    # PyTorch finds no largest uint16
+    if len(units) and not 0 <= int(units.numpy().min()) <= int(units.numpy().max()) < lists.n_units:
+        raise ValueError(f"ListBatch.units must be in 0..{lists.n_units - 1}, got {int(units.numpy().max())}")
 
 
 def project_inputs(inputs: Inputs, weight: Tensor) -> Tensor:

@@ -183,7 +183,7 @@ class SpikingNetwork(nn.Module):
         ValueError
             If the inputs do not fit, or a generator is needed and missing.
         """
-        check_inputs(inputs, self.n_inputs)
+        check_inputs(inputs, self.n_inputs, self.dt)
         spikes: list[Tensor] = []
         for layer in self.layers:
             spikes.append(layer(inputs))

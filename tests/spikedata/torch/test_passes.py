@@ -299,3 +299,27 @@ def test_what_is_no_index_is_refused_in_one_line(index):
         TypeError, match=r"^an index of SpikeDataset must be a whole number, got \w+; SpikeDataset.select"
     ):
         SpikeDataset(make_events())[index]
+
+
+@pytest.mark.parametrize("label", [0.0, True, "0", None, np.array([0])])
+@pytest.mark.parametrize("collate_them", [collate, collate_dense, collate_lists])
+def test_a_label_that_is_no_whole_number_is_refused(collate_them, label):
+    sample = make_events()[0]._replace(label=label)
+    with pytest.raises(TypeError, match="sample 0: label must be a whole number, got"):
+        collate_them([sample], **STEPS)
+    with pytest.raises(TypeError, match="sample 0: label must be a whole number, got"):
+        Events.from_samples([sample], keys=["zero"])
+
+
+def backwards(sample):
+    return sample._replace(times=1 - sample.times)
+
+
+@pytest.mark.parametrize("collate_them", [collate, collate_dense, collate_lists])
+def test_a_callable_may_leave_spikes_unsorted(collate_them):
+    dataset = SpikeDataset(make_events(), transform=backwards)
+    plain = make_events()
+    expected = collate_dense(replace(plain, times=(1 - plain.times.astype(np.float64))), **STEPS).counts.sum()
+    batch = collate_them(dataset.__getitems__(range(N_CLIPS)), **STEPS)
+    counts = batch.counts.sum() if collate_them is not collate_lists else len(batch.units)
+    assert counts == expected

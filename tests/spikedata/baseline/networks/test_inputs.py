@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from spikedata.baseline.networks.inputs import as_dense, check_inputs, project_inputs
+from spikedata.torch import ListBatch
 
 WEIGHT = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -45,3 +46,18 @@ def test_dense_inputs_of_another_shape_are_refused(shape):
 def test_lists_of_other_units_are_refused(make_spikes, as_lists):
     with pytest.raises(ValueError, match="inputs must be lists of 700 units in steps, got 5 in 30 steps"):
         check_inputs(as_lists(make_spikes()), 700)
+
+
+def test_lists_in_other_steps_or_beyond_their_arrays_are_refused():
+    lists = ListBatch(torch.tensor([0, 3, 1], dtype=torch.uint16), torch.tensor([[0, 2, 3]]), torch.zeros(1), 4, 0.01)
+    check_inputs(lists, 4, 0.01)
+    check_inputs(lists._replace(dt=None), 4, 0.005)
+    with pytest.raises(
+        ValueError, match=r"inputs must be in steps of 0\.005 s, as the network was made for, got 0\.01 s"
+    ):
+        check_inputs(lists, 4, 0.005)
+    for splits in ([[0, 2, 4]], [[0, 3, 2]], [[-1, 2, 3]], [[0, 2], [1, 3]]):
+        with pytest.raises(ValueError, match=r"ListBatch\.splits must rise from 0 to at most 3"):
+            check_inputs(lists._replace(splits=torch.tensor(splits)), 4)
+    with pytest.raises(ValueError, match=r"ListBatch.units must be in 0\.\.3, got 9"):
+        check_inputs(lists._replace(units=torch.tensor([0, 9, 1], dtype=torch.uint16)), 4)
