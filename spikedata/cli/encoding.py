@@ -17,6 +17,7 @@ from spikedata.cli.command import (
     print_result,
     saying_what_is_kept,
     show_progress,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _add_encode(commands: Commands) -> None:
     )  # fmt: skip
     sub.add_argument("--split", type=one_of("split", _splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
-    sub.add_argument("--workers", type=int, metavar="N", help="threads (default: one per processor)")
+    sub.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one per processor)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://HOST:PORT) or scheduler file")
     sub.add_argument(
         "--on-error", choices=("fail", "skip"), default="fail", help="what to do with a recording that cannot be used"

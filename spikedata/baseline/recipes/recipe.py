@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -84,11 +84,19 @@ def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     fitting = {}
     for name, value in values.items():
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=3) or sorted(known)
-            raise ValueError(f"recipe {recipe.name!r} has no param {name!r}; nearest: {', '.join(nearest)}")
+            raise ValueError(f"recipe {recipe.name!r} has no param {name!r}{_near(name, known)}")
         fitting[name] = _fit(name, value, known[name])
     training = None if recipe.training is None else _replaced(recipe.training, fitting)
     return replace(recipe, network=_replaced(recipe.network, fitting), training=training)
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    """At most three names that may be meant, by their letters or their initials: `lr` is `learning_rate`."""
+    initials = [one for one in known if len(name) > 1 and "".join(word[:1] for word in one.split("_")) == name]
+    nearest = list(dict.fromkeys([*initials, *difflib.get_close_matches(name, known, n=3)]))[:3]
+    return (
+        f"; nearest: {', '.join(nearest)}" if nearest else f"; `spikedata params RECIPE` lists the {len(known)} it has"
+    )
 
 
 def _leaves(params: Any) -> list[tuple[str, Any, Any]]:
