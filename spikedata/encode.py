@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
+from cochlea import CochleaParams
 from spikedata.atomic import OutputError, write_atomically
 from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
@@ -57,6 +58,7 @@ def encode_clips(
     out: str | os.PathLike[str],
     *,
     preset: str = "default",
+    params: CochleaParams | None = None,
     seed: int = 0,
     workers: int | None = None,
     split: Split | None = None,
@@ -83,6 +85,9 @@ def encode_clips(
         The spike file to write; with `split`, the folder for one file of each part.
     preset : {"default", "published"}
         Params of the cochlea.
+    params : CochleaParams, optional
+        Params of one's own in place of the preset's; the files hold them, their preset is "own", and their times are
+        float32.
     seed : int
         Seed of the data set.
     workers : int, optional
@@ -116,7 +121,7 @@ def encode_clips(
         If the preset is unknown, or there is no such shard.
     """
     started, cpu_started = perf_counter(), process_time()
-    plan = plan_encoding(listing, Path(out), preset=preset, seed=seed, split=split, shard=shard)
+    plan = plan_encoding(listing, Path(out), preset=preset, params=params, seed=seed, split=split, shard=shard)
     totals = find_made(plan.outputs, plan.provenance)
     outputs = {part: path for part, path in plan.outputs.items() if part not in totals}
     check_outputs(outputs.values(), plan.whole, overwrite=overwrite)

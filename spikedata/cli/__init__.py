@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 
 from spikedata import __version__
-from spikedata.cli import corpus, encoding, files, machine, runs
+from spikedata.cli import catalog, corpus, encoding, files, machine, runs
 from spikedata.cli.command import CommandParser, UsageError, write_out
+from spikedata.cli.completion import SHELLS, PrintCompletion
 
 DONE, FAILED, USAGE, NOT_VERIFIED, NOT_AVAILABLE, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -124,11 +125,15 @@ def _build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"spikedata-audio {__version__}")
+    parser.add_argument(
+        "--print-completion", action=PrintCompletion, choices=SHELLS, help="print what completes commands in a shell"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     machine.add_demo(commands)
     corpus.add_commands(commands)
     encoding.add_commands(commands)
     files.add_commands(commands)
     runs.add_commands(commands)
+    catalog.add_commands(commands)
     machine.add_doctor(commands)
     return parser

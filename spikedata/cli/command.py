@@ -162,7 +162,14 @@ def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str]
             raise argparse.ArgumentTypeError(f"{what} must be one of {', '.join(names)}, got {text!r}")
         return text
 
+    check_name.find_names = find_names  # type: ignore[attr-defined]
     return check_name
+
+
+def names_of(kind: object) -> tuple[str, ...]:
+    """The names that a type from `one_of` takes, none of any other type."""
+    find_names = getattr(kind, "find_names", None)
+    return tuple(find_names()) if find_names is not None else ()
 
 
 @contextmanager

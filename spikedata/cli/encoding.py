@@ -45,8 +45,15 @@ def _add_encode(commands: Commands) -> None:
     sub.add_argument("audio", metavar="AUDIO", help="folder of the recordings; of a manifest, the CSV file")
     sub.add_argument("out", metavar="OUT", help="spike file to make; with --split, the folder for one file per part")
     sub.add_argument(
-        "--preset", choices=("default", "published"), default="default",
+        "--preset", choices=("default", "published"),
         help="3,500 hair cells and a causal membrane, or the setting that made the published data sets",
+    )  # fmt: skip
+    sub.add_argument(
+        "--params", metavar="F.toml", help="params of the cochlea, as `spikedata params --toml` prints them"
+    )
+    sub.add_argument(
+        "--set", action="append", type=_setting, default=[], metavar="NAME=VALUE",
+        help="a param of the cochlea, as auditory_nerve.n_fibers=4; may be given again",
     )  # fmt: skip
     sub.add_argument("--split", type=one_of("split", _splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
@@ -78,16 +85,25 @@ def _shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, as auditory_nerve.n_fibers=4, got {text!r}")
+    return name, value
+
+
 def _encode(args: argparse.Namespace) -> None:
     from spikedata.corpora import describe_unfit, list_clips
     from spikedata.encode import encode_clips
+    from spikedata.encoding.ear import ear_params
     from spikedata.splits import make_split
 
+    args.preset, params = ear_params(args.preset, args.params, dict(args.set))
     listing = list_clips(args.corpus, args.audio, missing=args.on_error)
     split = None if args.split is None else make_split(listing, args.split, seed=args.seed)
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
-        done = encode_clips(listing, args.out, split=split, on_progress=progress.at, **options)
+        done = encode_clips(listing, args.out, split=split, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(listing))
     print_result(args, {**done._asdict(), "unfit": listing.unfit}, _describe(done))
 
