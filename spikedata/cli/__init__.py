@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupted. What argparse finds wrong leaves with 2 through `SystemExit`.
     """
     try:
-        args, rest = _build_parser().parse_known_args(argv)
+        args, rest = build_parser().parse_known_args(argv)
         if rest:
             args.refuse(rest[0])
     except SystemExit:
@@ -116,7 +116,8 @@ def _status_of(error: Exception) -> int | None:
     return None if isinstance(error, RuntimeError) else FAILED
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; it loads nothing heavy."""
     parser = CommandParser(
         prog="spikedata",
         description="Spoken words as spikes: encode recordings with a cochlea model, inspect the files, and train\n"
