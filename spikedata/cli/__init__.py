@@ -25,14 +25,6 @@ environment:
   SPIKEDATA_OFFLINE=1  download nothing, open no socket for it
   NO_COLOR=1           print no color
 """
-_EXTRAS = {
-    "torch": "torch",
-    "safetensors": "torch",
-    "matplotlib": "plot",
-    "espeakng_loader": "synth",
-    "dask": "cluster",
-    "distributed": "cluster",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interruption:
         return _fail(f"interrupted; {str(interruption) or 'nothing half-written was left behind'}", INTERRUPTED)
     except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        from spikedata.doctor import extra_of
+
+        extra = extra_of((error.name or "").split(".")[0])
         if extra is None:
             raise
         return _fail(f"{error.name} is not installed: pip install 'spikedata-audio[{extra}]'", FAILED)
