@@ -167,7 +167,7 @@ def _recipe(args: argparse.Namespace) -> Any:
     try:
         recipe_from(str(name), config)
     except ValueError as error:
-        raise (ValueError(f"{args.config}: {error}") if args.config else error) from None
+        raise (ValueError(f"{args.config}: {error}") if args.config else UsageError(str(error))) from None
     epochs = {} if args.epochs is None else {"epochs": args.epochs}
     try:
         return recipe_from(str(name), config | epochs | args.params)

@@ -94,6 +94,7 @@ def _near(name: str, known: Collection[str]) -> str:
     """At most three names that may be meant, by their letters or their initials: `lr` is `learning_rate`."""
     initials = [one for one in known if len(name) > 1 and "".join(word[:1] for word in one.split("_")) == name]
     nearest = list(dict.fromkeys([*initials, *difflib.get_close_matches(name, known, n=3)]))[:3]
+    nearest = nearest or (sorted(known) if len(known) <= 3 else [])
     return (
         f"; nearest: {', '.join(nearest)}" if nearest else f"; `spikedata params RECIPE` lists the {len(known)} it has"
     )

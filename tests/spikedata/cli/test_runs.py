@@ -80,7 +80,7 @@ def test_a_config_that_does_not_fit_is_one_line(
 
 
 def test_training_needs_a_recipe(spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", str(spike_path), "--out", str(tmp_path / "run")]) == 1
+    assert main(["train", str(spike_path), "--out", str(tmp_path / "run")]) == 2
     assert "train needs --recipe NAME, or a --config with recipe = NAME" in capsys.readouterr().err
 
 
@@ -175,7 +175,7 @@ def test_several_seeds_are_trained_anew(
 def test_what_the_refitted_run_says_cannot_be_said_again(
     spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, named: str
 ) -> None:
-    assert main(["train", str(spike_path), "--refit", "a", "--out", str(tmp_path / "b"), *words.split()]) == 1
+    assert main(["train", str(spike_path), "--refit", "a", "--out", str(tmp_path / "b"), *words.split()]) == 2
     error = capsys.readouterr().err
     assert error == f"spikedata: --refit takes all but seed and device from a, so leave out {named}\n"
 
