@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 RUN := $(VENV)/bin/python
+# Two processes share the tests: more would compile the same kernels, and train in each other's way.
+IN_PARALLEL := -n 2 --dist worksteal
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 # A set PYTHONDONTWRITEBYTECODE costs 15 to 30 seconds at every start of PyTorch.
@@ -21,7 +23,7 @@ demo: $(VENV)/.installed-demo ## spoken words to a trained, scored network, with
 	$(RUN) -m spikedata demo --out demo --overwrite
 
 test: $(VENV)/.installed-dev ## run the tests
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q $(IN_PARALLEL)
 
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(RUN) -m pytest -q -m slow
@@ -59,7 +61,8 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
-	@$(INSTALL) '.[dev]'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(INSTALL) '.[torch,plot,synth,cluster]' --group dev
 	@touch $@
 
 # PyTorch decides the size: some 2 GB with a CPU build, more with CUDA.

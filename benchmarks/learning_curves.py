@@ -17,7 +17,7 @@ from spikedata.baseline.protocol.folder import HISTORY, read_card
 from spikedata.baseline.protocol.group_summary import is_group, runs_of_group, summarize_group
 from spikedata.baseline.training.logs import read_history
 from spikedata.plot import save_figure
-from spikedata.plot.figure import BLUE, GRAY, VERMILION, styled
+from spikedata.plot.figure import BLUE, GRAY, LEGEND, LINE, VERMILION, new_figure, styled
 
 PANELS_IN_A_ROW = 3
 
@@ -31,7 +31,7 @@ def accuracies_of(run: Path, part: str) -> npt.NDArray[np.float64]:
 def draw(groups: list[Path]) -> Figure:
     """A panel for each group of runs."""
     n_rows = -(-len(groups) // PANELS_IN_A_ROW)
-    figure = Figure(figsize=(8.4, 2.8 * n_rows))
+    figure = new_figure(8.4, 2.8 * n_rows)
     axes = figure.subplots(n_rows, min(len(groups), PANELS_IN_A_ROW), squeeze=False, sharey=True).ravel()
     for panel, group in zip(axes, groups, strict=False):
         runs = runs_of_group(group)
@@ -40,7 +40,9 @@ def draw(groups: list[Path]) -> Figure:
             for curve in curves:
                 panel.plot(np.arange(1, len(curve) + 1), curve, color=color, lw=0.5, alpha=0.6)
             mean = np.mean(curves, axis=0)
-            panel.plot(np.arange(1, len(mean) + 1), mean, color=color, label="training" if part == "train" else part)
+            panel.plot(
+                np.arange(1, len(mean) + 1), mean, color=color, lw=LINE, label="training" if part == "train" else part
+            )
         test = summarize_group(group).test
         if test:
             panel.axhline(100 * test.mean, color=VERMILION, lw=1, ls=(0, (4, 3)), label="test, in the end")
@@ -51,7 +53,7 @@ def draw(groups: list[Path]) -> Figure:
         panel.set_axis_off()
     for panel in axes[::PANELS_IN_A_ROW]:
         panel.set_ylabel("Accuracy (%)")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="lower right", **LEGEND)
     return figure
 
 

@@ -18,7 +18,7 @@ from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.surrogate import SHAPES
 from spikedata.plot import save_figure
-from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, PURPLE, VERMILION, styled
+from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, LEGEND, LINE, PURPLE, VERMILION, new_figure, styled
 from spikedata.reader import SpikeFile
 
 SMALL = {"hidden": (64,), "epochs": 40, "batch_size": 32, "learning_rate": 2e-3, "unit_shift": 0.0}
@@ -69,16 +69,16 @@ def table(found: Accuracies) -> str:
 @styled
 def draw(found: Accuracies, *, chance: float) -> Figure:
     """Accuracy against scale, a line for each shape."""
-    figure = Figure(figsize=(6.2, 3.4))
+    figure = new_figure(6.2, 3.4)
     axes = figure.subplots()
     shapes, scales = (list(dict.fromkeys(key[i] for key in found)) for i in (0, 1))
     for shape in shapes:
         means = [100 * np.mean(found[shape, scale]) for scale in scales]
         spread = [100 * _deviation(found[shape, scale]) for scale in scales]
-        axes.errorbar(scales, means, spread, label=shape, color=COLORS[shape], marker="o", ms=3, capsize=2)
+        axes.errorbar(scales, means, spread, label=shape, color=COLORS[shape], marker="o", ms=3, capsize=2, lw=LINE)
     axes.axhline(100 * chance, color=GRAY, lw=0.8, ls=":")
     axes.set(xscale="log", xlabel="Scale of the surrogate (1 / threshold)", ylabel="Validation accuracy (%)")
-    axes.legend(title="Shape", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend(title="Shape", loc="center left", bbox_to_anchor=(1.0, 0.5), **LEGEND)
     axes.set_title("The scale matters, the shape hardly" if _scale_matters_more(found) else "Shape and scale")
     return figure
 

@@ -12,17 +12,45 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 DISTRIBUTION = "spikedata-audio"
 OURS = ("spikedata", "cochlea")  # import names that other software on the registry has, too
-REQUIRED = ("numpy", "scipy", "numba", "h5py", "soundfile", "soxr", "librosa", "tqdm", "filelock", "platformdirs")
-OPTIONAL = {  # extra that brings it, and what for
-    "torch": ("torch", "to train networks"),
-    "safetensors": ("torch", "to save networks"),
-    "matplotlib": ("plot", "to draw pictures"),
-    "espeakng_loader": ("synth", "to speak corpora"),
+PURPOSES = {  # of the extras, which the metadata do not tell
+    "torch": "to train networks",
+    "plot": "to draw pictures",
+    "synth": "to speak corpora",
+    "cluster": "to encode on a Dask cluster",
 }
+
+
+class Library(NamedTuple):
+    """A library that the metadata of the distribution ask for.
+
+    Attributes
+    ----------
+    name : str
+        Its distribution.
+    versions : SpecifierSet
+        Those that will do.
+    extra : str
+        The extra that brings it; empty where it is required.
+    parts : tuple of str
+        Extras of its own that are asked for, such as "distributed" of dask.
+    """
+
+    name: str
+    versions: SpecifierSet
+    extra: str
+    parts: tuple[str, ...]
+
+    @property
+    def module(self) -> str:
+        """What is imported."""
+        return self.name.replace("-", "_")
 
 
 class Check(NamedTuple):
@@ -56,6 +84,43 @@ def diagnose() -> list[Check]:
     """
     looks = (_versions, _libraries, _name_clashes, _folders, _threads, _gpus, _speech_engine)
     return [check for look in looks for check in _safely(look)]
+
+
+def libraries() -> list[Library]:
+    """What this distribution requires here, and what its extras bring, by its own metadata.
+
+    Returns
+    -------
+    list of Library
+        Empty where the package runs from its source without being installed.
+    """
+    from packaging.requirements import Requirement
+
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+        extras = importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    found = []
+    for requirement in map(Requirement, lines):
+        here = [
+            extra
+            for extra in ("", *extras)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+        ]
+        if here and _normalize(requirement.name) != DISTRIBUTION:
+            found.append(Library(requirement.name, requirement.specifier, here[0], tuple(sorted(requirement.extras))))
+    # one that several extras bring is named by one that is for users
+    found.sort(key=lambda library: library.extra in ("", *PURPOSES))
+    return list({library.name: library for library in found}.values())
+
+
+def extra_of(module: str) -> str | None:
+    """The extra that brings a module, None for one that none brings."""
+    for library in libraries():
+        if library.extra and module in (library.module, *library.parts):
+            return library.extra
+    return None
 
 
 def format_checks(checks: Iterable[Check]) -> str:
@@ -102,22 +167,31 @@ def _versions() -> Iterator[Check]:
 
 
 def _libraries() -> Iterator[Check]:
-    for name in REQUIRED:
-        yield _import_check(name, f"pip install --force-reinstall {name}")
-    for name, (extra, purpose) in OPTIONAL.items():
-        if importlib.util.find_spec(name):
-            yield Check(name, importlib.metadata.version(name))
+    for library in sorted(libraries(), key=lambda library: library.extra != ""):
+        if library.extra and not importlib.util.find_spec(library.module):
+            purpose = PURPOSES.get(library.extra, f"for the extra {library.extra}")
+            yield Check(library.name, "not installed", True, f"{purpose}: {_install(library)}")
         else:
-            yield Check(name, "not installed", True, f"{purpose}: pip install '{DISTRIBUTION}[{extra}]'")
+            yield _library_check(library)
 
 
-def _import_check(name: str, remedy: str) -> Check:
-    """Import a library, for one that is installed may still lack a part of the system."""
+def _install(library: Library) -> str:
+    return f"pip install '{DISTRIBUTION}[{library.extra}]'"
+
+
+def _library_check(library: Library) -> Check:
+    """Import a required library, for one that is installed may still lack a part of the system."""
     try:
-        importlib.import_module(name)
-        return Check(name, importlib.metadata.version(name))
+        if not library.extra:
+            importlib.import_module(library.module)
+        version = importlib.metadata.version(library.name)
     except Exception as error:
-        return Check(name, f"{type(error).__name__}: {error}", False, remedy)
+        remedy = _install(library) if library.extra else f"pip install --force-reinstall {library.name}"
+        return Check(library.name, f"{type(error).__name__}: {error}", False, remedy)
+    if library.versions.contains(version, prereleases=True):
+        return Check(library.name, version)
+    wanted = f"{library.name}{library.versions}"
+    return Check(library.name, f"{version}, which is not {library.versions}", False, f"pip install '{wanted}'")
 
 
 def _name_clashes() -> Iterator[Check]:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from cochlea import CochleaParams
 from spikedata.atomic import OutputError, write_atomically
 from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
@@ -67,6 +68,7 @@ def encode(
     corpus: str | None = None,
     split: str | Split | None = None,
     preset: str = "default",
+    params: CochleaParams | None = None,
     seed: int = 0,
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
@@ -88,7 +90,7 @@ def encode(
         One of `spikedata.corpora.CORPORA`. Default: "manifest" for a CSV file, "folder" for a folder.
     split : str or Split, optional
         A name as `spikedata.splits.make_split` takes it, which divides by `seed`; or a split of the clips.
-    preset, seed, workers, shard, cluster, on_error, overwrite, on_progress
+    preset, params, seed, workers, shard, cluster, on_error, overwrite, on_progress
         As `encode_clips`; recordings that a CSV file names and that are not there are skipped, too, if asked.
 
     Returns
@@ -118,6 +120,7 @@ def encode(
         out,
         split=make_split(listing, split, seed=seed) if isinstance(split, str) else split,
         preset=preset,
+        params=params,
         seed=seed,
         workers=workers,
         shard=shard,
@@ -133,6 +136,7 @@ def encode_clips(
     out: str | os.PathLike[str],
     *,
     preset: str = "default",
+    params: CochleaParams | None = None,
     seed: int = 0,
     workers: int | None = None,
     split: Split | None = None,
@@ -159,6 +163,9 @@ def encode_clips(
         The spike file to write; with `split`, the folder for one file of each part. Folders above it are made.
     preset : {"default", "published"}
         Params of the cochlea.
+    params : CochleaParams, optional
+        Params of one's own in place of the preset's; the files hold them, their preset is "own", and their times are
+        float32.
     seed : int
         Seed of the data set.
     workers : int, optional
@@ -193,7 +200,7 @@ def encode_clips(
     """
     started, cpu_started = perf_counter(), process_time()
     _check(workers, shard, on_error)
-    plan = plan_encoding(listing, Path(out), preset=preset, seed=seed, split=split, shard=shard)
+    plan = plan_encoding(listing, Path(out), preset=preset, params=params, seed=seed, split=split, shard=shard)
     with making_parents(plan.whole):
         totals = find_made(plan.outputs, plan.provenance)
         outputs = {part: path for part, path in plan.outputs.items() if part not in totals}

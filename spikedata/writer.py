@@ -155,7 +155,7 @@ class SpikeWriter:
             )
         )  # fmt: skip
         if n_units not in (0, self._n_units):
-            raise ValueError(f"{where}: has {n_units} units, must have the {self._n_units} of the file")
+            raise ValueError(f"{where}: n_units {n_units}, must be {self._n_units} as in the file")
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+# tests that share the processors do not each take all of them; read by PyTorch when it is imported
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory) -> Iterator[None]:

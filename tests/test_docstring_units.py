@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import inspect
 import pkgutil
 import re
 import typing
@@ -12,8 +11,8 @@ import pytest
 
 import cochlea
 import spikedata
+from spikedata.named_params import describe_fields
 
-SECTION = re.compile(r"(?ms)^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n---|\Z)")
 UNIT = re.compile(r"\[[^\[\]\s][^\[\]]*\]")
 
 
@@ -28,20 +27,6 @@ def find_params_classes() -> Iterator[type]:
         for name in (package.__name__, *(name for name in names if not name.endswith("__main__"))):
             values = vars(importlib.import_module(name)).values()
             yield from (value for value in values if is_params(value) and value.__module__ == name)
-
-
-def describe_fields(docstring: str) -> dict[str, str]:
-    """Field name to its description, from the `Parameters` or `Attributes` section of a NumPy docstring."""
-    section = re.search(SECTION, inspect.cleandoc(docstring))
-    descriptions: dict[str, str] = {}
-    names: list[str] = []
-    for line in section[1].splitlines() if section else ():
-        if line and not line[0].isspace():
-            names = [name.strip() for name in line.partition(" :")[0].split(",")]
-            descriptions |= dict.fromkeys(names, "")
-        else:
-            descriptions |= {name: descriptions[name] + line + "\n" for name in names}
-    return descriptions
 
 
 def find_missing_units(params_class: type) -> list[str]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "librosa", "matplotlib", "soundfile", "h5py", "numba", "scipy", "numpy", "soxr", "tqdm"}
+HEAVY = {"shtab", "torch", "librosa", "matplotlib", "soundfile", "h5py", "numba", "scipy", "numpy", "soxr", "tqdm"}
 
 
 def loaded_by(code: str) -> set[str]:

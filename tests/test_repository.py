@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import re
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,26 @@ def test_every_script_that_make_runs_is_there():
 
 def test_the_check_of_a_change_can_be_run():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_workflow_checks_every_release_of_python_that_is_claimed():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    checked = re.findall(r'"(3\.\d+)"', re.search(r"python: (\[.+\])", workflow)[1])
+    claimed = [one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)]
+    assert checked == claimed
+    assert PROJECT["requires-python"] == f">={claimed[0]}"
+    assert "run: .ci/run" in workflow
+
+
+# Wheel
+
+
+def test_the_wheel_tells_type_checkers_that_it_is_typed(tmp_path):
+    wheel = pytest.importorskip("hatchling.builders.wheel")
+    (built,) = wheel.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    names = zipfile.ZipFile(built).namelist()
+    assert {"cochlea/py.typed", "spikedata/py.typed"} <= set(names)
+    assert not [name for name in names if name.startswith(("tests", "docs", "benchmarks"))]
 
 
 def test_the_makefile_survives_a_space_in_its_path():

@@ -3,20 +3,84 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
 
 from spikedata.progress import Progress
 
 # a text, since the class takes its argument only from a type checker
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
+
+MOST = 2**63 - 1  # what a seed may be: an HDF5 file keeps it in 64 bits with a sign
+
+
+class UsageError(ValueError):
+    """What was typed cannot be meant: the process leaves with 2, as it does where argparse finds the fault."""
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that can take `--NAME VALUE` for names that nobody has listed, wherever they stand.
+
+    Parameters
+    ----------
+    takes_params : bool
+        Whether options that the parser does not know are params, kept as texts in the dict `params` of the namespace.
+    **options
+        Of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, *, takes_params: bool = False, **options: Any) -> None:
+        self._takes_params = takes_params
+        self._own_options: set[str] = set()
+        # an abbreviation would be another option as soon as one is added, and hide a param of a recipe
+        super().__init__(**options, allow_abbrev=False)
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """As that of argparse."""
+        action = super().add_argument(*names, **options)
+        self._own_options.update(action.option_strings)
+        return action
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As that of argparse; params are taken out first, lest the value of one be taken for a positional argument."""
+        words = list(sys.argv[1:] if args is None else args)
+        if not self._takes_params:
+            return super().parse_known_args(words, namespace)
+        own, params = [], {}
+        while words:
+            word = words.pop(0)
+            name, equals, value = word.partition("=")
+            if not name.startswith("--") or name in self._own_options:
+                own.append(word)
+                continue
+            if not equals and (not words or words[0].startswith("--")):
+                self.error(f"{name} needs a value, as {name} VALUE")
+            params[name[2:].replace("-", "_")] = value if equals else words.pop(0)
+        parsed, rest = super().parse_known_args(own, namespace)
+        parsed.params = params
+        return parsed, rest
+
+    def refuse(self, word: str) -> NoReturn:
+        """End with status 2: a word that no argument takes."""
+        nearest = difflib.get_close_matches(word.partition("=")[0], self._own_options)
+        hint = f"nearest: {', '.join(nearest)}; " if nearest else ""
+        self.error(f"unknown argument {word!r}; {hint}see: {self.prog} --help")
 
 
 def add_command(
-    commands: Commands, name: str, handler: Callable[[argparse.Namespace], None], summary: str
-) -> argparse.ArgumentParser:
+    commands: Commands,
+    name: str,
+    handler: Callable[[argparse.Namespace], None],
+    summary: str,
+    *,
+    takes_params: bool = False,
+) -> CommandParser:
     """A new command with the options that every command has.
 
     Parameters
@@ -29,13 +93,16 @@ def add_command(
         Called with the parsed arguments.
     summary : str
         What it does, in one line.
+    takes_params : bool
+        Whether it takes `--NAME VALUE` for any NAME.
 
     Returns
     -------
-    argparse.ArgumentParser
+    CommandParser
     """
-    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    parser.set_defaults(handler=handler, takes_rest=False)
+    described = summary[0].upper() + summary[1:] + "."
+    parser = commands.add_parser(name, help=summary, description=described, takes_params=takes_params)
+    parser.set_defaults(handler=handler, refuse=parser.refuse)
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what is done")
@@ -45,12 +112,37 @@ def add_command(
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """The option `--seed`."""
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all chance (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all chance (default: 0)")
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """The option `--overwrite`."""
     parser.add_argument("--overwrite", action="store_true", help="replace what is at the output path")
+
+
+def whole(least: int, most: int = MOST) -> Callable[[str], int]:
+    """A type for an argument that must be a whole number in a range, both ends included."""
+
+    def check_number(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            bounds = f"of at least {least}" if most == MOST else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"must be a whole number {bounds}, got {text!r}")
+        return number
+
+    return check_number
+
+
+def wholes(text: str) -> tuple[int, ...]:
+    """A type for whole numbers of at least 0 with commas between."""
+    try:
+        return tuple(whole(0)(part) for part in text.split(",") if part.strip())
+    except argparse.ArgumentTypeError:
+        rule = "must be whole numbers of at least 0 with commas between, as 4,5"
+        raise argparse.ArgumentTypeError(f"{rule}; got {text!r}") from None
 
 
 def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
@@ -70,7 +162,14 @@ def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str]
             raise argparse.ArgumentTypeError(f"{what} must be one of {', '.join(names)}, got {text!r}")
         return text
 
+    check_name.find_names = find_names  # type: ignore[attr-defined]
     return check_name
+
+
+def names_of(kind: object) -> tuple[str, ...]:
+    """The names that a type from `one_of` takes, none of any other type."""
+    find_names = getattr(kind, "find_names", None)
+    return tuple(find_names()) if find_names is not None else ()
 
 
 @contextmanager
@@ -85,9 +184,27 @@ def saying_what_is_kept(describe: Callable[[], str]) -> Iterator[None]:
 def print_result(args: argparse.Namespace, record: dict[str, Any], text: str) -> None:
     """Print what a command returns: one JSON object, or text, or nothing where the user asked for quiet."""
     if args.json:
-        print(json.dumps(record, default=str, indent=None))
+        write_out(json.dumps(record, default=str, indent=None))
     elif not args.quiet:
-        print(text)
+        write_out(text)
+
+
+def write_out(text: str = "") -> None:
+    """Print on standard output, and see that it arrives; a reader that has left, as `head` does, misses nothing.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written for another reason, as on a full disk.
+    """
+    try:
+        print(text, end="\n" if text else "", flush=True)
+    except OSError as error:
+        # what Python still holds would fail again at its exit
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise OSError(error.errno, error.strerror, "standard output") from None
 
 
 def show_progress(args: argparse.Namespace, unit: str, total: int | None = None) -> Progress:

@@ -15,6 +15,7 @@ from spikedata.cli.command import (
     print_result,
     saying_what_is_kept,
     show_progress,
+    whole,
 )
 
 
@@ -85,9 +86,9 @@ def _add_synth(commands: Commands) -> None:
     sub = add_command(commands, "synth", _synth, "speak a small corpus of synthetic speech (eSpeak NG)")
     sub.add_argument("--words", required=True, metavar="shd|ssc|FILE", help="20 digits, 35 command words, or a file")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder to make")
-    sub.add_argument("--speakers", type=int, default=12, metavar="N", help="voices, 1 to 12 (default: 12)")
-    sub.add_argument("--takes", type=int, default=2, metavar="N", help="takes of each word and voice (default: 2)")
-    sub.add_argument("--rate", type=int, default=16_000, metavar="HZ", help="sample rate (default: 16000)")
+    sub.add_argument("--speakers", type=whole(1, 12), default=12, metavar="N", help="voices, 1 to 12 (default: 12)")
+    sub.add_argument("--takes", type=whole(1), default=2, metavar="N", help="takes of each word and voice (default: 2)")
+    sub.add_argument("--rate", type=whole(1), default=16_000, metavar="HZ", help="sample rate (default: 16000)")
     add_seed(sub)
     add_overwrite(sub)
 

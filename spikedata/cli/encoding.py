@@ -17,6 +17,7 @@ from spikedata.cli.command import (
     print_result,
     saying_what_is_kept,
     show_progress,
+    whole,
 )
 
 if TYPE_CHECKING:
@@ -44,12 +45,19 @@ def _add_encode(commands: Commands) -> None:
     sub.add_argument("audio", metavar="AUDIO", help="folder of the recordings; of a manifest, the CSV file")
     sub.add_argument("out", metavar="OUT", help="spike file to make; with --split, the folder for one file per part")
     sub.add_argument(
-        "--preset", choices=("default", "published"), default="default",
+        "--preset", choices=("default", "published"),
         help="3,500 hair cells and a causal membrane, or the setting that made the published data sets",
+    )  # fmt: skip
+    sub.add_argument(
+        "--params", metavar="F.toml", help="params of the cochlea, as `spikedata params --toml` prints them"
+    )
+    sub.add_argument(
+        "--set", action="append", type=_setting, default=[], metavar="NAME=VALUE",
+        help="a param of the cochlea, as auditory_nerve.n_fibers=4; may be given again",
     )  # fmt: skip
     sub.add_argument("--split", type=one_of("split", _splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
-    sub.add_argument("--workers", type=int, metavar="N", help="threads (default: one per processor)")
+    sub.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one per processor)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://HOST:PORT) or scheduler file")
     sub.add_argument(
         "--on-error", choices=("fail", "skip"), default="fail", help="what to do with a recording that cannot be used"
@@ -77,18 +85,27 @@ def _shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, as auditory_nerve.n_fibers=4, got {text!r}")
+    return name, value
+
+
 def _encode(args: argparse.Namespace) -> None:
     from spikedata.corpora import describe_unfit
     from spikedata.encode import encode
+    from spikedata.encoding.ear import ear_params
 
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
+    preset, params = ear_params(args.preset, args.params, dict(args.set))
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
-        done = encode(args.audio, args.out, on_progress=progress.at, **options)
+        done = encode(args.audio, args.out, preset=preset, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done))
     print_result(args, done._asdict(), _describe(done))
 
 
-_ENCODE_OPTIONS = ("corpus", "split", "preset", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
+_ENCODE_OPTIONS = ("corpus", "split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
 
 
 def _describe_kept(args: argparse.Namespace) -> str:

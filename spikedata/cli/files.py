@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from spikedata.cli.command import Commands, add_command, add_overwrite, print_result, show_progress
+from spikedata.cli.command import Commands, UsageError, add_command, add_overwrite, print_result, show_progress, whole
 
 
 def add_commands(commands: Commands) -> None:
@@ -22,11 +22,11 @@ def add_commands(commands: Commands) -> None:
         help="of a data set, compare checksums and not sizes alone; of a spike file, encode the recordings in AUDIO "
         "(as given to encode) again and compare every spike",
     )  # fmt: skip
-    sub.add_argument("--workers", type=int, metavar="N", help="threads to encode (default: one per processor)")
+    sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
 
     sub = add_command(commands, "plot", _plot, "draw a sample or a whole spike file")
     sub.add_argument("file", metavar="FILE", help="spike file")
-    sub.add_argument("--index", type=int, default=0, metavar="I", help="sample to draw (default: 0)")
+    sub.add_argument("--index", type=whole(0), default=0, metavar="I", help="sample to draw (default: 0)")
     sub.add_argument(
         "--kind", choices=("raster", "cochleagram", "rates", "classes", "means", "speakers"), default="raster"
     )
@@ -56,7 +56,7 @@ def _verify_file(args: argparse.Namespace) -> None:
     from spikedata.verify import format_verified, verify_file
 
     if args.deep is True:
-        raise ValueError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
+        raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
     with show_progress(args, "clip") as progress:
         verified = verify_file(args.what, audio=args.deep or None, workers=args.workers, on_progress=progress.at_stage)
     print_result(args, asdict(verified), format_verified(verified))
@@ -66,7 +66,7 @@ def _verify_data_set(args: argparse.Namespace) -> None:
     from spikedata.downloads import ChecksumError, format_verification, verify_download
 
     if args.deep not in (True, False):
-        raise ValueError(f"{args.what}: --deep of a data set takes no folder, got {args.deep!r}")
+        raise UsageError(f"{args.what}: --deep of a data set takes no folder, got {args.deep!r}")
     found = verify_download(args.what, args.root, deep=args.deep)
     wrong = [str(part.path) for part in found if not part.ok]
     print_result(args, {"ok": not wrong, "files": [asdict(part) for part in found]}, format_verification(found))

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spikedata.cli.command import (
     Commands,
+    UsageError,
     add_command,
     add_overwrite,
+    add_seed,
     print_result,
     saying_what_is_kept,
     show_progress,
+    whole,
+    wholes,
 )
 from spikedata.progress import Progress
 
@@ -49,7 +53,11 @@ def add_commands(commands: Commands) -> None:
 
 def _add_train(commands: Commands) -> None:
     sub = add_command(
-        commands, "train", _train, "train a baseline; speakers of the validation and test parts are held out"
+        commands,
+        "train",
+        _train,
+        "train a baseline; speakers of the validation and test parts are held out",
+        takes_params=True,
     )
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
     sub.add_argument("--recipe", metavar="NAME", help="network and training; a wrong name lists those there are")
@@ -58,26 +66,28 @@ def _add_train(commands: Commands) -> None:
         "--refit", metavar="RUN", help="train anew on training and validation part, as and as long as this run chose"
     )
     sub.add_argument("--out", required=True, metavar="RUN", help="folder for weights, history and result card")
-    sub.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all chance (default: 0)")
-    sub.add_argument("--seeds", type=_numbers, metavar="A,B", help="one run for each, in RUN/seed-A, RUN/seed-B")
+    add_seed(sub)
+    sub.add_argument("--seeds", type=wholes, metavar="A,B", help="one run for each, in RUN/seed-A, RUN/seed-B")
     sub.add_argument("--split", metavar="NAME", help="named split, or a .json of one (default: by_speaker)")
-    sub.add_argument("--split-seed", type=int, metavar="N", help="seed of the split (default: the first seed)")
-    sub.add_argument("--validation-speakers", type=_numbers, metavar="A,B", help="default: drawn with the seed")
-    sub.add_argument("--test-speakers", type=_numbers, metavar="A,B", help="default: drawn with the seed")
-    sub.add_argument("--leave-out", type=int, metavar="N", help="speaker who tests, of the split leave_one_speaker_out")
+    sub.add_argument("--split-seed", type=whole(0), metavar="N", help="seed of the split (default: the first seed)")
+    sub.add_argument("--validation-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
+    sub.add_argument("--test-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
+    sub.add_argument(
+        "--leave-out", type=whole(0), metavar="N", help="speaker who tests, of the split leave_one_speaker_out"
+    )
     sub.add_argument(
         "--leave-one-speaker-out", action="store_true", help="one run for each speaker, who tests it: RUN/speaker-N"
     )
-    sub.add_argument("--epochs", type=int, metavar="N", help="epochs (default: the recipe's)")
+    sub.add_argument("--epochs", type=whole(1), metavar="N", help="epochs (default: the recipe's)")
     sub.add_argument("--keep-epochs", action="store_true", help="keep the weights after each epoch")
     sub.add_argument("--tensorboard", action="store_true", help="log for TensorBoard, in RUN.training/tensorboard")
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    sub.add_argument("--threads", type=int, default=1, metavar="N", help="threads on the processor (default: 1)")
+    sub.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads on the processor (default: 1)")
     sub.epilog = (
-        "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3. Stopped at any moment, "
-        "the same command goes on where it was, to the same weights. torchrun trains on several GPUs."
+        "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3; `spikedata params "
+        "RECIPE` lists them. Stopped at any moment, the same command goes on where it was, to the same weights. "
+        "torchrun trains on several GPUs."
     )
-    sub.set_defaults(takes_rest=True)
     add_overwrite(sub)
 
 
@@ -120,9 +130,10 @@ def _refit(args: argparse.Namespace) -> _Training:
     given = [
         f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None and value is not False
     ]
-    if given or args.rest:
-        words = " ".join([*given, *args.rest])
-        raise ValueError(f"--refit takes all but seed and device from {args.refit}, so leave out {words}")
+    given += [f"--{name.replace('_', '-')}" for name in args.params]
+    if given:
+        words = " ".join(given)
+        raise UsageError(f"--refit takes all but seed and device from {args.refit}, so leave out {words}")
     chosen = read_chosen_run(args.refit)
     return partial(refit_run, chosen=chosen), partial(refit_group, chosen=chosen), len(chosen.epochs)
 
@@ -155,30 +166,16 @@ def _recipe(args: argparse.Namespace) -> Any:
     named = config.pop("recipe", None)
     name = args.recipe or named
     if name is None:
-        raise ValueError("train needs --recipe NAME, or a --config with recipe = NAME")
+        raise UsageError("train needs --recipe NAME, or a --config with recipe = NAME; `spikedata recipes` lists them")
     try:
         recipe_from(str(name), config)
     except ValueError as error:
-        raise (ValueError(f"{args.config}: {error}") if args.config else error) from None
-    return recipe_from(str(name), config | _overrides(args))
-
-
-def _overrides(args: argparse.Namespace) -> dict[str, str]:
-    # `--learning-rate 1e-3 --hidden=64` as {"learning_rate": "1e-3", "hidden": "64"}
-    words = [part for word in args.rest for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    names, values = words[::2], words[1::2]
-    for name in names:
-        if not name.startswith("--") or len(names) != len(values):
-            raise ValueError(f"train takes params of the recipe as --NAME VALUE, got {' '.join(args.rest)!r}")
-    overrides = {name[2:].replace("-", "_"): value for name, value in zip(names, values, strict=True)}
-    return overrides if args.epochs is None else {"epochs": str(args.epochs), **overrides}
-
-
-def _numbers(text: str) -> tuple[int, ...]:
+        raise (ValueError(f"{args.config}: {error}") if args.config else UsageError(str(error))) from None
+    epochs = {} if args.epochs is None else {"epochs": args.epochs}
     try:
-        return tuple(int(number) for number in text.split(",") if number.strip())
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between, as 4,5; got {text!r}") from None
+        return recipe_from(str(name), config | epochs | args.params)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _kept(args: argparse.Namespace) -> str:

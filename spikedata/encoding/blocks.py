@@ -15,6 +15,7 @@ from spikedata.corpora import Clip
 from spikedata.schema import Provenance, whole_number
 
 PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
+OWN = "own"  # what files call params that are those of no preset
 
 _MEAN_CLIPS, _MOST_CLIPS = 32, 128  # of a block
 _MOST_BYTES = 2**25  # of audio files in a block, so that long recordings need no more memory than short ones
@@ -30,10 +31,12 @@ class Job:
         Name of the corpus [1].
     keys : tuple of str
         Class names [1].
-    preset : {"default", "published"}
+    preset : {"default", "published", "own"}
         Params of the cochlea [1].
     seed : int
         Seed of the data set [1].
+    own : CochleaParams, optional
+        Those of the preset "own" [1].
 
     Raises
     ------
@@ -47,16 +50,17 @@ class Job:
     keys: tuple[str, ...]
     preset: str
     seed: int
+    own: cochlea.CochleaParams | None = None
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
+        if self.preset not in PRESETS and (self.preset != OWN or self.own is None):
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}")
         object.__setattr__(self, "seed", whole_number("seed", self.seed, lowest=0, below=2**63))
 
     @property
     def params(self) -> cochlea.CochleaParams:
         """Params of the cochlea."""
-        return PRESETS[self.preset]()
+        return PRESETS[self.preset]() if self.own is None else self.own
 
     @property
     def times_dtype(self) -> str:

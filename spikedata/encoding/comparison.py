@@ -14,7 +14,8 @@ import cochlea
 from spikedata import __version__
 from spikedata.audio import AudioError, read_sound
 from spikedata.corpora import CORPORA, Listing, list_clips
-from spikedata.encoding.blocks import PRESETS, Job
+from spikedata.encoding.blocks import OWN, PRESETS, Job
+from spikedata.named_params import read_tables, with_values
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError, Provenance, Sample
 
@@ -58,11 +59,12 @@ def find_origin(file: SpikeFile, audio: Path) -> Origin:
     if made is None:
         raise ValueError(f"{file.path}: does not say how it was made, so it cannot be compared with recordings")
     preset = _preset_of(made)
-    if preset not in PRESETS:
+    own = _own_params(made, file) if preset == OWN else None
+    if preset not in PRESETS and own is None:
         raise ValueError(f"{file.path}: was made with params of its own, not with a preset ({', '.join(PRESETS)})")
     if made.corpus not in CORPORA:
         raise ValueError(f"{file.path}: was made from {made.corpus!r}, which is none of {', '.join(CORPORA)}")
-    job = Job(corpus=made.corpus, keys=file.keys, preset=preset, seed=made.seed)
+    job = Job(corpus=made.corpus, keys=file.keys, preset=preset, seed=made.seed, own=own)
     if job.provenance.params != made.params or job.times_dtype != file.times_dtype.name:
         versions = f"version {made.package_version} made the file, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} is not that of this version: {versions}")
@@ -152,6 +154,15 @@ def compare_with_recordings(
 def _preset_of(made: Provenance) -> str:
     params = json.loads(made.params)
     return str(params.get("preset", "")) if isinstance(params, dict) else ""
+
+
+def _own_params(made: Provenance, file: SpikeFile) -> cochlea.CochleaParams:
+    content = json.loads(made.params)
+    content.pop("preset")
+    try:
+        return with_values(cochlea.CochleaParams(), read_tables(content), what="the cochlea")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file.path}: its params are not those of this version: {error}") from None
 
 
 def _compare_facts(stored_class: str, class_name: str, sample: Sample, sample_rate: int) -> str:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from cochlea import CochleaParams
 from spikedata.atomic import cannot_write, check_output
 from spikedata.corpora import Listing
 from spikedata.encoding.assemble import Total, read_total
-from spikedata.encoding.blocks import Job, Member, find_members, name_run
+from spikedata.encoding.blocks import OWN, PRESETS, Job, Member, find_members, name_run
 from spikedata.encoding.names import part_paths, shard_path
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError, Provenance
@@ -124,13 +125,20 @@ def _total_if_made(path: Path, provenance: Provenance) -> Total | None:
 
 
 def plan_encoding(
-    listing: Listing, out: Path, *, preset: str, seed: int, split: Split | None, shard: tuple[int, int] | None
+    listing: Listing,
+    out: Path,
+    *,
+    preset: str,
+    seed: int,
+    split: Split | None,
+    shard: tuple[int, int] | None,
+    params: CochleaParams | None = None,
 ) -> Plan:
     """What `spikedata.encode.encode_clips` makes of its arguments.
 
     Parameters
     ----------
-    listing, out, preset, seed, split, shard
+    listing, out, preset, seed, split, shard, params
         As `encode_clips` takes them.
 
     Raises
@@ -139,7 +147,10 @@ def plan_encoding(
         If the preset is unknown, a file name is needed where a folder is given or the other way round, or there is no
         such shard.
     """
-    job = Job(corpus=listing.corpus, keys=listing.keys, preset=preset, seed=seed)
+    if params is not None and preset in PRESETS:
+        # the params of a preset are that preset, however they were given
+        preset, params = (preset, None) if params == PRESETS[preset]() else (OWN, params)
+    job = Job(corpus=listing.corpus, keys=listing.keys, preset=preset, seed=seed, own=params)
     if split is not None:
         split.require_samples(len(listing.clips))
     parts = [""] * len(listing.clips)

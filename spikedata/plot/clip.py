@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.plot.figure import BLUE, draw_spikes, require_pairs, styled
+from spikedata.plot.figure import BLUE, draw_spikes, new_figure, require_pairs, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,15 +65,12 @@ def plot_word(
         If the cochleagram is empty or not two-dimensional, the frequencies do not fall, or times and units are
         not equally many.
     """
-    from matplotlib.figure import Figure
-
     if np.ndim(cochleagram) != 2 or not np.size(cochleagram):
         raise ValueError(f"cochleagram must have shape (n_places, n_frames), got {np.shape(cochleagram)}")
     if np.any(np.diff(frequencies) >= 0):
         raise ValueError("frequencies must fall from base to apex, got some that rise")
     n_units = len(frequencies)
-    figure = Figure(figsize=(7.2, 7.0))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(7.2, 7.0, title=title)
     grid = figure.add_gridspec(3, 2, height_ratios=(1, 2.3, 2.7), width_ratios=(1, 0.016))
     sound = figure.add_subplot(grid[0, 0])
     membrane = figure.add_subplot(grid[1, 0], sharex=sound)
@@ -131,10 +128,7 @@ def plot_raster(
     ValueError
         If times and units are not equally many.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 4.6))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(7.2, 4.6, title=title)
     rate, raster = figure.subplots(2, 1, sharex=True, height_ratios=(1, 4))
     draw_spikes(raster, times, units, n_units=n_units)
     raster.set(xlabel="Time (s)", ylabel="Channel")
@@ -173,7 +167,6 @@ def plot_cochleagram(
     ValueError
         If times and units are not equally many.
     """
-    from matplotlib.figure import Figure
     from scipy.ndimage import gaussian_filter
 
     require_pairs(times, units)
@@ -181,8 +174,7 @@ def plot_cochleagram(
     counts = np.histogram2d(units, times, bins=(np.arange(n_units + 1) - 0.5, edges))[0]
     rate = gaussian_filter(counts.astype(np.float32) / FINE_BIN, (SMOOTH_CHANNELS, SMOOTH_TIME / FINE_BIN))
 
-    figure = Figure(figsize=(7.2, 4.0))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(7.2, 4.0, title=title)
     axes = figure.subplots()
     extent = (0, edges[-1], n_units - 0.5, -0.5)
     image = axes.imshow(rate, aspect="auto", cmap="magma", vmin=0, extent=extent, interpolation="antialiased")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.events import latest_times
-from spikedata.plot.figure import BLUE, styled
+from spikedata.plot.figure import BLUE, INK, LEGEND, LINE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,8 +37,6 @@ def plot_rates(events: Events, *, title: str = "") -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     counts = _count_by_class(events)
     seconds = np.bincount(events.labels, weights=latest_times(events), minlength=len(events.keys))
     heard = seconds > 0
@@ -46,16 +44,15 @@ def plot_rates(events: Events, *, title: str = "") -> Figure:
     mean = counts.sum(axis=0) / max(seconds.sum(), np.finfo(float).tiny)
     channels = np.arange(events.n_units)
 
-    figure = Figure(figsize=(7.2, 3.6))
+    figure = new_figure(7.2, 3.6, title=title)
     axes = figure.subplots()
-    axes.set_title(title, fontweight="bold", fontsize=12)
     if len(by_class) > 1:
         low, high = by_class.min(axis=0), by_class.max(axis=0)
         axes.fill_between(channels, low, high, color=BLUE, alpha=0.18, linewidth=0, label="lowest to highest class")
-    axes.plot(channels, mean, color=BLUE, label=f"mean of {len(events):,} clips")
+    axes.plot(channels, mean, color=BLUE, linewidth=LINE, label=f"mean of {len(events):,} clips")
     axes.set(xlabel="Channel (base to apex, high to low frequency)", ylabel="Rate (spikes/s)")
     axes.set(xlim=(0, events.n_units - 1), ylim=(0, None))
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper left", **LEGEND)
     return figure
 
 
@@ -74,14 +71,11 @@ def plot_classes(events: Events, *, title: str = "") -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     n_classes = len(events.keys)
     clips = np.bincount(events.labels, minlength=n_classes)
     speakers, clips_of_speaker = np.unique(events.speakers, return_counts=True)
 
-    figure = Figure(figsize=(9.0, 2.6 + 0.17 * n_classes))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(9.0, 2.6 + 0.17 * n_classes, title=title)
     grid = figure.add_gridspec(2, 3, width_ratios=(1, 3, 0.05), height_ratios=(2.2 + 0.13 * n_classes, 1.5))
     by_class = figure.add_subplot(grid[0, 0])
     activity = figure.add_subplot(grid[0, 1], sharey=by_class)
@@ -125,7 +119,6 @@ def plot_speakers(events: Events, *, title: str = "") -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     speakers, speaker_of = np.unique(events.speakers, return_inverse=True)
@@ -134,8 +127,7 @@ def plot_speakers(events: Events, *, title: str = "") -> Figure:
     clips = clips.reshape(n_speakers, n_classes)
     few = n_speakers <= MOST_NAMED
 
-    figure = Figure(figsize=(9.0, 2.2 + 0.2 * min(n_speakers, MOST_NAMED)))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(9.0, 2.2 + 0.2 * min(n_speakers, MOST_NAMED), title=title)
     grid = figure.add_gridspec(1, 4, width_ratios=(1, 2.4, 0.06, 1))
     by_speaker = figure.add_subplot(grid[0, 0])
     by_class = figure.add_subplot(grid[0, 1], sharey=by_speaker)
@@ -184,15 +176,12 @@ def plot_means(events: Events, *, title: str = "") -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
     n_classes = max(len(events.keys), 1)
     n_columns = min(5 if n_classes <= 20 else 7, n_classes)
     n_rows = -(-n_classes // n_columns)
     means, duration = _mean_by_class(events)
 
-    figure = Figure(figsize=(9.0, 0.8 + 1.3 * n_rows))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(9.0, 0.8 + 1.3 * n_rows, title=title)
     panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     extent = (0, duration, events.n_units - 0.5, -0.5)
     for axes, mean, name in zip(panels.flat, means, events.keys, strict=False):
@@ -202,8 +191,8 @@ def plot_means(events: Events, *, title: str = "") -> Figure:
         axes.text(0.97, 0.95, name, color="white", ha="right", va="top", fontsize=9, transform=axes.transAxes)
     for axes in panels.flat[len(events.keys) :]:
         axes.set_axis_off()
-    figure.supxlabel("Time (s)", fontsize=9)
-    figure.supylabel("Channel (base to apex)", fontsize=9)
+    figure.supxlabel("Time (s)", fontsize=9, weight="normal", color=INK)
+    figure.supylabel("Channel (base to apex)", fontsize=9, weight="normal", color=INK)
     if len(means):
         bar = figure.colorbar(image, ax=panels, label="Rate (spikes/s)", pad=0.015, aspect=40)
         bar.outline.set_visible(False)

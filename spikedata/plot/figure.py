@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import io
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
@@ -26,63 +26,97 @@ FORMATS = ("png", "svg", "pdf")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GRAY, PALE = "#1B1F24", "#6B7280", "#C9CED6"
 
-# Any, for releases of Matplotlib differ in which names their types know.
-STYLE: Any = {
-    "axes.edgecolor": GRAY,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 9,
-    "axes.linewidth": 0.7,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": DPI,
-    "figure.facecolor": "white",
-    "figure.titlesize": 12,
-    "figure.titleweight": "bold",
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "legend.fontsize": 8,
-    "legend.edgecolor": "white",
-    "legend.framealpha": 0.9,
-    "lines.linewidth": 1.4,
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "spikedata",
-    "text.color": INK,
-    "xtick.color": GRAY,
-    "xtick.labelcolor": INK,
-    "xtick.labelsize": 8,
-    "xtick.major.width": 0.7,
-    "ytick.color": GRAY,
-    "ytick.labelcolor": INK,
-    "ytick.labelsize": 8,
-    "ytick.major.width": 0.7,
+FONT = "DejaVu Sans"  # comes with Matplotlib
+LINE = 1.4  # [points] width of a line
+LEGEND: Any = {"fontsize": 8, "edgecolor": "white", "facecolor": "white", "framealpha": 0.9, "labelcolor": INK}
+_TICKS: Any = {
+    "which": "both",
+    "color": GRAY,
+    "width": 0.7,
+    "length": 3.5,
+    "direction": "out",
+    "labelcolor": INK,
+    "labelsize": 8,
+    "labelfontfamily": FONT,
 }
 
 Arguments = ParamSpec("Arguments")
 
 
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Within the block, the style of the house and nothing else; after it, the caller's settings again."""
-    import matplotlib
+def new_figure(width: float, height: float, *, title: str = "", layout: str = "constrained") -> Figure:
+    """An empty figure in the look of the house, whose axes get that look as they are added.
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        yield
+    Matplotlib's global settings belong to the caller and to every other thread, so nothing is set in them: each figure,
+    axes and text is told.
+
+    Parameters
+    ----------
+    width, height : float
+        Size [inch].
+    title : str
+        Headline.
+    layout : {"constrained", "compressed"}
+        How Matplotlib makes room for labels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = ConstrainedLayoutEngine(
+        h_pad=3 / 72, w_pad=3 / 72, hspace=0.02, wspace=0.02, compress=layout == "compressed"
+    )
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white", edgecolor="white", layout=engine)
+    dressed: set[int] = set()
+
+    def dress_new(changed: Figure) -> None:
+        for axes in changed.axes:
+            if id(axes) not in dressed:
+                dressed.add(id(axes))
+                _dress(axes)
+
+    figure.add_axobserver(dress_new)
+    figure.suptitle(title, x=0.01, ha="left", size=12, weight="bold", color=INK)
+    return figure
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Let a function draw in the style of the house."""
+    """Give what a function has drawn on a `new_figure` the titles and the letters of the house."""
 
     @functools.wraps(draw)
     def draw_in_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
-        with house_style():
-            return draw(*args, **kwargs)
+        from matplotlib.lines import Line2D
+        from matplotlib.text import Text
+
+        figure = draw(*args, **kwargs)
+        for axes in figure.axes:
+            title = axes.get_title("left") or axes.get_title("center") or axes.get_title("right")
+            axes.set_title("", loc="center")
+            axes.set_title("", loc="right")
+            axes.set_title(title, loc="left", size=10, weight="normal", color=INK, pad=6)
+            if (legend := axes.get_legend()) is not None:
+                legend.get_frame().set_linewidth(1.0)
+        for text in figure.findobj(Text):
+            text.set(family=FONT, usetex=False)
+        for line in figure.findobj(Line2D):
+            line.set(solid_capstyle="projecting", dash_capstyle="butt")
+        return figure
 
     return draw_in_style
+
+
+def _dress(axes: Axes) -> None:
+    axes.set(facecolor="white", axisbelow="line")
+    axes.margins(0.05)
+    axes.minorticks_off()
+    axes.grid(False, which="both")
+    axes.tick_params(**_TICKS)
+    for side, spine in axes.spines.items():
+        spine.set(visible=side in ("left", "bottom"), edgecolor=GRAY, linewidth=0.7)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(size=9, weight="normal", color=INK)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -93,7 +127,8 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool
     figure : matplotlib.figure.Figure
         What to write.
     path : str or path-like
-        Name that ends in .png (150 dots per inch), .svg or .pdf.
+        Name that ends in .png (150 dots per inch), .svg or .pdf. Fonts in a PDF are embedded as the setting
+        ``pdf.fonttype`` of Matplotlib says.
     overwrite : bool
         Whether a file that is there already may be replaced.
 
@@ -108,11 +143,24 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool
     if kind not in FORMATS:
         raise ValueError(f"{path}: the name of a picture must end in .png, .svg or .pdf, got {Path(path).suffix!r}")
     check_output(path, overwrite=overwrite)
-    undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    undated: Any = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     content = io.BytesIO()
-    with house_style():
-        figure.savefig(content, format=kind, dpi=DPI, metadata=undated)
-    write_atomically(path, content.getvalue(), overwrite=overwrite)
+    # all that the caller's settings could decide is said here; whether fonts are embedded as Type 3 or 42 cannot be
+    whole: Any = {"bbox_inches": figure.bbox_inches, "facecolor": "white", "edgecolor": "white", "transparent": False}
+    figure.savefig(content, format=kind, dpi=DPI, metadata=undated, **whole)
+    written = content.getvalue()
+    write_atomically(path, _with_plain_ids(written) if kind == "svg" else written, overwrite=overwrite)
+
+
+def _with_plain_ids(svg: bytes) -> bytes:
+    """Number the names that Matplotlib draws by chance unless a global setting forbids it."""
+    numbers: dict[bytes, int] = {}
+
+    def renamed(found: re.Match[bytes]) -> bytes:
+        kind, name = found[2], found[2] + found[3]
+        return found[1] + kind + b"-%d" % numbers.setdefault(name, len(numbers))
+
+    return re.sub(rb'(id="|#)([A-Za-z]+?)([0-9a-f]{10})(?=["\)])', renamed, svg)
 
 
 def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_units: int, size: float = 1.2) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, PALE, VERMILION, draw_spikes, styled
+from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, LEGEND, LINE, PALE, VERMILION, draw_spikes, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,13 +52,10 @@ def plot_hidden(
     ValueError
         If the spikes and readouts are not equally long, or the readouts and names not equally many.
     """
-    from matplotlib.figure import Figure
-
     (n_steps, n_hidden), n_readouts = np.shape(spikes), np.shape(readout)
     if n_readouts != (n_steps, len(keys)):
         raise ValueError(f"readout must have shape {n_steps, len(keys)} (n_steps, n_classes), got {n_readouts}")
-    figure = Figure(figsize=(7.2, 5.6))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(7.2, 5.6, title=title)
     raster, traces = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
 
     steps, units = np.nonzero(spikes)
@@ -74,7 +71,7 @@ def plot_hidden(
         traces.plot(time, readout[:, index], color=color, linewidth=2 if rank == 0 else 1.3, label=keys[index])
         traces.plot(time[readout[:, index].argmax()], highest[index], "o", ms=6 if rank == 0 else 4, color=color)
     traces.set(xlabel="Time (s)", ylabel="Readout membrane", xlim=(0, n_steps * dt), title="Readout: highest peak wins")
-    traces.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
+    traces.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True, **LEGEND)
     figure.align_ylabels([raster, traces])
     return figure
 
@@ -110,7 +107,6 @@ def plot_learning_curve(
     ValueError
         If there is no epoch in the history, or `best_epoch` is not one of them.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     table = _as_columns(history)
@@ -126,15 +122,24 @@ def plot_learning_curve(
         raise ValueError(f"best_epoch must be an epoch of the history, got {best_epoch}")
     row = int(np.flatnonzero(epochs == best)[0])
 
-    figure = Figure(figsize=(8.4, 3.5))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(8.4, 3.5, title=title)
     accuracy, loss = figure.subplots(1, 2)
     for axes, name, factor in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
         marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, factor * table[f"train_{name}"], color=GRAY, label="training", marker=marker, ms=4)
+        axes.plot(
+            epochs, factor * table[f"train_{name}"], color=GRAY, linewidth=LINE, label="training", marker=marker, ms=4
+        )
         shown = "validation" if validated.any() else "train"
         if validated.any():
-            axes.plot(epochs, factor * table[f"validation_{name}"], color=BLUE, label="validation", marker=marker, ms=4)
+            axes.plot(
+                epochs,
+                factor * table[f"validation_{name}"],
+                color=BLUE,
+                linewidth=LINE,
+                label="validation",
+                marker=marker,
+                ms=4,
+            )
         axes.axvline(best, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         axes.plot(best, factor * table[f"{shown}_{name}"][row], "o", ms=5.5, color=VERMILION, label="weights kept")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -156,7 +161,7 @@ def plot_learning_curve(
     kept = 100 * table[f"{shown}_accuracy"][row]
     accuracy.set_title(f"{'Validation' if validated.any() else 'Training'} {kept:.1f} % at epoch {best:g}")
     loss.set_title("Loss")
-    loss.legend(loc="upper right")
+    loss.legend(loc="upper right", **LEGEND)
     return figure
 
 
@@ -183,8 +188,6 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
     ValueError
         If the matrix is not square with one row for each name.
     """
-    from matplotlib.figure import Figure
-
     matrix, n_classes = np.asarray(matrix), len(keys)
     if matrix.shape != (n_classes, n_classes):
         raise ValueError(f"matrix must have shape {n_classes, n_classes}, one row per class, got {matrix.shape}")
@@ -192,10 +195,9 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
     shares = matrix / np.maximum(totals, 1)
 
     side = 1.6 + 0.24 * max(n_classes, 10)
-    figure = Figure(figsize=(side + 0.6, side), layout="compressed")
-    figure.suptitle(title, x=0.01, ha="left")
+    figure = new_figure(side + 0.6, side, title=title, layout="compressed")
     axes = figure.subplots()
-    image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
+    image = axes.imshow(100 * shares, aspect="equal", cmap="Blues", vmin=0, vmax=100, interpolation="antialiased")
     axes.set_xticks(np.arange(n_classes), keys, rotation=90)
     axes.set_yticks(np.arange(n_classes), keys)
     axes.set(xlabel="Answer", ylabel="True class")

@@ -2,7 +2,10 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +69,31 @@ def test_an_absent_extra_is_in_order_and_named(without, name, extra):
     assert check.ok
     assert check.value == "not installed"
     assert f"spikedata-audio[{extra}]" in check.advice
+
+
+def test_the_doctor_asks_for_what_the_distribution_requires():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + [line for extra in extras.values() for line in extra]
+    # the metadata of an editable installation may be older than the file, never newer
+    wanted = {re.match(r"[\w-]+", line)[0] for line in lines}
+    assert (
+        {"numpy", "torch", "dask"}
+        <= {library.name for library in doctor.libraries()}
+        <= wanted | {"hypothesis", "mypy", "pytest", "ruff"}
+    )
+    assert doctor.extra_of("distributed") == "cluster"
+    assert doctor.extra_of("espeakng_loader") == "synth"
+    assert doctor.extra_of("numpy") is None
+
+
+def test_a_library_that_is_too_old_is_a_fault_and_named(monkeypatch):
+    real = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.0" if name == "h5py" else real(name))
+    check = find("h5py")
+    assert not check.ok
+    assert check.value == "1.0, which is not >=3.11"
+    assert check.advice == "pip install 'h5py>=3.11'"
 
 
 def test_without_pytorch_nothing_is_said_of_a_gpu(without):

@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib
+import matplotlib.style
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -71,19 +73,8 @@ def labels_of(axes):
 
 
 def test_every_picture_is_a_figure(clip, events):
-    figures = [
-        draw_word(title="word"),
-        plot.plot_raster(clip.times, clip.units, n_units=N_UNITS),
-        plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS),
-        plot.plot_rates(events),
-        plot.plot_classes(events),
-        plot.plot_speakers(events),
-        plot.plot_means(events),
-        draw_hidden(),
-        plot.plot_learning_curve(COLUMNS),
-        plot.plot_confusion(np.eye(3), ["a", "b", "c"]),
-    ]
-    for figure in figures:
+    for draw in pictures_of(clip, events).values():
+        figure = draw()
         assert isinstance(figure, Figure)
         figure.draw_without_rendering()
 
@@ -108,13 +99,59 @@ def test_times_and_units_must_be_equally_many(draw):
         draw([0.1, 0.2], [3])
 
 
-def test_the_settings_of_the_caller_neither_matter_nor_change(clip, tmp_path):
-    plot.save_figure(plot.plot_raster(clip.times, clip.units), tmp_path / "before.png")
-    with matplotlib.rc_context({"axes.grid": True, "font.size": 30, "savefig.bbox": "tight"}):
+def pictures_of(clip, events):
+    """What draws each picture, by its name."""
+    return {
+        "word": lambda: draw_word(title="word"),
+        "raster": lambda: plot.plot_raster(clip.times, clip.units, n_units=N_UNITS),
+        "cochleagram": lambda: plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS),
+        "rates": lambda: plot.plot_rates(events, title="rates"),
+        "classes": lambda: plot.plot_classes(events),
+        "speakers": lambda: plot.plot_speakers(events),
+        "means": lambda: plot.plot_means(events),
+        "hidden": lambda: draw_hidden(),
+        "curve": lambda: plot.plot_learning_curve(COLUMNS, chance=0.05),
+        "confusion": lambda: plot.plot_confusion(np.eye(3), ["a", "b", "c"]),
+    }
+
+
+def pixels_of(figure, path):
+    plot.save_figure(figure, path, overwrite=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("style", ["ggplot", "dark_background"])
+def test_the_settings_of_the_caller_neither_matter_nor_change(clip, events, tmp_path, style):
+    names = ("raster", "rates", "hidden", "confusion")
+    before = {name: pixels_of(pictures_of(clip, events)[name](), tmp_path / "x.png") for name in names}
+    own = {"font.size": 30, "savefig.bbox": "tight", "figure.dpi": 40, "axes.titlelocation": "right"}
+    with matplotlib.style.context(style), matplotlib.rc_context(own):
         settings = dict(matplotlib.rcParams)
-        plot.save_figure(plot.plot_raster(clip.times, clip.units), tmp_path / "after.png")
+        after = {name: pixels_of(pictures_of(clip, events)[name](), tmp_path / "x.png") for name in names}
         assert dict(matplotlib.rcParams) == settings
-    assert (tmp_path / "before.png").read_bytes() == (tmp_path / "after.png").read_bytes()
+    assert [name for name in names if before[name] != after[name]] == []
+
+
+def test_drawing_sets_nothing_for_other_threads(clip, events, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a global setting of Matplotlib was written")
+
+    plot.plot_raster(clip.times, clip.units)  # what Matplotlib itself sets up at first use is done
+    for name in ("__setitem__", "update", "_set"):
+        monkeypatch.setattr(matplotlib.RcParams, name, refuse)
+    for draw in pictures_of(clip, events).values():
+        figure = draw()
+    for kind in ("png", "svg", "pdf"):
+        plot.save_figure(figure, tmp_path / f"x.{kind}")
+
+
+def test_threads_draw_the_same_pictures_as_one(clip, tmp_path):
+    def draw(number):
+        return pixels_of(plot.plot_raster(clip.times, clip.units, n_units=N_UNITS), tmp_path / f"{number}.png")
+
+    alone = draw(0)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(draw, range(1, 5))) == {alone}
 
 
 def test_drawing_leaves_pyplot_alone():

@@ -378,7 +378,7 @@ def test_a_sample_of_another_number_of_units_is_refused(tmp_path):
     clip = Sample(np.array([0.1]), np.array([5], np.uint16), label=0, speaker=3, n_units=64)
     with SpikeWriter(tmp_path / "x.h5", keys=["a"], n_units=64) as writer:
         writer.append(**clip._asdict())
-        with pytest.raises(ValueError, match=r"sample 1: has 700 units, must have the 64 of the file"):
+        with pytest.raises(ValueError, match=r"sample 1: n_units 700, must be 64 as in the file"):
             writer.append(**clip._replace(n_units=700)._asdict())
     with SpikeFile(tmp_path / "x.h5") as file:
         assert len(file) == 1

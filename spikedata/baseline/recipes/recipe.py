@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -146,8 +146,7 @@ def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         meant = [leaf for leaf in leaves if name in (leaf.path[-1], leaf.name)]
         if not meant:
             known = dict.fromkeys(leaf.path[-1] for leaf in leaves)
-            nearest = difflib.get_close_matches(name, known, n=3) or sorted(known)
-            raise ValueError(f"recipe {recipe.name!r} has no param {name!r}; nearest: {', '.join(nearest)}")
+            raise ValueError(f"recipe {recipe.name!r} has no param {name!r}{_near(name, known)}")
         fitting |= {leaf.path: _fit(name, value, leaf.kind) for leaf in meant}
     changes = {part: _replaced(getattr(recipe, part), (part,), fitting) for part in ("network", "training")}
     return replace(recipe, **changes)
@@ -179,6 +178,16 @@ def changed_params(recipe: Recipe, usual: Recipe) -> dict[str, Any]:
         path[-1] if plain.count(path[-1]) == 1 and not path[-1].isdecimal() else ".".join(path): value
         for path, value in changed.items()
     }
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    """At most three names that may be meant, by their letters or their initials: `lr` is `learning_rate`."""
+    initials = [one for one in known if len(name) > 1 and "".join(word[:1] for word in one.split("_")) == name]
+    nearest = list(dict.fromkeys([*initials, *difflib.get_close_matches(name, known, n=3)]))[:3]
+    nearest = nearest or (sorted(known) if len(known) <= 3 else [])
+    return (
+        f"; nearest: {', '.join(nearest)}" if nearest else f"; `spikedata params RECIPE` lists the {len(known)} it has"
+    )
 
 
 class _Leaf(NamedTuple):

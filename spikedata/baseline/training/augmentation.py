@@ -61,8 +61,14 @@ def _transform_of(line: str) -> EventTransform:
         kind = kinds[_known(name, kinds, "transform")]
         values = dict(_param_of(word) for word in words)
         chance = values.pop(_CHANCE, None)
+        params = inspect.signature(kind).parameters
         for param in values:
-            _known(param, inspect.signature(kind).parameters, "param")
+            _known(param, params, "param")
+        needed = [param for param, about in params.items() if about.default is about.empty]
+        if not values.keys() >= set(needed):
+            raise ValueError(
+                f"needs {', '.join(needed)}, as {' '.join([name, *(f'{each}=NUMBER' for each in needed)])!r}"
+            )
         transform = kind(**values)
         return transform if chance is None else Maybe(transform, float(chance))
     except (TypeError, ValueError) as error:

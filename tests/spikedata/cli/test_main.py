@@ -1,6 +1,9 @@
 """The command line as a whole: how it explains itself, what it prints, and with which status it leaves."""
 
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,3 +99,122 @@ def test_a_missing_library_names_the_extra(
 
     assert main(["plot", str(spike_path), "--out", str(tmp_path / "x.png")]) == 1
     assert "pip install 'spikedata-audio[plot]'" in capsys.readouterr().err
+
+
+# What was typed
+
+
+@pytest.mark.parametrize(
+    ("words", "blamed"),
+    [
+        (["encode", "folder", "a", "b.h5", "--seed", "-1"], "argument --seed: must be a whole number of at least 0"),
+        (["demo", "--seed", str(2**63)], "argument --seed: must be a whole number of at least 0"),
+        (["train", "a.h5", "--out", "r", "--seeds", "1,-2"], "argument --seeds: must be whole numbers of at least 0"),
+        (["train", "a.h5", "--out", "r", "--threads", "0"], "argument --threads: must be a whole number of at least 1"),
+        (["synth", "--words", "shd", "--out", "w", "--speakers", "13"], "must be a whole number from 1 to 12"),
+        (["plot", "a.h5", "--out", "x.png", "--index", "-1"], "argument --index: must be a whole number"),
+        (["info", "a.h5", "--jsn"], "unknown argument '--jsn'; nearest: --json; see: spikedata info --help"),
+        (["train", "a.h5", "b.h5", "--recipe", "counts", "--out", "r"], "unknown argument 'b.h5'"),
+        (["train", "a.h5", "--dropout", "--out", "r"], "--dropout needs a value"),
+        (["train", "a.h5", "--out", "r", "--dropout"], "--dropout needs a value"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_what_is_blamed(words: list[str], blamed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+
+    assert left.value.code == 2
+    assert blamed in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "train needs --recipe NAME, or a --config with recipe = NAME; `spikedata recipes` lists them"),
+        (["--recipe", "recurrent", "--lr", "1"], "recipe 'recurrent' has no param 'lr'; nearest: learning_rate"),
+        (["--recipe", "recurrent", "--zzz", "1"], "recipe 'recurrent' has no param 'zzz'; `spikedata params"),
+        (["--recipe", "recurrent", "--augmentation", "channel_jitter"], "needs sigma, as 'channel_jitter sigma="),
+        (["--recipe", "recurrent", "--epochs", "1", "--dropout", "x"], "dropout must be of type float, got 'x'"),
+    ],
+)  # fmt: skip
+def test_a_param_that_cannot_be_meant_gives_one_line_and_status_2(
+    words: list[str], told: str, spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(spike_path), "--out", str(tmp_path / "run"), *words]) == 2
+
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert error.count(",") <= 3
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", [0, 2, 3, 5])
+def test_a_param_may_stand_anywhere(place: int, spike_path: Path, tmp_path: Path) -> None:
+    words = [
+        "--recipe",
+        "recurrent",
+        str(spike_path),
+        "--epochs",
+        "1",
+        "--hidden=4",
+        "--out",
+        str(tmp_path / "run"),
+        "-q",
+    ]
+    words[place:place] = ["--learning-rate", "5e-3"]
+
+    assert main(["train", *words]) == 0
+    assert re.search(r"\"learning_rate\": 0.005\b", (tmp_path / "run" / "card.json").read_text())
+
+
+# Standard output
+
+
+def run_with(stdout: int, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "spikedata", *words]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words", [["info", "{spikes}"], ["info", "{spikes}", "--json"], ["--help"], ["plot", "--help"]]
+)
+def test_a_reader_that_has_left_is_no_failure(words: list[str], spike_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = run_with(writer, *(word.format(spikes=spike_path) for word in words))
+    finally:
+        os.close(writer)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("words", [["info", "{spikes}"], ["--help"]])
+def test_standard_output_on_a_full_disk_gives_one_line_and_status_5(words: list[str], spike_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run_with(full.fileno(), *(word.format(spikes=spike_path) for word in words))
+
+    assert (done.returncode, done.stderr) == (5, "spikedata: standard output: no space left on device\n")
+
+
+def test_a_worker_whose_pipe_breaks_is_a_failure(
+    spike_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def break_pipe(_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("spikedata.info.describe_file", break_pipe)
+    assert main(["info", str(spike_path)]) == 1
+    assert "Broken pipe" in capsys.readouterr().err
+
+
+def test_the_help_tells_statuses_and_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+
+    told = capsys.readouterr().out
+    assert "0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130" in told
+    for name in ("SPIKEDATA_HOME", "SPIKEDATA_CACHE", "SPIKEDATA_OFFLINE=1", "NO_COLOR"):
+        assert name in told

@@ -81,7 +81,7 @@ def test_a_config_that_does_not_fit_is_one_line(
 
 
 def test_training_needs_a_recipe(spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", str(spike_path), "--out", str(tmp_path / "run")]) == 1
+    assert main(["train", str(spike_path), "--out", str(tmp_path / "run")]) == 2
     assert "train needs --recipe NAME, or a --config with recipe = NAME" in capsys.readouterr().err
 
 
@@ -170,13 +170,13 @@ def test_several_seeds_are_trained_anew(
         ("--split by_speaker --split-seed 0 --leave-out 0", "--split --split-seed --leave-out"),
         ("--validation-speakers 0 --test-speakers 1", "--validation-speakers --test-speakers"),
         ("--leave-one-speaker-out --keep-epochs", "--leave-one-speaker-out --keep-epochs"),
-        ("--hidden=8 --batch-size 3", "--hidden=8 --batch-size 3"),
+        ("--hidden=8 --batch-size 3", "--hidden --batch-size"),
     ],
 )
 def test_what_the_refitted_run_says_cannot_be_said_again(
     spike_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, named: str
 ) -> None:
-    assert main(["train", str(spike_path), "--refit", "a", "--out", str(tmp_path / "b"), *words.split()]) == 1
+    assert main(["train", str(spike_path), "--refit", "a", "--out", str(tmp_path / "b"), *words.split()]) == 2
     error = capsys.readouterr().err
     assert error == f"spikedata: --refit takes all but seed and device from a, so leave out {named}\n"
 

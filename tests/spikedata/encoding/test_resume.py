@@ -53,7 +53,9 @@ def whole(listing: Listing, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("n_clips", [0, 60, 100, 149, 150])
+@pytest.mark.parametrize(
+    "n_clips", [0, 149, 150, pytest.param(60, marks=pytest.mark.slow), pytest.param(100, marks=pytest.mark.slow)]
+)
 def test_a_stopped_encoding_goes_on_and_gives_the_same_bytes(listing, whole, tmp_path, n_clips):
     path = tmp_path / "x.h5"
     with pytest.raises(Stopped):

@@ -1,0 +1,61 @@
+"""Commands that list what can be chosen: recipes, params."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from spikedata.cli.command import Commands, UsageError, add_command, print_result, write_out
+
+if TYPE_CHECKING:
+    from spikedata.named_params import NamedParam
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module to the program."""
+    add_command(commands, "recipes", _recipes, "list the recipes that train knows")
+
+    sub = add_command(commands, "params", _params, "list the params of the cochlea or of a recipe, with value and unit")
+    sub.add_argument("recipe", nargs="?", metavar="RECIPE", help="name of a recipe; none: the cochlea")
+    sub.add_argument("--preset", choices=("default", "published"), help="of the cochlea (default: default)")
+    sub.add_argument(
+        "--toml", action="store_true", help="print a file for encode --params or train --config, to be changed"
+    )
+
+
+def _recipes(args: argparse.Namespace) -> None:
+    from spikedata.baseline.recipes.catalog import RECIPES, describe_recipes
+
+    print_result(args, {name: recipe.about for name, recipe in RECIPES.items()}, describe_recipes())
+
+
+def _params(args: argparse.Namespace) -> None:
+    from spikedata.named_params import format_params, format_toml
+
+    if args.recipe is not None and args.preset is not None:
+        raise UsageError(f"--preset is of the cochlea, so leave it out beside the recipe {args.recipe}")
+    named, head = _of_recipe(args.recipe) if args.recipe else _of_ear(args.preset)
+    if args.toml and not args.json:
+        write_out(format_toml(named, **head))
+    else:
+        print_result(args, {param.name: param._asdict() for param in named}, format_params(named))
+
+
+def _of_recipe(name: str) -> tuple[list[NamedParam], dict[str, str]]:
+    from spikedata.baseline.recipes.catalog import recipe_from
+    from spikedata.named_params import list_params
+
+    recipe = recipe_from(name)
+    parts = [part for part in (recipe.network, recipe.training) if part is not None]
+    # no two params of a recipe have the same name, so the command line leaves out where in it they stand
+    return [param._replace(name=param.name.rpartition(".")[2]) for part in parts for param in list_params(part)], {
+        "recipe": recipe.name
+    }
+
+
+def _of_ear(preset: str | None) -> tuple[list[NamedParam], dict[str, str]]:
+    from spikedata.encoding.ear import ear_params
+    from spikedata.named_params import list_params
+
+    preset, params = ear_params(preset)
+    return list_params(params), {"preset": preset}
