@@ -67,7 +67,12 @@ PYTHON = list({block.file: None for block in BLOCKS if block.kind == "python"})
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a reader has: recordings in class folders and of a known corpus, and spike files of several speakers."""
     rng = np.random.default_rng(0)
-    for name in ("words/cat/1.wav", "words/dog/1.wav", "free-spoken-digit-dataset/recordings/3_jackson_0.wav"):
+    for name in (
+        "words/cat/1.wav",
+        "words/dog/1.wav",
+        "recordings/cat/1.wav",
+        "free-spoken-digit-dataset/recordings/3_jackson_0.wav",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(tmp_path / name, rng.uniform(-0.5, 0.5, 800), 8_000)
     for name in ("demo/spoken_digits.h5", "digits.h5", "train.h5"):

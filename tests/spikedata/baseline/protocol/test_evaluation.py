@@ -35,13 +35,13 @@ def _files(folder):
 
 
 def test_a_card_names_the_clips_that_were_tested_and_those_not_found(run, events):
-    entry = evaluate_run(run)["tests"][-1]
-    clips, wrong = numbers_of_ranges(entry["clips"]), numbers_of_ranges(entry["wrong"])
+    entry = evaluate_run(run).tests[-1]
+    clips, wrong = numbers_of_ranges(entry.clips), numbers_of_ranges(entry.wrong)
     assert clips.tolist() == np.flatnonzero(np.isin(events.speakers, (0, 5))).tolist()
     assert set(wrong) <= set(clips)
-    assert len(wrong) == entry["score"]["n"] - entry["score"]["n_correct"]
+    assert len(wrong) == entry.score.n - entry.score.n_correct
     per_label = np.bincount(events.labels[wrong], minlength=3)
-    confusion = np.array(entry["score"]["confusion"])
+    confusion = np.array(entry.score.confusion)
     assert per_label.tolist() == (confusion.sum(axis=1) - confusion.diagonal()).tolist()
 
 
@@ -51,7 +51,7 @@ def test_of_openings_at_the_same_time_none_is_lost(run, write_spikes, make_event
     asked = [[], [], [str(others[0])], [str(others[1])]]
     processes = [subprocess.Popen([sys.executable, "-c", code, str(run), *words]) for words in asked]
     assert [process.wait(timeout=120) for process in processes] == [0] * len(asked)
-    opened = {entry["file"]: entry["times_opened"] for entry in load_run(run).card["tests"]}
+    opened = {entry.file: entry.times_opened for entry in load_run(run).card.tests}
     assert opened == {"spikes.h5": 2, "other-1.h5": 1, "other-2.h5": 1}
     assert not list(run.glob("*.lock"))
     assert not list(run.glob(".*"))
@@ -71,8 +71,8 @@ def test_what_others_write_while_a_run_is_scored_stays(run, write_spikes, make_e
 
     monkeypatch.setattr(evaluate, score_while_another_does)
     card = evaluate_run(run, other)
-    assert [(entry["file"], entry["times_opened"]) for entry in card["tests"]] == [("spikes.h5", 2), ("other.h5", 1)]
-    assert [entry["control"] for entry in card["controls"]] == ["counts_only"]
+    assert [(entry.file, entry.times_opened) for entry in card.tests] == [("spikes.h5", 2), ("other.h5", 1)]
+    assert [entry.control for entry in card.controls] == ["counts_only"]
     assert load_run(run).card == card
 
 
@@ -89,7 +89,7 @@ def test_a_run_that_is_replaced_while_it_is_scored_gets_no_score(run, tmp_path, 
     monkeypatch.setattr("spikedata.baseline.protocol.evaluation.evaluate", replace_and_score)
     with pytest.raises(ValueError, match="run: was replaced by another run while this one was scored"):
         evaluate_run(run)
-    assert load_run(run).card["tests"] == []
+    assert load_run(run).card.tests == ()
 
 
 def test_showing_opens_nothing_and_changes_no_byte(run, tmp_path, capsys):

@@ -124,7 +124,7 @@ def test_clips_of_folds_count_once_though_a_seed_of_one_is_missing(spike_path, t
     shutil.rmtree(runs / "speaker-2-seed-1")
     summary = summarize_group(runs)
     assert len(summary.runs) == 11
-    assert (summary.clips.n, summary.untested) == (90, [])
+    assert (summary.clips.n, summary.untested) == (90, ())
     by_clip = {}
     for name in (row.run for row in summary.runs):
         entry = json.loads((runs / name / "card.json").read_text())["tests"][-1]
@@ -134,7 +134,7 @@ def test_clips_of_folds_count_once_though_a_seed_of_one_is_missing(spike_path, t
     assert summary.clips.accuracy == pytest.approx(np.mean([np.mean(said) for said in by_clip.values()]))
     shutil.rmtree(runs / "speaker-2-seed-0")
     summary = summarize_group(runs)
-    assert (summary.clips.n, summary.untested) == (75, [2])
+    assert (summary.clips.n, summary.untested) == (75, (2,))
     assert "untested   speakers 2, whom no finished run leaves out" in format_group(summary)
     assert "75" in format_leaderboard(leaderboard(runs)).splitlines()[1]
 
@@ -153,7 +153,7 @@ def test_clips_of_test_parts_that_overlap_count_once(spike_path, tmp_path):
         ({"recipe": RECIPE}, "recipe is counts in a and recurrent in b"),
         ({"recipe": OTHER}, r"duration is 0\.2 in a and 0\.1 in b"),
         ({"data": True}, "SHA-256 of the data is .* in a and .* in b"),
-        ({"split": "leave_one_speaker_out", "left_out": 4}, "kind of split is by speaker in a and leave one speaker"),
+        ({"split": "leave_one_speaker_out", "left_out": 4}, "split is by_speaker in a and leave_one_speaker_out in b"),
         ({}, "b and a are one training, which would count twice"),
     ],
 )
@@ -189,7 +189,7 @@ def test_runs_of_a_group_that_are_unfinished_are_named(spike_path, tmp_path, sto
     assert is_group(tmp_path / "runs")
     _train(spike_path, tmp_path / "runs" / "seed-0", RECIPE)
     summary = evaluate_group(tmp_path / "runs")
-    assert (len(summary.runs), summary.unfinished) == (1, ["seed-1"])
+    assert (len(summary.runs), summary.unfinished) == (1, ("seed-1",))
     assert "unfinished seed-1; not counted here" in format_group(summary)
 
 
@@ -255,7 +255,7 @@ def test_every_flag_of_evaluate_means_for_a_group_what_it_means_for_a_run(
         assert (status, error.count("\n")) == (1, 1)
         assert reason in error
     assert _bytes(group) == before
-    assert ask(other)[1]["tested_on"] == {"file": "other.h5", "part": "whole file"}
+    assert ask(other)[1]["tested_on"] == {"file": "other.h5", "part": "whole file", "n": 15}
     assert [card["tests"][0]["times_opened"] for card in cards()] == [1, 1]
 
 

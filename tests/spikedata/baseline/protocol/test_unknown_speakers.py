@@ -29,7 +29,7 @@ def test_a_run_on_class_folders_is_told_the_split_that_works(events):
 
 def test_the_split_that_it_is_told_of_works_and_names_no_speaker(events):
     split = choose_split(events, SplitChoice(name="stratified_shared_speakers"))
-    entry = split_entry(split, events)
-    assert (entry["speakers_apart"], entry["speakers"]) == (None, {"train": [], "validation": [], "test": []})
-    assert "speakers unknown" in entry["name"]
+    entry = split_entry(split, events, seed=0)
+    assert (entry.speakers_apart, entry.speakers) == (None, {"train": (), "validation": (), "test": ()})
+    assert "speakers unknown" in entry.name
     assert (split.kind, split.held_out) == ("stratified_shared_speakers", {})
