@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from spikedata.atomic import OutputError
 from spikedata.corpora import Clip, list_clips
+from spikedata.disk import OutputError
 from spikedata.synth import embedded_corpus
 
 TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data: never heard in training

@@ -221,7 +221,7 @@ def _normalize(distribution: str) -> str:
 def _folders() -> Iterator[Check]:
     import platformdirs
 
-    from spikedata.folders import cache_folder, data_folder
+    from spikedata.disk import cache_folder, data_folder
 
     yield _folder_check("data folder", [data_folder()], "set SPIKEDATA_HOME to a folder that you can write to")
     remedy = "set SPIKEDATA_CACHE to a folder that you can write to, or tables and events are made anew by each start"

@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from cochlea import CochleaParams
-from spikedata.atomic import OutputError, write_atomically
 from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
 from spikedata.corpora import CORPORA, Listing, list_clips
+from spikedata.disk import OutputError, write_atomically
 from spikedata.encoding.assemble import Total, assemble, read_total
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
 from spikedata.encoding.folder import BlockFolder, blocks_folder

@@ -28,7 +28,7 @@ try:
 except ImportError:  # on Windows, where leftovers stay
     fcntl = None  # type: ignore[assignment]
 
-from spikedata import folders
+from spikedata import disk as folders
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
-from spikedata.atomic import OutputError, check_output
+from spikedata.disk import OutputError, check_output
 from spikedata.synth_clip import SpokenClip, speak_clip
 from spikedata.synth_engine import find_engine
 from spikedata.synth_words import Word, read_words

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
-from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
 
 Report = Callable[[str, int, int], None]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata import schema
-from spikedata.atomic import OutputError, cannot_write, check_output, put_in_place, temporary_beside
+from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, temporary_beside
 from spikedata.reader import SpikeFile
 from spikedata.row_stream import RowStream
 from spikedata.schema import FormatError, Provenance, Sample

@@ -87,8 +87,8 @@ def _message_of(error: Exception) -> str:
 
 def _status_of(error: Exception) -> int | None:
     # None: an error that we do not raise ourselves, so our bug
-    from spikedata.atomic import OutputError
     from spikedata.cluster import ClusterError
+    from spikedata.disk import OutputError
     from spikedata.downloads import ChecksumError, DownloadError
     from spikedata.schema import FormatError
     from spikedata.synth_engine import EngineError

@@ -75,7 +75,7 @@ def _verify_data_set(args: argparse.Namespace) -> None:
 
 
 def _plot(args: argparse.Namespace) -> None:
-    from spikedata.atomic import check_output
+    from spikedata.disk import check_output
     from spikedata.plot import plot_file, save_figure
 
     check_output(args.out, overwrite=args.overwrite)

@@ -1,4 +1,4 @@
-"""What a download can fail of; a disk that refuses is an `OutputError` of `spikedata.atomic`."""
+"""What a download can fail of; a disk that refuses is an `OutputError` of `spikedata.disk`."""
 
 
 class DownloadError(OSError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spikedata.atomic import put_in_place
+from spikedata.disk import data_folder, file_digest, put_in_place
 from spikedata.downloads.entries import Checksum, PublishedFile
 from spikedata.downloads.errors import ChecksumError, DownloadError
 from spikedata.downloads.git_tree import tree_id
@@ -24,8 +24,6 @@ from spikedata.downloads.registry import files_of
 from spikedata.downloads.transfer import OnProgress, fetch_archive
 from spikedata.downloads.unpacking import Unpacked, unpack
 from spikedata.downloads.verification import verify_file
-from spikedata.file_digest import file_digest
-from spikedata.folders import data_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikedata.atomic import write_atomically
+from spikedata.disk import write_atomically
 from spikedata.downloads.unpacking import FileRecord
 
 HIDDEN = ".spikedata"  # folder in a root for locks, partial files, rooms to unpack in, and manifests

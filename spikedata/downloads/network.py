@@ -14,8 +14,8 @@ from typing import IO, TypeVar
 from urllib import error, request
 
 from spikedata import __version__
-from spikedata.atomic import OutputError
 from spikedata.checks import Count, NotNegative, Positive, check_fields
+from spikedata.disk import OutputError
 from spikedata.downloads.errors import DownloadError
 
 _log = logging.getLogger(__name__)

@@ -14,13 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from spikedata.atomic import write_atomically
+from spikedata.disk import cache_folder, file_digest, write_atomically
 from spikedata.downloads.entries import PublishedFile
 from spikedata.downloads.errors import ChecksumError
 from spikedata.downloads.manifest import read_manifest
 from spikedata.downloads.registry import DATASETS, FILES, data_set_of, files_of
-from spikedata.file_digest import file_digest
-from spikedata.folders import cache_folder
 
 if TYPE_CHECKING:
     from spikedata.reader import SpikeFile

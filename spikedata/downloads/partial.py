@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 
 
 class Origin(NamedTuple):

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikedata.disk import data_folder
 from spikedata.downloads.entries import PublishedFile
 from spikedata.downloads.manifest import HIDDEN, is_there
 from spikedata.downloads.partial import size_of
 from spikedata.downloads.registry import data_set_of, files_of
-from spikedata.folders import data_folder
 
 
 @dataclass(frozen=True, kw_only=True)

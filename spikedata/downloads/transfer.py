@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 from urllib.error import HTTPError
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError, file_digest
 from spikedata.downloads.entries import Checksum, PublishedFile
 from spikedata.downloads.errors import ChecksumError, DownloadError
 from spikedata.downloads.network import TransferParams, keep_trying, open_url
 from spikedata.downloads.partial import Origin, discard, opened, read_origin, size_of, write_origin, writing
-from spikedata.file_digest import file_digest
 
 _log = logging.getLogger(__name__)
 

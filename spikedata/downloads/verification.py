@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spikedata.disk import data_folder, file_digest
 from spikedata.downloads.entries import PublishedFile
 from spikedata.downloads.manifest import Manifest, is_there, path_in, read_manifest
 from spikedata.downloads.registry import files_of
 from spikedata.downloads.unpacking import FileRecord
-from spikedata.file_digest import file_digest
-from spikedata.folders import data_folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.atomic import cannot_write
+from spikedata.disk import cannot_write
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from spikedata.disk import WorkFolder
 from spikedata.encoding.blocks import Block
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError
-from spikedata.work_folder import WorkFolder
 
 
 def blocks_folder(output: Path) -> Path:

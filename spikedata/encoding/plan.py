@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cochlea import CochleaParams
-from spikedata.atomic import cannot_write, check_output
 from spikedata.corpora import Listing
+from spikedata.disk import cannot_write, check_output
 from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import OWN, PRESETS, Job, Member, find_members, name_run
 from spikedata.encoding.names import part_paths, shard_path

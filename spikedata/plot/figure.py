@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.atomic import check_output, write_atomically
+from spikedata.disk import check_output, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

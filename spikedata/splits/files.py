@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from spikedata.atomic import write_atomically
+from spikedata.disk import write_atomically
 from spikedata.splits.split import Split
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from spikedata.disk import data_folder
 from spikedata.downloads import Origin, origin_of
 from spikedata.downloads import download as fetch
 from spikedata.downloads.registry import HOSTS
-from spikedata.folders import data_folder
 from spikedata.schema import Sample
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.transforms import EventTransform

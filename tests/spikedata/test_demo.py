@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from spikedata import encode
-from spikedata.atomic import OutputError
 from spikedata.demo import format_demo, run_demo
+from spikedata.disk import OutputError
 from spikedata.reader import SpikeFile
 
 

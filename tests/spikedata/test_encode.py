@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 import cochlea
-from spikedata.atomic import OutputError
 from spikedata.audio import AudioError
 from spikedata.corpora import Listing, list_clips
+from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
 from spikedata.reader import SpikeFile
 

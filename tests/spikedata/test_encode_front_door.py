@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from spikedata.atomic import OutputError
 from spikedata.audio import AudioError
 from spikedata.cli import main
 from spikedata.corpora import list_clips
+from spikedata.disk import OutputError
 from spikedata.encode import encode, encode_clips
 from spikedata.info import describe_file
 from spikedata.merge import merge_shards

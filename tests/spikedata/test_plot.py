@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from spikedata import plot
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.events import Events
 from spikedata.schema import Sample
 from spikedata.writer import SpikeWriter

@@ -15,7 +15,7 @@ import soundfile
 import soxr
 
 from spikedata import synth_engine
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.synth import MANIFEST, VOICES, embedded_corpus, synthesize
 from spikedata.synth_engine import PACKAGE, EngineError
 from spikedata.synth_words import read_words

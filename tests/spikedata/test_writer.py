@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError, Provenance, Sample
 from spikedata.writer import SpikeWriter
@@ -34,7 +34,7 @@ writer.close()
 WRITES_MUCH = """
 import resource, sys
 from spikedata.writer import SpikeWriter
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
     with SpikeWriter(sys.argv[1], keys=["zero"], times_dtype="float64") as writer:

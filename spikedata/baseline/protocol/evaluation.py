@@ -29,8 +29,8 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.controls import apply_control, known_control
 from spikedata.baseline.training.scoring import Score, evaluate
+from spikedata.disk import file_digest
 from spikedata.events import Events
-from spikedata.file_digest import file_digest
 from spikedata.torch.device import resolve_device
 
 

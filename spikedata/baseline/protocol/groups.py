@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikedata.atomic import OutputError
 from spikedata.baseline.protocol.card import known_speakers
 from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.evaluation import evaluate_run, find_test_file, require_scored
@@ -28,6 +27,7 @@ from spikedata.baseline.protocol.selection_bias import epoch_paths, measure_sele
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.controls import known_control
 from spikedata.baseline.training.epochs import EpochRecord
+from spikedata.disk import OutputError
 
 
 class Member(NamedTuple):

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikedata.atomic import OutputError
 from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import (
@@ -43,6 +42,7 @@ from spikedata.baseline.training.logs import history_bytes, require_tensorboard
 from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
 from spikedata.baseline.training.parallel import device_of_rank, joined_processes, started_processes
 from spikedata.baseline.training.scoring import Score, evaluate
+from spikedata.disk import OutputError
 from spikedata.events import Events
 from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device

@@ -19,10 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spikedata.atomic import cannot_write, temporary_beside, write_atomically
 from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
 from spikedata.baseline.training.logs import TensorBoardLog, history_bytes
-from spikedata.work_folder import WorkFolder
+from spikedata.disk import WorkFolder, cannot_write, temporary_beside, write_atomically
 
 CHECKPOINT, HISTORY, EPOCHS, TENSORBOARD = "checkpoint.safetensors", "history.csv", "epochs", "tensorboard"
 

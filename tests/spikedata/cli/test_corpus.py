@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spikedata import downloads
-from spikedata.atomic import OutputError
 from spikedata.cli import main
+from spikedata.disk import OutputError
 from spikedata.downloads import ChecksumError, Download, DownloadError
 
 

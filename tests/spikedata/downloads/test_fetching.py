@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.downloads import fetching
 from spikedata.downloads.entries import Checksum
 from spikedata.downloads.errors import ChecksumError, DownloadError

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.downloads.fetching import fetch_file
 from spikedata.downloads.manifest import HIDDEN
 from spikedata.downloads.partial import size_of

@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
+from spikedata.disk import file_digest
 from spikedata.downloads import ChecksumError, corpus_of, download, numbering_of, origin, origin_of
 from spikedata.downloads.entries import Checksum
 from spikedata.downloads.registry import FILES
-from spikedata.file_digest import file_digest
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance
 from spikedata.torch import SHD, SSC

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.downloads import transfer
 from spikedata.downloads.errors import ChecksumError, DownloadError
 from spikedata.downloads.network import TransferParams

@@ -15,9 +15,9 @@ import pytest
 import soundfile
 from filelock import FileLock
 
-from spikedata.atomic import OutputError
 from spikedata.audio import AudioError
 from spikedata.corpora import Listing, list_clips
+from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
 from spikedata.encoding.folder import blocks_folder
 from spikedata.reader import SpikeFile

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from spikedata.atomic import OutputError
 from spikedata.corpora import Listing
+from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
 from spikedata.merge import merge_shards
 from spikedata.reader import SpikeFile

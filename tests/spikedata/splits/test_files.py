@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikedata.atomic import OutputError
+from spikedata.disk import OutputError
 from spikedata.splits import Split, load_split, save_split
 
 NAMES = ["ä.wav", "b.wav", "c.wav"]

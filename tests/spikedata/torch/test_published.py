@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from spikedata.folders import data_folder
+from spikedata.disk import data_folder
 from spikedata.schema import FormatError
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.published import SHD, SSC

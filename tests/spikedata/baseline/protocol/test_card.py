@@ -7,7 +7,7 @@ from spikedata.baseline.protocol import card_text
 from spikedata.baseline.protocol.card import how_to_make, score_entry, tallies_by_speaker
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.training.scoring import Score
-from spikedata.file_digest import file_digest
+from spikedata.disk import file_digest
 
 
 def test_a_score_stands_beside_chance():

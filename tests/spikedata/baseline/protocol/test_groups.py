@@ -4,7 +4,6 @@ import shutil
 import numpy as np
 import pytest
 
-from spikedata.atomic import OutputError
 from spikedata.baseline.protocol.chosen import read_chosen_run
 from spikedata.baseline.protocol.evaluation import evaluate_run
 from spikedata.baseline.protocol.group_summary import format_group, is_group, summarize_group
@@ -15,6 +14,7 @@ from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.protocol.statistics import numbers_of_ranges
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.cli import main
+from spikedata.disk import OutputError
 
 RECIPE = recipe_from("recurrent", {"hidden": "8", "n_merged": "1", "duration": "0.2", "epochs": "2", "input_gain": "2"})
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1"})

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.atomic import OutputError
 from spikedata.baseline.protocol.card import RefitEntry
 from spikedata.baseline.protocol.chosen import read_chosen_run
 from spikedata.baseline.protocol.group_summary import format_group
@@ -23,6 +22,7 @@ from spikedata.baseline.training.controls import apply_control
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.out_of_memory import OutOfMemory
 from spikedata.baseline.training.scoring import evaluate
+from spikedata.disk import OutputError
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 SMALL = {

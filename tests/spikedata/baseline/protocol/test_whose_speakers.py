@@ -12,9 +12,9 @@ from spikedata.baseline.protocol.leaderboard import leaderboard
 from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.protocol.runs import format_card, train_run
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.disk import file_digest
 from spikedata.downloads import registry
 from spikedata.downloads.entries import Checksum
-from spikedata.file_digest import file_digest
 
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1"})
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": ()}

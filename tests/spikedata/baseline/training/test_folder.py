@@ -3,10 +3,10 @@ import os
 import pytest
 import torch
 
-from spikedata.atomic import OutputError
 from spikedata.baseline.training.checkpoint import Checkpoint
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.baseline.training.folder import TrainingFolder, training_folder
+from spikedata.disk import OutputError
 
 TRAINING = {"recipe": "recurrent", "params": {"epochs": 9}}
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from spikedata.atomic import OutputError
-from spikedata.work_folder import WorkFolder, holding
+from spikedata.disk import OutputError, WorkFolder, holding
 
 # Each process goes in and out; whoever is in has made a file that nobody else can make until it is gone again.
 _FOLDER = """
 import os, random, sys, time
 from pathlib import Path
-from spikedata.atomic import OutputError
-from spikedata.work_folder import WorkFolder
+from spikedata.disk import OutputError
+from spikedata.disk import WorkFolder
 folder, witness, n_in, end = Path(sys.argv[1]), sys.argv[2], 0, time.time() + 3
 while time.time() < end:
     try:
@@ -34,7 +33,7 @@ print(n_in)
 _FILE = """
 import sys
 from pathlib import Path
-from spikedata.work_folder import holding
+from spikedata.disk import holding
 path = Path(sys.argv[1])
 for _ in range(50):
     with holding(path):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from spikedata.folders import cache_folder, data_folder
+from spikedata.disk import cache_folder, data_folder
 
 CASES = [(data_folder, "SPIKEDATA_HOME", "user_data_path"), (cache_folder, "SPIKEDATA_CACHE", "user_cache_path")]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from spikedata.atomic import OutputError, check_output, write_atomically
+from spikedata.disk import OutputError, check_output, write_atomically
 
 KILLED_BEFORE_THE_RENAME = """
 import os, signal, sys
 from pathlib import Path
-from spikedata.atomic import write_atomically
+from spikedata.disk import write_atomically
 Path.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 write_atomically(sys.argv[1], b"new" * 100_000, overwrite=True)
 """
