@@ -85,7 +85,7 @@ def dense_batch(
 
     Examples
     --------
-    >>> from spikedata.schema import Sample
+    >>> from spikedata.sample import Sample
     >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=0, speaker=0)
     >>> batch = dense_batch(Events.from_samples([clip], keys=["a"]), [0], dt=0.01, n_steps=2, n_merged=5)
     >>> batch.shape, batch[0, :, :2].tolist()

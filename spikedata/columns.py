@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikedata import schema
 from spikedata.hdf5 import find_column, read_attributes, read_integers, read_text
+from spikedata.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER
 from spikedata.schema import FormatError, Provenance
 
 _PREFIX = "spikedata_"  # of our attributes; those of others are left alone
@@ -54,7 +55,7 @@ class Columns(NamedTuple):
     sources: tuple[str, ...]
     parts: tuple[str, ...]
     skipped: tuple[str, ...] = ()
-    n_units: int = schema.PUBLISHED_N_UNITS
+    n_units: int = PUBLISHED_N_UNITS
     provenance: Provenance | None = None
     checksums: npt.NDArray[np.uint64] | None = None
 
@@ -86,10 +87,10 @@ def read_columns(file: h5py.File, n_samples: int) -> Columns:
     if wrong.size:
         rule = f"label {labels[wrong[0]]}, must be in 0..{len(keys) - 1}"
         raise FormatError(f"{file.filename}: sample {wrong[0]}: {rule}")
-    speakers = _integers_or(file, schema.SPEAKER, schema.UNKNOWN_SPEAKER, n_samples)
-    wrong = np.flatnonzero(speakers < schema.UNKNOWN_SPEAKER)
+    speakers = _integers_or(file, schema.SPEAKER, UNKNOWN_SPEAKER, n_samples)
+    wrong = np.flatnonzero(speakers < UNKNOWN_SPEAKER)
     if wrong.size:
-        rule = f"speaker {speakers[wrong[0]]}, must be >= 0, or {schema.UNKNOWN_SPEAKER} where unknown"
+        rule = f"speaker {speakers[wrong[0]]}, must be >= 0, or {UNKNOWN_SPEAKER} where unknown"
         raise FormatError(f"{file.filename}: sample {wrong[0]}: {rule}")
     columns = Columns(
         keys=keys,
@@ -168,8 +169,8 @@ def _read_ours(file: h5py.File, columns: Columns) -> Columns:
         raise FormatError(f"{where}: damaged root attributes: {error}") from error
     if n_promised != n_samples:
         raise FormatError(f"{where}: has {n_samples} samples, must be {n_promised}")
-    if not 1 <= n_units <= schema.LARGEST_N_UNITS:
-        rule = f"must be in 1..{schema.LARGEST_N_UNITS}, got {n_units}"
+    if not 1 <= n_units <= LARGEST_N_UNITS:
+        rule = f"must be in 1..{LARGEST_N_UNITS}, got {n_units}"
         raise FormatError(f"{where}: {schema.UNITS_ATTRIBUTE!r} {rule}")
     columns = columns._replace(
         skipped=read_text(file, schema.SKIPPED) or (),

@@ -11,7 +11,7 @@ from typing import Any, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.schema import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
+from spikedata.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
 
 _TIMES_DTYPES = (np.float16, np.float32, np.float64)
 

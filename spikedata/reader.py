@@ -23,7 +23,8 @@ from spikedata.hdf5 import (
     require_rows,
 )
 from spikedata.heap import check_rows, read_heap
-from spikedata.schema import FormatError, Sample
+from spikedata.sample import Sample, find_fault
+from spikedata.schema import FormatError
 
 _N_AT_ONCE = 256  # samples that are read at once where memory is to stay flat [samples]
 
@@ -224,7 +225,7 @@ class SpikeFile:
             raise FormatError(f"{self.path}: sample {first + unequal[0]}: {rule}")
         times = np.concatenate([np.empty(0, self.times_dtype), *rows_of_times])
         units = np.concatenate([np.empty(0, self._units_dtype), *rows_of_units])
-        fault = schema.find_fault(times, units, self.n_units)
+        fault = find_fault(times, units, self.n_units)
         if fault:
             index = first + int(np.searchsorted(offsets, fault[0], side="right")) - 1
             raise FormatError(f"{self.path}: sample {index}: {fault[1]}")

@@ -17,7 +17,8 @@ from spikedata import schema
 from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, temporary_beside
 from spikedata.reader import SpikeFile
 from spikedata.row_stream import RowStream
-from spikedata.schema import FormatError, Provenance, Sample
+from spikedata.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER, Sample, find_fault
+from spikedata.schema import FormatError, Provenance
 
 _COLUMNS = {schema.LABELS: "H", schema.SPEAKER: "i", schema.SAMPLE_RATE: "i", schema.CHECKSUM: "Q"}
 _OPTIONAL = (schema.PART, schema.SKIPPED)  # written where they say something
@@ -74,7 +75,7 @@ class SpikeWriter:
         keys: Sequence[str],
         mode: Literal["x", "w", "a"] = "x",
         times_dtype: str = "float32",
-        n_units: int = schema.PUBLISHED_N_UNITS,
+        n_units: int = PUBLISHED_N_UNITS,
         provenance: Provenance | None = None,
         scratch: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -82,7 +83,7 @@ class SpikeWriter:
             raise ValueError(f"mode must be 'x', 'w' or 'a', got {mode!r}")
         if not isinstance(times_dtype, str) or times_dtype not in schema.TIMES_DTYPES:
             raise ValueError(f"times_dtype must be one of {', '.join(schema.TIMES_DTYPES)}, got {times_dtype!r}")
-        n_units = schema.whole_number("n_units", n_units, lowest=1, below=schema.LARGEST_N_UNITS + 1)
+        n_units = schema.whole_number("n_units", n_units, lowest=1, below=LARGEST_N_UNITS + 1)
         if provenance is not None and not isinstance(provenance, Provenance):
             raise TypeError(f"provenance must be a Provenance or None, got {provenance!r}")
         self._path = Path(path)
@@ -159,8 +160,8 @@ class SpikeWriter:
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
         if not 0 <= label < len(self._keys):
             raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")
-        if not schema.UNKNOWN_SPEAKER <= speaker <= schema.LARGEST_SPEAKER:
-            rule = f"must be in 0..{schema.LARGEST_SPEAKER}, or {schema.UNKNOWN_SPEAKER} where unknown"
+        if not UNKNOWN_SPEAKER <= speaker <= schema.LARGEST_SPEAKER:
+            rule = f"must be in 0..{schema.LARGEST_SPEAKER}, or {UNKNOWN_SPEAKER} where unknown"
             raise ValueError(f"{where}: speaker {speaker}, {rule}")
         if not 0 <= sample_rate < 2**31:
             raise ValueError(f"{where}: sample_rate {sample_rate} Hz, must be >= 0 and below 2**31")
@@ -296,7 +297,7 @@ def _checked_row(
         raise ValueError(f"{where}: times {given_times.shape} and units {given_units.shape}, must be (n_spikes,) both")
     if given_units.size and given_units.dtype.kind not in "iu":
         raise ValueError(f"{where}: units {given_units.dtype}, must be integers")
-    fault = schema.find_fault(given_times, given_units, n_units)
+    fault = find_fault(given_times, given_units, n_units)
     if fault:
         raise ValueError(f"{where}: {fault[1]}")
     if np.any(np.diff(given_times) < 0):

@@ -17,7 +17,8 @@ from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.named_params import read_tables, with_values
 from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance, Sample
+from spikedata.sample import Sample
+from spikedata.schema import FormatError, Provenance
 
 
 class Origin(NamedTuple):

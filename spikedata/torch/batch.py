@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikedata.batching import sparse_batch
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.torch.layouts import as_selection
 
 

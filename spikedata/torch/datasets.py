@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from spikedata.batching import check_steps
 from spikedata.event_cache import open_events
 from spikedata.events import Events, Selection, row_number, whole_numbers
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.streams import streams_of
 from spikedata.torch.layouts import collate_dense
 from spikedata.transforms import EventTransform

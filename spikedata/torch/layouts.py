@@ -19,7 +19,7 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from spikedata.batching import dense_batch, event_lists
 from spikedata.events import Events, Selection, common_n_units
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 
 _DTYPES: dict[torch.dtype, type[np.generic]] = {torch.float32: np.float32, torch.uint8: np.uint8}
 

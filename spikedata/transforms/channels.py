@@ -110,7 +110,7 @@ class ChannelMerge:
 
     Examples
     --------
-    >>> from spikedata.schema import Sample
+    >>> from spikedata.sample import Sample
     >>> clip = Sample(np.array([0.1, 0.3]), np.array([5, 699], dtype=np.uint16), label=0, speaker=2)
     >>> events = Events.from_samples([clip], keys=["zero"])
     >>> merged = ChannelMerge(n_merged=10).transform_events(events, np.zeros(1, np.uint64), events)

@@ -27,7 +27,7 @@ class TimeReversal:
 
     Examples
     --------
-    >>> from spikedata.schema import Sample
+    >>> from spikedata.sample import Sample
     >>> clip = Sample(np.array([0.25, 0.5]), np.array([3, 9], dtype=np.uint16), label=0, speaker=2)
     >>> events = Events.from_samples([clip], keys=["zero"])
     >>> backwards = TimeReversal().transform_events(events, np.zeros(1, np.uint64), events)[0]

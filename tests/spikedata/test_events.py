@@ -6,7 +6,7 @@ import pytest
 
 from spikedata.binning import bin_samples
 from spikedata.events import Events, Selection, offsets_of
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 
 
 def sample_of(times, units, label=0, **rest):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spikedata import transforms
 from spikedata.batching import dense_batch, event_lists, sparse_batch
 from spikedata.events import Events, offsets_of
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.streams import streams_of
 from spikedata.torch import SpikeDataset, collate, collate_dense, collate_lists, loader
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from spikedata import plot
 from spikedata.disk import OutputError
 from spikedata.events import Events
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.writer import SpikeWriter
 
 N_UNITS = 70

@@ -3,7 +3,8 @@ import warnings
 import numpy as np
 import pytest
 
-from spikedata.schema import Provenance, Sample, checksum, find_fault
+from spikedata.sample import Sample, find_fault
+from spikedata.schema import Provenance, checksum
 
 GOOD = {"package_version": "0.1.0", "params": '{"n_places": 3500}', "seed": 7, "corpus": "folder"}
 

@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 from spikedata.disk import OutputError
 from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance, Sample
+from spikedata.sample import Sample
+from spikedata.schema import FormatError, Provenance
 from spikedata.writer import SpikeWriter
 
 KEYS = ["zero", "one", "fünf"]

@@ -13,7 +13,7 @@ from spikedata.baseline.protocol.runs import load_run
 from spikedata.baseline.training.batches import iterate_batches
 from spikedata.baseline.training.scoring import grid_of
 from spikedata.events import Events
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.torch import SpikeDataset
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.events import Events
-from spikedata.schema import Provenance, Sample
+from spikedata.sample import Sample
+from spikedata.schema import Provenance
 from spikedata.writer import SpikeWriter
 
 N_UNITS, DURATION = 16, 0.2

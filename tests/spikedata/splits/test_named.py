@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from spikedata.corpora import Listing, list_clips
 from spikedata.events import Events
 from spikedata.reader import SpikeFile
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.splits import SPLITS, available_splits, make_split, require_speakers_apart
 from spikedata.writer import SpikeWriter
 

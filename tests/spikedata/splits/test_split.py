@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spikedata.encode import encode_clips
 from spikedata.events import Events
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.splits import Split, available_splits, leave_speaker_out, make_split, sample_names, split_as_listed
 
 SOURCES = [f"{index}.wav" for index in range(72)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spikedata.binning import bin_events
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.torch.batch import Batch, collate
 
 GRID = {"dt": 0.1, "n_steps": 5, "n_units": 4}

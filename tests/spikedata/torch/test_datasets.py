@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from spikedata.events import Events
-from spikedata.schema import FormatError, Sample
+from spikedata.sample import Sample
+from spikedata.schema import FormatError
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import EventTransform, SpikeDataset
 from spikedata.writer import SpikeWriter

@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from spikedata.events import Events
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists

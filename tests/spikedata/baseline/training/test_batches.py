@@ -5,7 +5,7 @@ import torch
 from spikedata.baseline.training.batches import Grid, batches_of, iterate_batches
 from spikedata.binning import bin_events
 from spikedata.events import Events
-from spikedata.schema import Sample
+from spikedata.sample import Sample
 from spikedata.torch import SpikeDataset
 from spikedata.transforms import ChannelMerge, EventDrop
 

@@ -1,0 +1,78 @@
+"""One clip's spikes, and the rules that every spike keeps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+PUBLISHED_N_UNITS = 700  # of SHD and SSC, and of files that do not say
+LARGEST_N_UNITS = 2**16  # units are stored in 16 bits
+UNKNOWN_SPEAKER = -1
+
+
+class Sample(NamedTuple):
+    """One clip's spikes and what is known of the clip.
+
+    Parameters
+    ----------
+    times : ndarray of float64, shape (n_spikes,)
+        When each spike came [s], sorted.
+    units : ndarray of uint16, shape (n_spikes,)
+        Which channel it came from.
+    label : int
+        Index of the class among the file's ``keys``.
+    speaker : int
+        Number of the speaker, -1 where unknown.
+    source : str
+        Name of the recording, empty where unknown.
+    sample_rate : int
+        Sample rate of the recording [Hz], 0 where unknown.
+    n_units : int
+        Number of channels, 0 where unknown.
+    """
+
+    times: npt.NDArray[np.float64]
+    units: npt.NDArray[np.uint16]
+    label: int
+    speaker: int
+    source: str = ""
+    sample_rate: int = 0
+    n_units: int = 0
+
+
+def find_fault(times: np.ndarray, units: np.ndarray, n_units: int) -> tuple[int, str] | None:
+    """Index of the first spike that breaks a rule, and the rule with the value found.
+
+    Parameters
+    ----------
+    times : ndarray of float, shape (n_spikes,)
+        Spike times [s].
+    units : ndarray of integer, shape (n_spikes,)
+        Channels, row by row the partners of ``times``.
+    n_units : int
+        Number of channels; units must be below it.
+
+    Returns
+    -------
+    (int, str) or None
+        None where every spike is as it must be.
+
+    Examples
+    --------
+    >>> find_fault(np.array([0.1, 0.2]), np.array([3, 812]), 700)
+    (1, 'unit 812, must be < 700')
+    """
+    if not times.size:
+        return None
+    if not (times.min() >= 0 and times.max() < np.inf):  # NaN fails both
+        index = int(np.argmin((times >= 0) & (times < np.inf)))
+        return index, f"time {float(times[index])} s, must be finite and >= 0"
+    if units.max() >= n_units:
+        index = int(np.argmax(units >= n_units))
+        return index, f"unit {units[index]}, must be < {n_units}"
+    if units.min() < 0:
+        index = int(np.argmax(units < 0))
+        return index, f"unit {units[index]}, must be >= 0"
+    return None
