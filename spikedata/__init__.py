@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spikedata.binning import bin_events
     from spikedata.downloads import download
-    from spikedata.events import Events
+    from spikedata.events.binning import bin_events
+    from spikedata.events.events import Events
     from spikedata.reader import SpikeFile
     from spikedata.writer import SpikeWriter
 
@@ -17,10 +17,10 @@ __version__ = "0.1.0"
 __all__ = ["Events", "SpikeFile", "SpikeWriter", "__version__", "bin_events", "download"]
 
 _MODULES = {
-    "Events": "spikedata.events",
+    "Events": "spikedata.events.events",
     "SpikeFile": "spikedata.reader",
     "SpikeWriter": "spikedata.writer",
-    "bin_events": "spikedata.binning",
+    "bin_events": "spikedata.events.binning",
     "download": "spikedata.downloads",
 }
 

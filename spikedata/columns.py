@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata import schema
+from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER
 from spikedata.hdf5 import find_column, read_attributes, read_integers, read_text
-from spikedata.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER
 from spikedata.schema import FormatError, Provenance
 
 _PREFIX = "spikedata_"  # of our attributes; those of others are left alone

@@ -29,7 +29,7 @@ except ImportError:  # on Windows, where leftovers stay
     fcntl = None  # type: ignore[assignment]
 
 from spikedata import disk as folders
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.reader import SpikeFile
 
 _log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ def _state_of(folder: Path) -> tuple[int, ...]:
 
 
 def _checksum(array: npt.NDArray[np.generic]) -> int:
-    from spikedata.kernels import checksum
+    from spikedata.events.kernels import checksum
 
     content = np.asarray(array).view(np.uint8)
     n_whole = content.size // 8 * 8

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from spikedata import schema
 from spikedata.columns import read_columns
-from spikedata.events import Events, offsets_of, row_number
+from spikedata.events.events import Events, offsets_of, row_number
+from spikedata.events.sample import Sample, find_fault
 from spikedata.hdf5 import (
     READ_ERRORS,
     find_column,
@@ -23,7 +24,6 @@ from spikedata.hdf5 import (
     require_rows,
 )
 from spikedata.heap import check_rows, read_heap
-from spikedata.sample import Sample, find_fault
 from spikedata.schema import FormatError
 
 _N_AT_ONCE = 256  # samples that are read at once where memory is to stay flat [samples]

@@ -29,7 +29,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.sample import UNKNOWN_SPEAKER, Sample
+from spikedata.events.sample import UNKNOWN_SPEAKER, Sample
 
 TIMES = "spikes/times"
 UNITS = "spikes/units"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikedata.disk import cannot_write
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.schema import Provenance
 from spikedata.writer import SpikeWriter

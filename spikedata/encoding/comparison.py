@@ -15,9 +15,9 @@ from spikedata import __version__
 from spikedata.audio import AudioError, read_sound
 from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.encoding.blocks import OWN, PRESETS, Job
+from spikedata.events.sample import Sample
 from spikedata.named_params import read_tables, with_values
 from spikedata.reader import SpikeFile
-from spikedata.sample import Sample
 from spikedata.schema import FormatError, Provenance
 
 

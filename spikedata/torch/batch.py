@@ -9,8 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from spikedata.batching import sparse_batch
-from spikedata.sample import Sample
+from spikedata.events.batching import sparse_batch
+from spikedata.events.sample import Sample
 from spikedata.torch.layouts import as_selection
 
 
@@ -124,7 +124,7 @@ class Batch:
 
 
 def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int | None = None) -> Batch:
-    """Samples of a data set as one batch, binned by the rule of `spikedata.binning`.
+    """Samples of a data set as one batch, binned by the rule of `spikedata.events.binning`.
 
     For a ``DataLoader``: ``collate_fn=functools.partial(collate, dt=0.004, n_steps=250)``.
 

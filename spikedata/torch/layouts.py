@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.data._utils.collate import collate as collate_values
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from spikedata.batching import dense_batch, event_lists
-from spikedata.events import Events, Selection, common_n_units
-from spikedata.sample import Sample
+from spikedata.events.batching import dense_batch, event_lists
+from spikedata.events.events import Events, Selection, common_n_units
+from spikedata.events.sample import Sample
 
 _DTYPES: dict[torch.dtype, type[np.generic]] = {torch.float32: np.float32, torch.uint8: np.uint8}
 
@@ -111,7 +111,7 @@ def collate_dense(
     dtype: torch.dtype = torch.float32,
     out: npt.NDArray[np.generic] | None = None,
 ) -> DenseBatch:
-    """Samples of a data set as one dense batch, binned by the rule of `spikedata.batching`.
+    """Samples of a data set as one dense batch, binned by the rule of `spikedata.events.batching`.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Share, check_fields
-from spikedata.events import Events, offsets_of, patterns_of
+from spikedata.events.events import Events, offsets_of, patterns_of
 from spikedata.streams import substreams, uniforms
 from spikedata.transforms.rows import check_streams
 

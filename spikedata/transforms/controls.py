@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Count, check_fields
-from spikedata.events import Events, latest_times
+from spikedata.events.events import Events, latest_times
 from spikedata.streams import substreams
 from spikedata.transforms.rows import check_streams, computed, widened
 
@@ -27,7 +27,7 @@ class TimeReversal:
 
     Examples
     --------
-    >>> from spikedata.sample import Sample
+    >>> from spikedata.events.sample import Sample
     >>> clip = Sample(np.array([0.25, 0.5]), np.array([3, 9], dtype=np.uint16), label=0, speaker=2)
     >>> events = Events.from_samples([clip], keys=["zero"])
     >>> backwards = TimeReversal().transform_events(events, np.zeros(1, np.uint64), events)[0]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import NotNegative, Share, check_fields
-from spikedata.events import Events, latest_times, offsets_of
+from spikedata.events.events import Events, latest_times, offsets_of
 from spikedata.streams import substreams, uniforms
 from spikedata.transforms.drops import threshold_of
 from spikedata.transforms.rows import check_streams, widened

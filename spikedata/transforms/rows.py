@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events, patterns_of
+from spikedata.events.events import Events, patterns_of
 
 
 def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:

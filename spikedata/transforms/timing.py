@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, check_fields
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.streams import substreams, uniforms
 from spikedata.transforms.rows import check_streams, computed, widened
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spikedata import event_cache
 from spikedata.event_cache import cache_folder, open_events
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.reader import SpikeFile
 from spikedata.schema import FormatError
 from spikedata.writer import SpikeWriter

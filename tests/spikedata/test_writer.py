@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spikedata.disk import OutputError
+from spikedata.events.sample import Sample
 from spikedata.reader import SpikeFile
-from spikedata.sample import Sample
 from spikedata.schema import FormatError, Provenance
 from spikedata.writer import SpikeWriter
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikedata.baseline.protocol.card import SplitEntry, known_speakers
 from spikedata.checks import Bounds, check_fields
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.splits import (
     Split,
     load_split,

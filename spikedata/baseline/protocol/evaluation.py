@@ -30,7 +30,7 @@ from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.controls import apply_control, known_control
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import file_digest
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.torch.device import resolve_device
 
 

@@ -17,7 +17,7 @@ from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import CHECKPOINT, TrainingFolder
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.parallel import Processes, made_by_first, wait_for_others
-from spikedata.events import Events
+from spikedata.events.events import Events
 
 
 def fit_recipe(

@@ -12,8 +12,8 @@ import torch
 from spikedata.baseline.protocol.runs import load_run
 from spikedata.baseline.training.batches import iterate_batches
 from spikedata.baseline.training.scoring import grid_of
-from spikedata.events import Events
-from spikedata.sample import Sample
+from spikedata.events.events import Events
+from spikedata.events.sample import Sample
 from spikedata.torch import SpikeDataset
 
 

@@ -43,7 +43,7 @@ from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
 from spikedata.baseline.training.parallel import device_of_rank, joined_processes, started_processes
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import OutputError
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from spikedata.baseline.networks.inputs import Inputs, as_dense
-from spikedata.events import Selection
+from spikedata.events.events import Selection
 from spikedata.torch import SpikeDataset
 from spikedata.torch.layouts import collate_dense, collate_lists
 from spikedata.transforms.rows import passed

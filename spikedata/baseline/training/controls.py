@@ -17,7 +17,7 @@ import difflib
 
 import numpy as np
 
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.streams import streams_of
 from spikedata.transforms import EventTransform, ShuffleTimes, TimeReversal
 

@@ -20,8 +20,8 @@ import torch
 from spikedata.baseline.networks import CountClassifier, CountParams
 from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.scoring import evaluate
-from spikedata.batching import dense_batch
-from spikedata.events import Events
+from spikedata.events.batching import dense_batch
+from spikedata.events.events import Events
 
 _LARGEST_ITERATIONS = 10_000  # some dozen are enough where the strength is not next to nothing
 _TOLERANCE = 1e-5  # of the gradient of the mean loss [1]: that is then within 1e-6 of the least one

@@ -24,7 +24,7 @@ from spikedata.baseline.training.params import TrainParams
 from spikedata.baseline.training.passage import Step, check_loss, not_finite, train_epoch
 from spikedata.baseline.training.schedules import learning_rate_at
 from spikedata.baseline.training.scoring import check_clips, grid_of, score_clips
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.torch import SpikeDataset
 from spikedata.transforms import Compose, EventTransform
 

@@ -12,7 +12,7 @@ import torch
 from spikedata.baseline.networks import Activity, Inputs, Network
 from spikedata.baseline.training.batches import Grid, batches_of, iterate_batches
 from spikedata.baseline.training.losses import classification_loss
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.torch import SpikeDataset
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from spikedata.baseline.training.epochs import EpochRecord
-from spikedata.events import Events
-from spikedata.sample import Sample
+from spikedata.events.events import Events
+from spikedata.events.sample import Sample
 from spikedata.schema import Provenance
 from spikedata.writer import SpikeWriter
 

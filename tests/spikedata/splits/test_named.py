@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedata.corpora import Listing, list_clips
-from spikedata.events import Events
+from spikedata.events.events import Events
+from spikedata.events.sample import Sample
 from spikedata.reader import SpikeFile
-from spikedata.sample import Sample
 from spikedata.splits import SPLITS, available_splits, make_split, require_speakers_apart
 from spikedata.writer import SpikeWriter
 

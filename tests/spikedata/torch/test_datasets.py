@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikedata.events import Events
-from spikedata.sample import Sample
+from spikedata.events.events import Events
+from spikedata.events.sample import Sample
 from spikedata.schema import FormatError
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import EventTransform, SpikeDataset

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.events import Events, offsets_of
+from spikedata.events.events import Events, offsets_of
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import collate_dense
 from spikedata.torch.loader import SpikeLoader

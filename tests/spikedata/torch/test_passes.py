@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, DistributedSampler, RandomSampler, Subset
 
-from spikedata.events import Events, offsets_of
+from spikedata.events.events import Events, offsets_of
 from spikedata.torch import SpikeDataset, SpikeLoader, collate, collate_dense, collate_lists, loader
 from spikedata.transforms import ChannelJitter
 

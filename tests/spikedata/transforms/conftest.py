@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from spikedata.events import Events, offsets_of
+from spikedata.events.events import Events, offsets_of
 from spikedata.streams import streams_of
 
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.batching import dense_batch
+from spikedata.events.batching import dense_batch
 from spikedata.transforms import ChannelJitter, ChannelMerge, ChannelShift
 
 STANDARD_ERRORS = 5  # a true statement fails once in 1.7 million runs, and the draws here never change

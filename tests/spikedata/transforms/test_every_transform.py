@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spikedata.transforms as transforms
-from spikedata.batching import dense_batch
+from spikedata.events.batching import dense_batch
 
 TRANSFORMS = [
     transforms.AreaDrop(largest_share=0.5),

@@ -6,7 +6,7 @@ from spikedata.baseline.protocol.inspect_run import watch_clip
 from spikedata.baseline.protocol.runs import load_run, train_run
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.training.scoring import evaluate
-from spikedata.events import Events
+from spikedata.events.events import Events
 from spikedata.writer import SpikeWriter
 
 

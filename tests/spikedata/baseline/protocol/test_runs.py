@@ -14,7 +14,7 @@ from spikedata.baseline.training.controls import apply_control
 from spikedata.baseline.training.out_of_memory import OutOfMemory
 from spikedata.baseline.training.scoring import evaluate
 from spikedata.disk import OutputError
-from spikedata.events import Events
+from spikedata.events.events import Events
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 SMALL = {

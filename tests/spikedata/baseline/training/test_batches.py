@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from spikedata.baseline.training.batches import Grid, batches_of, iterate_batches
-from spikedata.binning import bin_events
-from spikedata.events import Events
-from spikedata.sample import Sample
+from spikedata.events.binning import bin_events
+from spikedata.events.events import Events
+from spikedata.events.sample import Sample
 from spikedata.torch import SpikeDataset
 from spikedata.transforms import ChannelMerge, EventDrop
 

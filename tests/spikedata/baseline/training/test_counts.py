@@ -4,8 +4,8 @@ import pytest
 from spikedata.baseline.networks import CountParams
 from spikedata.baseline.training.counts import fit_counts
 from spikedata.baseline.training.scoring import evaluate
-from spikedata.events import Events
-from spikedata.sample import Sample
+from spikedata.events.events import Events
+from spikedata.events.sample import Sample
 
 PARAMS = CountParams(duration=0.5, strengths=(1.0, 0.1, 0.01))
 

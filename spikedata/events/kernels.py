@@ -1,4 +1,4 @@
-"""The compiled passes over the events of a batch; `spikedata.batching` is their door.
+"""The compiled passes over the events of a batch; `spikedata.events.batching` is their door.
 
 Every pass takes flat arrays of a whole set of clips and the numbers of the chosen ones. Times come either as bit
 patterns of half floats with a table of their steps, or as floats; a spike of no step and one of no unit are left out,
@@ -50,7 +50,7 @@ def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_ha
 
 @compiled
 def steps_of_floats(times: Array, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
-    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.binning`; -1 for none of the steps."""
+    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.events.binning`; -1 for none of the steps."""
     last = n_steps * dt
     per_second = 1.0 / dt
     for i in range(begin, end):

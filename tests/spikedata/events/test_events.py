@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikedata.binning import bin_samples
-from spikedata.events import Events, Selection, offsets_of
-from spikedata.sample import Sample
+from spikedata.events.binning import bin_samples
+from spikedata.events.events import Events, Selection, offsets_of
+from spikedata.events.sample import Sample
 
 
 def sample_of(times, units, label=0, **rest):

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.sample import Sample, find_fault
+from spikedata.events.sample import Sample, find_fault
 
 _LARGEST_STEP = 2**52  # beyond it float64 cannot tell neighboring edges apart
 

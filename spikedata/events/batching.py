@@ -1,6 +1,6 @@
 """Whole batches out of `Events` in one compiled pass each: dense counts, sparse counts, lists of units by step.
 
-The edge rule is that of `spikedata.binning`: step i holds i * dt <= t < (i + 1) * dt. Clips are cropped to `n_steps`
+The edge rule is that of `spikedata.events.binning`: step i holds i * dt <= t < (i + 1) * dt. Clips are cropped to `n_steps`
 (a spike at or after n_steps * dt is dropped), shorter ones padded with steps without spikes. `n_merged` units become
 one: unit u of the result stands for units u * n_merged to (u + 1) * n_merged - 1, the last perhaps for fewer.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events import Events
+from spikedata.events.events import Events
 
 _LARGEST_COUNT = {np.dtype(np.uint8): 255, np.dtype(np.float32): 2**24}  # where counting stops: exact up to there
 _MOST_STEPS = 2**31 - 1  # passes hold a step in 32 bits
@@ -85,13 +85,13 @@ def dense_batch(
 
     Examples
     --------
-    >>> from spikedata.sample import Sample
+    >>> from spikedata.events.sample import Sample
     >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=0, speaker=0)
     >>> batch = dense_batch(Events.from_samples([clip], keys=["a"]), [0], dt=0.01, n_steps=2, n_merged=5)
     >>> batch.shape, batch[0, :, :2].tolist()
     ((1, 2, 140), [[2.0, 0.0], [0.0, 1.0]])
     """
-    from spikedata.kernels import fill_dense
+    from spikedata.events.kernels import fill_dense
 
     dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
     chosen, unit_of = _checked(events, indices, n_merged)
@@ -126,7 +126,7 @@ def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: i
     ValueError, IndexError
         As `dense_batch`.
     """
-    from spikedata.kernels import fill_lists
+    from spikedata.events.kernels import fill_lists
 
     dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
     chosen, unit_of = _checked(events, indices, n_merged)
@@ -161,7 +161,7 @@ def sparse_batch(
     ValueError, IndexError
         As `dense_batch`.
     """
-    from spikedata.kernels import count_entries, fill_sparse
+    from spikedata.events.kernels import count_entries, fill_sparse
 
     lists = event_lists(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
     n_entries = count_entries(lists.splits, lists.units, lists.n_units)

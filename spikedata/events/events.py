@@ -11,7 +11,7 @@ from typing import Any, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
+from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
 
 _TIMES_DTYPES = (np.float16, np.float32, np.float64)
 
@@ -88,7 +88,7 @@ class Events:
 
     def _check_spikes(self) -> None:
         """Hold every spike against the rules, so that no compiled pass meets one that it does not expect."""
-        from spikedata.kernels import count_faults
+        from spikedata.events.kernels import count_faults
 
         if not self.times.size:
             return
@@ -234,7 +234,7 @@ class Events:
         IndexError
             If there is no such clip.
         """
-        from spikedata.kernels import take_rows
+        from spikedata.events.kernels import take_rows
 
         chosen = np.arange(len(self))[indices]
         if chosen.ndim != 1:

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spikedata.batching import dense_batch, event_lists, sparse_batch
-from spikedata.binning import bin_events, bin_samples, steps_of
-from spikedata.events import Events, offsets_of
-from spikedata.kernels import steps_of_floats
+from spikedata.events.batching import dense_batch, event_lists, sparse_batch
+from spikedata.events.binning import bin_events, bin_samples, steps_of
+from spikedata.events.events import Events, offsets_of
+from spikedata.events.kernels import steps_of_floats
 
 STEP_LENGTHS = (0.1, 1 / 3, 0.0056, 1e-4)  # awkward: no float64 holds them
 TIMES_DTYPES = (np.float16, np.float32, np.float64)
