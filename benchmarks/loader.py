@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from spikedata.event_cache import open_events
 from spikedata.events.batching import dense_batch, event_lists, sparse_batch
+from spikedata.files.cache import open_events
 from spikedata.torch import SpikeDataset, SpikeLoader, collate, collate_dense, collate_lists
 
 DURATION = 1.4  # [s]

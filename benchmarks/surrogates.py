@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.surrogate import SHAPES
+from spikedata.files.reader import SpikeFile
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, LEGEND, LINE, PURPLE, VERMILION, new_figure, styled
-from spikedata.reader import SpikeFile
 
 SMALL = {"hidden": (64,), "epochs": 40, "batch_size": 32, "learning_rate": 2e-3, "unit_shift": 0.0}
 SCALES = (0.2, 1.0, 5.0, 25.0, 100.0)  # of the membrane, whose threshold is 1

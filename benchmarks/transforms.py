@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 
 from spikedata import transforms
-from spikedata.event_cache import open_events
 from spikedata.events.batching import dense_batch
+from spikedata.files.cache import open_events
 from spikedata.streams import streams_of
 
 DT, N_STEPS = 0.014, 100

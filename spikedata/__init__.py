@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from spikedata.downloads import download
     from spikedata.events.binning import bin_events
     from spikedata.events.events import Events
-    from spikedata.reader import SpikeFile
-    from spikedata.writer import SpikeWriter
+    from spikedata.files.reader import SpikeFile
+    from spikedata.files.writer import SpikeWriter
 
 __version__ = "0.1.0"
 __all__ = ["Events", "SpikeFile", "SpikeWriter", "__version__", "bin_events", "download"]
 
 _MODULES = {
     "Events": "spikedata.events.events",
-    "SpikeFile": "spikedata.reader",
-    "SpikeWriter": "spikedata.writer",
+    "SpikeFile": "spikedata.files.reader",
+    "SpikeWriter": "spikedata.files.writer",
     "bin_events": "spikedata.events.binning",
     "download": "spikedata.downloads",
 }

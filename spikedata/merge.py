@@ -13,8 +13,8 @@ from spikedata.encoding.assemble import assemble
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.names import part_paths
 from spikedata.encoding.plan import check_outputs, find_made, making_parents
-from spikedata.reader import SpikeFile
-from spikedata.schema import Provenance
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import Provenance
 
 
 class Merged(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 Report = Callable[[str, int, int], None]
 
@@ -89,7 +89,7 @@ def verify_file(
     Examples
     --------
     >>> import tempfile
-    >>> from spikedata.writer import SpikeWriter
+    >>> from spikedata.files.writer import SpikeWriter
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with SpikeWriter(f"{folder}/x.h5", keys=["zero"]) as writer:
     ...         writer.append([0.1, 0.2], [5, 699], label=0, speaker=3)

@@ -18,7 +18,7 @@ import soundfile
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.cli import build_parser, main
 from spikedata.cli.command import CommandParser
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 
 ROOT = Path(__file__).parents[1]
 FENCE = re.compile(r"(?ms)^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$")

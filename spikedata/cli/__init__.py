@@ -90,7 +90,7 @@ def _status_of(error: Exception) -> int | None:
     from spikedata.cluster import ClusterError
     from spikedata.disk import OutputError
     from spikedata.downloads import ChecksumError, DownloadError
-    from spikedata.schema import FormatError
+    from spikedata.files.schema import FormatError
     from spikedata.synth_engine import EngineError
 
     statuses: dict[type[Exception], int] = {

@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
-    from spikedata.info import describe_file, format_description
+    from spikedata.files.info import describe_file, format_description
 
     description = describe_file(args.file)
     print_result(args, description, format_description(description))

@@ -21,8 +21,8 @@ from spikedata.downloads.manifest import read_manifest
 from spikedata.downloads.registry import DATASETS, FILES, data_set_of, files_of
 
 if TYPE_CHECKING:
-    from spikedata.reader import SpikeFile
-    from spikedata.schema import Provenance
+    from spikedata.files.reader import SpikeFile
+    from spikedata.files.schema import Provenance
 
 _FORMAT = 1
 _CORPUS_OF = {"shd": "heidelberg_digits", "ssc": "speech_commands"}  # what the published files were made of
@@ -220,8 +220,8 @@ def _examine(path: Path, size: int) -> Origin:
 
 
 def _provenance_of(path: Path) -> Provenance | None:
-    from spikedata.reader import SpikeFile  # loads HDF5
-    from spikedata.schema import FormatError
+    from spikedata.files.reader import SpikeFile  # loads HDF5
+    from spikedata.files.schema import FormatError
 
     try:
         with SpikeFile(path) as file:

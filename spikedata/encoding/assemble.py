@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from spikedata.disk import cannot_write
 from spikedata.events.events import Events
-from spikedata.reader import SpikeFile
-from spikedata.schema import Provenance
-from spikedata.writer import SpikeWriter
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import Provenance
+from spikedata.files.writer import SpikeWriter
 
 
 class Total(NamedTuple):

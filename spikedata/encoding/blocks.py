@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cochlea
 from spikedata import __version__
 from spikedata.corpora import Clip
-from spikedata.schema import Provenance, whole_number
+from spikedata.files.schema import Provenance, whole_number
 
 PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
 OWN = "own"  # what files call params that are those of no preset

@@ -16,9 +16,9 @@ from spikedata.audio import AudioError, read_sound
 from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.events.sample import Sample
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError, Provenance
 from spikedata.named_params import read_tables, with_values
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance
 
 
 class Origin(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Self
 
 from spikedata.disk import WorkFolder
 from spikedata.encoding.blocks import Block
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError
 
 
 def blocks_folder(output: Path) -> Path:

@@ -14,8 +14,8 @@ from spikedata.disk import cannot_write, check_output
 from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import OWN, PRESETS, Job, Member, find_members, name_run
 from spikedata.encoding.names import part_paths, shard_path
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError, Provenance
 from spikedata.splits import Split
 
 

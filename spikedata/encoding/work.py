@@ -15,7 +15,7 @@ import cochlea
 from spikedata.audio import AudioError, read_sound
 from spikedata.encoding.blocks import Block, Job, Member
 from spikedata.events.sample import Sample
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 
 
 class BlockTask(NamedTuple):

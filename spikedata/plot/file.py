@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spikedata.files.reader import SpikeFile
 from spikedata.plot.clip import plot_cochleagram, plot_raster
 from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_speakers
-from spikedata.reader import SpikeFile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ import pytest
 from spikedata import encode
 from spikedata.demo import format_demo, run_demo
 from spikedata.disk import OutputError
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 
 def fail(*_: object, **__: object) -> None:

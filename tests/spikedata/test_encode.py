@@ -12,7 +12,7 @@ from spikedata.audio import AudioError
 from spikedata.corpora import Listing, list_clips
 from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 RATE = 16_000
 

@@ -11,9 +11,9 @@ from spikedata.cli import main
 from spikedata.corpora import list_clips
 from spikedata.disk import OutputError
 from spikedata.encode import encode, encode_clips
-from spikedata.info import describe_file
+from spikedata.files.info import describe_file
+from spikedata.files.reader import SpikeFile
 from spikedata.merge import merge_shards
-from spikedata.reader import SpikeFile
 from spikedata.splits import Split
 from spikedata.verify import verify_file
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spikedata.encode import encode_clips
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
+from spikedata.files.writer import SpikeWriter
 from spikedata.splits import split_by_speaker, split_stratified
-from spikedata.writer import SpikeWriter
 
 GOOD = {"times": [0.1], "units": [1], "label": 0, "speaker": 0}
 

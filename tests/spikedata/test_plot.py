@@ -14,7 +14,7 @@ from spikedata import plot
 from spikedata.disk import OutputError
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 
 N_UNITS = 70
 FREQUENCIES = np.geomspace(20_000, 100, N_UNITS)

@@ -6,14 +6,14 @@ import pytest
 
 from spikedata.corpora import list_clips
 from spikedata.encode import encode_clips
-from spikedata.info import describe_file, format_description
+from spikedata.files.info import describe_file, format_description
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError, known_speakers
+from spikedata.files.writer import SpikeWriter
 from spikedata.plot import plot_file
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, known_speakers
 from spikedata.splits import available_splits, make_split
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.verify import verify_file
-from spikedata.writer import SpikeWriter
 
 
 def write(path, speakers, **options):

@@ -24,7 +24,7 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.training.epochs import Trained
 from spikedata.baseline.training.scoring import Score
-from spikedata.schema import Provenance
+from spikedata.files.schema import Provenance
 
 CARD_FORMAT = 3
 

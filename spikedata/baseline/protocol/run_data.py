@@ -9,7 +9,7 @@ from spikedata.baseline.protocol.card import DataEntry
 from spikedata.disk import file_digest
 from spikedata.downloads import corpus_of, numbering_of, origin_of
 from spikedata.events.events import Events
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 _ANYBODYS = ("folder", "manifest")  # what recordings are called that come of no corpus with a name of its own
 

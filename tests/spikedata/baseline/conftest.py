@@ -10,8 +10,8 @@ import pytest
 from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
-from spikedata.schema import Provenance
-from spikedata.writer import SpikeWriter
+from spikedata.files.schema import Provenance
+from spikedata.files.writer import SpikeWriter
 
 N_UNITS, DURATION = 16, 0.2
 ORDERS = ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))  # of four groups of units, per class

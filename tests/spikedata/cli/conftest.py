@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 
 
 @pytest.fixture(scope="session")

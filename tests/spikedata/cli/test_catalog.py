@@ -14,8 +14,8 @@ from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.config import read_config
 from spikedata.cli import main
 from spikedata.encoding.ear import ear_params
+from spikedata.files.reader import SpikeFile
 from spikedata.named_params import list_params, with_values
-from spikedata.reader import SpikeFile
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from spikedata import downloads
 from spikedata.cli import main
 from spikedata.downloads import Verification
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 
 
 @pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes"])

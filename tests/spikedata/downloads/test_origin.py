@@ -11,10 +11,10 @@ from spikedata.disk import file_digest
 from spikedata.downloads import ChecksumError, corpus_of, download, numbering_of, origin, origin_of
 from spikedata.downloads.entries import Checksum
 from spikedata.downloads.registry import FILES
-from spikedata.reader import SpikeFile
-from spikedata.schema import Provenance
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import Provenance
+from spikedata.files.writer import SpikeWriter
 from spikedata.torch import SHD, SSC
-from spikedata.writer import SpikeWriter
 
 MADE = Provenance(
     package_version="0.1.0", params='{"preset": "published"}', seed=0, corpus="heidelberg_digits", split="x", run="ab"

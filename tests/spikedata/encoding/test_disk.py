@@ -13,7 +13,7 @@ from spikedata.cli import CANNOT_WRITE, DONE
 from spikedata.corpora import Listing
 from spikedata.encode import encode_clips
 from spikedata.encoding.folder import blocks_folder
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="disks are mounted and files limited as on Linux")
 

@@ -20,7 +20,7 @@ from spikedata.corpora import Listing, list_clips
 from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
 from spikedata.encoding.folder import blocks_folder
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 ENCODE = """
 import sys

@@ -12,9 +12,9 @@ import pytest
 from spikedata.corpora import Listing
 from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError
 from spikedata.merge import merge_shards
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError
 from spikedata.splits import Split
 
 

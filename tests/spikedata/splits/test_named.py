@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from spikedata.corpora import Listing, list_clips
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
+from spikedata.files.writer import SpikeWriter
 from spikedata.splits import SPLITS, available_splits, make_split, require_speakers_apart
-from spikedata.writer import SpikeWriter
 
 NO_SPIKES = np.empty(0), np.empty(0, dtype=np.uint16)
 IN_ANY_FILE = tuple(name for name in SPLITS if name != "listed")  # a file brings no lists

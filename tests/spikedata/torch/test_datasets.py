@@ -10,10 +10,10 @@ from torch.utils.data import DataLoader
 
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
-from spikedata.schema import FormatError
+from spikedata.files.schema import FormatError
+from spikedata.files.writer import SpikeWriter
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import EventTransform, SpikeDataset
-from spikedata.writer import SpikeWriter
 
 COLLATE = functools.partial(collate, dt=0.1, n_steps=10, n_units=700)
 

@@ -255,7 +255,7 @@ def test_a_loader_takes_whatever_has_spikes(made):
 
 
 def test_a_loader_takes_a_file_and_its_transform(tmp_path):
-    from spikedata.writer import SpikeWriter
+    from spikedata.files.writer import SpikeWriter
 
     events = make_events()
     with SpikeWriter(tmp_path / "x.h5", keys=events.keys, n_units=N_UNITS) as writer:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from spikedata.disk import data_folder
-from spikedata.schema import FormatError
+from spikedata.files.schema import FormatError
+from spikedata.files.writer import SpikeWriter
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.published import SHD, SSC
-from spikedata.writer import SpikeWriter
 
 FILES = [(SHD, "train"), (SHD, "test"), (SSC, "train"), (SSC, "valid"), (SSC, "test")]
 

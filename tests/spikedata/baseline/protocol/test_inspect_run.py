@@ -7,7 +7,7 @@ from spikedata.baseline.protocol.runs import load_run, train_run
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.training.scoring import evaluate
 from spikedata.events.events import Events
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 
 
 def test_the_watched_activity_is_what_the_score_is_made_of(make_events, tmp_path):

@@ -6,7 +6,7 @@ import soundfile
 
 from spikedata.baseline.protocol.data_split import SplitChoice, choose_split, split_entry
 from spikedata.encode import encode
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ except ImportError:  # on Windows, where leftovers stay
 
 from spikedata import disk as folders
 from spikedata.events.events import Events
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 
 _log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@ import h5py
 import numpy as np
 import pytest
 
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance
-from spikedata.writer import SpikeWriter
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError, Provenance
+from spikedata.files.writer import SpikeWriter
 
 TIMES = ([0.1, 0.3], [], [0.0, 0.5, 0.5])
 UNITS = ([5, 9], [], [699, 1, 0])

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.schema import FormatError
+from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # what h5py raises for damaged data
 _REFERENCE_SIZE = 16  # of a row of variable length, where it is referred to [byte]

@@ -11,7 +11,7 @@ import numpy as np
 
 from spikedata.events.events import latest_times
 from spikedata.events.sample import UNKNOWN_SPEAKER
-from spikedata.reader import SpikeFile
+from spikedata.files.reader import SpikeFile
 from spikedata.splits import available_splits
 
 _MOST_LISTED = 40  # classes or speakers; of more, their number

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.info import describe_file
-from spikedata.reader import SpikeFile
+from spikedata.files.info import describe_file
+from spikedata.files.reader import SpikeFile
 
 KEYS = (b"zero", b"one")
 GZIP = {"chunks": (3,), "maxshape": (None,), "compression": "gzip", "shuffle": True}

@@ -6,9 +6,9 @@ from pathlib import Path
 import h5py
 import pytest
 
-from spikedata.info import describe_file, format_description
-from spikedata.schema import Provenance
-from spikedata.writer import SpikeWriter
+from spikedata.files.info import describe_file, format_description
+from spikedata.files.schema import Provenance
+from spikedata.files.writer import SpikeWriter
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spikedata import schema
 from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER
-from spikedata.hdf5 import find_column, read_attributes, read_integers, read_text
-from spikedata.schema import FormatError, Provenance
+from spikedata.files import schema
+from spikedata.files.hdf5 import find_column, read_attributes, read_integers, read_text
+from spikedata.files.schema import FormatError, Provenance
 
 _PREFIX = "spikedata_"  # of our attributes; those of others are left alone
 _MOST_UNNAMED = 2**16  # classes that get a number for a name

@@ -15,9 +15,9 @@ from hypothesis.extra.numpy import arrays
 
 from spikedata.disk import OutputError
 from spikedata.events.sample import Sample
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance
-from spikedata.writer import SpikeWriter
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError, Provenance
+from spikedata.files.writer import SpikeWriter
 
 KEYS = ["zero", "one", "fünf"]
 PROVENANCE = Provenance(package_version="0.1.0", params='{"n_places": 3500}', seed=7, corpus="heidelberg_digits")
@@ -34,7 +34,7 @@ writer.close()
 
 WRITES_MUCH = """
 import resource, sys
-from spikedata.writer import SpikeWriter
+from spikedata.files.writer import SpikeWriter
 from spikedata.disk import OutputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikedata.events.sample import Sample, find_fault
-from spikedata.schema import Provenance, checksum
+from spikedata.files.schema import Provenance, checksum
 
 GOOD = {"package_version": "0.1.0", "params": '{"n_places": 3500}', "seed": 7, "corpus": "folder"}
 

@@ -12,19 +12,19 @@ from typing import Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikedata import schema
-from spikedata.columns import read_columns
 from spikedata.events.events import Events, offsets_of, row_number
 from spikedata.events.sample import Sample, find_fault
-from spikedata.hdf5 import (
+from spikedata.files import schema
+from spikedata.files.columns import read_columns
+from spikedata.files.hdf5 import (
     READ_ERRORS,
     find_column,
     open_hdf5,
     reason,
     require_rows,
 )
-from spikedata.heap import check_rows, read_heap
-from spikedata.schema import FormatError
+from spikedata.files.heap import check_rows, read_heap
+from spikedata.files.schema import FormatError
 
 _N_AT_ONCE = 256  # samples that are read at once where memory is to stay flat [samples]
 

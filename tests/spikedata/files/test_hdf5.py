@@ -2,8 +2,8 @@ import h5py
 import numpy as np
 import pytest
 
-from spikedata.hdf5 import find_column, open_hdf5, read_integers, read_text, reason, require_rows
-from spikedata.schema import FormatError
+from spikedata.files.hdf5 import find_column, open_hdf5, read_integers, read_text, reason, require_rows
+from spikedata.files.schema import FormatError
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError, Provenance
-from spikedata.writer import SpikeWriter
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError, Provenance
+from spikedata.files.writer import SpikeWriter
 
 TIMES_DTYPES, UNITS_DTYPES = ("f2", "f4", "f8"), ("u2", "i2", "u4", "i4", "i8", "u8")
 KEYS = (b"zero", b"one", "fünf".encode())
@@ -409,7 +409,7 @@ READ_DAMAGED_FILES = """
 import random, resource, signal, sys
 from pathlib import Path
 from spikedata import SpikeFile
-from spikedata.schema import FormatError
+from spikedata.files.schema import FormatError
 
 path, seed, n, kinds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 good = path.read_bytes()

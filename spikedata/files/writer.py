@@ -13,12 +13,12 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from spikedata import schema
 from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, temporary_beside
 from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER, Sample, find_fault
-from spikedata.reader import SpikeFile
-from spikedata.row_stream import RowStream
-from spikedata.schema import FormatError, Provenance
+from spikedata.files import schema
+from spikedata.files.reader import SpikeFile
+from spikedata.files.row_stream import RowStream
+from spikedata.files.schema import FormatError, Provenance
 
 _COLUMNS = {schema.LABELS: "H", schema.SPEAKER: "i", schema.SAMPLE_RATE: "i", schema.CHECKSUM: "Q"}
 _OPTIONAL = (schema.PART, schema.SKIPPED)  # written where they say something

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.heap import check_rows, read_heap
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError
-from spikedata.writer import SpikeWriter
+from spikedata.files.heap import check_rows, read_heap
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError
+from spikedata.files.writer import SpikeWriter
 
 ROWS = ([0.1, 0.3, 0.5], [], [0.2] * 40)
 LOOKS_LIKE_A_HEAP = b"GCOL\x01\0\0\0"  # as a float64 a number just above 0, so a good spike time

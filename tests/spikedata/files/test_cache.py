@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spikedata import event_cache
-from spikedata.event_cache import cache_folder, open_events
 from spikedata.events.events import Events
-from spikedata.reader import SpikeFile
-from spikedata.schema import FormatError
-from spikedata.writer import SpikeWriter
+from spikedata.files import cache as event_cache
+from spikedata.files.cache import cache_folder, open_events
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import FormatError
+from spikedata.files.writer import SpikeWriter
 
 ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
 HEADER_SIZE = 128  # of a small .npy file [byte]
@@ -317,7 +317,7 @@ def test_a_cache_that_another_process_puts_in_place_first_is_kept(path, folder, 
 
 def test_processes_that_race_leave_one_whole_cache(path, folder, no_reading):
     program = (
-        "import sys; from spikedata.event_cache import open_events; print(float(open_events(sys.argv[1]).times.sum()))"
+        "import sys; from spikedata.files.cache import open_events; print(float(open_events(sys.argv[1]).times.sum()))"
     )
     expected = read(path)
     processes = [

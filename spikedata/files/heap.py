@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.schema import FormatError
+from spikedata.files.schema import FormatError
 
 _SIGNATURE = re.compile(rb"GCOL\x01")  # of a collection, and its version; others are refused by libhdf5
 _COLLECTION = Struct("<8xQ")  # size [byte], this header included

@@ -1,0 +1,1 @@
+"""Spikes on disk, in the published layout: the only room that knows HDF5."""
