@@ -204,7 +204,7 @@ def draw_word(clip: Clip, times: np.ndarray, units: np.ndarray, *, title: str) -
     matplotlib.figure.Figure
     """
     import cochlea
-    from spikedata.audio import read_audio
+    from spikedata.corpora.audio import read_audio
     from spikedata.plot import plot_word
 
     params = cochlea.CochleaParams()

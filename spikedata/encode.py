@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from cochlea import CochleaParams
-from spikedata.audio import AudioError
 from spikedata.cluster import map_on_cluster
 from spikedata.corpora import CORPORA, Listing, list_clips
+from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError, write_atomically
 from spikedata.encoding.assemble import Total, assemble, read_total
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks

@@ -1,8 +1,7 @@
 """List the clips of a known corpus, a folder or a CSV manifest, without reading any audio."""
 
-from spikedata.corpora.catalog import CORPORA, list_clips
+from spikedata.corpora.catalog import CORPORA, HEIDELBERG_KEYS, list_clips
 from spikedata.corpora.clip import DIGITS, Clip, Listing, describe_unfit
-from spikedata.corpora.heidelberg_digits import HEIDELBERG_KEYS
 from spikedata.corpora.walk import AUDIO_SUFFIXES
 
 __all__ = [

@@ -12,8 +12,8 @@ import numpy as np
 
 import cochlea
 from spikedata import __version__
-from spikedata.audio import AudioError, read_sound
 from spikedata.corpora import CORPORA, Listing, list_clips
+from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.events.sample import Sample
 from spikedata.files.reader import SpikeFile

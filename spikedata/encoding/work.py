@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 import cochlea
-from spikedata.audio import AudioError, read_sound
+from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.encoding.blocks import Block, Job, Member
 from spikedata.events.sample import Sample
 from spikedata.files.writer import SpikeWriter

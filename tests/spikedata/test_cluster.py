@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 
 import spikedata
-from spikedata.audio import AudioError
 from spikedata.cluster import ClusterError, map_on_cluster
 from spikedata.corpora import list_clips
+from spikedata.corpora.audio import AudioError
 from spikedata.encode import encode_clips
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'spikedata-audio[cluster]'")

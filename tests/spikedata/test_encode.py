@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 import cochlea
-from spikedata.audio import AudioError
 from spikedata.corpora import Listing, list_clips
+from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
 from spikedata.files.reader import SpikeFile

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from spikedata.audio import AudioError
 from spikedata.cli import main
 from spikedata.corpora import list_clips
+from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError
 from spikedata.encode import encode, encode_clips
 from spikedata.files.info import describe_file

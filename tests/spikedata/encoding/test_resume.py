@@ -15,8 +15,8 @@ import pytest
 import soundfile
 from filelock import FileLock
 
-from spikedata.audio import AudioError
 from spikedata.corpora import Listing, list_clips
+from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError
 from spikedata.encode import encode_clips
 from spikedata.encoding.folder import blocks_folder

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spikedata.audio import AudioError, read_audio, read_sound
+from spikedata.corpora.audio import AudioError, read_audio, read_sound
 
 RATE = 16_000
 
