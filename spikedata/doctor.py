@@ -275,7 +275,7 @@ def _gpus() -> Iterator[Check]:
 
 
 def _speech_engine() -> Iterator[Check]:
-    from spikedata.synth_engine import EngineError, find_engine
+    from spikedata.synth.engine import EngineError, find_engine
 
     try:
         engine = find_engine()

@@ -91,7 +91,7 @@ def _status_of(error: Exception) -> int | None:
     from spikedata.disk import OutputError
     from spikedata.downloads import ChecksumError, DownloadError
     from spikedata.files.schema import FormatError
-    from spikedata.synth_engine import EngineError
+    from spikedata.synth.engine import EngineError
 
     statuses: dict[type[Exception], int] = {
         UsageError: USAGE,

@@ -146,7 +146,7 @@ def test_limits_on_threads_are_shown(monkeypatch):
 
 
 def test_a_missing_speech_engine_is_in_order(monkeypatch):
-    from spikedata import synth_engine
+    from spikedata.synth import engine as synth_engine
 
     def find_none():
         raise synth_engine.EngineError("no eSpeak NG")

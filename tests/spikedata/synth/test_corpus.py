@@ -14,11 +14,11 @@ import pytest
 import soundfile
 import soxr
 
-from spikedata import synth_engine
 from spikedata.disk import OutputError
-from spikedata.synth import MANIFEST, VOICES, embedded_corpus, synthesize
-from spikedata.synth_engine import PACKAGE, EngineError
-from spikedata.synth_words import read_words
+from spikedata.synth import engine as synth_engine
+from spikedata.synth.corpus import MANIFEST, VOICES, embedded_corpus, synthesize
+from spikedata.synth.engine import PACKAGE, EngineError
+from spikedata.synth.words import read_words
 
 MEGABYTE = 2**20
 needs_library = pytest.mark.skipif(

@@ -1,6 +1,6 @@
 """Find eSpeak NG, as a library or a program, and have it speak one text.
 
-The library repeats itself byte for byte: `spikedata.synth_voice` speaks each clip in a fresh process with a seed of
+The library repeats itself byte for byte: `spikedata.synth.voice` speaks each clip in a fresh process with a seed of
 its own. The program takes no seed: 1.51 repeats itself, with the same breath and noise in every take; a later one
 seeds itself from the clock and repeats itself only if its help lists ``-D``, which is then used.
 """
@@ -20,8 +20,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedata import synth_voice
-from spikedata.synth_words import LANGUAGES
+from spikedata.synth import voice as synth_voice
+from spikedata.synth.words import LANGUAGES
 
 SECONDS_PER_TEXT = 60  # patience [s]; a word takes 0.02
 PACKAGE = "espeakng_loader"  # the library and its data, as a package of the registry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spikedata.synth_words import read_words
+from spikedata.synth.words import read_words
 
 
 def test_german_digits_follow_the_english_ones_with_names_in_ascii():

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from spikedata import synth_engine
-from spikedata.synth_engine import EngineError, find_engine, speak
+from spikedata.synth import engine as synth_engine
+from spikedata.synth.engine import EngineError, find_engine, speak
 
 MANNER = {"language": "german", "voice": "f3", "rate": 150, "pitch": 50, "pitch_range": 60, "seed": 1}
 # Starts as a shell script: the path of Python may have a space, which no #! line takes.

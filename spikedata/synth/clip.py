@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spikedata.synth_engine import Engine, EngineError, speak
-from spikedata.synth_words import Word
+from spikedata.synth.engine import Engine, EngineError, speak
+from spikedata.synth.words import Word
 
 RATES = (130, 190)  # bounds of the speed [words/min]
 PITCHES = (35, 65)  # of the height of the voice, on the engine's scale of 0 to 99 [1]

@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 
 from spikedata.disk import OutputError, check_output
-from spikedata.synth_clip import SpokenClip, speak_clip
-from spikedata.synth_engine import find_engine
-from spikedata.synth_words import Word, read_words
+from spikedata.synth.clip import SpokenClip, speak_clip
+from spikedata.synth.engine import find_engine
+from spikedata.synth.words import Word, read_words
 
 # Variants of eSpeak NG that differ clearly; a voice's place here is its speaker number in every corpus. By the
 # convention of Heidelberg Digits 4 and 5 are the test speakers; 6 and 7 may serve validation. Of each pair the first
@@ -62,7 +62,7 @@ def synthesize(
     The digits ("shd") are named as in Heidelberg Digits, ``lang-english_speaker-00_trial-0_digit-0.flac``, other
     words as in Speech Commands, ``word/voice_nohash_take.flac``. A clip depends on its own word, voice, take and seed
     alone: more words, voices or takes leave it as it is. The same arguments give the same bytes wherever engine and
-    tools, which the manifest names, are the same (and see `spikedata.synth_engine` for the engine as a program).
+    tools, which the manifest names, are the same (and see `spikedata.synth.engine` for the engine as a program).
 
     Parameters
     ----------

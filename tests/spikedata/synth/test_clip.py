@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spikedata.synth_clip import cut_and_level, draw_take
-from spikedata.synth_words import Word
+from spikedata.synth.clip import cut_and_level, draw_take
+from spikedata.synth.words import Word
 
 SAMPLE_RATE = 16000
 WORD = Word("one", "one", "english", 1)

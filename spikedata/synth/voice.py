@@ -1,6 +1,6 @@
 """Speak one text with the eSpeak NG library, as a program of its own.
 
-`spikedata.synth_engine` starts it by its path, once per clip: eSpeak NG keeps the phase of its pitch flutter and more
+`spikedata.synth.engine` starts it by its path, once per clip: eSpeak NG keeps the phase of its pitch flutter and more
 from one utterance to the next, and only a fresh process makes a clip independent of what was spoken before. It needs
 nothing but the standard library, so that a start takes about 20 ms.
 
