@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spikedata.corpora import list_clips
-from spikedata.encode import PRESETS, encode_clips
+from spikedata.encoding.encode import PRESETS, encode_clips
 
 SECONDS_PER_CLIP = 0.98  # of Speech Commands, mean (Warden 2018: at most 1 s)
 CORPORA = {  # hours of sound

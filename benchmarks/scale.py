@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from spikedata.corpora import list_clips
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 
 SAMPLE_RATE = 16_000  # [Hz]
 CLIPS_PER_FOLDER = 1_000

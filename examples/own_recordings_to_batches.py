@@ -14,7 +14,7 @@ from pathlib import Path
 from torch.utils.data import DataLoader
 
 from spikedata.corpora import list_clips
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 from spikedata.synth.corpus import embedded_corpus
 from spikedata.torch import SpikeDataset, collate
 

@@ -58,7 +58,7 @@ def run_demo(
     from spikedata.baseline.protocol.runs import evaluate_run, train_run
     from spikedata.baseline.recipes.catalog import recipe_from
     from spikedata.baseline.recipes.structure import fields_to_json
-    from spikedata.encode import encode_clips
+    from spikedata.encoding.encode import encode_clips
 
     report = on_progress or (lambda *_: None)
     with _fresh_folder(Path(out), overwrite=overwrite) as folder:

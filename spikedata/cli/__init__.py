@@ -87,9 +87,9 @@ def _message_of(error: Exception) -> str:
 
 def _status_of(error: Exception) -> int | None:
     # None: an error that we do not raise ourselves, so our bug
-    from spikedata.cluster import ClusterError
     from spikedata.disk import OutputError
     from spikedata.downloads import ChecksumError, DownloadError
+    from spikedata.encoding.cluster import ClusterError
     from spikedata.files.schema import FormatError
     from spikedata.synth.engine import EngineError
 

@@ -21,7 +21,7 @@ from spikedata.cli.command import (
 )
 
 if TYPE_CHECKING:
-    from spikedata.encode import Encoding
+    from spikedata.encoding.encode import Encoding
 
 _N_REASONS = 10  # reasons to leave out a recording that are shown
 
@@ -94,8 +94,8 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _encode(args: argparse.Namespace) -> None:
     from spikedata.corpora import describe_unfit
-    from spikedata.encode import encode
     from spikedata.encoding.ear import ear_params
+    from spikedata.encoding.encode import encode
 
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
     preset, params = ear_params(args.preset, args.params, dict(args.set))
@@ -110,7 +110,7 @@ _ENCODE_OPTIONS = ("corpus", "split", "seed", "workers", "shard", "cluster", "on
 
 def _describe_kept(args: argparse.Namespace) -> str:
     from spikedata.encoding.folder import blocks_folder
-    from spikedata.encoding.names import shard_path
+    from spikedata.encoding.plan import shard_path
 
     folder = blocks_folder(Path(args.out) if args.shard is None else shard_path(args.out, *args.shard))
     n_blocks = len(list(folder.glob("*.h5")))
@@ -149,7 +149,7 @@ def _add_merge(commands: Commands) -> None:
 
 
 def _merge(args: argparse.Namespace) -> None:
-    from spikedata.merge import merge_shards
+    from spikedata.encoding.merge import merge_shards
 
     with show_progress(args, "shard") as progress:
         merged = merge_shards(args.shards, args.out, overwrite=args.overwrite, on_progress=progress.at)

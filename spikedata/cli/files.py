@@ -53,7 +53,7 @@ def _verify(args: argparse.Namespace) -> None:
 
 
 def _verify_file(args: argparse.Namespace) -> None:
-    from spikedata.verify import format_verified, verify_file
+    from spikedata.encoding.verify import format_verified, verify_file
 
     if args.deep is True:
         raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")

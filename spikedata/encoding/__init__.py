@@ -1,1 +1,1 @@
-"""What stands behind `spikedata.encode` and `spikedata.merge`: the plan, blocks of clips, the work, the files."""
+"""What stands behind `spikedata.encoding.encode` and `spikedata.encoding.merge`: the plan, blocks of clips, the work, the files."""

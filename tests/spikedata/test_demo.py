@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from spikedata import encode
 from spikedata.demo import format_demo, run_demo
 from spikedata.disk import OutputError
+from spikedata.encoding import encode
 from spikedata.files.reader import SpikeFile
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 from spikedata.files.reader import SpikeFile
 from spikedata.files.writer import SpikeWriter
 from spikedata.splits import split_by_speaker, split_stratified

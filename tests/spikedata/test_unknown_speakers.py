@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from spikedata.corpora import list_clips
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
+from spikedata.encoding.verify import verify_file
 from spikedata.files.info import describe_file, format_description
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, known_speakers
@@ -13,7 +14,6 @@ from spikedata.files.writer import SpikeWriter
 from spikedata.plot import plot_file
 from spikedata.splits import available_splits, make_split
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.verify import verify_file
 
 
 def write(path, speakers, **options):

@@ -11,7 +11,7 @@ import pytest
 
 from spikedata.cli import CANNOT_WRITE, DONE
 from spikedata.corpora import Listing
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 from spikedata.encoding.folder import blocks_folder
 from spikedata.files.reader import SpikeFile
 

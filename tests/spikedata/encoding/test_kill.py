@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from spikedata.corpora import Listing
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 from spikedata.splits import make_split
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked and killed as on POSIX")

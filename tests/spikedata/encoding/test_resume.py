@@ -18,14 +18,14 @@ from filelock import FileLock
 from spikedata.corpora import Listing, list_clips
 from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 from spikedata.encoding.folder import blocks_folder
 from spikedata.files.reader import SpikeFile
 
 ENCODE = """
 import sys
 from spikedata.corpora import list_clips
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 encode_clips(list_clips("folder", sys.argv[1]), sys.argv[2], preset="published", workers=1)
 """
 

@@ -11,10 +11,10 @@ import pytest
 
 from spikedata.corpora import Listing
 from spikedata.disk import OutputError
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
+from spikedata.encoding.merge import merge_shards
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError
-from spikedata.merge import merge_shards
 from spikedata.splits import Split
 
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from spikedata.baseline.protocol.data_split import SplitChoice, choose_split, split_entry
-from spikedata.encode import encode
+from spikedata.encoding.encode import encode
 from spikedata.files.reader import SpikeFile
 
 

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from spikedata.encoding.assemble import assemble
 from spikedata.encoding.folder import BlockFolder, blocks_folder
-from spikedata.encoding.names import part_paths
-from spikedata.encoding.plan import check_outputs, find_made, making_parents
+from spikedata.encoding.plan import check_outputs, find_made, making_parents, part_paths
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import Provenance
 

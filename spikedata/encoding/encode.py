@@ -12,12 +12,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from cochlea import CochleaParams
-from spikedata.cluster import map_on_cluster
 from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError, write_atomically
 from spikedata.encoding.assemble import Total, assemble, read_total
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
+from spikedata.encoding.cluster import map_on_cluster
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.plan import Plan, check_outputs, find_made, making_parents, plan_encoding
 from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
@@ -173,7 +173,7 @@ def encode_clips(
     split : Split, optional
         Which clips go into which file, by their numbers in the listing; those in no part are left away.
     shard : (int, int), optional
-        (3, 16) encodes the third sixteenth of the clips alone, into a file beside `out`. `spikedata.merge` joins them.
+        (3, 16) encodes the third sixteenth of the clips alone, into a file beside `out`. `spikedata.encoding.merge` joins them.
     cluster : str, optional
         Address of a Dask scheduler, or its scheduler file; its workers then do the work.
     on_error : {"fail", "skip"}

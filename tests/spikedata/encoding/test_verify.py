@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from spikedata import verify as module
 from spikedata.corpora import list_clips
-from spikedata.encode import encode_clips
-from spikedata.encoding import comparison
+from spikedata.encoding import verify as comparison
+from spikedata.encoding import verify as module
+from spikedata.encoding.encode import encode_clips
+from spikedata.encoding.verify import format_verified, verify_file
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.files.writer import SpikeWriter
 from spikedata.splits import Split
-from spikedata.verify import format_verified, verify_file
 
 RATE = 8_000
 

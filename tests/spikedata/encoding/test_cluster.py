@@ -15,10 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 import spikedata
-from spikedata.cluster import ClusterError, map_on_cluster
 from spikedata.corpora import list_clips
 from spikedata.corpora.audio import AudioError
-from spikedata.encode import encode_clips
+from spikedata.encoding.cluster import ClusterError, map_on_cluster
+from spikedata.encoding.encode import encode_clips
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'spikedata-audio[cluster]'")
 

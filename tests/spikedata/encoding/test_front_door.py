@@ -10,12 +10,12 @@ from spikedata.cli import main
 from spikedata.corpora import list_clips
 from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError
-from spikedata.encode import encode, encode_clips
+from spikedata.encoding.encode import encode, encode_clips
+from spikedata.encoding.merge import merge_shards
+from spikedata.encoding.verify import verify_file
 from spikedata.files.info import describe_file
 from spikedata.files.reader import SpikeFile
-from spikedata.merge import merge_shards
 from spikedata.splits import Split
-from spikedata.verify import verify_file
 
 
 @pytest.fixture

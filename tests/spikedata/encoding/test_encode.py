@@ -11,7 +11,7 @@ import cochlea
 from spikedata.corpora import Listing, list_clips
 from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError
-from spikedata.encode import encode_clips
+from spikedata.encoding.encode import encode_clips
 from spikedata.files.reader import SpikeFile
 
 RATE = 16_000
