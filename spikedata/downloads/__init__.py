@@ -5,7 +5,7 @@
 `origin` what a spike file is that lies there.
 """
 
-from spikedata.downloads.errors import ChecksumError, DownloadError
+from spikedata.downloads.entries import ChecksumError, DownloadError
 from spikedata.downloads.fetching import Download, download
 from spikedata.downloads.origin import Origin, corpus_of, numbering_of, origin_of
 from spikedata.downloads.plan import DownloadPlan, format_plan, plan_download

@@ -1,4 +1,4 @@
-"""The form of the registry: an archive, its checksum, and the data set that it belongs to."""
+"""What a download can fail of; a disk that refuses is an `OutputError` of `spikedata.disk`."""
 
 from __future__ import annotations
 
@@ -97,3 +97,11 @@ class DataSet:
     license: str
     citation: str
     homepage: str
+
+
+class DownloadError(OSError):
+    """A source that cannot be had: no connection, no such page, too slow, not https, or offline."""
+
+
+class ChecksumError(ValueError):
+    """Data that are not what they must be."""

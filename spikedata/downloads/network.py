@@ -16,7 +16,7 @@ from urllib import error, request
 from spikedata import __version__
 from spikedata.checks import Count, NotNegative, Positive, check_fields
 from spikedata.disk import OutputError
-from spikedata.downloads.errors import DownloadError
+from spikedata.downloads.entries import DownloadError
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from spikedata.disk import cache_folder, file_digest, write_atomically
-from spikedata.downloads.entries import PublishedFile
-from spikedata.downloads.errors import ChecksumError
+from spikedata.downloads.entries import ChecksumError, PublishedFile
 from spikedata.downloads.manifest import read_manifest
 from spikedata.downloads.registry import DATASETS, FILES, data_set_of, files_of
 

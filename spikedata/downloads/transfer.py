@@ -14,8 +14,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 from spikedata.disk import OutputError, file_digest
-from spikedata.downloads.entries import Checksum, PublishedFile
-from spikedata.downloads.errors import ChecksumError, DownloadError
+from spikedata.downloads.entries import Checksum, ChecksumError, DownloadError, PublishedFile
 from spikedata.downloads.network import TransferParams, keep_trying, open_url
 from spikedata.downloads.partial import Origin, discard, opened, read_origin, size_of, write_origin, writing
 

@@ -10,8 +10,7 @@ import pytest
 
 from spikedata.disk import OutputError
 from spikedata.downloads import fetching
-from spikedata.downloads.entries import Checksum
-from spikedata.downloads.errors import ChecksumError, DownloadError
+from spikedata.downloads.entries import Checksum, ChecksumError, DownloadError
 from spikedata.downloads.fetching import download, fetch_file
 from spikedata.downloads.manifest import HIDDEN, read_manifest
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spikedata.downloads.errors import DownloadError
+from spikedata.downloads.entries import DownloadError
 from spikedata.downloads.network import _opener, fetch_text, keep_trying, open_url
 
 

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from spikedata.downloads.entries import Checksum
-from spikedata.downloads.errors import DownloadError
-from spikedata.downloads.published_sums import ask_for
+from spikedata.downloads.entries import Checksum, DownloadError
+from spikedata.downloads.fetching import ask_for
 
 SUM = "d41d8cd98f00b204e9800998ecf8427e"
 TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"

@@ -6,7 +6,7 @@ import pytest
 
 from spikedata.disk import OutputError
 from spikedata.downloads import transfer
-from spikedata.downloads.errors import ChecksumError, DownloadError
+from spikedata.downloads.entries import ChecksumError, DownloadError
 from spikedata.downloads.network import TransferParams
 from spikedata.downloads.partial import Origin, read_origin, size_of, write_origin
 from spikedata.downloads.transfer import fetch_archive

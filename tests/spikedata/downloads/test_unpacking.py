@@ -10,8 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from spikedata.downloads.entries import PublishedFile
-from spikedata.downloads.errors import ChecksumError
+from spikedata.downloads.entries import ChecksumError, PublishedFile
 from spikedata.downloads.unpacking import FileRecord, unpack
 
 FILE = PublishedFile(
