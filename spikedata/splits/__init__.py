@@ -5,14 +5,12 @@ network scored 95.6 % on such a validation part of SHD and 82.7 % on the test se
 """
 
 from spikedata.splits.by_speaker import split_by_speaker
-from spikedata.splits.files import load_split, save_split
 from spikedata.splits.folds import leave_one_speaker_out, leave_speaker_out
 from spikedata.splits.listed import split_as_listed
 from spikedata.splits.named import SPLITS, available_splits, make_split
 from spikedata.splits.promises import require_speakers_apart
-from spikedata.splits.published import split_as_published
-from spikedata.splits.speaker_hash import split_by_hash, which_set
-from spikedata.splits.split import Split, sample_names
+from spikedata.splits.published import split_as_published, split_by_hash, which_set
+from spikedata.splits.split import Split, load_split, sample_names, save_split
 from spikedata.splits.stratified import split_stratified
 
 __all__ = [
