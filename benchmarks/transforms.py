@@ -17,7 +17,7 @@ import numpy as np
 from spikedata import transforms
 from spikedata.events.batching import dense_batch
 from spikedata.files.cache import open_events
-from spikedata.streams import streams_of
+from spikedata.transforms.streams import streams_of
 
 DT, N_STEPS = 0.014, 100
 N_BATCHES = 8

@@ -15,10 +15,10 @@ from spikedata.events.batching import check_steps
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
 from spikedata.events.sample import Sample
 from spikedata.files.cache import open_events
-from spikedata.streams import streams_of
 from spikedata.torch.layouts import collate_dense
 from spikedata.transforms import EventTransform
 from spikedata.transforms.composition import transformed
+from spikedata.transforms.streams import streams_of
 
 _EACH_ANEW = -1  # instead of an epoch
 

@@ -20,10 +20,10 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 from spikedata.events.batching import check_steps
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
-from spikedata.streams import streams_of
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
+from spikedata.transforms.streams import streams_of
 
 
 def loader(

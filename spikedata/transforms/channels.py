@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from spikedata.checks import Bounds, Count, NotNegative, check_fields
 from spikedata.events.events import Events
-from spikedata.streams import substreams, uniforms
 from spikedata.transforms.rows import check_streams, passed
+from spikedata.transforms.streams import substreams, uniforms
 
 
 @dataclass(frozen=True, kw_only=True)

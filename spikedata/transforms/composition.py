@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from spikedata.checks import Share, check_fields
 from spikedata.events.events import Events, offsets_of, patterns_of
-from spikedata.streams import substreams, uniforms
 from spikedata.transforms.rows import check_streams
+from spikedata.transforms.streams import substreams, uniforms
 
 
 @runtime_checkable

@@ -27,11 +27,11 @@ from spikedata.baseline.protocol.run_data import is_same_numbering, read_run_dat
 from spikedata.baseline.protocol.statistics import ranges_text
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.threads import on_one_thread
-from spikedata.baseline.training.controls import apply_control, known_control
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import file_digest
 from spikedata.events.events import Events
 from spikedata.torch.device import resolve_device
+from spikedata.transforms.named import apply_control, known_control
 
 
 class ScoredFile(NamedTuple):
@@ -99,7 +99,7 @@ def evaluate_run(
         Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
         test part.
     control : str
-        What is taken away from the clips: see `spikedata.baseline.training.controls`.
+        What is taken away from the clips: see `spikedata.transforms.named`.
     device : str
         cpu, cuda, cuda:N, or auto: cuda where there is one.
 

@@ -35,7 +35,6 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import to_json
 from spikedata.baseline.threads import on_threads
 from spikedata.baseline.training.checkpoint import difference
-from spikedata.baseline.training.controls import apply_control
 from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import TrainingFolder
 from spikedata.baseline.training.logs import history_bytes, require_tensorboard
@@ -46,6 +45,7 @@ from spikedata.disk import OutputError
 from spikedata.events.events import Events
 from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device
+from spikedata.transforms.named import apply_control
 
 
 class Plan(NamedTuple):

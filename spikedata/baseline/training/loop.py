@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 
 from spikedata.baseline.networks import Network, anneal_delays
-from spikedata.baseline.training.augmentation import augmentation_of
 from spikedata.baseline.training.batches import batches_of, iterate_batches
 from spikedata.baseline.training.checkpoint import Checkpoint
-from spikedata.baseline.training.controls import apply_control, control_of
 from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.optimizers import make_optimizer, moments_of, restore_moments
 from spikedata.baseline.training.parallel import ALONE, Processes, shares_of
@@ -27,6 +25,7 @@ from spikedata.baseline.training.scoring import check_clips, grid_of, score_clip
 from spikedata.events.events import Events
 from spikedata.torch import SpikeDataset
 from spikedata.transforms import Compose, EventTransform
+from spikedata.transforms.named import apply_control, augmentation_of, control_of
 
 
 def train(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from spikedata.baseline.training.augmentation import augmentation_of
-from spikedata.baseline.training.controls import control_of
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.precision import PRECISIONS
 from spikedata.baseline.training.schedules import SCHEDULES
 from spikedata.checks import Bounds, Count, NotNegative, OneOf, ShareBelowOne, check_fields
+from spikedata.transforms.named import augmentation_of, control_of
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
@@ -59,7 +58,7 @@ class TrainParams:
         `spikedata.baseline.training.augmentation.augmentation_of`.
     control : str
         What is taken away from every clip, those of validation and test too [1]: see
-        `spikedata.baseline.training.controls`.
+        `spikedata.transforms.named`.
     layout : str
         Whether the network gets "dense" counts or "lists" of events [1]; the same to rounding, and a matter of speed.
     matmul_precision : str

@@ -14,8 +14,8 @@ from spikedata import transforms
 from spikedata.events.batching import dense_batch, event_lists, sparse_batch
 from spikedata.events.events import Events, offsets_of
 from spikedata.events.sample import Sample
-from spikedata.streams import streams_of
 from spikedata.torch import SpikeDataset, collate, collate_dense, collate_lists, loader
+from spikedata.transforms.streams import streams_of
 
 N_CLIPS, N_UNITS = 3, 8
 GOOD = {

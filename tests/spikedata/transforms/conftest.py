@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikedata.events.events import Events, offsets_of
-from spikedata.streams import streams_of
+from spikedata.transforms.streams import streams_of
 
 
 def make_events(lengths, *, n_units=700, dtype=np.float32, duration=1.0, seed=0, n_classes=3, is_sorted=True):

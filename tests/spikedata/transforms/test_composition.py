@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from spikedata.streams import streams_of, substreams
 from spikedata.transforms import ChannelMerge, Compose, EventDrop, EventTransform, Maybe, TimeShift, TimeStretch
+from spikedata.transforms.streams import streams_of, substreams
 
 STANDARD_ERRORS = 5  # a true statement fails once in 1.7 million runs, and the draws here never change
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.streams import streams_of
 from spikedata.transforms import Blend, ChannelMerge, Compose, CutMix, NoiseEvents
 from spikedata.transforms.mixing import _CLASSMATES, partners_of
+from spikedata.transforms.streams import streams_of
 
 STANDARD_ERRORS = 5  # a true statement fails once in 1.7 million runs, and the draws here never change
 ROUNDING = 1e-6  # [s], of float32 times of about a second

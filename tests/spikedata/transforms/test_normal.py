@@ -5,8 +5,7 @@ import pytest
 from scipy import stats
 
 from spikedata.compilation import compiled
-from spikedata.transforms.normal import _HEIGHTS, normal_of
-from spikedata.transforms.passes import fill_words
+from spikedata.transforms.passes import _HEIGHTS, fill_words, normal_of
 
 N_DRAWS = 400_000
 STANDARD_ERRORS = 5  # a true statement fails once in 1.7 million runs, and the draws here never change

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikedata.streams import GOLDEN, mixed, streams_of, substreams, uniforms
+from spikedata.transforms.streams import GOLDEN, mixed, streams_of, substreams, uniforms
 
 NUMBERS = st.integers(0, 2**63 - 1)
 

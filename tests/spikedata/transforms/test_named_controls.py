@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spikedata.baseline.training.controls import CONTROLS, apply_control, control_of
+from spikedata.transforms.named import CONTROLS, apply_control, control_of
 
 
 def _counts(events):

@@ -1,8 +1,8 @@
 import pytest
 
 from spikedata import transforms
-from spikedata.baseline.training.augmentation import augmentation_of, names_of_transforms
 from spikedata.transforms import ChannelJitter, Compose, Maybe, TimeJitter
+from spikedata.transforms.named import augmentation_of, names_of_transforms
 
 
 def test_lines_become_transforms_in_their_order():
