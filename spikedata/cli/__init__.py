@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interruption:
         return _fail(f"interrupted; {str(interruption) or 'nothing half-written was left behind'}", INTERRUPTED)
     except ModuleNotFoundError as error:
-        from spikedata.doctor import extra_of
+        from spikedata.cli.doctor import extra_of
 
         extra = extra_of((error.name or "").split(".")[0])
         if extra is None:

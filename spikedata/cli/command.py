@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from spikedata.progress import Progress
+from spikedata.cli.progress import Progress
 
 # a text, since the class takes its argument only from a type checker
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"

@@ -21,7 +21,7 @@ def add_doctor(commands: Commands) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from spikedata.demo import format_demo, run_demo
+    from spikedata.cli.demo import format_demo, run_demo
 
     with show_progress(args, "step") as progress:
         result = run_demo(args.out, seed=args.seed, overwrite=args.overwrite, on_progress=progress.at_stage)
@@ -29,7 +29,7 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> None:
-    from spikedata.doctor import diagnose, format_checks
+    from spikedata.cli.doctor import diagnose, format_checks
 
     checks = diagnose()
     print_result(args, {check.name: check._asdict() for check in checks}, format_checks(checks))

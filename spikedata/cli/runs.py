@@ -19,7 +19,7 @@ from spikedata.cli.command import (
     whole,
     wholes,
 )
-from spikedata.progress import Progress
+from spikedata.cli.progress import Progress
 
 if TYPE_CHECKING:
     from spikedata.baseline.protocol.card import Card

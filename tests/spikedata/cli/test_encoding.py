@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from spikedata.cli import main
+from spikedata.cli.progress import Progress
 from spikedata.files.reader import SpikeFile
-from spikedata.progress import Progress
 
 
 @pytest.fixture

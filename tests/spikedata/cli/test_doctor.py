@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spikedata import doctor
-from spikedata.doctor import Check, diagnose, format_checks
+from spikedata.cli import doctor
+from spikedata.cli.doctor import Check, diagnose, format_checks
 
 
 def find(name):

@@ -7,7 +7,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from spikedata.progress import Progress
+from spikedata.cli.progress import Progress
 
 
 class Screen(io.StringIO):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spikedata.demo import format_demo, run_demo
+from spikedata.cli.demo import format_demo, run_demo
 from spikedata.disk import OutputError
 from spikedata.encoding import encode
 from spikedata.files.reader import SpikeFile
