@@ -23,7 +23,7 @@ from kernel_peers import DENSITY, N_CLASSES, N_UNITS, cost_of
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spikedata.baseline.kernels import (
+from spikedata.nn.kernels import (
     dense_events,
     kernel_threads,
     max_over_time,
@@ -33,7 +33,7 @@ from spikedata.baseline.kernels import (
     run_integrator,
     run_lif,
 )
-from spikedata.baseline.neurons import (
+from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
     IntegratorParams,

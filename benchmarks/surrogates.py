@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.recipes.catalog import recipe_from
-from spikedata.baseline.surrogate import SHAPES
 from spikedata.files.reader import SpikeFile
+from spikedata.nn.surrogate import SHAPES
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, LEGEND, LINE, PURPLE, VERMILION, new_figure, styled
 

@@ -1,6 +1,18 @@
 """Baselines: spiking networks and references, trained and scored under one honest protocol."""
 
-from spikedata.baseline.networks import (
+from spikedata.baseline.protocol.card import Card
+from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
+from spikedata.baseline.protocol.folder import Run, load_run, read_card
+from spikedata.baseline.protocol.refit import refit_run
+from spikedata.baseline.protocol.runs import evaluate_run, train_run
+from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.training.epochs import EpochRecord, Trained
+from spikedata.baseline.training.loop import train
+from spikedata.baseline.training.losses import ActivityParams
+from spikedata.baseline.training.params import TrainParams
+from spikedata.baseline.training.scoring import Score, evaluate
+from spikedata.nn.networks import (
     Activity,
     ConvolutionParams,
     CountParams,
@@ -9,20 +21,8 @@ from spikedata.baseline.networks import (
     SpikingNetworkParams,
     make_network,
 )
-from spikedata.baseline.neurons import AdLIFParams, LIFParams
-from spikedata.baseline.protocol.card import Card
-from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
-from spikedata.baseline.protocol.folder import Run, load_run, read_card
-from spikedata.baseline.protocol.refit import refit_run
-from spikedata.baseline.protocol.runs import evaluate_run, train_run
-from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
-from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.surrogate import SurrogateParams
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.losses import ActivityParams
-from spikedata.baseline.training.params import TrainParams
-from spikedata.baseline.training.scoring import Score, evaluate
+from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.nn.surrogate import SurrogateParams
 
 __all__ = [
     "RECIPES",

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import torch
 
 from spikedata import __version__
-from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol.statistics import wilson_interval
 from spikedata.baseline.recipes.catalog import typed_params
 from spikedata.baseline.recipes.recipe import Recipe
@@ -25,6 +24,7 @@ from spikedata.baseline.recipes.structure import fields_from_json, fields_to_jso
 from spikedata.baseline.training.epochs import Trained
 from spikedata.baseline.training.scoring import Score
 from spikedata.files.schema import Provenance
+from spikedata.nn.networks import Network
 
 CARD_FORMAT = 3
 

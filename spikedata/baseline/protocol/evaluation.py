@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import (
     Card,
@@ -26,10 +25,11 @@ from spikedata.baseline.protocol.folder import load_run, read_split
 from spikedata.baseline.protocol.run_data import is_same_numbering, read_run_data
 from spikedata.baseline.protocol.statistics import ranges_text
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import file_digest
 from spikedata.events.events import Events
+from spikedata.nn.networks import Network
+from spikedata.nn.threads import on_one_thread
 from spikedata.torch.device import resolve_device
 from spikedata.transforms.named import apply_control, known_control
 

@@ -8,7 +8,6 @@ from typing import cast
 
 import torch
 
-from spikedata.baseline.networks import CountParams
 from spikedata.baseline.recipes.catalog import network_of
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_from
@@ -18,6 +17,7 @@ from spikedata.baseline.training.folder import CHECKPOINT, TrainingFolder
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.parallel import Processes, made_by_first, wait_for_others
 from spikedata.events.events import Events
+from spikedata.nn.networks import CountParams
 
 
 def fit_recipe(

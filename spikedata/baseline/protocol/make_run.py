@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol import folder as run_folder
 from spikedata.baseline.protocol.card import (
     Card,
@@ -33,7 +32,6 @@ from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import to_json
-from spikedata.baseline.threads import on_threads
 from spikedata.baseline.training.checkpoint import difference
 from spikedata.baseline.training.epochs import EpochRecord, Trained
 from spikedata.baseline.training.folder import TrainingFolder
@@ -43,6 +41,8 @@ from spikedata.baseline.training.parallel import device_of_rank, joined_processe
 from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import OutputError
 from spikedata.events.events import Events
+from spikedata.nn.networks import Network
+from spikedata.nn.threads import on_threads
 from spikedata.splits import Split, sample_names
 from spikedata.torch.device import resolve_device
 from spikedata.transforms.named import apply_control

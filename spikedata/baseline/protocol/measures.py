@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol.card import Measures
 from spikedata.baseline.protocol.operations import Operations
 from spikedata.baseline.training.scoring import Score
+from spikedata.nn.networks import Network
 
 
 def measure(network: Network, score: Score, operations: Sequence[Operations]) -> Measures:

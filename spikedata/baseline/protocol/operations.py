@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import unfold
 
-from spikedata.baseline.networks import (
+from spikedata.nn.networks import (
     Activity,
     ConvolutionNetwork,
     Inputs,
@@ -27,8 +27,8 @@ from spikedata.baseline.networks import (
     SequenceNetwork,
     SpikingNetwork,
 )
-from spikedata.baseline.networks.inputs import as_dense
-from spikedata.baseline.networks.layers import SpikingLayer
+from spikedata.nn.networks.inputs import as_dense
+from spikedata.nn.networks.layers import SpikingLayer
 from spikedata.torch.layouts import ListBatch
 
 

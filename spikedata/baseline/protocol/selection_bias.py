@@ -10,7 +10,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from spikedata.baseline.networks import Network
 from spikedata.baseline.protocol.card import Card, SelectionBiasEntry
 from spikedata.baseline.protocol.evaluation import (
     find_test_file,
@@ -20,8 +19,9 @@ from spikedata.baseline.protocol.evaluation import (
     write_on_card,
 )
 from spikedata.baseline.protocol.folder import load_run
-from spikedata.baseline.threads import on_one_thread
 from spikedata.baseline.training.folder import EPOCHS, epoch_file
+from spikedata.nn.networks import Network
+from spikedata.nn.threads import on_one_thread
 from spikedata.torch.device import resolve_device
 
 

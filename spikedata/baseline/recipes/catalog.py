@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from spikedata.baseline.networks import Network, make_network
 from spikedata.baseline.recipes.ours import OURS
 from spikedata.baseline.recipes.papers import PAPERS
 from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
+from spikedata.nn.networks import Network, make_network
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OURS, *PAPERS)}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from spikedata.baseline.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
-from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.training.losses import NO_LIMITS
 from spikedata.baseline.training.params import TrainParams
+from spikedata.nn.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
+from spikedata.nn.networks.initialization import InitializationParams
+from spikedata.nn.neurons import AdLIFParams, LIFParams
 
 _REFERENCE = TrainParams(
     epochs=60, batch_size=128, optimizer="adam", learning_rate=1e-3, gradient_clip=1.0, activity=NO_LIMITS

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 
-from spikedata.baseline.networks import SpikingNetworkParams
-from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.neurons import AdLIFParams, LIFParams
 from spikedata.baseline.recipes.recipe import Recipe, with_params
-from spikedata.baseline.surrogate import SurrogateParams
 from spikedata.baseline.training.losses import NO_LIMITS, ActivityParams
 from spikedata.baseline.training.params import TrainParams
+from spikedata.nn.networks import SpikingNetworkParams
+from spikedata.nn.networks.initialization import InitializationParams
+from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.nn.surrogate import SurrogateParams
 
 
 def _gains(gain: float, *, kind: str) -> InitializationParams:

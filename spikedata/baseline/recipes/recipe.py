@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, NamedTuple, Self
 
-from spikedata.baseline.networks import CountParams, NetworkParams
 from spikedata.baseline.recipes.structure import (
     fields_from_json,
     fields_to_json,
@@ -19,6 +18,7 @@ from spikedata.baseline.recipes.structure import (
     to_json,
 )
 from spikedata.baseline.training.params import TrainParams
+from spikedata.nn.networks import CountParams, NetworkParams
 
 _TRUTHS = {"true": True, "false": False}
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spikedata.baseline.networks.inputs import Inputs, as_dense
 from spikedata.events.events import Selection
+from spikedata.nn.networks.inputs import Inputs, as_dense
 from spikedata.torch import SpikeDataset
 from spikedata.torch.layouts import collate_dense, collate_lists
 from spikedata.transforms.rows import passed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from spikedata.baseline.networks import Network
+from spikedata.nn.networks import Network
 
 
 class EpochRecord(NamedTuple):

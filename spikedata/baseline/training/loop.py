@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikedata.baseline.networks import Network, anneal_delays
 from spikedata.baseline.training.batches import batches_of, iterate_batches
 from spikedata.baseline.training.checkpoint import Checkpoint
 from spikedata.baseline.training.epochs import EpochRecord, Trained
@@ -23,6 +22,7 @@ from spikedata.baseline.training.passage import Step, check_loss, not_finite, tr
 from spikedata.baseline.training.schedules import learning_rate_at
 from spikedata.baseline.training.scoring import check_clips, grid_of, score_clips
 from spikedata.events.events import Events
+from spikedata.nn.networks import Network, anneal_delays
 from spikedata.torch import SpikeDataset
 from spikedata.transforms import Compose, EventTransform
 from spikedata.transforms.named import apply_control, augmentation_of, control_of

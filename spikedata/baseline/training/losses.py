@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spikedata.baseline.networks.activity import Activity
 from spikedata.checks import NotNegative, OneOf, check_fields
+from spikedata.nn.networks.activity import Activity
 
 NORMS = ("l1", "l2")
 LEVELS = ("neuron", "population")

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.baseline.networks import Inputs, Network
 from spikedata.baseline.training.losses import activity_penalty, classification_loss
 from spikedata.baseline.training.optimizers import set_learning_rate
 from spikedata.baseline.training.parallel import Processes, share_buffers, sum_gradients, sum_numbers
 from spikedata.baseline.training.params import TrainParams
 from spikedata.baseline.training.precision import at_precision
+from spikedata.nn.networks import Inputs, Network
 
 
 class Step(NamedTuple):

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from spikedata.baseline.networks import CountParams
 from spikedata.baseline.protocol.folder import card_bytes, check_run_dir, read_card, write_card, write_run_dir
 from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.disk import OutputError
+from spikedata.nn.networks import CountParams
 
 
 @pytest.fixture

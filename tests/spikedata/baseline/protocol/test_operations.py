@@ -2,18 +2,18 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.networks import (
+from spikedata.baseline.protocol.measures import measure
+from spikedata.baseline.protocol.operations import Operations, count_operations, source_of, source_of_lists
+from spikedata.baseline.training.batches import Grid, iterate_batches
+from spikedata.baseline.training.scoring import evaluate
+from spikedata.nn.networks import (
     ConvolutionParams,
     CountParams,
     SequenceParams,
     SpikingNetworkParams,
     make_network,
 )
-from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.protocol.measures import measure
-from spikedata.baseline.protocol.operations import Operations, count_operations, source_of, source_of_lists
-from spikedata.baseline.training.batches import Grid, iterate_batches
-from spikedata.baseline.training.scoring import evaluate
+from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.torch import SpikeDataset
 
 SPIKING = SpikingNetworkParams(hidden=(6, 4), duration=0.2, initialization=InitializationParams(input_gain=3.0))

@@ -6,8 +6,6 @@ from dataclasses import replace
 import pytest
 
 from spikedata.baseline import LIFParams, Recipe, SpikingNetworkParams, TrainParams, load_run, train_run
-from spikedata.baseline.networks import CountParams
-from spikedata.baseline.neurons import AdLIFParams
 from spikedata.baseline.protocol.chosen import read_chosen_run
 from spikedata.baseline.protocol.evaluation import evaluate_run
 from spikedata.baseline.protocol.folder import read_card
@@ -17,6 +15,8 @@ from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderbo
 from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.recipes.catalog import RECIPES
 from spikedata.cli import main
+from spikedata.nn.networks import CountParams
+from spikedata.nn.neurons import AdLIFParams
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 TRAINING = TrainParams(epochs=2, batch_size=16, unit_shift=0.0)

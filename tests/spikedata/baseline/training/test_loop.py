@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.networks import CountParams, SpikingNetworkParams, make_network
-from spikedata.baseline.networks.delays import delay_width
-from spikedata.baseline.networks.initialization import InitializationParams
-from spikedata.baseline.networks.spiking import SpikingNetwork
 from spikedata.baseline.training.counts import fit_counts
 from spikedata.baseline.training.loop import train
 from spikedata.baseline.training.losses import ActivityParams
 from spikedata.baseline.training.params import TrainParams
 from spikedata.baseline.training.scoring import evaluate
+from spikedata.nn.networks import CountParams, SpikingNetworkParams, make_network
+from spikedata.nn.networks.delays import delay_width
+from spikedata.nn.networks.initialization import InitializationParams
+from spikedata.nn.networks.spiking import SpikingNetwork
 from spikedata.torch import SpikeDataset
 
 NETWORK = SpikingNetworkParams(hidden=(24,), duration=0.2, initialization=InitializationParams(input_gain=2.0))

@@ -1,0 +1,267 @@
+"""Current-based LIF neurons over all steps at once."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from spikedata.compilation import Array, compiled
+from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
+from spikedata.nn.kernels.chunks import clips_together, over_chunks
+from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
+from spikedata.nn.kernels.spike_lists import SpikeLists
+from spikedata.nn.kernels.weights import lists_to_fill, weight_gradient
+from spikedata.nn.neurons import LIFParams, lif_loop
+
+
+@compiled
+def lif_forward(
+    drive: Array, weight: Array, gathers: bool, alpha: float, beta: float, threshold: float, to_zero: bool,
+    negligible: float, begin: int, end: int, first: int, last: int, current: Array, membrane: Array, above: Array,
+    decayed: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
+) -> int:  # fmt: skip
+    """Go from step `first` to `last`; return how many spikes there were.
+
+    `current` and `membrane` (clip, neuron) are carried along. `above` (membrane minus threshold), `spikes` and, where
+    it has a size, `decayed` (beta U + I) are filled. What spikes inject is gathered from `weight` where `gathers`.
+    Spikes are listed from place `n_listed`[0] on; it becomes -1, and they are listed no more, where room runs out.
+    """
+    n_neurons = drive.shape[2]
+    zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
+    spare_units, spare_values = np.empty(n_neurons, np.uint32), np.empty(n_neurons, drive.dtype)
+    n_spikes = 0
+    for clip in range(begin, end):
+        i, u = current[clip - begin], membrane[clip - begin]
+        for step in range(first, last):
+            x, s, d = above[clip, step], spikes[clip, step], drive[clip, step]
+            for j in range(n_neurons):
+                over = u[j] - threshold
+                x[j] = over
+                s[j] = one if over > zero else (zero if over <= zero else over)
+            if decayed.size:
+                kept = decayed[clip, step]
+                for j in range(n_neurons):
+                    kept[j] = beta * u[j] + i[j]
+            if to_zero:
+                for j in range(n_neurons):
+                    new = (beta * u[j] + i[j]) * (one - s[j])
+                    u[j] = zero if abs(new) < negligible else new
+            else:
+                for j in range(n_neurons):
+                    new = beta * u[j] + i[j] - threshold * s[j]
+                    u[j] = zero if abs(new) < negligible else new
+            for j in range(n_neurons):
+                new = alpha * i[j] + d[j]
+                i[j] = zero if abs(new) < negligible else new
+            if weight.size:
+                if n_listed[0] + n_neurons > units.size:  # from here on they are not kept
+                    n_listed[0] = -1
+                if n_listed[0] >= 0:
+                    place = n_listed[0]
+                    n_active = list_active(s, units[place:], values[place:])
+                    starts[clip - begin, step], ends[clip - begin, step] = place, place + n_active
+                    n_listed[0] += n_active
+                    if gathers:
+                        add_rows(weight, units, values, place, place + n_active, i)
+                else:
+                    n_active = list_active(s, spare_units, spare_values)
+                    if gathers:
+                        add_rows(weight, spare_units, spare_values, 0, n_active, i)
+                n_spikes += n_active
+    return n_spikes
+
+
+@compiled
+def lif_backward(
+    above: Array, decayed: Array, grad_spikes: Array, recurrent: Array, alpha: float, beta: float, threshold: float,
+    to_zero: bool, detached: bool, shape: int, scale: float, height: float, negligible: float, begin: int, end: int,
+    first: int, last: int, grad_current: Array, grad_membrane: Array, grad_drive: Array,
+) -> None:  # fmt: skip
+    """Go from step `last` - 1 back to `first`; `grad_current` and `grad_membrane` (clip, neuron) are carried along.
+
+    `recurrent` (clip, neuron) is gI V^T; where it has a size, there must be only one step.
+    """
+    n_neurons = above.shape[2]
+    zero = above.dtype.type(0.0)
+    derivative, through_reset = np.empty(n_neurons, above.dtype), np.empty(n_neurons, above.dtype)
+    for clip in range(begin, end):
+        gi, gu = grad_current[clip - begin], grad_membrane[clip - begin]
+        for step in range(last - 1, first - 1, -1):
+            x, g, out = above[clip, step], grad_spikes[clip, step], grad_drive[clip, step]
+            if recurrent.size and clip + 1 < end:
+                fetch_ahead(above[clip + 1, step])
+                fetch_ahead(grad_spikes[clip + 1, step])
+                fetch_ahead(grad_drive[clip + 1, step])
+            surrogate_row(x, shape, scale, height, derivative)
+            if not detached:
+                if to_zero:
+                    u = decayed[clip, step]
+                    for j in range(n_neurons):
+                        through_reset[j] = derivative[j] * u[j] * gu[j]
+                else:
+                    for j in range(n_neurons):
+                        through_reset[j] = derivative[j] * threshold * gu[j]
+            if to_zero:
+                for j in range(n_neurons):
+                    kept = gu[j]
+                    gu[j] = zero if x[j] > zero else kept
+            for j in range(n_neurons):
+                old = gi[j]
+                out[j] = old
+                new = alpha * old + gu[j]
+                gi[j] = zero if abs(new) < negligible else new
+            if recurrent.size:
+                more = recurrent[clip - begin]
+                for j in range(n_neurons):
+                    new = beta * gu[j] + derivative[j] * (g[j] + more[j])
+                    gu[j] = zero if abs(new) < negligible else new
+            else:
+                for j in range(n_neurons):
+                    new = beta * gu[j] + derivative[j] * g[j]
+                    gu[j] = zero if abs(new) < negligible else new
+            if not detached:
+                for j in range(n_neurons):
+                    gu[j] -= through_reset[j]
+
+
+def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
+    """Spikes of neurons that start at rest: `spikedata.baseline.neurons.lif_loop`, fused on the CPU.
+
+    Gradients go to the drive and the recurrent weight, once.
+
+    Parameters
+    ----------
+    drive : Tensor, (batch, step, neuron)
+        What the input spikes of each step inject [1].
+    recurrent_weight : Tensor, (neuron, neuron), or None
+        From the row's neuron to the column's [1].
+    params : LIFParams
+        Time constants, threshold, reset and surrogate.
+    dt : float
+        Length of a step [s].
+
+    Returns
+    -------
+    Tensor, (batch, step, neuron)
+        0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other.
+
+    Examples
+    --------
+    >>> import torch
+    >>> run_lif(torch.full((1, 5, 1), 0.6), None, LIFParams(), dt=2e-3).flatten().tolist()
+    [0.0, 0.0, 0.0, 1.0, 1.0]
+    """
+    check_shapes(drive, recurrent_weight)
+    if not is_fused(drive):
+        return lif_loop(drive, recurrent_weight, params, dt=dt)
+    spikes: Tensor = _LIF.apply(drive, recurrent_weight, params, dt)
+    return spikes
+
+
+class _LIF(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, weight: Tensor | None, params: LIFParams, dt: float) -> Tensor:
+        drive = drive.detach().contiguous()
+        weight = drive.new_empty(0, 0) if weight is None else weight.detach().contiguous()
+        keeps_decayed = params.reset == "zero" and not params.detach_reset
+        kept = _Kept(
+            above=empty(tuple(drive.shape), drive.dtype),
+            decayed=empty(tuple(drive.shape) if keeps_decayed else (0, 0, 0), drive.dtype),
+            spikes=empty(tuple(drive.shape), drive.dtype),
+            weight=weight,
+        )
+        ctx.numbers = scalars(drive.dtype, *params.decays(dt), params.threshold)
+        ctx.together = clips_together(len(drive))
+        ctx.lists = over_chunks(
+            lambda begin, end: _forward(drive, kept, params, ctx.numbers, begin, end), len(drive), ctx.together
+        )
+        ctx.save_for_backward(*kept)
+        ctx.params = params
+        return kept.spikes
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        kept = _Kept(*ctx.saved_tensors)
+        grad_spikes = gradients[0].contiguous()
+        grad_drive = empty(tuple(kept.above.shape), kept.above.dtype)
+        passed = kept, ctx.params, ctx.numbers, grad_spikes, grad_drive
+        over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), ctx.together)
+        if not ctx.needs_input_grad[1]:
+            return grad_drive, None, None, None
+        return grad_drive, weight_gradient(kept.spikes, grad_drive, ctx.lists, together=ctx.together), None, None
+
+
+class _Kept(NamedTuple):
+    """What the backward pass needs: (batch, step, neuron) each, and the recurrent weight; no value where not needed."""
+
+    above: Tensor
+    decayed: Tensor
+    spikes: Tensor
+    weight: Tensor
+
+
+def _forward(
+    drive: Tensor, kept: _Kept, params: LIFParams, numbers: tuple[Any, ...], begin: int, end: int
+) -> SpikeLists | None:
+    n_steps, n_neurons = drive.shape[1:]
+    current, membrane = torch.zeros(2, end - begin, n_neurons, dtype=drive.dtype)
+    state = current.numpy(), membrane.numpy()
+    given, filled = (drive.numpy(), kept.weight.numpy()), [tensor.numpy() for tensor in kept[:3]]
+    rules = *numbers, params.reset == "zero", negligible(drive.dtype)
+    lists, n_listed = lists_to_fill(end - begin, n_steps, n_neurons, given[0].dtype, kept.weight)
+
+    def go_on(first: int, last: int, gathers: bool) -> int:
+        places = begin, end, first, last
+        taken: Any = (*given, gathers, *rules, *places, *state, *filled, *lists, n_listed)
+        return lif_forward(*taken)
+
+    def inject(step: int) -> None:
+        current.addmm_(kept.spikes[begin:end, step], kept.weight)
+
+    step_by_density(go_on, inject, n_steps=n_steps, n_clips=end - begin, n_neurons=n_neurons)
+    return lists if n_listed[0] >= 0 else None
+
+
+def _backward(
+    kept: _Kept,
+    params: LIFParams,
+    numbers: tuple[Any, ...],
+    grad_spikes: Tensor,
+    grad_drive: Tensor,
+    begin: int,
+    end: int,
+) -> None:
+    dtype = grad_drive.dtype
+    n_steps, n_neurons = grad_drive.shape[1:]
+    grad_current, grad_membrane = torch.zeros(2, end - begin, n_neurons, dtype=dtype)
+    surrogate = surrogate_numbers(params.surrogate, dtype)
+    rules = *numbers, params.reset == "zero", params.detach_reset, *surrogate, negligible(dtype)
+    given = kept.above.numpy(), kept.decayed.numpy(), grad_spikes.numpy()
+    filled = grad_current.numpy(), grad_membrane.numpy(), grad_drive.numpy()
+
+    def go_back(first: int, last: int, more: Any) -> None:
+        taken: Any = (*given, more, *rules, begin, end, first, last, *filled)
+        lif_backward(*taken)
+
+    nothing = grad_drive.new_empty(0, 0).numpy()
+    if not kept.weight.numel():
+        go_back(0, n_steps, nothing)
+        return
+    go_back(n_steps - 1, n_steps, nothing)
+    recurrent, transposed = torch.empty_like(grad_current), kept.weight.t().contiguous()
+    more = recurrent.numpy()
+    for step in range(n_steps - 2, -1, -1):
+        torch.mm(grad_current, transposed, out=recurrent)
+        go_back(step, step + 1, more)

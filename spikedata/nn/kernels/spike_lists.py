@@ -1,0 +1,162 @@
+"""Lists of the spikes of some clips, and what weights make of them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spikedata.compilation import Array, compiled
+from spikedata.nn.kernels.rows import add_rows, list_active
+
+
+@compiled
+def list_spikes(spikes: Array, begin: int, end: int, units: Array, values: Array, starts: Array, ends: Array) -> bool:
+    """List the spikes of the clips from `begin` to `end`; return False if the lists are too short.
+
+    They must be longer than all spikes and one more step of all neurons.
+    """
+    n = 0
+    for clip in range(begin, end):
+        for step in range(spikes.shape[1]):
+            if n + spikes.shape[2] >= units.size:
+                return False
+            starts[clip - begin, step] = n
+            n += list_active(spikes[clip, step], units[n:], values[n:])
+            ends[clip - begin, step] = n
+    return True
+
+
+@compiled
+def gather_rows(units: Array, values: Array, starts: Array, ends: Array, weight: Array, drive: Array) -> None:
+    """Set each row of `drive` (clip, step, to) to the weight's rows of its spikes, each times its value."""
+    for clip in range(drive.shape[0]):
+        for step in range(drive.shape[1]):
+            total = drive[clip, step]
+            total[:] = 0
+            add_rows(weight, units, values, starts[clip, step], ends[clip, step], total)
+
+
+@compiled
+def gather_gradient(
+    units: Array, values: Array, starts: Array, ends: Array, gradient: Array, delay: int, n_together: int,
+    total: Array,
+) -> None:  # fmt: skip
+    """Add value x gradient[clip, step + delay] of each spike to the row of `total` that is its unit's.
+
+    The spikes of some clips together are first sorted by unit: then a row of `total` stays at hand while the rows of
+    the gradient are added to it, four at a time.
+    """
+    n_clips, n_steps, n_to = gradient.shape
+    flat = gradient.reshape(n_clips * n_steps, n_to)
+    after = np.empty(total.shape[0] + 1, np.int64)  # place after the last spike of each unit
+    for first in range(0, n_clips, n_together):
+        last = min(first + n_together, n_clips)
+        after[:] = 0
+        for clip in range(first, last):
+            for step in range(n_steps - delay):
+                for i in range(starts[clip, step], ends[clip, step]):
+                    after[np.int64(units[i]) + 1] += 1
+        for unit in range(1, after.size):
+            after[unit] += after[unit - 1]
+        rows, sorted_values = np.empty(after[-1], np.int64), np.empty(after[-1], values.dtype)
+        for clip in range(first, last):
+            for step in range(n_steps - delay):
+                for i in range(starts[clip, step], ends[clip, step]):
+                    place = after[units[i]]
+                    rows[place] = clip * n_steps + step + delay
+                    sorted_values[place] = values[i]
+                    after[units[i]] = place + 1
+        begin = 0
+        for unit in range(total.shape[0]):
+            add_rows(flat, rows, sorted_values, begin, after[unit], total[unit])
+            begin = after[unit]
+
+
+_NEAR = 2**20  # bytes of gradient that stay in a core's cache while rows of it are gathered
+
+
+class SpikeLists(NamedTuple):
+    """The spikes of some clips by clip and step.
+
+    Attributes
+    ----------
+    units : ndarray of unsigned integers, shape (n,)
+        Number of each neuron that fired [1].
+    values : ndarray, shape (n,)
+        What each spike counts [1].
+    starts, ends : ndarray of int64, shape (clip, step)
+        The spikes of clip b in step i are places ``starts[b, i]`` to ``ends[b, i]`` of the lists [1].
+    """
+
+    units: npt.NDArray[Any]
+    values: npt.NDArray[Any]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    def of_clips(self, begin: int, end: int) -> Self:
+        """The lists of the clips from ``begin`` to ``end`` alone."""
+        return self._replace(starts=self.starts[begin:end], ends=self.ends[begin:end])
+
+
+def room_for(n_clips: int, n_steps: int, n_neurons: int, dtype: npt.DTypeLike, *, at_most: float) -> SpikeLists:
+    """Lists to fill, long enough while at most this share of all neurons fires; of length 0 for a share of 0.
+
+    Parameters
+    ----------
+    n_clips, n_steps, n_neurons : int
+        Sizes of what is to be listed [1].
+    dtype : data type
+        Of the values.
+    at_most : float
+        Share of neurons that fire [1].
+    """
+    n = int(at_most * n_clips * n_steps * n_neurons) + n_neurons + 1 if at_most else 0
+    starts, ends = np.zeros((2, n_clips, n_steps), np.int64)
+    return SpikeLists(np.empty(n, np.uint32), np.empty(n, dtype), starts, ends)
+
+
+def lists_of(spikes: Tensor, begin: int, end: int, *, at_most: float) -> SpikeLists | None:
+    """Lists of the spikes of the clips from `begin` to `end`; None where more than this share of all is not silent.
+
+    Parameters
+    ----------
+    spikes : Tensor, (batch, step, neuron)
+        Mostly zeros [1].
+    begin, end : int
+        First clip and the one after the last [1].
+    at_most : float
+        Share of values that are not zero [1].
+    """
+    dense = spikes.numpy()
+    lists = room_for(end - begin, spikes.shape[1], spikes.shape[2], dense.dtype, at_most=at_most)
+    return lists if list_spikes(dense, begin, end, *lists) else None
+
+
+def gather(lists: SpikeLists, weight: Tensor, drive: Tensor) -> None:
+    """Fill ``drive`` (clip, step, to) with what the spikes inject through ``weight`` (from, to)."""
+    gather_rows(*lists, weight.numpy(), drive.numpy())
+
+
+def gather_back(lists: SpikeLists, gradient: Tensor, n_from: int, *, delay: int = 0) -> Tensor:
+    """The gradient of the weight, (from, to), from that of what it injected ``delay`` steps after the spikes.
+
+    Parameters
+    ----------
+    lists : SpikeLists
+        What was injected.
+    gradient : Tensor, (clip, step, to)
+        Of what was made of it.
+    n_from : int
+        Neurons that the spikes can come from [1].
+    delay : int
+        Steps from a spike to its effect [1].
+    """
+    total = torch.zeros(n_from, gradient.shape[2], dtype=gradient.dtype)
+    clip_size = gradient[0].numel() * gradient.element_size()
+    n_together = max(1, _NEAR // clip_size)
+    gather_gradient(*lists, gradient.numpy(), delay, n_together, total.numpy())
+    return total

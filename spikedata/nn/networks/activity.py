@@ -1,0 +1,75 @@
+"""What a network did with a batch, and how the readout over time becomes one score for each class."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from spikedata.nn.kernels import max_over_time
+
+READOUTS = ("max", "softmax_sum", "last")
+
+
+class Activity(NamedTuple):
+    """What a network did with a batch.
+
+    Attributes
+    ----------
+    logits : Tensor, (batch, class)
+        Score of each class [1]; the largest is the network's answer.
+    readout : Tensor, (batch, step, class)
+        What the readout held at each step [1].
+    spikes : tuple of Tensor, one (batch, step, neuron) for each hidden layer
+        0 or 1; empty where a network does not spike.
+    """
+
+    logits: Tensor
+    readout: Tensor
+    spikes: tuple[Tensor, ...]
+
+    @property
+    def hidden_spikes(self) -> Tensor:
+        """The spikes of the last hidden layer, (batch, step, neuron); no column where there is none."""
+        if self.spikes:
+            return self.spikes[-1]
+        return self.readout.new_zeros((*self.readout.shape[:2], 0))
+
+
+def class_scores(readout: Tensor, kind: str) -> Tensor:
+    """One score for each class from the readout of all steps.
+
+    Parameters
+    ----------
+    readout : Tensor, (batch, step, class)
+        Of a network [1].
+    kind : str
+        "max": the largest over time (Cramer et al., IEEE TNNLS 33:2744, 2022). "softmax_sum": the sum over time of
+        the softmax over classes (Bittar & Garner 2022; Hammouamri et al. 2024; Baronig et al. 2024).
+        "last": that of the last step.
+
+    Returns
+    -------
+    Tensor, (batch, class)
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> import torch
+    >>> readout = torch.tensor([[[0.0, 3.0], [2.0, 1.0]]])
+    >>> class_scores(readout, "max").tolist(), class_scores(readout, "last").tolist()
+    ([[2.0, 3.0]], [[2.0, 1.0]])
+    """
+    match kind:
+        case "max":
+            return max_over_time(readout)
+        case "softmax_sum":
+            return torch.softmax(readout, dim=2).sum(dim=1)
+        case "last":
+            return readout[:, -1]
+    raise ValueError(f"no readout {kind!r}; there are: {', '.join(READOUTS)}")

@@ -1,0 +1,124 @@
+"""Delays that are learned: each connection has its own, a Gaussian over time while training and a whole number after.
+
+Hammouamri, Khalfaoui-Hassani & Masquelier, "Learning delays in spiking neural networks using dilated convolutions
+with learnable spacings", ICLR (2024). With w the weight of a connection and d its delay in steps, the spikes s_in
+inject, with k from 0 to the longest delay::
+
+    drive[n] = w sum_k g[k] s_in[n - k],    g[k] = exp(-((k - d) / width)**2 / 2) / sum_j exp(-((j - d) / width)**2 / 2)
+
+The width falls from half the longest delay to half a step over the first quarter of the training. In evaluation
+d is rounded and g is 1 there.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, pad
+
+from spikedata.nn.networks.inputs import Inputs, as_dense, project_inputs
+
+_LAST_WIDTH = 0.5  # [step], Hammouamri et al. (2024)
+_ANNEALED = 0.25  # of the training, Hammouamri et al. (2024)
+
+
+class Delays(nn.Module):
+    """The delays of all connections between two layers.
+
+    Parameters
+    ----------
+    n_from, n_to : int
+        Neurons of both layers [1].
+    longest : int
+        Longest delay [step].
+    generator : torch.Generator
+        Draws the first delays, evenly from 0 to the longest.
+
+    Attributes
+    ----------
+    steps : Parameter, (from, to)
+        Delay of each connection [step]. Outside 0 to the longest it counts as the nearer end; its gradient is that of
+        the end, so that training can bring it back.
+    width : Tensor, ()
+        Standard deviation of the Gaussians [step]; part of the state.
+    """
+
+    width: Tensor
+
+    def __init__(self, n_from: int, n_to: int, *, longest: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.longest = longest
+        self.steps = nn.Parameter(torch.rand(n_from, n_to, generator=generator) * longest)
+        self.register_buffer("width", torch.tensor(delay_width(0.0, longest=longest)))
+
+    def forward(self, inputs: Inputs, weight: Tensor) -> Tensor:
+        """Return the drive (batch, step, to) of inputs through weights (from, to), delayed."""
+        delayed_weight = self.kernel() * weight
+        if isinstance(inputs, Tensor) or weight.device.type != "cpu":
+            return _convolve(as_dense(inputs, dtype=weight.dtype), delayed_weight)
+        n_steps = inputs.splits.shape[1] - 1
+        taps = (
+            project_inputs(inputs._replace(splits=_later(inputs.splits, k)), delayed_weight[k])
+            for k in range(min(self.longest + 1, n_steps))
+        )
+        return sum(taps, start=torch.zeros((), dtype=weight.dtype, device=weight.device))
+
+    def kernel(self) -> Tensor:
+        """How the weight of each connection is spread over the delays 0 to the longest, (delay, from, to), sum 1."""
+        steps = self.steps + (self.steps.clamp(0.0, self.longest) - self.steps).detach()
+        k = torch.arange(self.longest + 1, dtype=steps.dtype, device=steps.device)[:, None, None]
+        if not self.training:
+            return (k == steps.round()).to(steps.dtype)
+        return torch.softmax(-((k - steps) / self.width).square() / 2, dim=0)
+
+
+def delay_width(progress: float, *, longest: int) -> float:
+    """Standard deviation of the Gaussians [step] at some progress of the training.
+
+    Parameters
+    ----------
+    progress : float
+        0 at the beginning of the training, 1 at its end [1].
+    longest : int
+        Longest delay [step].
+
+    Examples
+    --------
+    >>> [delay_width(progress, longest=32) for progress in (0.0, 0.125, 0.25, 1.0)]
+    [16.0, 2.8284271247461903, 0.5, 0.5]
+    """
+    first = max(longest / 2, _LAST_WIDTH)
+    return float(first * (_LAST_WIDTH / first) ** min(progress / _ANNEALED, 1.0))
+
+
+def anneal_delays(network: nn.Module, progress: float) -> None:
+    """Narrow the Gaussians of all delays of a network; one without delays stays as it is.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Changed in place.
+    progress : float
+        0 at the beginning of the training, 1 at its end [1].
+
+    Raises
+    ------
+    ValueError
+        If the progress is not in 0..1.
+    """
+    if not 0 <= progress <= 1:
+        raise ValueError(f"progress must be in 0..1, got {progress}")
+    for module in network.modules():
+        if isinstance(module, Delays):
+            module.width.fill_(delay_width(progress, longest=module.longest))
+
+
+def _convolve(inputs: Tensor, delayed_weight: Tensor) -> Tensor:
+    kernel = delayed_weight.permute(2, 1, 0).flip(2)
+    padded = pad(inputs.transpose(1, 2), (kernel.shape[2] - 1, 0))
+    return conv1d(padded, kernel).transpose(1, 2)
+
+
+def _later(splits: Tensor, n_steps: int) -> Tensor:
+    """Splits of the same lists, some steps later; what leaves the last step is dropped."""
+    return torch.cat([splits[:, :1].expand(-1, n_steps), splits[:, : splits.shape[1] - n_steps]], dim=1)

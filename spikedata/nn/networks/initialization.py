@@ -1,0 +1,265 @@
+"""The first weights: normal, uniform, orthogonal, or such that membranes fluctuate by a wanted amount.
+
+The equations of the last are in `spikedata.nn.networks.initialization`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spikedata.checks import NotNegative, OneOf, Positive, ShareBelowOne, check_fields
+from spikedata.nn.neurons import AdLIFParams, LIFParams
+
+
+class Source(NamedTuple):
+    """What a neuron listens to.
+
+    Attributes
+    ----------
+    n : int
+        How many inputs or neurons [1].
+    rate : float
+        Mean rate of one of them [Hz].
+    share : float
+        Part of the membrane's variance that is to come from them [1].
+    """
+
+    n: int
+    rate: float
+    share: float
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of normal weights [1]."""
+
+    mean: float
+    deviation: float
+
+
+def impulse_sums(neuron: LIFParams, *, dt: float) -> tuple[float, float]:
+    """The sum of the impulse response of a membrane, and of its square [1].
+
+    With the response sum over j <= k of alpha^j beta^(k-j) at step k + 2, they are ``1 / ((1-alpha) (1-beta))`` and
+    ``(1 + alpha beta) / ((1 - alpha beta) (1 - alpha^2) (1 - beta^2))``.
+
+    Parameters
+    ----------
+    neuron : LIFParams
+        Of these, the time constants.
+    dt : float
+        Length of a step [s].
+
+    Examples
+    --------
+    >>> first, second = impulse_sums(LIFParams(tau_mem=20e-3, tau_syn=10e-3), dt=1e-3)
+    >>> round(first, 1), round(second, 1)
+    (215.5, 774.4)
+    """
+    alpha, beta = neuron.decays(dt)
+    both = alpha * beta
+    return 1 / ((1 - alpha) * (1 - beta)), (1 + both) / ((1 - both) * (1 - alpha**2) * (1 - beta**2))
+
+
+def fluctuation_moments(
+    sources: list[Source], sums: tuple[float, float], *, dt: float, mean: float, deviation: float
+) -> list[Moments]:
+    """Mean and standard deviation of the weights from each source that give membranes of a mean and deviation.
+
+    Parameters
+    ----------
+    sources : list of Source
+        What a neuron listens to; the shares add up to 1.
+    sums : tuple of float
+        As `impulse_sums`.
+    dt : float
+        Length of a step [s].
+    mean, deviation : float
+        Wanted of the membranes [1].
+
+    Returns
+    -------
+    list of Moments
+        One for each source; the mean of the weights is the same for all.
+
+    Raises
+    ------
+    ValueError
+        If the mean alone makes more variance than is wanted.
+
+    Examples
+    --------
+    >>> neuron = LIFParams(tau_mem=20e-3, tau_syn=10e-3)
+    >>> sums = impulse_sums(neuron, dt=1e-3)
+    >>> found = fluctuation_moments([Source(700, 15.7, 1.0)], sums, dt=1e-3, mean=0.0, deviation=1.0)
+    >>> found[0].mean, round(found[0].deviation, 5)
+    (0.0, 0.01084)
+    """
+    spikes = [source.n * source.rate * dt for source in sources]
+    weight_mean = mean / (sums[0] * sum(spikes))
+    variances = [
+        source.share * deviation**2 / (expected * sums[1]) - weight_mean**2
+        for source, expected in zip(sources, spikes, strict=True)
+    ]
+    if min(variances) < 0:
+        raise ValueError(
+            f"InitializationParams: no weights give a membrane_mean of {mean} with a membrane_deviation of"
+            f" {deviation}; take a larger deviation, or a mean nearer to 0"
+        )
+    return [Moments(weight_mean, math.sqrt(variance)) for variance in variances]
+
+
+KINDS = ("normal", "uniform", "orthogonal", "fluctuation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitializationParams:
+    """How the first weights are drawn.
+
+    Attributes
+    ----------
+    kind : str
+        "normal": normal with standard deviation gain / sqrt(inputs of a neuron). "uniform": even within
+        gain / sqrt(inputs), as PyTorch's Linear with gain 1. "orthogonal": as uniform, but recurrent weights are an
+        orthogonal matrix times their gain. "fluctuation": normal, with what the membranes are to do; only the readout
+        has a gain, and is normal [1].
+    input_gain : float
+        Scale of the weights from the input [1].
+    hidden_gain : float
+        Scale of the weights from one hidden layer to the next [1].
+    recurrent_gain : float
+        Scale of the weights within a hidden layer [1].
+    readout_gain : float
+        Scale of the weights to the readout [1].
+    input_rate : float
+        Mean rate of an input [Hz], of "fluctuation"; with ``n_merged`` units in one input, of all of them together.
+        15.7 is the mean over units of the spoken digits.
+    hidden_rate : float
+        Rate of hidden neurons to reckon with [Hz], of "fluctuation".
+    membrane_mean : float
+        Wanted mean of the membranes without reset [1], of "fluctuation".
+    membrane_deviation : float
+        Wanted standard deviation of the membranes without reset [1], of "fluctuation". The paper's xi is threshold
+        minus mean over this, best between 1 and 3.
+    recurrent_share : float
+        Part of the variance that comes from recurrent connections, where there are any [1], of "fluctuation".
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind or a number has no meaning.
+    """
+
+    kind: Annotated[str, OneOf(KINDS)] = "normal"
+    input_gain: NotNegative = 0.2
+    hidden_gain: NotNegative = 1.0
+    recurrent_gain: NotNegative = 0.5
+    readout_gain: NotNegative = 1.0
+    input_rate: Positive = 15.7
+    hidden_rate: Positive = 15.7
+    membrane_mean: float = 0.0
+    membrane_deviation: Positive = 1.0
+    recurrent_share: ShareBelowOne = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def layer_weights(
+    params: InitializationParams,
+    neuron: LIFParams | AdLIFParams,
+    *,
+    dt: float,
+    n_from: int,
+    n_neurons: int,
+    recurrent: bool,
+    from_input: bool,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor | None]:
+    """Draw the first weights of a hidden layer.
+
+    Parameters
+    ----------
+    params : InitializationParams
+        How.
+    neuron : LIFParams or AdLIFParams
+        Neurons of the layer.
+    dt : float
+        Length of a step [s].
+    n_from, n_neurons : int
+        Inputs and neurons of the layer [1].
+    recurrent : bool
+        Whether its neurons are connected with each other.
+    from_input : bool
+        Whether the inputs are those of the network, else neurons of the layer below.
+    generator : torch.Generator
+        What to draw from.
+
+    Returns
+    -------
+    weight : Tensor, (from, neuron)
+    recurrent_weight : Tensor, (neuron, neuron), or None
+        From the row's neuron to the column's.
+
+    Raises
+    ------
+    ValueError
+        If fluctuation-driven weights are asked for where there is no closed form or no solution.
+    """
+    gain = params.input_gain if from_input else params.hidden_gain
+    if params.kind != "fluctuation":
+        weight = draw_weight("normal" if params.kind == "normal" else "uniform", n_from, n_neurons, gain, generator)
+        if not recurrent:
+            return weight, None
+        return weight, draw_weight(params.kind, n_neurons, n_neurons, params.recurrent_gain, generator)
+    if not isinstance(neuron, LIFParams):
+        raise ValueError("InitializationParams.kind 'fluctuation' needs LIF neurons, got adaptive ones")
+    share = params.recurrent_share if recurrent else 0.0
+    sources = [Source(n_from, params.input_rate if from_input else params.hidden_rate, 1.0 - share)]
+    sources += [Source(n_neurons, params.hidden_rate, share)] if recurrent else []
+    sums = impulse_sums(neuron, dt=dt)
+    moments = fluctuation_moments(sources, sums, dt=dt, mean=params.membrane_mean, deviation=params.membrane_deviation)
+    weights = [
+        torch.randn(source.n, n_neurons, generator=generator) * found.deviation + found.mean
+        for source, found in zip(sources, moments, strict=True)
+    ]
+    return weights[0], weights[1] if recurrent else None
+
+
+def readout_weight(params: InitializationParams, n_from: int, n_to: int, generator: torch.Generator) -> Tensor:
+    """Draw the first weights to a readout, (from, to)."""
+    kind = "uniform" if params.kind in ("uniform", "orthogonal") else "normal"
+    return draw_weight(kind, n_from, n_to, params.readout_gain, generator)
+
+
+def draw_weight(kind: str, n_from: int, n_to: int, gain: float, generator: torch.Generator) -> Tensor:
+    """Draw weights that are normal, uniform or orthogonal; see `InitializationParams`.
+
+    Returns
+    -------
+    Tensor of float32, (from, to)
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+
+    Examples
+    --------
+    >>> import torch
+    >>> weight = draw_weight("orthogonal", 3, 3, 2.0, torch.Generator().manual_seed(0))
+    >>> torch.allclose(weight @ weight.T, 4 * torch.eye(3), atol=1e-5)
+    True
+    """
+    match kind:
+        case "normal":
+            return torch.randn(n_from, n_to, generator=generator) * (gain / math.sqrt(n_from))
+        case "uniform":
+            return (torch.rand(n_from, n_to, generator=generator) * 2 - 1) * (gain / math.sqrt(n_from))
+        case "orthogonal":
+            return nn.init.orthogonal_(torch.empty(n_from, n_to), gain=gain, generator=generator)
+    raise ValueError(f"no weights {kind!r}; there are: normal, uniform, orthogonal")

@@ -1,0 +1,116 @@
+"""One layer at a time: what spikes inject through weights, the neurons that this drives, and the readout."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spikedata.nn.kernels import run_adlif, run_integrator, run_lif
+from spikedata.nn.networks.delays import Delays
+from spikedata.nn.networks.inputs import Inputs, project_inputs
+from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, IntegratorParams, LIFParams, adlif_coefficients
+
+NeuronParams = LIFParams | AdLIFParams
+
+_NORM_MOMENTUM = 0.05  # Bittar & Garner (2022)
+
+
+class Projection(nn.Module):
+    """What spikes inject into the neurons of the next layer, for all steps at once.
+
+    Parameters
+    ----------
+    weight : Tensor, (from, to)
+        First weights.
+    bias : bool
+        Whether each neuron is driven by a constant, too, at first 0.
+    batch_norm : bool
+        Whether the drive of each neuron is brought to mean 0 and variance 1 over batch and steps, then scaled and
+        shifted (Ioffe & Szegedy, ICML 2015), as in Bittar & Garner (2022).
+    delays : Delays or None
+        How long each connection takes; None for no time.
+    """
+
+    def __init__(self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        n_to = weight.shape[1]
+        self.bias = nn.Parameter(torch.zeros(n_to)) if bias else None
+        self.norm = nn.BatchNorm1d(n_to, momentum=_NORM_MOMENTUM) if batch_norm else None
+        self.delays = delays
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return the drive (batch, step, to) of inputs (batch, step, from)."""
+        drive = project_inputs(inputs, self.weight) if self.delays is None else self.delays(inputs, self.weight)
+        if self.bias is not None:
+            drive.add_(self.bias)  # nothing looks at the drive without it
+        if self.norm is not None:
+            drive = self.norm(drive.flatten(0, 1)).view(drive.shape)
+        return drive
+
+
+class SpikingLayer(nn.Module):
+    """Neurons of one kind, driven by spikes of the layer below and, perhaps, by their own.
+
+    Parameters
+    ----------
+    projection : Projection
+        From the layer below.
+    recurrent_weight : Tensor, (neuron, neuron), or None
+        First weights within the layer, from the row's neuron to the column's.
+    neuron : LIFParams or AdLIFParams
+        Its neurons. Time constants and couplings of adaptive neurons are trained, in their ranges.
+    dt : float
+        Length of a step [s].
+    generator : torch.Generator
+        Draws where in its range each trained value of each adaptive neuron begins, evenly.
+    """
+
+    def __init__(
+        self,
+        projection: Projection,
+        recurrent_weight: Tensor | None,
+        neuron: NeuronParams,
+        *,
+        dt: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.neuron, self.dt = neuron, dt
+        self.projection = projection
+        self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
+        if isinstance(neuron, AdLIFParams):
+            n_neurons = projection.weight.shape[1]
+            self.fractions = nn.ParameterDict(
+                {name: nn.Parameter(torch.rand(n_neurons, generator=generator)) for name in AdLIFFractions._fields}
+            )
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Return the spikes (batch, step, neuron) that inputs (batch, step, from) cause."""
+        drive = self.projection(inputs)
+        if isinstance(self.neuron, LIFParams):
+            return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
+        coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), self.neuron, dt=self.dt)
+        return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron)
+
+
+class Readout(nn.Module):
+    """Leaky integrators that do not fire, one for each class.
+
+    Parameters
+    ----------
+    projection : Projection
+        From the last hidden layer.
+    integrator : IntegratorParams
+        Time constants.
+    dt : float
+        Length of a step [s].
+    """
+
+    def __init__(self, projection: Projection, integrator: IntegratorParams, *, dt: float) -> None:
+        super().__init__()
+        self.projection, self.integrator, self.dt = projection, integrator, dt
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Return the membranes (batch, step, class) that spikes (batch, step, from) cause."""
+        return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)

@@ -1,0 +1,58 @@
+"""The network that params describe."""
+
+from __future__ import annotations
+
+import torch
+
+from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
+from spikedata.nn.networks.linear import CountClassifier, CountParams
+from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
+from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
+
+Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork
+NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams
+
+
+def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> Network:
+    """The untrained network that params describe.
+
+    All networks are used alike: ``network(inputs, generator=None)`` gives an `Activity`; ``params``, ``dt``,
+    ``n_steps``, ``n_merged``, ``n_units`` and ``n_classes`` say what they take.
+
+    Parameters
+    ----------
+    params : SpikingNetworkParams, CountParams, SequenceParams or ConvolutionParams
+        Which network.
+    n_units : int
+        Units of the spike file [1].
+    n_classes : int
+        Classes to tell apart [1].
+    generator : torch.Generator
+        Draws the first weights; nothing else does.
+
+    Raises
+    ------
+    ValueError
+        If there is no unit or class, or the params have no network for so many units.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = make_network(CountParams(), n_units=700, n_classes=20, generator=torch.Generator())
+    >>> tuple(network(torch.ones(2, 1, 700)).logits.shape)
+    (2, 20)
+    """
+    for name, value in (("n_units", n_units), ("n_classes", n_classes)):
+        if value < 1:
+            raise ValueError(f"{name} must be >= 1, got {value}")
+    sizes = {"n_units": n_units, "n_classes": n_classes}
+    match params:
+        case SpikingNetworkParams():
+            return SpikingNetwork(params, **sizes, generator=generator)
+        case CountParams():
+            return CountClassifier(params, **sizes)
+        case SequenceParams():
+            return SequenceNetwork(params, **sizes, generator=generator)
+        case ConvolutionParams():
+            return ConvolutionNetwork(params, **sizes, generator=generator)
+    raise ValueError(f"no network for {type(params).__name__}")

@@ -1,0 +1,117 @@
+"""The reference that does not spike: gated recurrent units, or long short-term memory, on binned spikes.
+
+GRU: Cho et al., EMNLP (2014). LSTM: Hochreiter & Schmidhuber, Neural Computation 9:1735 (1997); it is one of the
+references of Cramer et al., IEEE TNNLS 33:2744 (2022). The equations are those in PyTorch's documentation of
+``torch.nn.GRU`` and ``torch.nn.LSTM``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import nn
+
+from spikedata.checks import Count, OneOf, Positive, ShareBelowOne, Sizes, check_fields
+from spikedata.nn.kernels import drop
+from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
+from spikedata.nn.networks.initialization import draw_weight
+from spikedata.nn.networks.inputs import Inputs, as_dense, check_inputs, check_time_grid, count_inputs, count_steps
+
+KINDS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceParams:
+    """Layers and time grid of a recurrent network that does not spike.
+
+    Attributes
+    ----------
+    kind : str
+        "gru" or "lstm" [1].
+    hidden : tuple of int
+        Cells of each layer [1].
+    readout : str
+        How the readout becomes scores [1]: "max", "softmax_sum" or "last".
+    dropout : float
+        Probability in training that a value is lost on its way to the next layer [1].
+    n_merged : int
+        Neighboring units of the file whose spikes are counted as those of one input [1].
+    duration : float
+        What the network sees of a clip, padded or cropped [s]; a whole number of steps.
+    dt : float
+        Length of a step [s].
+
+    Raises
+    ------
+    ValueError
+        If a number has no meaning, or a name is unknown.
+    """
+
+    kind: Annotated[str, OneOf(tuple(KINDS))] = "lstm"
+    hidden: Sizes = (128,)
+    readout: Annotated[str, OneOf(READOUTS)] = "last"
+    dropout: ShareBelowOne = 0.0
+    n_merged: Count = 5
+    duration: Positive = 1.0
+    dt: Positive = 10e-3
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_time_grid(self)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that a clip is padded or cropped to."""
+        return count_steps(self.duration, self.dt)
+
+
+class SequenceNetwork(nn.Module):
+    """Layers of gated cells, read out linearly at each step.
+
+    Parameters
+    ----------
+    params : SequenceParams
+        Layers and time grid.
+    n_units : int
+        Units of the spike file [1]; the inputs are these, merged.
+    n_classes : int
+        Classes to tell apart [1].
+    generator : torch.Generator
+        Draws the first weights, evenly within 1 / sqrt(cells), as PyTorch does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> params = SequenceParams(kind="gru", hidden=(8,), n_merged=5, duration=0.05)
+    >>> network = SequenceNetwork(params, n_units=15, n_classes=2, generator=torch.Generator().manual_seed(0))
+    >>> tuple(network(torch.ones(4, 5, 3)).readout.shape)
+    (4, 5, 2)
+    """
+
+    def __init__(self, params: SequenceParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.params = params
+        self.dt, self.n_steps, self.n_merged = params.dt, params.n_steps, params.n_merged
+        self.n_units, self.n_classes = n_units, n_classes
+        self.n_inputs = count_inputs(n_units, params.n_merged)
+        self.layers = nn.ModuleList()
+        for n_from, n_to in zip((self.n_inputs, *params.hidden), params.hidden, strict=False):
+            layer = KINDS[params.kind](n_from, n_to, batch_first=True, device="meta").to_empty(device="cpu")
+            bound = 1 / math.sqrt(n_to)
+            for weight in layer.parameters():
+                nn.init.uniform_(weight, -bound, bound, generator=generator)
+            self.layers.append(layer)
+        self.weight = nn.Parameter(draw_weight("uniform", params.hidden[-1], n_classes, 1.0, generator))
+        self.bias = nn.Parameter(torch.zeros(n_classes))
+
+    def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
+        """Return the activity that inputs (batch, step, input) cause; arguments as those of `SpikingNetwork`."""
+        check_inputs(inputs, self.n_inputs, self.dt)
+        values = as_dense(inputs, dtype=self.weight.dtype)
+        for layer in self.layers:
+            values = drop(layer(values)[0], self.params.dropout if self.training else 0.0, generator)
+        readout = torch.matmul(values, self.weight) + self.bias
+        return Activity(class_scores(readout, self.params.readout), readout, ())

@@ -1,0 +1,202 @@
+"""Spiking networks: hidden layers of LIF or adaptive LIF neurons, read out by leaky integrators.
+
+What can be built of it: the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the
+networks of adaptive neurons of Bittar & Garner (2022) and Baronig et al. (2024), feed-forward networks with learned
+delays after Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from spikedata.checks import Count, NotNegative, OneOf, Positive, ShareBelowOne, Sizes, check_fields
+from spikedata.nn.kernels import drop
+from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
+from spikedata.nn.networks.delays import Delays
+from spikedata.nn.networks.initialization import InitializationParams, layer_weights, readout_weight
+from spikedata.nn.networks.inputs import Inputs, check_inputs, check_time_grid, count_inputs, count_steps, is_whole
+from spikedata.nn.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
+from spikedata.nn.neurons import IntegratorParams, LIFParams
+
+LOST = ("spikes", "neurons")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikingNetworkParams:
+    """Layers, neurons and time grid of a spiking network.
+
+    Attributes
+    ----------
+    hidden : tuple of int
+        Neurons of each hidden layer [1].
+    recurrent : bool
+        Whether the neurons of a hidden layer are connected with each other [1].
+    neuron : LIFParams or AdLIFParams, or a tuple of them
+        Neurons of all hidden layers, or of each [1].
+    readout : str
+        How the readout becomes scores [1]: "max", "softmax_sum" or "last", see `class_scores`.
+    tau_readout : float
+        Time constant of the readout's membranes [s]; of LIF neurons it shares the synapses, adaptive ones drive it
+        directly.
+    bias : bool
+        Whether neurons and readout are driven by a trained constant, too [1].
+    dropout : float
+        Probability in training that a spike is lost on its way to the next layer [1].
+    dropout_of : str
+        What is lost [1]: "spikes", each on its own, or "neurons", all spikes of a clip.
+    batch_norm : bool
+        Whether drives are normalized, see `Projection` [1].
+    max_delay : float
+        Longest learned delay between layers [s], a whole number of steps; 0 for no delays.
+    initialization : InitializationParams
+        First weights [1].
+    n_merged : int
+        Neighboring units of the file whose spikes are counted as those of one input [1].
+    duration : float
+        What the network sees of a clip, padded or cropped [s]; a whole number of steps.
+    dt : float
+        Length of a step [s].
+
+    Raises
+    ------
+    ValueError
+        If a number has no meaning, or there are not as many neurons as layers.
+    """
+
+    hidden: Sizes = (128,)
+    recurrent: bool = True
+    neuron: NeuronParams | tuple[NeuronParams, ...] = field(default_factory=LIFParams)
+    readout: Annotated[str, OneOf(READOUTS)] = "max"
+    tau_readout: Positive = 20e-3
+    bias: bool = False
+    dropout: ShareBelowOne = 0.0
+    dropout_of: Annotated[str, OneOf(LOST)] = "spikes"
+    batch_norm: bool = False
+    max_delay: NotNegative = 0.0
+    initialization: InitializationParams = field(default_factory=InitializationParams)
+    n_merged: Count = 1
+    duration: Positive = 1.0
+    dt: Positive = 10e-3
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_time_grid(self)
+        if isinstance(self.neuron, tuple) and len(self.neuron) != len(self.hidden):
+            n_layers = len(self.hidden)
+            raise ValueError(f"SpikingNetworkParams.neuron must be one or {n_layers} neurons, got {len(self.neuron)}")
+        if not is_whole(self.max_delay, self.dt):
+            raise ValueError(
+                f"SpikingNetworkParams.max_delay must be a whole number of dt, got {self.max_delay} and {self.dt}"
+            )
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that a clip is padded or cropped to."""
+        return count_steps(self.duration, self.dt)
+
+    @property
+    def n_delays(self) -> int:
+        """The longest learned delay in steps."""
+        return count_steps(self.max_delay, self.dt)
+
+    @property
+    def neurons(self) -> tuple[NeuronParams, ...]:
+        """The neurons of each hidden layer."""
+        return self.neuron if isinstance(self.neuron, tuple) else (self.neuron,) * len(self.hidden)
+
+
+class SpikingNetwork(nn.Module):
+    """Hidden layers of spiking neurons, one after the other, and leaky integrators that read the last one out.
+
+    Parameters
+    ----------
+    params : SpikingNetworkParams
+        Layers, neurons and time grid.
+    n_units : int
+        Units of the spike file [1]; the inputs are these, merged.
+    n_classes : int
+        Classes to tell apart [1].
+    generator : torch.Generator
+        Draws the first weights, layer after layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> params = SpikingNetworkParams(hidden=(8, 6), n_merged=5, duration=0.05)
+    >>> network = SpikingNetwork(params, n_units=15, n_classes=2, generator=torch.Generator().manual_seed(0))
+    >>> activity = network(torch.ones(4, 5, 3))
+    >>> tuple(activity.logits.shape), tuple(activity.readout.shape), [tuple(s.shape) for s in activity.spikes]
+    ((4, 2), (4, 5, 2), [(4, 5, 8), (4, 5, 6)])
+    """
+
+    def __init__(
+        self, params: SpikingNetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.params = params
+        self.dt, self.n_steps, self.n_merged = params.dt, params.n_steps, params.n_merged
+        self.n_units, self.n_classes = n_units, n_classes
+        self.n_inputs = count_inputs(n_units, params.n_merged)
+        self.layers = nn.ModuleList()
+        n_from = self.n_inputs
+        for n_neurons, neuron in zip(params.hidden, params.neurons, strict=True):
+            weight, recurrent_weight = layer_weights(
+                params.initialization,
+                neuron,
+                dt=params.dt,
+                n_from=n_from,
+                n_neurons=n_neurons,
+                recurrent=params.recurrent,
+                from_input=not self.layers,
+                generator=generator,
+            )
+            projection = _projection(weight, params, generator)
+            self.layers.append(SpikingLayer(projection, recurrent_weight, neuron, dt=params.dt, generator=generator))
+            n_from = n_neurons
+        last = params.neurons[-1]
+        tau_syn = last.tau_syn if isinstance(last, LIFParams) else None
+        integrator = IntegratorParams(tau_mem=params.tau_readout, tau_syn=tau_syn)
+        weight = readout_weight(params.initialization, n_from, n_classes, generator)
+        self.readout = Readout(_projection(weight, params, generator), integrator, dt=params.dt)
+
+    def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
+        """Return the activity that inputs cause.
+
+        Parameters
+        ----------
+        inputs : Tensor (batch, step, input), or ListBatch
+            Spikes; any number of steps.
+        generator : torch.Generator, optional
+            Draws what is dropped; needed in training where there is dropout.
+
+        Returns
+        -------
+        Activity
+
+        Raises
+        ------
+        ValueError
+            If the inputs do not fit, or a generator is needed and missing.
+        """
+        check_inputs(inputs, self.n_inputs, self.dt)
+        spikes: list[Tensor] = []
+        for layer in self.layers:
+            spikes.append(layer(inputs))
+            inputs = self._drop(spikes[-1], generator)
+        readout = self.readout(inputs)
+        return Activity(class_scores(readout, self.params.readout), readout, tuple(spikes))
+
+    def _drop(self, spikes: Tensor, generator: torch.Generator | None) -> Tensor:
+        probability = self.params.dropout if self.training else 0.0
+        n_alike = spikes.shape[1] if self.params.dropout_of == "neurons" else 1
+        return drop(spikes, probability, generator, n_alike=n_alike)
+
+
+def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator) -> Projection:
+    n_from, n_to = weight.shape
+    delays = Delays(n_from, n_to, longest=params.n_delays, generator=generator) if params.n_delays else None
+    return Projection(weight, bias=params.bias, batch_norm=params.batch_norm, delays=delays)
