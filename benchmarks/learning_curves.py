@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from spikedata.baseline.protocol.folder import HISTORY, read_card
 from spikedata.baseline.protocol.group_summary import is_group, runs_of_group, summarize_group
-from spikedata.baseline.training.logs import read_history
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GRAY, LEGEND, LINE, VERMILION, new_figure, styled
+from spikedata.training.history import read_history
 
 PANELS_IN_A_ROW = 3
 

@@ -7,11 +7,6 @@ from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.runs import evaluate_run, train_run
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.losses import ActivityParams
-from spikedata.baseline.training.params import TrainParams
-from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.nn.networks import (
     Activity,
     ConvolutionParams,
@@ -23,6 +18,11 @@ from spikedata.nn.networks import (
 )
 from spikedata.nn.neurons import AdLIFParams, LIFParams
 from spikedata.nn.surrogate import SurrogateParams
+from spikedata.training.history import EpochRecord, Trained
+from spikedata.training.loop import train
+from spikedata.training.losses import ActivityParams
+from spikedata.training.params import TrainParams
+from spikedata.training.scoring import Score, evaluate
 
 __all__ = [
     "RECIPES",

@@ -163,9 +163,9 @@ def _fresh_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
     from spikedata.baseline.protocol.folder import HISTORY
     from spikedata.baseline.protocol.inspect_run import watch_clip
-    from spikedata.baseline.training.logs import read_history
     from spikedata.files.reader import SpikeFile
     from spikedata.plot import plot_confusion, plot_hidden, plot_learning_curve, save_figure
+    from spikedata.training.history import read_history
 
     with SpikeFile(folder / _SPIKES) as file:
         sample, keys = file[file.sources.index(clip.name)], file.keys

@@ -264,7 +264,7 @@ def _threads() -> Iterator[Check]:
 def _gpus() -> Iterator[Check]:
     if importlib.util.find_spec("torch") is None:
         return
-    from spikedata.torch.device import describe_devices
+    from spikedata.training.devices import describe_devices
 
     processor, *gpus = describe_devices()
     yield Check("PyTorch on CPU", processor.description)

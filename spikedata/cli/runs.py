@@ -24,7 +24,7 @@ from spikedata.cli.progress import Progress
 if TYPE_CHECKING:
     from spikedata.baseline.protocol.card import Card
     from spikedata.baseline.protocol.group_summary import GroupSummary
-    from spikedata.baseline.training.epochs import EpochRecord
+    from spikedata.training.history import EpochRecord
 
 
 # trains one run, trains several, and how many epochs each takes
@@ -92,7 +92,7 @@ def _add_train(commands: Commands) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from spikedata.baseline.training.parallel import started_processes
+    from spikedata.training.parallel import started_processes
 
     is_first = started_processes().is_first
     train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
@@ -179,7 +179,7 @@ def _recipe(args: argparse.Namespace) -> Any:
 
 
 def _kept(args: argparse.Namespace) -> str:
-    from spikedata.baseline.training.folder import CHECKPOINT, training_folder
+    from spikedata.training.folder import CHECKPOINT, training_folder
 
     if args.seeds is not None or args.leave_one_speaker_out or (training_folder(args.out) / CHECKPOINT).is_file():
         return "finished epochs and runs are kept, and the same command goes on from there"
@@ -205,7 +205,7 @@ def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
     from spikedata.baseline.protocol.groups import evaluate_group
     from spikedata.baseline.protocol.runs import evaluate_run
     from spikedata.baseline.protocol.selection_bias import measure_selection_bias
-    from spikedata.baseline.training.parallel import started_processes
+    from spikedata.training.parallel import started_processes
 
     if started_processes().n > 1:
         raise ValueError("evaluate works in one process, each of several would open the test part: leave out torchrun")

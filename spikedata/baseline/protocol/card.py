@@ -21,10 +21,10 @@ from spikedata.baseline.protocol.statistics import wilson_interval
 from spikedata.baseline.recipes.catalog import typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
-from spikedata.baseline.training.epochs import Trained
-from spikedata.baseline.training.scoring import Score
 from spikedata.files.schema import Provenance
 from spikedata.nn.networks import Network
+from spikedata.training.history import Trained
+from spikedata.training.scoring import Score
 
 CARD_FORMAT = 3
 

@@ -9,9 +9,8 @@ from typing import NamedTuple
 from spikedata.baseline.protocol.card import Card, RefitEntry, ScoreEntry
 from spikedata.baseline.protocol.folder import HISTORY, load_run
 from spikedata.baseline.protocol.group_summary import is_group, runs_of_group
-from spikedata.baseline.training.epochs import EpochRecord
-from spikedata.baseline.training.logs import read_history
-from spikedata.baseline.training.schedules import ANNEALED
+from spikedata.training.history import EpochRecord, read_history
+from spikedata.training.schedules import ANNEALED
 
 
 class ChosenRun(NamedTuple):

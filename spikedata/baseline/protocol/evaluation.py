@@ -25,12 +25,12 @@ from spikedata.baseline.protocol.folder import load_run, read_split
 from spikedata.baseline.protocol.run_data import is_same_numbering, read_run_data
 from spikedata.baseline.protocol.statistics import ranges_text
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import file_digest
 from spikedata.events.events import Events
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_one_thread
-from spikedata.torch.device import resolve_device
+from spikedata.training.devices import resolve_device
+from spikedata.training.scoring import Score, evaluate
 from spikedata.transforms.named import apply_control, known_control
 
 

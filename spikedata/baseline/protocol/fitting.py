@@ -10,14 +10,14 @@ import torch
 
 from spikedata.baseline.recipes.catalog import network_of
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_from
-from spikedata.baseline.training.counts import fit_counts
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.folder import CHECKPOINT, TrainingFolder
-from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.parallel import Processes, made_by_first, wait_for_others
 from spikedata.events.events import Events
 from spikedata.nn.networks import CountParams
+from spikedata.training.checkpoint import Checkpoint, checkpoint_from
+from spikedata.training.counts import fit_counts
+from spikedata.training.folder import CHECKPOINT, TrainingFolder
+from spikedata.training.history import EpochRecord, Trained
+from spikedata.training.loop import train
+from spikedata.training.parallel import Processes, made_by_first, wait_for_others
 
 
 def fit_recipe(

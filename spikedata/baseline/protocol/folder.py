@@ -24,10 +24,10 @@ from typing import NamedTuple
 
 from spikedata.baseline.protocol.card import Card
 from spikedata.baseline.recipes.catalog import network_of
-from spikedata.baseline.training.folder import training_folder
 from spikedata.disk import OutputError, cannot_write, holding, make_parents, write_atomically
 from spikedata.nn.networks import Network
 from spikedata.splits import Split, sample_names
+from spikedata.training.folder import training_folder
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"

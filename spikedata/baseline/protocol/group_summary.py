@@ -25,8 +25,8 @@ from spikedata.baseline.protocol.statistics import (
     over_seeds,
 )
 from spikedata.baseline.recipes.structure import fields_to_json
-from spikedata.baseline.training.checkpoint import difference
 from spikedata.splits.split import OWN
+from spikedata.training.checkpoint import difference
 
 REFIT_NOTE = "trained anew on training and validation part; validation is of the run that chose"
 FOLDS = "leave_one_speaker_out"

@@ -25,8 +25,8 @@ from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.protocol.selection_bias import epoch_paths, measure_selection_bias
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.disk import OutputError
+from spikedata.training.history import EpochRecord
 from spikedata.transforms.named import known_control
 
 

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 
 from spikedata.baseline.protocol.runs import load_run
-from spikedata.baseline.training.batches import iterate_batches
-from spikedata.baseline.training.scoring import grid_of
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
 from spikedata.torch import SpikeDataset
+from spikedata.training.batches import iterate_batches
+from spikedata.training.scoring import grid_of
 
 
 class ClipActivity(NamedTuple):

@@ -32,19 +32,17 @@ from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import to_json
-from spikedata.baseline.training.checkpoint import difference
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.folder import TrainingFolder
-from spikedata.baseline.training.logs import history_bytes, require_tensorboard
-from spikedata.baseline.training.out_of_memory import explaining_out_of_memory
-from spikedata.baseline.training.parallel import device_of_rank, joined_processes, started_processes
-from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.disk import OutputError
 from spikedata.events.events import Events
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_threads
 from spikedata.splits import Split, sample_names
-from spikedata.torch.device import resolve_device
+from spikedata.training.checkpoint import difference
+from spikedata.training.devices import explaining_out_of_memory, resolve_device
+from spikedata.training.folder import TrainingFolder
+from spikedata.training.history import EpochRecord, Trained, history_bytes, require_tensorboard
+from spikedata.training.parallel import device_of_rank, joined_processes, started_processes
+from spikedata.training.scoring import Score, evaluate
 from spikedata.transforms.named import apply_control
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from spikedata.baseline.protocol.card import Measures
 from spikedata.baseline.protocol.operations import Operations
-from spikedata.baseline.training.scoring import Score
 from spikedata.nn.networks import Network
+from spikedata.training.scoring import Score
 
 
 def measure(network: Network, score: Score, operations: Sequence[Operations]) -> Measures:

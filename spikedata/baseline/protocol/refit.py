@@ -19,8 +19,8 @@ from spikedata.baseline.protocol.data_split import split_entry
 from spikedata.baseline.protocol.folder import read_split
 from spikedata.baseline.protocol.make_run import Plan, make_run
 from spikedata.baseline.protocol.run_data import read_run_data
-from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.splits import Split
+from spikedata.training.history import EpochRecord
 
 
 def refit_run(

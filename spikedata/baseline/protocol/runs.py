@@ -19,7 +19,7 @@ from spikedata.baseline.protocol.folder import load_run
 from spikedata.baseline.protocol.make_run import Plan, make_run
 from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.epochs import EpochRecord
+from spikedata.training.history import EpochRecord
 
 __all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
 

@@ -19,10 +19,10 @@ from spikedata.baseline.protocol.evaluation import (
     write_on_card,
 )
 from spikedata.baseline.protocol.folder import load_run
-from spikedata.baseline.training.folder import EPOCHS, epoch_file
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_one_thread
-from spikedata.torch.device import resolve_device
+from spikedata.training.devices import resolve_device
+from spikedata.training.folder import EPOCHS, epoch_file
 
 
 @on_one_thread()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.training.losses import NO_LIMITS
-from spikedata.baseline.training.params import TrainParams
 from spikedata.nn.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.training.losses import NO_LIMITS
+from spikedata.training.params import TrainParams
 
 _REFERENCE = TrainParams(
     epochs=60, batch_size=128, optimizer="adam", learning_rate=1e-3, gradient_clip=1.0, activity=NO_LIMITS

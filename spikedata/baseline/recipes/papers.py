@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 from spikedata.baseline.recipes.recipe import Recipe, with_params
-from spikedata.baseline.training.losses import NO_LIMITS, ActivityParams
-from spikedata.baseline.training.params import TrainParams
 from spikedata.nn.networks import SpikingNetworkParams
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.neurons import AdLIFParams, LIFParams
 from spikedata.nn.surrogate import SurrogateParams
+from spikedata.training.losses import NO_LIMITS, ActivityParams
+from spikedata.training.params import TrainParams
 
 
 def _gains(gain: float, *, kind: str) -> InitializationParams:

@@ -17,8 +17,8 @@ from spikedata.baseline.recipes.structure import (
     in_words,
     to_json,
 )
-from spikedata.baseline.training.params import TrainParams
 from spikedata.nn.networks import CountParams, NetworkParams
+from spikedata.training.params import TrainParams
 
 _TRUTHS = {"true": True, "false": False}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
 from spikedata.files.schema import Provenance
 from spikedata.files.writer import SpikeWriter
+from spikedata.training.history import EpochRecord
 
 N_UNITS, DURATION = 16, 0.2
 ORDERS = ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))  # of four groups of units, per class

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from spikedata.baseline.protocol.folder import read_card
-from spikedata.baseline.training.epochs import EpochRecord
 from spikedata.cli import main
 from spikedata.cli.runs import _show
+from spikedata.training.history import EpochRecord
 
 
 def test_train_and_evaluate_score_held_out_speakers(

@@ -6,8 +6,8 @@ import numpy as np
 from spikedata.baseline.protocol import card_text
 from spikedata.baseline.protocol.card import how_to_make, score_entry, tallies_by_speaker
 from spikedata.baseline.recipes.catalog import recipe_from
-from spikedata.baseline.training.scoring import Score
 from spikedata.disk import file_digest
+from spikedata.training.scoring import Score
 
 
 def test_a_score_stands_beside_chance():

@@ -60,7 +60,7 @@ def test_of_openings_at_the_same_time_none_is_lost(run, write_spikes, make_event
 def test_what_others_write_while_a_run_is_scored_stays(run, write_spikes, make_events, monkeypatch):
     other = write_spikes(make_events(speakers=(9,)), "other.h5")
     evaluate = "spikedata.baseline.protocol.evaluation.evaluate"
-    from spikedata.baseline.training.scoring import evaluate as plain
+    from spikedata.training.scoring import evaluate as plain
 
     def score_while_another_does(*args, **options):
         monkeypatch.setattr(evaluate, plain)
@@ -79,7 +79,7 @@ def test_what_others_write_while_a_run_is_scored_stays(run, write_spikes, make_e
 def test_a_run_that_is_replaced_while_it_is_scored_gets_no_score(run, tmp_path, monkeypatch):
     other = recipe_from("recurrent", {"hidden": "4", "n_merged": "1", "duration": "0.2", "epochs": "1"})
     train_run(tmp_path / "spikes.h5", tmp_path / "new", recipe=other, validation_speakers=(3,), test_speakers=(4,))
-    from spikedata.baseline.training.scoring import evaluate as plain
+    from spikedata.training.scoring import evaluate as plain
 
     def replace_and_score(*args, **options):
         shutil.rmtree(run)

@@ -5,9 +5,9 @@ import numpy as np
 from spikedata.baseline.protocol.inspect_run import watch_clip
 from spikedata.baseline.protocol.runs import load_run, train_run
 from spikedata.baseline.recipes.catalog import recipe_from
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.events.events import Events
 from spikedata.files.writer import SpikeWriter
+from spikedata.training.scoring import evaluate
 
 
 def test_the_watched_activity_is_what_the_score_is_made_of(make_events, tmp_path):

@@ -4,8 +4,6 @@ import torch
 
 from spikedata.baseline.protocol.measures import measure
 from spikedata.baseline.protocol.operations import Operations, count_operations, source_of, source_of_lists
-from spikedata.baseline.training.batches import Grid, iterate_batches
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.nn.networks import (
     ConvolutionParams,
     CountParams,
@@ -15,6 +13,8 @@ from spikedata.nn.networks import (
 )
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.torch import SpikeDataset
+from spikedata.training.batches import Grid, iterate_batches
+from spikedata.training.scoring import evaluate
 
 SPIKING = SpikingNetworkParams(hidden=(6, 4), duration=0.2, initialization=InitializationParams(input_gain=3.0))
 

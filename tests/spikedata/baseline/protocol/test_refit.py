@@ -18,10 +18,10 @@ from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.runs import evaluate_run, format_card, load_run, train_run
 from spikedata.baseline.protocol.selection_bias import measure_selection_bias
 from spikedata.baseline.recipes.catalog import network_of, recipe_from
-from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.out_of_memory import OutOfMemory
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.disk import OutputError
+from spikedata.training.devices import OutOfMemory
+from spikedata.training.loop import train
+from spikedata.training.scoring import evaluate
 from spikedata.transforms.named import apply_control
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}

@@ -10,10 +10,10 @@ import torch
 from spikedata.baseline.protocol.runs import evaluate_run, format_card, load_run, train_run
 from spikedata.baseline.protocol.selection_bias import measure_selection_bias
 from spikedata.baseline.recipes.catalog import recipe_from
-from spikedata.baseline.training.out_of_memory import OutOfMemory
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.disk import OutputError
 from spikedata.events.events import Events
+from spikedata.training.devices import OutOfMemory
+from spikedata.training.scoring import evaluate
 from spikedata.transforms.named import apply_control
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}

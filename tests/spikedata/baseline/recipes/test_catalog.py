@@ -6,9 +6,9 @@ import torch
 
 from spikedata.baseline.recipes.catalog import RECIPES, changes_of, network_of, recipe_from, typed_params
 from spikedata.baseline.recipes.recipe import Recipe, with_params
-from spikedata.baseline.training.params import TrainParams
 from spikedata.nn.networks import CountClassifier, CountParams, SpikingNetwork
 from spikedata.nn.neurons import LIFParams
+from spikedata.training.params import TrainParams
 
 NAMED = {
     "recurrent", "counts", "feedforward", "adlif_augmented", "gru", "lstm", "cnn", "minimal", "published",

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
-from spikedata.baseline.training.params import TrainParams
 from spikedata.nn.networks import CountParams, SequenceParams, SpikingNetworkParams
 from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.training.params import TrainParams
 
 LAYERS = SpikingNetworkParams(hidden=(6, 4), neuron=(LIFParams(tau_mem=30e-3), AdLIFParams()))
 

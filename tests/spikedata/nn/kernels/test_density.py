@@ -1,7 +1,7 @@
 import pytest
 
-from spikedata.baseline.training.precision import at_precision
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.training.devices import at_precision
 
 
 def _steps(n_spikes_per_step, n_steps, n_neurons=50):

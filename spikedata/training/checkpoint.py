@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from spikedata.baseline.training.epochs import EpochRecord
+from spikedata.training.history import EpochRecord
 
 CHECKPOINT_FORMAT = 1
 _KEY = "spikedata"  # of the JSON in the header

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from spikedata.torch.device import Device, describe_devices, resolve_device
+from spikedata.training.devices import Device, describe_devices, resolve_device
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.training.counts import fit_counts
-from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.losses import ActivityParams
-from spikedata.baseline.training.params import TrainParams
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.nn.networks import CountParams, SpikingNetworkParams, make_network
 from spikedata.nn.networks.delays import delay_width
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.networks.spiking import SpikingNetwork
 from spikedata.torch import SpikeDataset
+from spikedata.training.counts import fit_counts
+from spikedata.training.loop import train
+from spikedata.training.losses import ActivityParams
+from spikedata.training.params import TrainParams
+from spikedata.training.scoring import evaluate
 
 NETWORK = SpikingNetworkParams(hidden=(24,), duration=0.2, initialization=InitializationParams(input_gain=2.0))
 PARAMS = TrainParams(epochs=3, batch_size=16, learning_rate=1e-2, unit_shift=0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from spikedata.baseline.training.epochs import EpochRecord
+from spikedata.training.history import EpochRecord
 
 SCHEDULES = ("constant", "cosine", "plateau", "one_cycle")
 ANNEALED = ("cosine", "one_cycle")  # end at a rate of almost 0, so that a training is whole after its last epoch alone

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from spikedata.baseline.training.losses import ActivityParams, activity_penalty, classification_loss
 from spikedata.nn.networks.activity import Activity, class_scores
+from spikedata.training.losses import ActivityParams, activity_penalty, classification_loss
 
 
 def _activity(readout, kind):

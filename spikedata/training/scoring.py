@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikedata.baseline.training.batches import Grid, batches_of, iterate_batches
-from spikedata.baseline.training.losses import classification_loss
 from spikedata.events.events import Events
 from spikedata.nn.networks import Activity, Inputs, Network
 from spikedata.torch import SpikeDataset
+from spikedata.training.batches import Grid, batches_of, iterate_batches
+from spikedata.training.losses import classification_loss
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.training.batches import Grid, batches_of, iterate_batches
 from spikedata.events.binning import bin_events
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
 from spikedata.torch import SpikeDataset
+from spikedata.training.batches import Grid, batches_of, iterate_batches
 from spikedata.transforms import ChannelMerge, EventDrop
 
 GRID = Grid(dt=0.01, n_steps=20)

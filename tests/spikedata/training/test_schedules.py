@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from spikedata.baseline.training.epochs import EpochRecord
-from spikedata.baseline.training.schedules import learning_rate_at
+from spikedata.training.history import EpochRecord
+from spikedata.training.schedules import learning_rate_at
 
 
 def _history(*accuracies):

@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 import torch
 
-from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
-from spikedata.baseline.training.loop import train
-from spikedata.baseline.training.params import OPTIMIZERS, TrainParams
 from spikedata.nn.networks import SpikingNetworkParams, make_network
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.neurons import AdLIFParams
+from spikedata.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
+from spikedata.training.loop import train
+from spikedata.training.params import OPTIMIZERS, TrainParams
 
 NETWORK = SpikingNetworkParams(
     hidden=(6, 5), duration=0.2, dropout=0.2, initialization=InitializationParams(input_gain=2.0)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.training.scoring import Score, evaluate
 from spikedata.nn.networks import SpikingNetworkParams, make_network
 from spikedata.nn.networks.initialization import InitializationParams
+from spikedata.training.scoring import Score, evaluate
 
 PARAMS = SpikingNetworkParams(hidden=(5, 3), duration=0.2, initialization=InitializationParams(input_gain=4.0))
 

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.events.batching import dense_batch
 from spikedata.events.events import Events
 from spikedata.nn.networks import CountClassifier, CountParams
+from spikedata.training.history import EpochRecord, Trained
+from spikedata.training.scoring import evaluate
 
 _LARGEST_ITERATIONS = 10_000  # some dozen are enough where the strength is not next to nothing
 _TOLERANCE = 1e-5  # of the gradient of the mean loss [1]: that is then within 1e-6 of the least one

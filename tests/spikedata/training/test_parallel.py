@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.baseline.training.parallel import (
+from spikedata.training.parallel import (
     ALONE,
     Processes,
     device_of_rank,

@@ -12,18 +12,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikedata.baseline.training.batches import batches_of, iterate_batches
-from spikedata.baseline.training.checkpoint import Checkpoint
-from spikedata.baseline.training.epochs import EpochRecord, Trained
-from spikedata.baseline.training.optimizers import make_optimizer, moments_of, restore_moments
-from spikedata.baseline.training.parallel import ALONE, Processes, shares_of
-from spikedata.baseline.training.params import TrainParams
-from spikedata.baseline.training.passage import Step, check_loss, not_finite, train_epoch
-from spikedata.baseline.training.schedules import learning_rate_at
-from spikedata.baseline.training.scoring import check_clips, grid_of, score_clips
 from spikedata.events.events import Events
 from spikedata.nn.networks import Network, anneal_delays
 from spikedata.torch import SpikeDataset
+from spikedata.training.batches import batches_of, iterate_batches
+from spikedata.training.checkpoint import Checkpoint
+from spikedata.training.history import EpochRecord, Trained
+from spikedata.training.parallel import ALONE, Processes, shares_of
+from spikedata.training.params import TrainParams
+from spikedata.training.schedules import learning_rate_at
+from spikedata.training.scoring import check_clips, grid_of, score_clips
+from spikedata.training.step import (
+    Step,
+    check_loss,
+    make_optimizer,
+    moments_of,
+    not_finite,
+    restore_moments,
+    train_epoch,
+)
 from spikedata.transforms import Compose, EventTransform
 from spikedata.transforms.named import apply_control, augmentation_of, control_of
 

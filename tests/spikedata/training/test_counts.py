@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from spikedata.baseline.training.counts import fit_counts
-from spikedata.baseline.training.scoring import evaluate
 from spikedata.events.events import Events
 from spikedata.events.sample import Sample
 from spikedata.nn.networks import CountParams
+from spikedata.training.counts import fit_counts
+from spikedata.training.scoring import evaluate
 
 PARAMS = CountParams(duration=0.5, strengths=(1.0, 0.1, 0.01))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from spikedata.baseline.training.losses import ActivityParams
-from spikedata.baseline.training.precision import PRECISIONS
-from spikedata.baseline.training.schedules import SCHEDULES
 from spikedata.checks import Bounds, Count, NotNegative, OneOf, ShareBelowOne, check_fields
+from spikedata.training.devices import PRECISIONS
+from spikedata.training.losses import ActivityParams
+from spikedata.training.schedules import SCHEDULES
 from spikedata.transforms.named import augmentation_of, control_of
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")

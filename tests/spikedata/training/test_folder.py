@@ -3,10 +3,10 @@ import os
 import pytest
 import torch
 
-from spikedata.baseline.training.checkpoint import Checkpoint
-from spikedata.baseline.training.epochs import EpochRecord
-from spikedata.baseline.training.folder import TrainingFolder, training_folder
 from spikedata.disk import OutputError
+from spikedata.training.checkpoint import Checkpoint
+from spikedata.training.folder import TrainingFolder, training_folder
+from spikedata.training.history import EpochRecord
 
 TRAINING = {"recipe": "recurrent", "params": {"epochs": 9}}
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spikedata.baseline.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
-from spikedata.baseline.training.logs import TensorBoardLog, history_bytes
 from spikedata.disk import WorkFolder, cannot_write, temporary_beside, write_atomically
+from spikedata.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
+from spikedata.training.history import TensorBoardLog, history_bytes
 
 CHECKPOINT, HISTORY, EPOCHS, TENSORBOARD = "checkpoint.safetensors", "history.csv", "epochs", "tensorboard"
 

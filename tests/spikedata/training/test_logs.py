@@ -6,8 +6,7 @@ import types
 
 import pytest
 
-from spikedata.baseline.training.epochs import EpochRecord
-from spikedata.baseline.training.logs import TensorBoardLog, history_bytes, read_history, require_tensorboard
+from spikedata.training.history import EpochRecord, TensorBoardLog, history_bytes, read_history, require_tensorboard
 
 RECORD = EpochRecord(7, 1.5, 0.25, 1.25, 0.5, 3.0, 0.01, 2.0)
 
