@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 from spikedata.baseline.protocol.evaluation import evaluate_run
-from spikedata.baseline.protocol.folder import read_card
-from spikedata.baseline.protocol.group_summary import runs_of_group
+from spikedata.baseline.protocol.folder import read_card, runs_of_group
 from spikedata.baseline.protocol.groups import train_group
 from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.recipes.catalog import recipe_from

@@ -187,7 +187,7 @@ def _kept(args: argparse.Namespace) -> str:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from spikedata.baseline.protocol.group_summary import is_group
+    from spikedata.baseline.protocol.folder import is_group
 
     several = is_group(args.run)
     _print(args, _show_scores(args, several) if args.show else _score(args, several))

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikedata.baseline.protocol.card import Card, RefitEntry, ScoreEntry
-from spikedata.baseline.protocol.folder import HISTORY, load_run
-from spikedata.baseline.protocol.group_summary import is_group, runs_of_group
+from spikedata.baseline.protocol.folder import HISTORY, is_group, load_run, runs_of_group
 from spikedata.training.history import EpochRecord, read_history
 from spikedata.training.schedules import ANNEALED
 

@@ -275,3 +275,43 @@ def _discard(temporary: Path, target: Path) -> None:
     if old.exists() and not target.exists():
         old.rename(target)
     shutil.rmtree(temporary, ignore_errors=True)
+
+
+_UNFINISHED = ".training"
+
+
+def is_group(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is no run, but has runs right below it, finished or not."""
+    return not Path(folder, CARD).is_file() and (has_finished_runs(folder) or bool(unfinished_runs(folder)))
+
+
+def has_finished_runs(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is a finished run right below a folder."""
+    return bool(_finished(folder))
+
+
+def runs_of_group(group_dir: str | os.PathLike[str]) -> list[Path]:
+    """The folders of the finished runs of a group, by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    runs = _finished(group_dir)
+    if not runs:
+        begun = unfinished_runs(group_dir)
+        hint = f", {', '.join(begun)} unfinished: give the command that trains again" if begun else ""
+        raise FileNotFoundError(f"{group_dir}: holds no finished run{hint}")
+    return sorted(runs, key=lambda run: (len(run.name), run.name))
+
+
+def unfinished_runs(group_dir: str | os.PathLike[str]) -> list[str]:
+    """The names of the runs of a group that are begun and not finished."""
+    names = (path.name.removesuffix(_UNFINISHED) for path in Path(group_dir).glob(f"[!.]*{_UNFINISHED}"))
+    return sorted((name for name in names if not Path(group_dir, name, CARD).is_file()), key=lambda n: (len(n), n))
+
+
+def _finished(folder: str | os.PathLike[str]) -> list[Path]:
+    # what is hidden is a run that is just being written
+    return [card.parent for card in Path(folder).glob(f"[!.]*/{CARD}")]

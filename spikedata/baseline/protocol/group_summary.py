@@ -9,12 +9,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from spikedata.baseline.protocol.card import Card, RefitEntry, ScoredEntry
 from spikedata.baseline.protocol.evaluation import show_run
-from spikedata.baseline.protocol.folder import CARD
+from spikedata.baseline.protocol.folder import runs_of_group, unfinished_runs
 from spikedata.baseline.protocol.identity import identity_of_card
 from spikedata.baseline.protocol.statistics import (
     OverClips,
@@ -30,7 +29,6 @@ from spikedata.training.checkpoint import difference
 
 REFIT_NOTE = "trained anew on training and validation part; validation is of the run that chose"
 FOLDS = "leave_one_speaker_out"
-_UNFINISHED = ".training"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,38 +146,6 @@ class GroupSummary:
     def to_json(self) -> dict[str, Any]:
         """All of it in JSON's types."""
         return fields_to_json(self, "group")
-
-
-def is_group(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder is no run, but has runs right below it, finished or not."""
-    return not Path(folder, CARD).is_file() and (has_finished_runs(folder) or bool(unfinished_runs(folder)))
-
-
-def has_finished_runs(folder: str | os.PathLike[str]) -> bool:
-    """Whether there is a finished run right below a folder."""
-    return bool(_finished(folder))
-
-
-def runs_of_group(group_dir: str | os.PathLike[str]) -> list[Path]:
-    """The folders of the finished runs of a group, by name.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
-    runs = _finished(group_dir)
-    if not runs:
-        begun = unfinished_runs(group_dir)
-        hint = f", {', '.join(begun)} unfinished: give the command that trains again" if begun else ""
-        raise FileNotFoundError(f"{group_dir}: holds no finished run{hint}")
-    return sorted(runs, key=lambda run: (len(run.name), run.name))
-
-
-def unfinished_runs(group_dir: str | os.PathLike[str]) -> list[str]:
-    """The names of the runs of a group that are begun and not finished."""
-    names = (path.name.removesuffix(_UNFINISHED) for path in Path(group_dir).glob(f"[!.]*{_UNFINISHED}"))
-    return sorted((name for name in names if not Path(group_dir, name, CARD).is_file()), key=lambda n: (len(n), n))
 
 
 def require_one_group(group_dir: str | os.PathLike[str], cards: Mapping[str, Card]) -> None:
@@ -309,11 +275,6 @@ def over_tested_clips(tests: Sequence[ScoredEntry]) -> OverClips:
         One of each run.
     """
     return over_clips([(numbers_of_ranges(test.clips), numbers_of_ranges(test.wrong)) for test in tests])
-
-
-def _finished(folder: str | os.PathLike[str]) -> list[Path]:
-    # what is hidden is a run that is just being written
-    return [card.parent for card in Path(folder).glob(f"[!.]*/{CARD}")]
 
 
 def _of_group(card: Card) -> dict[str, Any]:

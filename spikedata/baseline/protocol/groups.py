@@ -11,15 +11,8 @@ from typing import Any, NamedTuple
 from spikedata.baseline.protocol.card import known_speakers
 from spikedata.baseline.protocol.chosen import ChosenRun
 from spikedata.baseline.protocol.evaluation import evaluate_run, find_test_file, require_scored
-from spikedata.baseline.protocol.folder import CARD, load_run
-from spikedata.baseline.protocol.group_summary import (
-    FOLDS,
-    GroupSummary,
-    has_finished_runs,
-    require_one_group,
-    runs_of_group,
-    summarize_group,
-)
+from spikedata.baseline.protocol.folder import CARD, has_finished_runs, load_run, runs_of_group
+from spikedata.baseline.protocol.group_summary import FOLDS, GroupSummary, require_one_group, summarize_group
 from spikedata.baseline.protocol.refit import refit_run
 from spikedata.baseline.protocol.run_data import read_run_data
 from spikedata.baseline.protocol.runs import train_run

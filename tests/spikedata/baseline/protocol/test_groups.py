@@ -6,7 +6,8 @@ import pytest
 
 from spikedata.baseline.protocol.chosen import read_chosen_run
 from spikedata.baseline.protocol.evaluation import evaluate_run
-from spikedata.baseline.protocol.group_summary import format_group, is_group, summarize_group
+from spikedata.baseline.protocol.folder import is_group
+from spikedata.baseline.protocol.group_summary import format_group, summarize_group
 from spikedata.baseline.protocol.groups import evaluate_group, plan_group, train_group
 from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.protocol.refit import refit_run
