@@ -10,11 +10,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from spikedata.baseline.protocol.evaluation import evaluate_run
-from spikedata.baseline.protocol.folder import read_card, runs_of_group
-from spikedata.baseline.protocol.groups import train_group
-from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.evaluation import evaluate_run
+from spikedata.baseline.runs.folder import read_card, runs_of_group
+from spikedata.baseline.runs.groups import train_group
+from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from spikedata.baseline.protocol.folder import HISTORY, is_group, read_card, runs_of_group
-from spikedata.baseline.protocol.group_summary import summarize_group
+from spikedata.baseline.runs.folder import HISTORY, is_group, read_card, runs_of_group
+from spikedata.baseline.runs.group_summary import summarize_group
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GRAY, LEGEND, LINE, VERMILION, new_figure, styled
 from spikedata.training.history import read_history

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from spikedata.baseline.protocol.runs import train_run
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.train import train_run
 from spikedata.files.reader import SpikeFile
 from spikedata.nn.surrogate import SHAPES
 from spikedata.plot import save_figure

@@ -1,12 +1,11 @@
 """Baselines: spiking networks and references, trained and scored under one honest protocol."""
 
-from spikedata.baseline.protocol.card import Card
-from spikedata.baseline.protocol.chosen import ChosenRun, read_chosen_run
-from spikedata.baseline.protocol.folder import Run, load_run, read_card
-from spikedata.baseline.protocol.refit import refit_run
-from spikedata.baseline.protocol.runs import evaluate_run, train_run
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.runs.card import Card
+from spikedata.baseline.runs.folder import ChosenRun, Run, load_run, read_card, read_chosen_run
+from spikedata.baseline.runs.refit import refit_run
+from spikedata.baseline.runs.train import evaluate_run, train_run
 from spikedata.nn.networks import (
     Activity,
     ConvolutionParams,

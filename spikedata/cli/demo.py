@@ -55,9 +55,9 @@ def run_demo(
     OutputError
         If the folder exists, was not made by a demo, or cannot be written.
     """
-    from spikedata.baseline.protocol.runs import evaluate_run, train_run
     from spikedata.baseline.recipes.catalog import recipe_from
     from spikedata.baseline.recipes.structure import fields_to_json
+    from spikedata.baseline.runs.train import evaluate_run, train_run
     from spikedata.encoding.encode import encode_clips
 
     report = on_progress or (lambda *_: None)
@@ -161,8 +161,8 @@ def _fresh_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
-    from spikedata.baseline.protocol.folder import HISTORY
-    from spikedata.baseline.protocol.inspect_run import watch_clip
+    from spikedata.baseline.runs.folder import HISTORY
+    from spikedata.baseline.runs.inspect_run import watch_clip
     from spikedata.files.reader import SpikeFile
     from spikedata.plot import plot_confusion, plot_hidden, plot_learning_curve, save_figure
     from spikedata.training.history import read_history

@@ -22,8 +22,8 @@ from spikedata.cli.command import (
 from spikedata.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from spikedata.baseline.protocol.card import Card
-    from spikedata.baseline.protocol.group_summary import GroupSummary
+    from spikedata.baseline.runs.card import Card
+    from spikedata.baseline.runs.group_summary import GroupSummary
     from spikedata.training.history import EpochRecord
 
 
@@ -111,8 +111,8 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _fit(args: argparse.Namespace) -> _Training:
-    from spikedata.baseline.protocol.groups import train_group
-    from spikedata.baseline.protocol.runs import train_run
+    from spikedata.baseline.runs.groups import train_group
+    from spikedata.baseline.runs.train import train_run
 
     recipe, split = _recipe(args), args.split or "by_speaker"
     names = ("split_seed", "validation_speakers", "test_speakers", "keep_epochs")
@@ -122,9 +122,9 @@ def _fit(args: argparse.Namespace) -> _Training:
 
 
 def _refit(args: argparse.Namespace) -> _Training:
-    from spikedata.baseline.protocol.chosen import read_chosen_run
-    from spikedata.baseline.protocol.groups import refit_group
-    from spikedata.baseline.protocol.refit import refit_run
+    from spikedata.baseline.runs.folder import read_chosen_run
+    from spikedata.baseline.runs.groups import refit_group
+    from spikedata.baseline.runs.refit import refit_run
 
     options = {name: getattr(args, name) for name in _NOT_WITH_REFIT}
     given = [
@@ -187,24 +187,24 @@ def _kept(args: argparse.Namespace) -> str:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from spikedata.baseline.protocol.folder import is_group
+    from spikedata.baseline.runs.folder import is_group
 
     several = is_group(args.run)
     _print(args, _show_scores(args, several) if args.show else _score(args, several))
 
 
 def _print(args: argparse.Namespace, result: Card | GroupSummary) -> None:
-    from spikedata.baseline.protocol.group_summary import GroupSummary, format_group
-    from spikedata.baseline.protocol.runs import format_card
+    from spikedata.baseline.runs.group_summary import GroupSummary, format_group
+    from spikedata.baseline.runs.train import format_card
 
     text = format_group(result) if isinstance(result, GroupSummary) else format_card(result)
     print_result(args, result.to_json(), text)
 
 
 def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
-    from spikedata.baseline.protocol.groups import evaluate_group
-    from spikedata.baseline.protocol.runs import evaluate_run
-    from spikedata.baseline.protocol.selection_bias import measure_selection_bias
+    from spikedata.baseline.runs.groups import evaluate_group
+    from spikedata.baseline.runs.selection_bias import measure_selection_bias
+    from spikedata.baseline.runs.train import evaluate_run
     from spikedata.training.parallel import started_processes
 
     if started_processes().n > 1:
@@ -221,8 +221,8 @@ def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
 
 
 def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
-    from spikedata.baseline.protocol.evaluation import show_run
-    from spikedata.baseline.protocol.group_summary import summarize_group
+    from spikedata.baseline.runs.evaluation import show_run
+    from spikedata.baseline.runs.group_summary import summarize_group
 
     asked = {"FILE.h5": args.file, "--control": args.control, "--device": args.device}
     given = [name for name, value in asked.items() if value is not None]
@@ -233,7 +233,7 @@ def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary
 
 
 def _leaderboard(args: argparse.Namespace) -> None:
-    from spikedata.baseline.protocol.leaderboard import format_leaderboard, leaderboard
+    from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 
     board = leaderboard(args.folder)
     print_result(args, board.to_json(), format_leaderboard(board, markdown=args.markdown))

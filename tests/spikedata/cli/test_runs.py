@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spikedata.baseline.protocol.folder import read_card
+from spikedata.baseline.runs.folder import read_card
 from spikedata.cli import main
 from spikedata.cli.runs import _show
 from spikedata.training.history import EpochRecord

@@ -1,0 +1,622 @@
+"""The result card of a run: what was done, with what, and how good it is."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spikedata import __version__
+from spikedata.baseline.recipes.catalog import typed_params
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
+from spikedata.baseline.runs.statistics import wilson_interval
+from spikedata.files.schema import Provenance
+from spikedata.nn.networks import Network
+from spikedata.training.history import Trained
+from spikedata.training.scoring import Score
+
+CARD_FORMAT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """With what a run was made.
+
+    Attributes
+    ----------
+    spikedata, python, torch, numpy, numba : str
+        Versions [1].
+    platform : str
+        Operating system [1].
+    processors : int or None
+        Of the machine [1].
+    threads, processes : int
+        Of PyTorch on the processor, and of the training [1].
+    device : str
+        Name of the GPU, or "cpu" [1].
+    """
+
+    spikedata: str
+    python: str
+    torch: str
+    numpy: str
+    numba: str
+    platform: str
+    processors: int | None
+    threads: int
+    processes: int
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataEntry:
+    """A spike file.
+
+    Attributes
+    ----------
+    file, path : str
+        Its name, and where it was [1].
+    sha256 : str
+        Of its bytes [1].
+    n_units : int
+        Units that an event can have [1].
+    keys : tuple of str
+        Class names [1].
+    corpus : str or None
+        Of which its clips come [1]; None where nothing says so.
+    numbering : str or None
+        What numbers its speakers, a corpus or an encoding of one [1]: where it is the same in two files, a number means
+        the same speaker. None where nobody knows.
+    official : str or None
+        Its name where it is a published file, as its checksum shows [1].
+    preset : str or None
+        Of the cochlea that made it, where it was encoded by this package [1].
+    provenance : Provenance or None
+        What it says of its making.
+    """
+
+    file: str
+    path: str
+    sha256: str
+    n_units: int
+    keys: tuple[str, ...]
+    corpus: str | None
+    numbering: str | None
+    official: str | None
+    preset: str | None
+    provenance: Provenance | None
+
+    @property
+    def origin(self) -> str:
+        """Where its spikes come from, in words."""
+        if self.official is not None:
+            return f"official: {self.official}.h5 as published"
+        if self.provenance is None:
+            return "origin unknown"
+        return f"encoded from {self.provenance.corpus}, preset {self.preset}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitEntry:
+    """How the clips were divided.
+
+    Attributes
+    ----------
+    name, kind : str
+        Of the split, and which rule made it [1].
+    digest : str
+        Of which clips are in which part [1].
+    n : dict of str to int
+        Clips of each part [1].
+    speakers : dict of str to tuple of int
+        Known speakers of each part [1].
+    speakers_apart : bool or None
+        Whether no speaker is in two parts; None where speakers are unknown.
+    seed : int
+        Of what was drawn [1].
+    """
+
+    name: str
+    kind: str
+    digest: str
+    n: dict[str, int]
+    speakers: dict[str, tuple[int, ...]]
+    speakers_apart: bool | None
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkEntry:
+    """A trained network.
+
+    Attributes
+    ----------
+    parameters : int
+        Its size [1].
+    sha256 : str
+        Of the file of its weights [1].
+    """
+
+    parameters: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingEntry:
+    """How a training went.
+
+    Attributes
+    ----------
+    epochs : int
+        Epochs that were trained [1].
+    best_epoch : int
+        The one whose weights were kept, counted from 1 [1].
+    optimizer_steps : int or None
+        Steps of the optimizer [1]; None where nothing was trained by steps.
+    seconds : float
+        Time of the epochs, also of those before an interruption [s].
+    keep_epochs : bool
+        Whether the weights after each epoch were kept.
+    """
+
+    epochs: int
+    best_epoch: int
+    optimizer_steps: int | None
+    seconds: float
+    keep_epochs: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefitEntry:
+    """The run that chose what a refit repeats.
+
+    Attributes
+    ----------
+    run : str
+        Name of its folder [1].
+    weights : str
+        SHA-256 of its weights [1].
+    epochs : int
+        Epochs that are repeated [1].
+    seed : int
+        Of its training [1].
+    """
+
+    run: str
+    weights: str
+    epochs: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many clips were right.
+
+    Attributes
+    ----------
+    accuracy : float
+        Fraction of them [1].
+    interval_95 : tuple of float
+        Wilson's interval of it [1].
+    n, n_correct : int
+        Clips, and those whose class was found [1].
+    """
+
+    accuracy: float
+    interval_95: tuple[float, float]
+    n: int
+    n_correct: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreEntry:
+    """A score beside what chance would give.
+
+    Attributes
+    ----------
+    accuracy, interval_95, n, n_correct
+        As `Tally` has them.
+    chance : float
+        One over the number of classes [1].
+    majority : float
+        What always naming the most frequent class of these very clips would reach [1].
+    loss : float
+        Mean cross-entropy [nat].
+    hidden_spikes : float
+        Mean spikes per hidden neuron and clip [1].
+    confusion : tuple of tuple of int
+        Clips by (true class, chosen class) [1].
+    """
+
+    accuracy: float
+    interval_95: tuple[float, float]
+    n: int
+    n_correct: int
+    chance: float
+    majority: float
+    loss: float
+    hidden_spikes: float
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """What a network costs for one clip, as means over the clips of a score.
+
+    Attributes
+    ----------
+    footprint : int
+        Memory of weights and other state [byte].
+    spikes : float or None
+        Spikes of all hidden neurons [1]; None where nothing spikes.
+    activation_sparsity : float or None
+        Part of (neuron, step) without a spike [1]; None where nothing spikes.
+    effective_acs, effective_macs, dense_operations : float
+        Synaptic operations [1]: see `spikedata.baseline.runs.operations`.
+    n_steps : int
+        Steps that a clip takes [1].
+    dt : float
+        Length of a step [s].
+    """
+
+    footprint: int
+    spikes: float | None
+    activation_sparsity: float | None
+    effective_acs: float
+    effective_macs: float
+    dense_operations: float
+    n_steps: int
+    dt: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredEntry:
+    """A score on clips that took no part in the training.
+
+    A speaker is known again only where the same corpus numbers the speakers: of a file of another corpus, or of one
+    that says none, nobody is said to have trained.
+
+    Attributes
+    ----------
+    file, sha256, origin : str
+        The file: its name, the SHA-256 of its bytes, and where its spikes come from [1].
+    corpus : str or None
+        Of which its clips come [1].
+    same_numbering : bool or None
+        Whether a speaker's number means who it means in the file of the training; None where it is not known.
+    part : str
+        What of it was scored [1].
+    speakers : tuple of int
+        Known speakers of the clips [1].
+    speakers_trained, speakers_chose : tuple of int
+        Those of them whose clips trained, and those whose clips only chose the epoch [1].
+    times_opened : int
+        How often the score was asked for [1].
+    clips, wrong : str
+        Numbers of the clips in the file, and of those whose class was not found, as "0-2,7" [1].
+    score : ScoreEntry
+        The score.
+    by_speaker : dict of str to Tally
+        Of each speaker's clips, by number.
+    unseen : Tally or None
+        Of the clips of speakers who neither trained nor chose; None where there are none, or it is not known.
+    """
+
+    file: str
+    sha256: str
+    origin: str
+    corpus: str | None
+    same_numbering: bool | None
+    part: str
+    speakers: tuple[int, ...]
+    speakers_trained: tuple[int, ...]
+    speakers_chose: tuple[int, ...]
+    times_opened: int
+    clips: str
+    wrong: str
+    score: ScoreEntry
+    by_speaker: dict[str, Tally]
+    unseen: Tally | None
+
+    @property
+    def speakers_seen(self) -> tuple[int, ...]:
+        """Speakers who trained or chose [1]."""
+        return tuple(sorted({*self.speakers_trained, *self.speakers_chose}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlEntry:
+    """A score on clips from which something was taken away.
+
+    Attributes
+    ----------
+    control : str
+        What was taken away [1].
+    file, sha256, part : str
+        The file, the SHA-256 of its bytes, and what of it was scored [1].
+    score : ScoreEntry
+        The score.
+    """
+
+    control: str
+    file: str
+    sha256: str
+    part: str
+    score: ScoreEntry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionBiasEntry:
+    """What picking the epoch on the test clips would have claimed.
+
+    Attributes
+    ----------
+    file, sha256 : str
+        The file of the clips, and the SHA-256 of its bytes [1].
+    honest_accuracy, picked_accuracy : float
+        Of the epoch that validation chose, and of the one that does best on these clips [1].
+    picked_epoch : int
+        The latter, counted from 1 [1].
+    bias : float
+        By how much the one exceeds the other [1].
+    accuracies : tuple of float
+        Of each epoch [1].
+    """
+
+    file: str
+    sha256: str
+    honest_accuracy: float
+    picked_accuracy: float
+    picked_epoch: int
+    bias: float
+    accuracies: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The result card of a run.
+
+    Attributes
+    ----------
+    made : str
+        When the training ended, in UTC [1].
+    command : str
+        What makes the same run [1]: see `how_to_make`.
+    environment : Environment
+        With what it was made.
+    recipe : Recipe
+        Network and training.
+    seed : int
+        Of all chance [1].
+    refit : RefitEntry or None
+        Of a refit, the run that chose.
+    data : DataEntry
+        The spike file.
+    split : SplitEntry
+        How its clips were divided.
+    network : NetworkEntry
+        What came of it.
+    training : TrainingEntry
+        How it went.
+    validation : ScoreEntry
+        The score that chose; of a refit, that of the run that chose.
+    measures : Measures
+        What the network costs.
+    tests : tuple of ScoredEntry
+        Scores on test clips, the last that was asked for last.
+    controls : tuple of ControlEntry
+        Scores under controls, likewise.
+    selection_bias : tuple of SelectionBiasEntry
+        What picking the epoch on test clips would have claimed, likewise.
+    """
+
+    made: str
+    command: str
+    environment: Environment
+    recipe: Recipe
+    seed: int
+    refit: RefitEntry | None
+    data: DataEntry
+    split: SplitEntry
+    network: NetworkEntry
+    training: TrainingEntry
+    validation: ScoreEntry
+    measures: Measures
+    tests: tuple[ScoredEntry, ...] = ()
+    controls: tuple[ControlEntry, ...] = ()
+    selection_bias: tuple[SelectionBiasEntry, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it in JSON's types, with the version of the form."""
+        return {"card_format": CARD_FORMAT, **fields_to_json(self, "card")}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Self:
+        """The card that `to_json` has written.
+
+        Parameters
+        ----------
+        content : object
+            Of JSON's types.
+
+        Raises
+        ------
+        ValueError
+            If it is of another version, or an entry is missing, unknown or not of its type.
+        """
+        if not isinstance(content, Mapping):
+            raise ValueError("must be a JSON object")
+        found = content.get("card_format")
+        if found != CARD_FORMAT:
+            raise ValueError(f"card_format must be {CARD_FORMAT}, got {found}")
+        entries = {name: entry for name, entry in content.items() if name != "card_format"}
+        card: Self = fields_from_json(entries, cls, "card")
+        return card
+
+
+def score_entry(score: Score) -> ScoreEntry:
+    """A score as it stands on a card."""
+    per_class = np.bincount(score.labels, minlength=score.n_classes)
+    right = tally(score.labels == score.predictions)
+    return ScoreEntry(
+        accuracy=right.accuracy,
+        interval_95=right.interval_95,
+        n=right.n,
+        n_correct=right.n_correct,
+        chance=1 / score.n_classes,
+        majority=float(per_class.max() / len(score.labels)),
+        loss=score.loss,
+        hidden_spikes=score.hidden_spikes,
+        confusion=tuple(tuple(row) for row in score.confusion.tolist()),
+    )
+
+
+def tally(correct: npt.NDArray[np.bool_]) -> Tally:
+    """How many clips were right.
+
+    Parameters
+    ----------
+    correct : ndarray of bool, shape (n_clips,)
+        Whether each was; at least one clip.
+    """
+    n_correct = int(correct.sum())
+    return Tally(
+        accuracy=n_correct / len(correct),
+        interval_95=wilson_interval(n_correct, len(correct)),
+        n=len(correct),
+        n_correct=n_correct,
+    )
+
+
+def tallies_by_speaker(
+    score: Score, speakers: npt.NDArray[np.int64], seen: Sequence[int] | None
+) -> tuple[dict[str, Tally], Tally | None]:
+    """A score by speaker, and of the unseen speakers alone.
+
+    Parameters
+    ----------
+    score : Score
+        Of some clips.
+    speakers : ndarray of int64, shape (n_clips,)
+        Of each clip; a number below 0 is no speaker.
+    seen : sequence of int or None
+        Speakers whose clips trained or chose; None where it is not known who they are.
+
+    Returns
+    -------
+    by_speaker : dict of str to Tally
+        By number.
+    unseen : Tally or None
+        None for those of no clip, and where no speaker is known.
+    """
+    correct = score.labels == score.predictions
+    by_speaker = {str(who): tally(correct[speakers == who]) for who in known_speakers(speakers)}
+    unseen = (speakers >= 0) & (seen is not None) & ~np.isin(speakers, seen or ())
+    return by_speaker, tally(correct[unseen]) if unseen.any() else None
+
+
+def known_speakers(speakers: npt.NDArray[np.int64]) -> list[int]:
+    """Every speaker that is known, once, in rising order."""
+    return [int(speaker) for speaker in np.unique(speakers) if speaker >= 0]
+
+
+def how_to_make(
+    spike_path: str | os.PathLike[str],
+    run_dir: str | os.PathLike[str],
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+    split: Mapping[str, Any],
+    keep_epochs: bool = False,
+    threads: int = 1,
+    refit: str | os.PathLike[str] | None = None,
+) -> str:
+    """The command that makes the same run, with its split and each param that was changed.
+
+    A recipe that cannot be typed is no command's: of such a run it is the call in Python, which takes the recipe from
+    the card.
+
+    Parameters
+    ----------
+    spike_path, run_dir, recipe, seed, device, keep_epochs, threads
+        As `spikedata.baseline.protocol.runs.train_run` was given them.
+    split : mapping
+        What of its arguments makes the split, by name.
+    refit : str or path-like, optional
+        The run that chose, of a refit: it says recipe, split and params.
+    """
+    params = {} if refit is not None else typed_params(recipe)
+    options = {"seed": seed, "device": device, **split}
+    options |= {"keep_epochs": True} if keep_epochs else {}
+    options |= {"threads": threads} if threads != 1 else {}
+    if params is None:
+        given = "".join(f", {name}={value!r}" for name, value in options.items())
+        path, run = os.fspath(spike_path), os.fspath(run_dir)
+        return f"train_run({path!r}, {run!r}, recipe=read_card({run!r}).recipe{given})"
+    what = ["--recipe", recipe.name] if refit is None else ["--refit", os.fspath(refit)]
+    words = ["spikedata", "train", os.fspath(spike_path), *what, "--out", os.fspath(run_dir)]
+    for name, value in (options | params).items():
+        words += [f"--{_OPTIONS.get(name, name).replace('_', '-')}"]
+        words += [] if value is True else [",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return shlex.join(words)
+
+
+_OPTIONS = {"left_out": "leave_out"}  # where the command says it in other words than the function
+
+
+def environment_of(device: torch.device, *, n_processes: int = 1) -> Environment:
+    """Versions, machine, threads and processes."""
+    return Environment(
+        spikedata=__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        numpy=np.__version__,
+        numba=version("numba"),
+        platform=platform.platform(),
+        processors=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        processes=n_processes,
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    )
+
+
+def network_entry(network: Network, weights: bytes) -> NetworkEntry:
+    """Size of a network, and the digest of the file of its weights."""
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    return NetworkEntry(parameters=n_parameters, sha256=hashlib.sha256(weights).hexdigest())
+
+
+def training_entry(trained: Trained, recipe: Recipe, *, n_clips: int, keep_epochs: bool) -> TrainingEntry:
+    """How a training went.
+
+    Parameters
+    ----------
+    trained : Trained
+        Its outcome.
+    recipe : Recipe
+        What was trained.
+    n_clips : int
+        Clips of the training part [1].
+    keep_epochs : bool
+        Whether the weights after each epoch were kept.
+    """
+    training, n_epochs = recipe.training, len(trained.history)
+    return TrainingEntry(
+        epochs=n_epochs,
+        best_epoch=trained.best_epoch,
+        optimizer_steps=math.ceil(n_clips / training.batch_size) * n_epochs if training else None,
+        seconds=round(sum(record.seconds for record in trained.history), 3),
+        keep_epochs=keep_epochs,
+    )

@@ -1,0 +1,105 @@
+"""A result card in a few lines of text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spikedata.baseline.recipes.catalog import changes_of
+from spikedata.baseline.runs.card import Card, Measures, ScoredEntry, ScoreEntry, SelectionBiasEntry
+
+_MOST_SPEAKERS = 24  # that a line names one by one
+_WARNINGS = {True: "", False: "; speakers are shared between parts", None: "; speakers are unknown"}
+
+
+def format_card(card: Card) -> str:
+    """A card in a few lines of text, for people.
+
+    Parameters
+    ----------
+    card : Card
+        As `spikedata.baseline.protocol.runs.train_run` and `evaluate_run` return it.
+    """
+    data, split, training = card.data, card.split, card.training
+    parts = ", ".join(f"{part} {n} ({_speakers_text(split.speakers[part])})" for part, n in split.n.items())
+    changes = "".join(f" {name}={_value_text(value)}" for name, value in changes_of(card.recipe).items())
+    lines = [
+        f"recipe      {card.recipe.name}{changes}, seed {card.seed}, {card.network.parameters:,} parameters",
+        f"data        {data.file}, {len(data.keys)} classes, {data.origin}",
+        f"clips       {parts}{_WARNINGS[split.speakers_apart]}",
+        f"training    {_training_text(card)}, {training.seconds:.1f} s",
+        f"validation  {_score_text(card.validation)}{_whose_validation(card)}",
+        _measures_text(card.measures),
+    ]
+    lines += [f"test        {_test_text(entry)}" for entry in card.tests]
+    lines += [] if card.tests else ["test        not opened"]
+    lines += [
+        f"control     {entry.control}: {_score_text(entry.score)}, {entry.part} of {entry.file}"
+        for entry in card.controls
+    ]
+    return "\n".join([*lines, *(_bias_text(entry) for entry in card.selection_bias)])
+
+
+def _training_text(card: Card) -> str:
+    training, refit = card.training, card.refit
+    if refit:
+        chooser = f"{refit.run} (seed {refit.seed})"
+        return f"refit on training and validation part for as many epochs as {chooser} chose: {refit.epochs}"
+    return f"best of {training.epochs}: {training.best_epoch}"
+
+
+def _whose_validation(card: Card) -> str:
+    """A refit has learned the clips of the validation part: the score is that of the run that chose."""
+    return f"; of {card.refit.run}, which chose, not of these weights" if card.refit else ""
+
+
+def _measures_text(measures: Measures) -> str:
+    spikes = f"{measures.spikes:,.0f} spikes" if measures.spikes is not None else "no spikes"
+    operations = f"{measures.effective_acs:,.0f} additions, {measures.effective_macs:,.0f} multiplications"
+    return f"one clip    {spikes}, {operations} of {measures.dense_operations:,.0f}"
+
+
+def _bias_text(entry: SelectionBiasEntry) -> str:
+    return (
+        f"selection   picking the epoch on these test clips would have claimed {entry.picked_accuracy:.1%} "
+        f"(epoch {entry.picked_epoch}), {100 * entry.bias:.1f} points too much; the bias, not a result"
+    )
+
+
+def _score_text(score: ScoreEntry) -> str:
+    low, high = score.interval_95
+    spikes = f", {score.hidden_spikes:.1f} spikes per hidden neuron" if score.hidden_spikes else ""
+    return (
+        f"{score.accuracy:.1%} of {score.n} (95 % interval {low:.1%} to {high:.1%}; chance {score.chance:.1%}){spikes}"
+    )
+
+
+def _test_text(entry: ScoredEntry) -> str:
+    asked = "once" if entry.times_opened == 1 else f"{entry.times_opened} times"
+    clips = f"{entry.part} of {entry.file}" + ("" if entry.part == "test part" else f" ({entry.origin})")
+    return f"{_score_text(entry.score)}, {clips}{_who_was_seen(entry)}, opened {asked}{_unseen_text(entry)}"
+
+
+def _who_was_seen(entry: ScoredEntry) -> str:
+    if entry.same_numbering is None:
+        return "; whether its speakers were in training is not known"
+    if not entry.same_numbering:
+        return f"; its speakers are of another corpus, {entry.corpus}"
+    trained = f"; {_speakers_text(entry.speakers_trained)} trained" if entry.speakers_trained else ""
+    return trained + (f"; {_speakers_text(entry.speakers_chose)} chose the epoch" if entry.speakers_chose else "")
+
+
+def _unseen_text(entry: ScoredEntry) -> str:
+    if not entry.speakers_seen or entry.unseen is None:
+        return ""
+    low, high = entry.unseen.interval_95
+    return f"; of unseen speakers {entry.unseen.accuracy:.1%} of {entry.unseen.n} ({low:.1%} to {high:.1%})"
+
+
+def _speakers_text(speakers: Sequence[int]) -> str:
+    if len(speakers) > _MOST_SPEAKERS:
+        return f"{len(speakers)} speakers"
+    return f"speakers {' '.join(map(str, speakers))}"
+
+
+def _value_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

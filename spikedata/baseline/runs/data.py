@@ -1,0 +1,183 @@
+"""Which clips train, which choose and which test: the split of a run, and what its card says of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.baseline.runs.card import DataEntry, SplitEntry, known_speakers
+from spikedata.checks import Bounds, check_fields
+from spikedata.disk import file_digest
+from spikedata.downloads import corpus_of, numbering_of, origin_of
+from spikedata.events.events import Events
+from spikedata.files.reader import SpikeFile
+from spikedata.splits import (
+    Split,
+    load_split,
+    make_split,
+    require_speakers_apart,
+    sample_names,
+    split_by_speaker,
+)
+from spikedata.splits.promises import require_every_class
+
+_ANYBODYS = ("folder", "manifest")  # what recordings are called that come of no corpus with a name of its own
+
+
+def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events]:
+    """What a card says of a spike file, and its events.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    FormatError
+        If it is no spike file.
+    """
+    sha256 = file_digest(spike_path, "sha256")
+    with SpikeFile(spike_path) as file:
+        events, made = file.read_events(), file.provenance
+        corpus, numbering = corpus_of(file), numbering_of(file)
+    origin = origin_of(spike_path)
+    entry = DataEntry(
+        file=Path(spike_path).name,
+        path=str(Path(spike_path).absolute()),
+        sha256=sha256,
+        n_units=events.n_units,
+        keys=events.keys,
+        corpus=corpus,
+        numbering=None if numbering in _ANYBODYS else numbering,
+        official=origin.published if origin.kind == "official" else None,
+        preset=origin.preset or None,
+        provenance=made,
+    )
+    return entry, events
+
+
+def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:
+    """Whether a number means the same speaker in two files; None where it is not known.
+
+    It is known of the same file, and of two whose numbering is that of the same corpus or encoding. Speakers of
+    corpora with different names are other people.
+    """
+    if one.sha256 == other.sha256:
+        return True
+    if one.numbering is not None and one.numbering == other.numbering:
+        return True
+    named = [corpus for corpus in (one.corpus, other.corpus) if corpus is not None and corpus not in _ANYBODYS]
+    return False if len(named) == 2 and named[0] != named[1] else None
+
+
+BY_SPEAKER = "by_speaker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitChoice:
+    """Which split of a file a run is to have.
+
+    Attributes
+    ----------
+    name : str
+        As `spikedata.splits.make_split` takes it [1], or a file of JSON that `spikedata.splits.save_split` wrote.
+    validation_speakers, test_speakers : sequence of int, optional
+        Who is held out, of "by_speaker" [1]; None draws somebody. Nobody to test leaves all to training and
+        validation, for files whose test set is another file.
+    left_out : int, optional
+        Who tests, of "leave_one_speaker_out" [1].
+    seed : int
+        Seed of what is drawn [1].
+    """
+
+    name: str = BY_SPEAKER
+    validation_speakers: Sequence[int] | None = None
+    test_speakers: Sequence[int] | None = None
+    left_out: int | None = None
+    seed: Annotated[int, Bounds(at_least=0)] = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+def choose_split(events: Events, choice: SplitChoice) -> Split:
+    """The split of a run.
+
+    Parameters
+    ----------
+    events : Events
+        All clips of the file.
+    choice : SplitChoice
+        Which.
+
+    Raises
+    ------
+    ValueError
+        If there is no such split, it has no part to train on or to choose by, or a class is not in training.
+    FileNotFoundError
+        If there is no such file.
+    """
+    name, validation, test = choice.name, choice.validation_speakers, choice.test_speakers
+    if name == BY_SPEAKER:
+        return split_by_speaker(events.speakers, events.labels, validation=validation, test=test, seed=choice.seed)
+    if validation is not None or test is not None:
+        raise ValueError(f"speakers can be named for the split {BY_SPEAKER!r} alone, got split {name!r}")
+    if name.endswith(".json"):
+        split = load_split(name, sample_names(events.sources))
+    else:
+        split = make_split(events, name, seed=choice.seed, speaker=choice.left_out)
+    for part, why in (("train", "to train on"), ("validation", "to choose the weights by, which test clips must not")):
+        if part not in split.parts:
+            raise ValueError(f"split {name!r} has no part {part!r}, {why}; it has {', '.join(split.parts)}")
+    require_every_class(split, events.labels)
+    return split
+
+
+def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:
+    """What a card says of a split, of which something was drawn with a seed."""
+    speakers = {part: tuple(known_speakers(events.speakers[indices])) for part, indices in split.parts.items()}
+    return SplitEntry(
+        name=split.name,
+        kind=split.kind,
+        digest=split.digest,
+        n={part: len(indices) for part, indices in split.parts.items()},
+        speakers=speakers,
+        speakers_apart=_are_apart(split, events.speakers),
+        seed=seed,
+    )
+
+
+def arguments_of_split(choice: SplitChoice, entry: SplitEntry) -> dict[str, Any]:
+    """The arguments of `train_run` that make the split of a card's entry again.
+
+    Parameters
+    ----------
+    choice : SplitChoice
+        What the split was made by.
+    entry : SplitEntry
+        As `split_entry` gave it.
+    """
+    if choice.name == BY_SPEAKER:
+        parts = ("validation", "test")
+        return {f"{part}_speakers": entry.speakers.get(part, ()) for part in parts}
+    arguments = {"split": choice.name, "split_seed": choice.seed}
+    return arguments if choice.left_out is None else {**arguments, "left_out": choice.left_out}
+
+
+def _are_apart(split: Split, speakers: npt.NDArray[np.int64]) -> bool | None:
+    if any((speakers[indices] < 0).any() for indices in split.parts.values()):
+        return None
+    try:
+        require_speakers_apart(split, speakers)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,316 @@
+"""Score a finished run on clips that took no part in its training, and write that on its card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.runs import folder as run_folder
+from spikedata.baseline.runs.card import (
+    Card,
+    ControlEntry,
+    DataEntry,
+    ScoredEntry,
+    known_speakers,
+    score_entry,
+    tallies_by_speaker,
+)
+from spikedata.baseline.runs.data import is_same_numbering, read_run_data
+from spikedata.baseline.runs.folder import load_run, read_split
+from spikedata.baseline.runs.statistics import ranges_text
+from spikedata.disk import file_digest
+from spikedata.events.events import Events
+from spikedata.nn.networks import Network
+from spikedata.nn.threads import on_one_thread
+from spikedata.training.devices import resolve_device
+from spikedata.training.scoring import Score, evaluate
+from spikedata.transforms.named import apply_control, known_control
+
+
+class ScoredFile(NamedTuple):
+    """The file whose clips are to be scored.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    sha256 : str
+        Of its bytes.
+    is_own : bool
+        Whether the run was trained on it, so that its test part alone is meant.
+    """
+
+    path: Path
+    sha256: str
+    is_own: bool
+
+    @property
+    def part(self) -> str:
+        """What of it is scored, in words."""
+        return "test part" if self.is_own else "whole file"
+
+
+class ScoredClips(NamedTuple):
+    """The clips that are scored.
+
+    Attributes
+    ----------
+    data : DataEntry
+        Their file.
+    numbers : ndarray of int64, shape (n_clips,)
+        Of each in its file, from 0 [1].
+    events : Events
+        What each holds.
+    """
+
+    data: DataEntry
+    numbers: npt.NDArray[np.int64]
+    events: Events
+
+
+@on_one_thread()
+def evaluate_run(
+    run_dir: str | os.PathLike[str],
+    spike_path: str | os.PathLike[str] | None = None,
+    *,
+    control: str = "none",
+    device: str = "cpu",
+) -> Card:
+    """Score a run's weights on its own test part, or on the whole of another file, and write that on its card.
+
+    Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
+    weights being what they are, a second look cannot change them, but a reader of the card should know of it.
+    `show_run` gives what is there and opens nothing.
+
+    Several processes may do it at the same time: none waits for another's score, and each is counted.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+    spike_path : str or path-like, optional
+        Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
+        test part.
+    control : str
+        What is taken away from the clips: see `spikedata.transforms.named`.
+    device : str
+        cpu, cuda, cuda:N, or auto: cuda where there is one.
+
+    Returns
+    -------
+    Card
+        The card. The score asked for is the last of ``tests``, or, of a control, the last of ``controls``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If run or file is not there.
+    ValueError
+        If the run is damaged, the file has changed, has other classes or units, or no test part, there is no such
+        control or device, or a control is asked for before the plain score.
+    OutputError
+        If the card cannot be written.
+    """
+    control = known_control(control)
+    network, card = load_run(run_dir)
+    network.to(resolve_device(device))
+    file = find_test_file(run_dir, card, spike_path)
+    if control == "none":
+        test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file)
+        return write_on_card(run_dir, card, lambda now: _with_test(now, test))
+    require_scored(run_dir, card, file)
+    known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
+    scored = next(known, None) or _control_entry(run_dir, network, card, file, control)
+    return write_on_card(run_dir, card, lambda now: _with_control(now, scored))
+
+
+def show_run(run_dir: str | os.PathLike[str]) -> Card:
+    """The card of a run as it is: nothing is opened, scored or written.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If its card is none, or of another version.
+    """
+    return run_folder.read_card(run_dir)
+
+
+def write_on_card(run_dir: str | os.PathLike[str], scored: Card, change: Callable[[Card], Card]) -> Card:
+    """Write on a run's card what was found out about its weights, beside what others have written meanwhile.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    scored : Card
+        Its card when its weights were read.
+    change : callable
+        Given the card as it is now, gives the one to write.
+
+    Returns
+    -------
+    Card
+        The card as it was written.
+
+    Raises
+    ------
+    ValueError
+        If the run has been replaced by another one since.
+    OutputError
+        If the card cannot be written.
+    """
+
+    def change_same(now: Card) -> Card:
+        if now.network.sha256 != scored.network.sha256:
+            raise ValueError(
+                f"{run_dir}: was replaced by another run while this one was scored; give the command again"
+            )
+        return change(now)
+
+    return run_folder.update_card(run_dir, change_same)
+
+
+def _with_test(card: Card, scored: ScoredEntry) -> Card:
+    """Count an opening of the test clips; a score that another process has recorded meanwhile stays."""
+    entry = _test_of(card, scored.sha256) or replace(scored, times_opened=0)
+    others = (other for other in card.tests if other.sha256 != scored.sha256)
+    return replace(card, tests=(*others, replace(entry, times_opened=entry.times_opened + 1)))
+
+
+def _with_control(card: Card, scored: ControlEntry) -> Card:
+    others = (other for other in card.controls if (other.sha256, other.control) != (scored.sha256, scored.control))
+    return replace(card, controls=(*others, scored))
+
+
+def _test_of(card: Card, sha256: str) -> ScoredEntry | None:
+    return next((entry for entry in card.tests if entry.sha256 == sha256), None)
+
+
+def find_test_file(
+    run_dir: str | os.PathLike[str], card: Card, spike_path: str | os.PathLike[str] | None
+) -> ScoredFile:
+    """The file that is meant; see `evaluate_run`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it is the run's and has changed.
+    """
+    path = Path(card.data.path if spike_path is None else spike_path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    sha256 = file_digest(path, "sha256")
+    is_own = sha256 == card.data.sha256
+    if spike_path is None and not is_own:
+        raise ValueError(f"{path}: is not the file that {run_dir} was trained on: its SHA-256 differs")
+    return ScoredFile(path, sha256, is_own)
+
+
+def require_scored(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredEntry:
+    """The entry of the plain score of a file; a ValueError if there is none yet."""
+    entry = _test_of(card, file.sha256)
+    if entry:
+        return entry
+    which = "" if file.is_own else f" {file.path}"
+    raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
+
+
+def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredClips:
+    """The clips that are scored: the test part of the run's own file, all of another.
+
+    Raises
+    ------
+    ValueError
+        If the file has other classes or units than the run, or the split is not the card's or has no test part.
+    """
+    data, events = read_run_data(file.path)
+    if events.keys != card.data.keys:
+        raise ValueError(f"{file.path}: must have the classes {list(card.data.keys)}, got {list(events.keys)}")
+    if events.n_units != card.data.n_units:
+        raise ValueError(f"{file.path}: must have {card.data.n_units} units, got {events.n_units}")
+    if not file.is_own:
+        return ScoredClips(data, np.arange(len(events)), events)
+    numbers = _test_indices(run_dir, card, events)
+    return ScoredClips(data, numbers, events.select(numbers))
+
+
+def score_as_trained(network: Network, card: Card, clips: Events) -> Score:
+    """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
+    controlled = apply_control(clips, control_name(card.recipe), seed=card.seed)
+    return evaluate(network, controlled, **scoring_options(card.recipe))
+
+
+def control_name(recipe: Recipe) -> str:
+    """The control that a recipe trains under."""
+    return recipe.training.control if recipe.training else "none"
+
+
+def scoring_options(recipe: Recipe) -> dict[str, Any]:
+    """How the clips are given to a recipe's network."""
+    if recipe.training is None:
+        return {}
+    return {"batch_size": recipe.training.batch_size, "layout": recipe.training.layout}
+
+
+def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile) -> ScoredEntry:
+    data, numbers, clips = read_test_clips(run_dir, card, file)
+    speakers, same = known_speakers(clips.speakers), is_same_numbering(card.data, data)
+    # numbers of another corpus are other people; of an unknown one, nobody knows whose they are
+    of_part = card.split.speakers if same else {}
+    trained, chose = (set(of_part.get(part, ())) for part in ("train", "validation"))
+    score = score_as_trained(network, card, clips)
+    seen = None if same is None else sorted(trained | chose)
+    by_speaker, unseen = tallies_by_speaker(score, clips.speakers, seen)
+    return ScoredEntry(
+        file=file.path.name,
+        sha256=file.sha256,
+        origin=data.origin,
+        corpus=data.corpus,
+        same_numbering=same,
+        part=file.part,
+        speakers=tuple(speakers),
+        speakers_trained=tuple(who for who in speakers if who in trained),
+        speakers_chose=tuple(who for who in speakers if who in chose - trained),
+        times_opened=0,
+        clips=ranges_text(numbers),
+        wrong=ranges_text(numbers[score.labels != score.predictions]),
+        score=score_entry(score),
+        by_speaker=by_speaker,
+        unseen=unseen,
+    )
+
+
+def _control_entry(
+    run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile, control: str
+) -> ControlEntry:
+    clips = apply_control(read_test_clips(run_dir, card, file).events, control, seed=card.seed)
+    return ControlEntry(
+        control=control,
+        file=file.path.name,
+        sha256=file.sha256,
+        part=file.part,
+        score=score_entry(score_as_trained(network, card, clips)),
+    )
+
+
+def _test_indices(run_dir: str | os.PathLike[str], card: Card, events: Events) -> npt.NDArray[np.int64]:
+    split = read_split(run_dir, card, events.sources)
+    if "test" not in split.parts:
+        raise ValueError(f"{run_dir}: its split has no test part; name the file to test on")
+    return split.parts["test"]

@@ -1,0 +1,384 @@
+"""The folder of a training run: its files, written whole or not at all.
+
+=======================  ====================================================================
+``card.json``            what was done, with what, and how good it is
+``weights.safetensors``  the weights of the best epoch, of a refit the last; no code is run to read them
+``history.csv``          one row per epoch
+``split.json``           which samples trained, chose and test
+``epochs/``              the weights after each epoch, where they were to be kept
+``tensorboard/``         for TensorBoard, where that was asked for
+=======================  ====================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.runs.card import Card, RefitEntry, ScoreEntry
+from spikedata.disk import OutputError, cannot_write, holding, make_parents, write_atomically
+from spikedata.nn.networks import Network
+from spikedata.splits import Split, sample_names
+from spikedata.training.folder import training_folder
+from spikedata.training.history import EpochRecord, read_history
+from spikedata.training.schedules import ANNEALED
+
+_LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
+CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
+
+
+class Run(NamedTuple):
+    """A finished run.
+
+    Attributes
+    ----------
+    network : Network
+        With the weights that validation chose, on the CPU, in evaluation mode.
+    card : Card
+        Its result card.
+    """
+
+    network: Network
+    card: Card
+
+
+def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Find out before the training, not after it, whether a run's folder can be made.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The folder that is to be made.
+    overwrite : bool
+        Whether a run that is there already may be replaced; anything else is never replaced.
+
+    Raises
+    ------
+    OutputError
+        If there is something already, or it cannot be made in the nearest folder above that is there.
+    """
+    target = Path(run_dir).absolute()
+    if os.path.lexists(target):
+        if not overwrite:
+            raise OutputError(f"{run_dir}: exists already, will not replace it")
+        if target.is_symlink() or not (target / CARD).is_file():
+            raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
+    above = next(folder for folder in target.parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise OutputError(f"{run_dir}: {str(above)!r} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{run_dir}: folder {str(above)!r} is not writable")
+
+
+def write_run_dir(
+    run_dir: str | os.PathLike[str],
+    contents: Mapping[str, bytes],
+    *,
+    folders: Mapping[str, Path] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a run's files into a new folder that appears complete or not at all.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The folder to make.
+    contents : mapping of str to bytes
+        File name to content.
+    folders : mapping of str to Path, optional
+        Folders of the same file system that are moved into it, by their names there.
+    overwrite : bool
+        Whether a run that is there already may be replaced.
+
+    Raises
+    ------
+    OutputError
+        As `check_run_dir`, or if the disk refuses the bytes; an older run is then still there.
+    """
+    check_run_dir(run_dir, overwrite=overwrite)
+    target = Path(run_dir).absolute()
+    try:
+        make_parents(target)
+    except OSError as error:
+        raise cannot_write(run_dir, error) from error
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
+    try:
+        temporary.chmod(0o755)
+        for name, content in contents.items():
+            write_atomically(temporary / name, content)
+        for name, folder in (folders or {}).items():
+            folder.rename(temporary / name)
+        if target.exists():
+            old = temporary / ".replaced"
+            target.rename(old)
+        temporary.rename(target)
+        shutil.rmtree(target / ".replaced", ignore_errors=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{run_dir}: cannot be written: {error.strerror or error}") from error
+    finally:
+        _discard(temporary, target)
+
+
+def read_card(run_dir: str | os.PathLike[str]) -> Card:
+    """A run's result card.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If its card is not one, or one of another version.
+    """
+    path = Path(run_dir, CARD)
+    if not path.is_file():
+        is_begun = training_folder(run_dir).is_dir()
+        hint = "its training is not finished: give the command again" if is_begun else f"no {CARD}"
+        raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: is not JSON: {error}") from None
+    try:
+        return Card.from_json(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def load_run(run_dir: str | os.PathLike[str]) -> Run:
+    """The network and card of a run.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run.
+    ValueError
+        If card and weights do not belong together.
+    """
+    import safetensors.torch
+
+    card = read_card(run_dir)
+    path = Path(run_dir, WEIGHTS)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    weights = path.read_bytes()
+    try:
+        if hashlib.sha256(weights).hexdigest() != card.network.sha256:
+            raise ValueError(f"{WEIGHTS} is not the one of the card: its SHA-256 differs")
+        n_units, n_classes = card.data.n_units, len(card.data.keys)
+        network = network_of(card.recipe, n_units=n_units, n_classes=n_classes, seed=card.seed)
+        tensors = safetensors.torch.load(weights)
+        shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
+        if shapes != expected:
+            raise ValueError(f"{WEIGHTS} has the shapes {shapes}, the card asks for {expected}")
+        network.load_state_dict(tensors)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{run_dir}: damaged: {error}") from error
+    return Run(network.eval(), card)
+
+
+def read_split(run_dir: str | os.PathLike[str], card: Card, sources: Sequence[str]) -> Split:
+    """The split of a run.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+    card : Card
+        Its card.
+    sources : sequence of str
+        Name of each clip of its spike file, as `spikedata.events.Events` has them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file of the split is gone.
+    ValueError
+        If it is not the split of the card.
+    """
+    path = Path(run_dir, SPLIT)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    split = Split.from_json(path.read_text(encoding="utf-8"), sample_names(sources))
+    if split.digest != card.split.digest:
+        raise ValueError(f"{path}: is not the split of the card: its digest differs")
+    return split
+
+
+def write_card(run_dir: str | os.PathLike[str], card: Card) -> None:
+    """Replace a run's card by a newer one, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the older card is then still there.
+    """
+    write_atomically(Path(run_dir, CARD), card_bytes(card), overwrite=True)
+
+
+def update_card(run_dir: str | os.PathLike[str], change: Callable[[Card], Card]) -> Card:
+    """Change a run's card while no other process does, so that nothing that others have written on it is lost.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `train_run` made.
+    change : callable
+        Given the card as it is now, gives the one to write. What takes long is done before.
+
+    Returns
+    -------
+    Card
+        The card as it was written.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read_card`, and what ``change`` raises: the card is then as it was.
+    OutputError
+        If it cannot be written; the older card is then still there.
+    """
+    with holding(Path(run_dir, CARD)):
+        card = change(read_card(run_dir))
+        write_card(run_dir, card)
+    return card
+
+
+def card_bytes(card: Card) -> bytes:
+    """A card as the bytes of its file: indented JSON, but each list of numbers on one line."""
+    indented = json.dumps(card.to_json(), indent=1, ensure_ascii=False)
+    return (_LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), indented) + "\n").encode()
+
+
+def weights_bytes(network: Network) -> bytes:
+    """Weights as the bytes of their file."""
+    import safetensors.torch
+
+    return safetensors.torch.save({name: value.cpu().contiguous() for name, value in network.state_dict().items()})
+
+
+def _discard(temporary: Path, target: Path) -> None:
+    """Remove what is left of an attempt; put an older run back that had been moved aside."""
+    old = temporary / ".replaced"
+    if old.exists() and not target.exists():
+        old.rename(target)
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+_UNFINISHED = ".training"
+
+
+def is_group(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is no run, but has runs right below it, finished or not."""
+    return not Path(folder, CARD).is_file() and (has_finished_runs(folder) or bool(unfinished_runs(folder)))
+
+
+def has_finished_runs(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is a finished run right below a folder."""
+    return bool(_finished(folder))
+
+
+def runs_of_group(group_dir: str | os.PathLike[str]) -> list[Path]:
+    """The folders of the finished runs of a group, by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    runs = _finished(group_dir)
+    if not runs:
+        begun = unfinished_runs(group_dir)
+        hint = f", {', '.join(begun)} unfinished: give the command that trains again" if begun else ""
+        raise FileNotFoundError(f"{group_dir}: holds no finished run{hint}")
+    return sorted(runs, key=lambda run: (len(run.name), run.name))
+
+
+def unfinished_runs(group_dir: str | os.PathLike[str]) -> list[str]:
+    """The names of the runs of a group that are begun and not finished."""
+    names = (path.name.removesuffix(_UNFINISHED) for path in Path(group_dir).glob(f"[!.]*{_UNFINISHED}"))
+    return sorted((name for name in names if not Path(group_dir, name, CARD).is_file()), key=lambda n: (len(n), n))
+
+
+def _finished(folder: str | os.PathLike[str]) -> list[Path]:
+    # what is hidden is a run that is just being written
+    return [card.parent for card in Path(folder).glob(f"[!.]*/{CARD}")]
+
+
+class ChosenRun(NamedTuple):
+    """A run whose validation part has chosen.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    card : Card
+        Its result card, with its recipe.
+    epochs : tuple of EpochRecord
+        The epochs up to the chosen one; all of a training whose learning rate goes to 0, which is whole only then.
+    """
+
+    path: Path
+    card: Card
+    epochs: tuple[EpochRecord, ...]
+
+    @property
+    def entry(self) -> RefitEntry:
+        """What the card of a refit says of it."""
+        return RefitEntry(
+            run=self.path.absolute().name,
+            weights=self.card.network.sha256,
+            epochs=len(self.epochs),
+            seed=self.card.seed,
+        )
+
+    @property
+    def validation(self) -> ScoreEntry:
+        """The score by which it chose."""
+        return self.card.validation
+
+
+def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
+    """What a run chose.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        What `spikedata.baseline.protocol.runs.train_run` made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run, or its history is gone.
+    ValueError
+        If it is damaged, several runs, itself a refit, or not trained by epochs.
+    """
+    if is_group(run_dir):
+        raise ValueError(f"{run_dir}: holds several runs; name the one that chose, as {runs_of_group(run_dir)[0]}")
+    card = load_run(run_dir).card
+    if card.refit:
+        raise ValueError(f"{run_dir}: is a refit itself; name the run that chose, of which it was made")
+    recipe = card.recipe
+    if recipe.training is None:
+        raise ValueError(f"{run_dir}: recipe {recipe.name!r} is not trained by epochs, so there is nothing to refit")
+    path = Path(run_dir, HISTORY)
+    history, n_epochs = read_history(path), card.training.epochs
+    if [record.epoch for record in history] != list(range(1, n_epochs + 1)):
+        raise ValueError(f"{path}: is not the history of the card: it must have a row for each of its epochs")
+    if recipe.training.schedule not in ANNEALED:
+        n_epochs = card.training.best_epoch
+    return ChosenRun(Path(run_dir), card, history[:n_epochs])

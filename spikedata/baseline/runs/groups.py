@@ -1,0 +1,252 @@
+"""Several runs in one folder that differ in their seed, or in the speaker who is left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.runs.card import known_speakers
+from spikedata.baseline.runs.data import read_run_data
+from spikedata.baseline.runs.evaluation import evaluate_run, find_test_file, require_scored
+from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, runs_of_group
+from spikedata.baseline.runs.group_summary import FOLDS, GroupSummary, require_one_group, summarize_group
+from spikedata.baseline.runs.refit import refit_run
+from spikedata.baseline.runs.selection_bias import epoch_paths, measure_selection_bias
+from spikedata.baseline.runs.train import train_run
+from spikedata.disk import OutputError
+from spikedata.training.history import EpochRecord
+from spikedata.transforms.named import known_control
+
+
+class Member(NamedTuple):
+    """One run of a group.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder.
+    seed : int
+        Of its training [1].
+    left_out : int or None
+        The speaker who tests [1]; None where nobody is left out in turn.
+    """
+
+    name: str
+    seed: int
+    left_out: int | None
+
+
+def plan_group(seeds: Sequence[int], speakers: Sequence[int] | None = None) -> list[Member]:
+    """The runs of a group: one for each seed, or for each speaker and seed.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        Seeds, each once [1].
+    speakers : sequence of int, optional
+        Who is left out in turn [1]; None for nobody.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed, or one is there twice.
+
+    Examples
+    --------
+    >>> [member.name for member in plan_group([0, 1])], [member.name for member in plan_group([0], [4, 5])]
+    (['seed-0', 'seed-1'], ['speaker-4', 'speaker-5'])
+    """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be numbers, each once, got {list(seeds)}")
+    if speakers is None:
+        return [Member(f"seed-{seed}", seed, None) for seed in seeds]
+    suffixes = {seed: f"-seed-{seed}" if len(seeds) > 1 else "" for seed in seeds}
+    return [Member(f"speaker-{who}{suffixes[seed]}", seed, who) for who in speakers for seed in seeds]
+
+
+def train_group(
+    spike_path: str | os.PathLike[str],
+    group_dir: str | os.PathLike[str],
+    *,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    leave_one_speaker_out: bool = False,
+    split_seed: int | None = None,
+    on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    **options: Any,
+) -> GroupSummary:
+    """Train the runs of a group, one after the other; those that are finished already are kept.
+
+    All have the same split, but where speakers are left out in turn.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The spike file.
+    group_dir : str or path-like
+        The folder of the runs; it is made with those above it if need be, when the first run begins.
+    recipe : Recipe
+        Network and training.
+    seeds : sequence of int
+        One for each run [1].
+    leave_one_speaker_out : bool
+        Whether to train one run for each speaker of the file and seed, which that speaker tests.
+    split_seed : int, optional
+        Of what the split draws [1]; None for the first of ``seeds``.
+    on_epoch : callable, optional
+        Given the name of the run and each epoch's record.
+    **options
+        As `spikedata.baseline.protocol.runs.train_run` takes them.
+
+    Returns
+    -------
+    GroupSummary
+        As `summarize_group`.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made, or holds a run of another training.
+    ValueError, FloatingPointError
+        As `spikedata.baseline.protocol.runs.train_run`; the runs before are then there.
+    """
+    speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
+    members = plan_group(seeds, speakers)
+    options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
+    if leave_one_speaker_out:
+        options["split"] = FOLDS
+
+    def train_member(member: Member, run_dir: Path, **of_member: Any) -> None:
+        train_run(spike_path, run_dir, left_out=member.left_out, **options, **of_member)
+
+    return _make_group(group_dir, members, train_member, on_epoch)
+
+
+def refit_group(
+    spike_path: str | os.PathLike[str],
+    group_dir: str | os.PathLike[str],
+    *,
+    chosen: ChosenRun,
+    seeds: Sequence[int],
+    on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    **options: Any,
+) -> GroupSummary:
+    """Refit a run with several seeds, one after the other; those that are finished already are kept.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The spike file.
+    group_dir : str or path-like
+        The folder of the runs; it is made with those above it if need be, when the first run begins.
+    chosen : ChosenRun
+        The run that chose.
+    seeds : sequence of int
+        One for each run [1].
+    on_epoch : callable, optional
+        Given the name of the run and each epoch's record.
+    **options
+        As `spikedata.baseline.protocol.refit.refit_run` takes them.
+
+    Returns
+    -------
+    GroupSummary
+        As `summarize_group`.
+
+    Raises
+    ------
+    OutputError, ValueError, FloatingPointError
+        As `train_group`.
+    """
+
+    def refit_member(_: Member, run_dir: Path, **of_member: Any) -> None:
+        refit_run(spike_path, run_dir, chosen=chosen, **options, **of_member)
+
+    return _make_group(group_dir, plan_group(seeds), refit_member, on_epoch)
+
+
+def _make_group(
+    group_dir: str | os.PathLike[str],
+    members: Sequence[Member],
+    make_member: Callable[..., None],
+    on_epoch: Callable[[str, EpochRecord], None] | None,
+) -> GroupSummary:
+    """Make the folder and, one after the other, the runs in it that are not finished."""
+    folder = Path(group_dir)
+    if (folder / CARD).exists():
+        raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
+    if has_finished_runs(folder):  # of an earlier call, or of something else
+        summarize_group(folder)
+    for number, member in enumerate(members):
+        make_member(
+            member,
+            folder / member.name,
+            seed=member.seed,
+            keep_finished=True,
+            on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
+        )
+        if number == 0:  # before the others take their time: runs of something else may lie there
+            summarize_group(folder)
+    return summarize_group(folder)
+
+
+def evaluate_group(
+    group_dir: str | os.PathLike[str],
+    spike_path: str | os.PathLike[str] | None = None,
+    *,
+    control: str = "none",
+    selection_bias: bool = False,
+    device: str = "cpu",
+) -> GroupSummary:
+    """Evaluate each run of a group, as `evaluate_run` does, and say what they say together.
+
+    What can be known to fail is found out before the first run is scored.
+
+    Parameters
+    ----------
+    group_dir : str or path-like
+        The folder of the runs.
+    spike_path, control, device
+        As `spikedata.baseline.protocol.evaluation.evaluate_run`.
+    selection_bias : bool
+        Whether to find out instead what picking the epochs on the test clips would have claimed, as
+        `spikedata.baseline.protocol.selection_bias.measure_selection_bias`.
+
+    Returns
+    -------
+    GroupSummary
+        As `summarize_group`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no finished run, or no file.
+    ValueError
+        If the runs are not one group, a control is asked for together with the selection bias, or as `evaluate_run`
+        or `measure_selection_bias`.
+    OutputError
+        If a card cannot be written.
+    """
+    if selection_bias and known_control(control) != "none":
+        raise ValueError(f"the selection bias is that of the plain score, so leave out the control {control}")
+    runs = runs_of_group(group_dir)
+    cards = {run.name: load_run(run).card for run in runs}
+    require_one_group(group_dir, cards)
+    for run, card in zip(runs, cards.values(), strict=True):
+        file = find_test_file(run, card, spike_path)
+        if file.is_own and "test" not in card.split.n:
+            raise ValueError(f"{run}: its split has no test part; name the file to test on")
+        if selection_bias:
+            epoch_paths(run, card)
+        if selection_bias or known_control(control) != "none":
+            require_scored(run, card, file)
+    for run in runs:
+        if selection_bias:
+            measure_selection_bias(run, spike_path, device=device)
+        else:
+            evaluate_run(run, spike_path, control=control, device=device)
+    return summarize_group(group_dir)

@@ -1,0 +1,71 @@
+"""What tells one training from another: with the same of it, the weights are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.runs.card import Card, RefitEntry
+
+
+def training_identity(
+    recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool, refit: RefitEntry | None = None
+) -> dict[str, Any]:
+    """What tells a training from others.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Network and training.
+    seed : int
+        Of all chance [1].
+    data : str
+        Digest of the spike file.
+    split : str
+        Digest of the split.
+    keep_epochs : bool
+        Whether the weights after each epoch are kept.
+    refit : RefitEntry, optional
+        Of a refit, what its card says of the run that chose; how that one is called does not matter.
+    """
+    return _identity(
+        recipe.structure,
+        seed=seed,
+        data=data,
+        split=split,
+        keep_epochs=keep_epochs,
+        refit=refit,
+    )
+
+
+def identity_of_card(card: Card) -> dict[str, Any]:
+    """What tells the training of a result card from others."""
+    return _identity(
+        card.recipe.structure,
+        seed=card.seed,
+        data=card.data.sha256,
+        split=card.split.digest,
+        keep_epochs=card.training.keep_epochs,
+        refit=card.refit,
+    )
+
+
+def _identity(
+    structure: Mapping[str, Any],
+    *,
+    seed: int,
+    data: str,
+    split: str,
+    keep_epochs: bool,
+    refit: RefitEntry | None,
+) -> dict[str, Any]:
+    return {
+        **structure,
+        "seed": seed,
+        "data": data,
+        "refitted run": refit.weights if refit else None,
+        "refitted epochs": refit.epochs if refit else None,
+        "split": split,
+        "keep_epochs": keep_epochs,
+    }

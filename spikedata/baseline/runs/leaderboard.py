@@ -1,0 +1,265 @@
+"""All result cards below a folder as one table: runs that differ in their seed alone are one line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spikedata.baseline.recipes.catalog import RECIPES
+from spikedata.baseline.recipes.recipe import Recipe, changed_params
+from spikedata.baseline.recipes.structure import fields_to_json
+from spikedata.baseline.runs.card import Card, Measures, ScoredEntry
+from spikedata.baseline.runs.evaluation import control_name
+from spikedata.baseline.runs.folder import CARD, read_card
+from spikedata.baseline.runs.group_summary import (
+    FOLDS,
+    REFIT_NOTE,
+    TestedClips,
+    over_tested_clips,
+    validation_accuracies,
+)
+from spikedata.baseline.runs.statistics import OverSeeds, over_all_seeds, over_seeds
+
+_COLUMNS = (
+    "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "unseen speakers", "spikes",
+    "operations", "time",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaderboardLine:
+    """Runs that differ in their seed alone, or in the speaker who is left out.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of their recipe [1].
+    changed : dict of str to object
+        In which params it differs from the one of its name: the catalog's, or the first of that name that was found.
+    data, split : str
+        Names of the file and of the split [1].
+    seeds : tuple of int
+        Of each run [1].
+    parameters : int
+        Size of the network [1].
+    measures : Measures
+        What it costs, as means over the runs.
+    seconds : float
+        Mean time of the epochs [s].
+    validation : OverSeeds
+        Accuracies that chose.
+    test : OverSeeds or None
+        Accuracies on the test clips; None where they are not opened.
+    tested_on : TestedClips or None
+        Those clips.
+    interval_95 : tuple of float or None
+        Wilson's of a single run [1].
+    unseen : OverSeeds or None
+        Accuracies over unseen speakers.
+    marks : tuple of str
+        What makes a number less than it seems [1]: speakers that are in two parts or unknown, test speakers who
+        trained or chose, or may have, a test part that was opened more than once, clips under a control; and of a
+        refit, that its validation score is that of the run that chose.
+    """
+
+    recipe: str
+    changed: dict[str, Any]
+    data: str
+    split: str
+    seeds: tuple[int, ...]
+    parameters: int
+    measures: Measures
+    seconds: float
+    validation: OverSeeds
+    test: OverSeeds | None
+    tested_on: TestedClips | None
+    interval_95: tuple[float, float] | None
+    unseen: OverSeeds | None
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard:
+    """What all result cards below a folder say.
+
+    Attributes
+    ----------
+    lines : tuple of LeaderboardLine
+        The best test accuracy first, those without one last.
+    unreadable : tuple of str
+        A reason for each card that could not be used [1].
+    """
+
+    lines: tuple[LeaderboardLine, ...]
+    unreadable: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it in JSON's types."""
+        return fields_to_json(self, "leaderboard")
+
+
+class _Member(NamedTuple):
+    card: Card
+    test: ScoredEntry | None
+
+
+def leaderboard(folder: str | os.PathLike[str]) -> Leaderboard:
+    """What all result cards below a folder say.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where to look, however deep.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or no card below it.
+    """
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    paths = [path for path in sorted(Path(folder).rglob(CARD)) if not path.parent.name.endswith(".part")]
+    if not paths:
+        raise FileNotFoundError(f"{folder}: no {CARD} below it: train a run first")
+    groups: dict[str, dict[str, _Member]] = {}
+    usual, unreadable = dict(RECIPES), []
+    for path in paths:
+        try:
+            card = read_card(path.parent)
+        except ValueError as error:
+            unreadable.append(str(error))
+            continue
+        usual.setdefault(card.recipe.name, card.recipe)
+        for test in card.tests or (None,):
+            members = groups.setdefault(_key(card, test), {})
+            members.setdefault(card.network.sha256, _Member(card, test))  # a copy is no other run
+    lines = [_line(list(members.values()), usual) for members in groups.values()]
+    lines.sort(key=lambda line: line.test.mean if line.test else -1.0, reverse=True)
+    return Leaderboard(lines=tuple(lines), unreadable=tuple(unreadable))
+
+
+def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
+    """A leaderboard as a table, of Markdown or for a terminal, its marks explained below.
+
+    Parameters
+    ----------
+    board : Leaderboard
+        As `leaderboard` gives it.
+    markdown : bool
+        Whether as Markdown.
+    """
+    notes: dict[str, int] = {}
+    rows = [_cells(line, notes) for line in board.lines]
+    if markdown:
+        rule = "|---|" + "---:|" * (len(_COLUMNS) - 1)
+        table = [_markdown_row(_COLUMNS), rule, *(_markdown_row(row) for row in rows)]
+        below = [f"\n({number}) {note}" for note, number in notes.items()]
+    else:
+        widths = [max(len(row[i]) for row in [_COLUMNS, *rows]) for i in range(len(_COLUMNS))]
+        table = [_text_row(row, widths) for row in [_COLUMNS, *rows]]
+        below = [f"({number}) {note}" for note, number in notes.items()]
+    return "\n".join([*table, *below, *(f"left out: {reason}" for reason in board.unreadable)])
+
+
+def _key(card: Card, test: ScoredEntry | None) -> str:
+    """What runs must share to be one line."""
+    is_fold = card.split.kind == FOLDS
+    tested = None if test is None else (test.part, "folds" if is_fold else test.sha256)
+    divided = [FOLDS if is_fold else card.split.digest, bool(card.refit)]
+    parts = [card.recipe.name, card.recipe.structure, card.data.sha256, divided, tested]
+    return json.dumps(parts, sort_keys=True)
+
+
+def _line(members: Sequence[_Member], usual: dict[str, Recipe]) -> LeaderboardLine:
+    cards, tests = [member.card for member in members], [member.test for member in members if member.test]
+    first = cards[0]
+    tested = None
+    if tests:
+        tested = TestedClips(file=tests[0].file, part=tests[0].part, n=over_tested_clips(tests).n)
+    return LeaderboardLine(
+        recipe=first.recipe.name,
+        changed=changed_params(first.recipe, usual[first.recipe.name]),
+        data=first.data.file,
+        split=first.split.name,
+        seeds=tuple(card.seed for card in cards),
+        parameters=first.network.parameters,
+        measures=_mean_measures([card.measures for card in cards]),
+        seconds=_mean([card.training.seconds for card in cards]),
+        validation=over_seeds(validation_accuracies(cards)),
+        test=over_all_seeds([test.score.accuracy for test in tests]),
+        tested_on=tested,
+        interval_95=tests[0].score.interval_95 if len(tests) == 1 else None,
+        unseen=over_all_seeds([test.unseen.accuracy if test.unseen else None for test in tests]),
+        marks=tuple(sorted({mark for card, test in members for mark in _marks(card, test)})),
+    )
+
+
+def _marks(card: Card, test: ScoredEntry | None) -> list[str]:
+    apart, control = card.split.speakers_apart, control_name(card.recipe)
+    marks = [] if apart else ["speakers are in two parts" if apart is False else "speakers are unknown"]
+    marks += [] if control == "none" else [f"trained and scored under the control {control}"]
+    marks += [REFIT_NOTE] if card.refit else []
+    if test is not None:
+        marks += ["test speakers are in training"] if test.speakers_trained else []
+        marks += ["test speakers chose the epoch"] if test.speakers_chose else []
+        marks += ["whether test speakers are in training is not known"] if test.same_numbering is None else []
+        marks += [f"test part opened {test.times_opened} times"] if test.times_opened > 1 else []
+    return marks
+
+
+def _cells(line: LeaderboardLine, notes: dict[str, int]) -> tuple[str, ...]:
+    numbers = "".join(f" ({notes.setdefault(mark, len(notes) + 1)})" for mark in line.marks)
+    changed = "".join(f" {name}={value}" for name, value in line.changed.items())
+    interval = line.interval_95 or (line.test.interval_95 if line.test else None)
+    measures = line.measures
+    return (
+        f"{line.recipe}{changed}",
+        str(len(line.seeds)),
+        f"{line.parameters:,}",
+        _accuracy(line.validation),
+        f"{_accuracy(line.test)}{numbers}",
+        str(line.tested_on.n) if line.tested_on else "-",
+        f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else "-",
+        _accuracy(line.unseen) if line.unseen else "-",
+        "-" if measures.spikes is None else f"{measures.spikes:,.0f}",
+        f"{measures.effective_acs + measures.effective_macs:,.0f}",
+        f"{line.seconds:,.0f} s",
+    )
+
+
+def _accuracy(result: OverSeeds | None) -> str:
+    if result is None:
+        return "not opened"
+    spread = "" if result.deviation is None else f" ± {100 * result.deviation:.1f}"
+    return f"{100 * result.mean:.1f}{spread} %"
+
+
+def _mean_measures(measures: Sequence[Measures]) -> Measures:
+    """What varies with the weights as means; size and steps are the same in all."""
+    first = measures[0]
+    spikes = [one.spikes for one in measures if one.spikes is not None]
+    sparsity = [one.activation_sparsity for one in measures if one.activation_sparsity is not None]
+    return replace(
+        first,
+        spikes=_mean(spikes) if spikes else None,
+        activation_sparsity=_mean(sparsity) if sparsity else None,
+        effective_acs=_mean([one.effective_acs for one in measures]),
+        effective_macs=_mean([one.effective_macs for one in measures]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text_row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (cell.ljust(widths[0]) if i == 0 else cell.rjust(widths[i]) for i, cell in enumerate(cells))
+    return "  ".join([first, *others]).rstrip()

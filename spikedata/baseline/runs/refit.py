@@ -1,0 +1,118 @@
+"""Train anew on the training and the validation part together, for as long as a finished run has chosen.
+
+A run learns from its training part alone, since its validation part must choose. What was chosen can then be trained on
+both: the same recipe, for the same number of epochs, at the same learning rates. Nothing is chosen any more, so the
+weights of the last epoch are kept, and no held-out score but that of the test part can be had.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from spikedata.baseline.runs.card import Card
+from spikedata.baseline.runs.data import read_run_data, split_entry
+from spikedata.baseline.runs.folder import ChosenRun, read_split
+from spikedata.baseline.runs.train import Plan, make_run
+from spikedata.splits import Split
+from spikedata.training.history import EpochRecord
+
+
+def refit_run(
+    spike_path: str | os.PathLike[str],
+    run_dir: str | os.PathLike[str],
+    *,
+    chosen: ChosenRun,
+    seed: int = 0,
+    tensorboard: bool = False,
+    overwrite: bool = False,
+    keep_finished: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> Card:
+    """Train on the training and validation parts of a finished run, as long as it chose, and write a run.
+
+    Training clips are in the order of the file. On the card, ``refit`` says which run chose, by the name of its folder
+    and the SHA-256 of its weights, how many epochs, and with what seed; ``validation`` is the score of that run.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The spike file of that run.
+    run_dir : str or path-like
+        The folder to make; it appears complete or not at all.
+    chosen : ChosenRun
+        The run that chose: see `spikedata.baseline.protocol.chosen.read_chosen_run`.
+    seed : int
+        Of the first weights, the order of the clips, augmentation and dropout [1].
+    tensorboard, overwrite, keep_finished, device, threads, on_epoch
+        As `spikedata.baseline.protocol.runs.train_run` takes them.
+
+    Returns
+    -------
+    Card
+        The result card.
+
+    Raises
+    ------
+    ValueError
+        If the file is not the one of that run, or its split has been changed; else as
+        `spikedata.baseline.protocol.runs.train_run`.
+    OutputError, FileNotFoundError, FloatingPointError, OutOfMemory
+        As `spikedata.baseline.protocol.runs.train_run`.
+    """
+    return make_run(
+        lambda: _plan(spike_path, chosen, seed=seed),
+        run_dir,
+        tensorboard=tensorboard,
+        overwrite=overwrite,
+        keep_finished=keep_finished,
+        device=device,
+        threads=threads,
+        on_epoch=on_epoch,
+    )
+
+
+def joined(split: Split) -> Split:
+    """A split with its validation part in its training part, whose samples are in rising order.
+
+    Parameters
+    ----------
+    split : Split
+        With both parts.
+
+    Examples
+    --------
+    >>> split = Split("by hand", {"train": np.array([3, 0]), "validation": np.array([1]), "test": np.array([2])})
+    >>> {part: indices.tolist() for part, indices in joined(split).parts.items()}
+    {'train': [0, 1, 3], 'test': [2]}
+    """
+    both = np.sort(np.concatenate([split.part("train"), split.part("validation")]))
+    others = {part: indices for part, indices in split.parts.items() if part not in ("train", "validation")}
+    held_out = {part: speakers for part, speakers in split.held_out.items() if part != "validation"}
+    name = f"{split.name}; refit on both"
+    return replace(split, name=name, parts={"train": both, **others}, held_out=held_out)
+
+
+def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -> Plan:
+    data, events = read_run_data(spike_path)
+    if data.sha256 != chosen.card.data.sha256:
+        raise ValueError(f"{spike_path}: is not the file that {chosen.path} was trained on: its SHA-256 differs")
+    before = read_split(chosen.path, chosen.card, events.sources)
+    split = joined(before)
+    return Plan(
+        spike_path,
+        data,
+        events,
+        split,
+        split_entry(split, events, seed=chosen.card.split.seed),
+        {},
+        held_out=events.select(before.part("validation")),
+        recipe=chosen.card.recipe,
+        seed=seed,
+        chosen=chosen,
+    )

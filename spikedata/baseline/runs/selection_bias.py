@@ -1,0 +1,115 @@
+"""How much picking the epoch on the test clips would have claimed: the size of a mistake, never a result.
+
+A published accuracy is often that of the epoch which did best on the test clips. From a run that kept the weights of
+every epoch, and only after its honest score stands on the card, this computes what that would have said.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from spikedata.baseline.runs.card import Card, SelectionBiasEntry
+from spikedata.baseline.runs.evaluation import (
+    find_test_file,
+    read_test_clips,
+    require_scored,
+    score_as_trained,
+    write_on_card,
+)
+from spikedata.baseline.runs.folder import load_run
+from spikedata.nn.networks import Network
+from spikedata.nn.threads import on_one_thread
+from spikedata.training.devices import resolve_device
+from spikedata.training.folder import EPOCHS, epoch_file
+
+
+@on_one_thread()
+def measure_selection_bias(
+    run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+) -> Card:
+    """Score the weights of every epoch on the test clips, and write what the best would have claimed on the card.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        A run with the weights of its epochs, whose test clips have been scored.
+    spike_path, device
+        As `spikedata.baseline.protocol.evaluation.evaluate_run`.
+
+    Returns
+    -------
+    Card
+        The card; what was asked for is the last of ``selection_bias``: ``bias`` is by how much the accuracy of the
+        epoch picked on test exceeds the honest one [1].
+
+    Raises
+    ------
+    FileNotFoundError
+        If run or file is not there.
+    ValueError
+        If the run is a refit, the epochs were not kept, or the clips not scored, or as `evaluate_run`.
+    OutputError
+        If the card cannot be written.
+    """
+    network, card = load_run(run_dir)
+    paths = epoch_paths(run_dir, card)
+    network.to(resolve_device(device))
+    file = find_test_file(run_dir, card, spike_path)
+    honest = require_scored(run_dir, card, file).score.accuracy
+    clips = read_test_clips(run_dir, card, file).events
+    accuracies = []
+    for path in paths:
+        _load_weights(network, path)
+        accuracies.append(score_as_trained(network, card, clips).accuracy)
+    picked = max(range(len(accuracies)), key=accuracies.__getitem__)
+    entry = SelectionBiasEntry(
+        file=file.path.name,
+        sha256=file.sha256,
+        honest_accuracy=honest,
+        picked_accuracy=accuracies[picked],
+        picked_epoch=picked + 1,
+        bias=accuracies[picked] - honest,
+        accuracies=tuple(accuracies),
+    )
+
+    def write(now: Card) -> Card:
+        others = (other for other in now.selection_bias if other.sha256 != file.sha256)
+        return replace(now, selection_bias=(*others, entry))
+
+    return write_on_card(run_dir, card, write)
+
+
+def epoch_paths(run_dir: str | os.PathLike[str], card: Card) -> list[Path]:
+    """The files of the weights after each epoch, the first first.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    card : Card
+        Its card.
+
+    Raises
+    ------
+    ValueError
+        If it is a refit, or they were not kept.
+    """
+    if card.refit:
+        raise ValueError(f"{run_dir}: is a refit, which chose no epoch; ask the run that chose: {card.refit.run}")
+    paths = [Path(run_dir, EPOCHS, epoch_file(epoch)) for epoch in range(1, card.training.epochs + 1)]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ValueError(f"{run_dir}: the weights of each epoch are needed, no {missing[0].name}: train --keep-epochs")
+    return paths
+
+
+def _load_weights(network: Network, path: Path) -> None:
+    import safetensors.torch
+
+    try:
+        network.load_state_dict(safetensors.torch.load(path.read_bytes()))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: does not hold the weights of this network: {reason}") from None

@@ -1,0 +1,456 @@
+"""The protocol: train on some speakers, choose on others, score once on unseen speakers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+
+from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.recipes.structure import to_json
+from spikedata.baseline.runs import folder as run_folder
+from spikedata.baseline.runs.card import (
+    Card,
+    DataEntry,
+    Environment,
+    Measures,
+    SplitEntry,
+    environment_of,
+    how_to_make,
+    network_entry,
+    score_entry,
+    training_entry,
+)
+from spikedata.baseline.runs.card_text import format_card
+from spikedata.baseline.runs.data import (
+    BY_SPEAKER,
+    SplitChoice,
+    arguments_of_split,
+    choose_split,
+    read_run_data,
+    split_entry,
+)
+from spikedata.baseline.runs.evaluation import control_name, evaluate_run, scoring_options
+from spikedata.baseline.runs.folder import ChosenRun, load_run, read_card
+from spikedata.baseline.runs.identity import identity_of_card, training_identity
+from spikedata.baseline.runs.operations import Operations, count_operations, measure
+from spikedata.disk import OutputError
+from spikedata.events.events import Events
+from spikedata.nn.networks import CountParams, Network
+from spikedata.nn.threads import on_threads
+from spikedata.splits import Split, sample_names
+from spikedata.training.checkpoint import Checkpoint, checkpoint_from, difference
+from spikedata.training.counts import fit_counts
+from spikedata.training.devices import explaining_out_of_memory, resolve_device
+from spikedata.training.folder import CHECKPOINT, TrainingFolder
+from spikedata.training.history import EpochRecord, Trained, history_bytes, require_tensorboard
+from spikedata.training.loop import train
+from spikedata.training.parallel import (
+    Processes,
+    device_of_rank,
+    joined_processes,
+    made_by_first,
+    started_processes,
+    wait_for_others,
+)
+from spikedata.training.scoring import Score, evaluate
+from spikedata.transforms.named import apply_control
+
+
+def fit_recipe(
+    recipe: Recipe,
+    training: Events,
+    validation: Events | None,
+    *,
+    seed: int,
+    repeated: Sequence[EpochRecord] = (),
+    device: torch.device,
+    folder: TrainingFolder,
+    overwrite: bool,
+    processes: Processes,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> Trained:
+    """The network of a recipe with the weights that the validation part chose, or of the last of the repeated epochs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Network and training.
+    training : Events
+        Clips to learn from.
+    validation : Events or None
+        Clips to choose by; None where epochs are repeated.
+    seed : int
+        Of all chance [1].
+    repeated : sequence of EpochRecord
+        The epochs of an earlier training that are to be gone through again; not for the linear classifier.
+    device : torch.device
+        Where to train.
+    folder : TrainingFolder
+        Where the state is kept, by the first process.
+    overwrite : bool
+        Whether the state of another training may be thrown away.
+    processes : Processes
+        Which of how many processes this is.
+    on_epoch : callable, optional
+        Given each epoch's record when it is there.
+
+    Raises
+    ------
+    ValueError
+        If a part holds no clip, or the state is that of another training.
+    FloatingPointError
+        If the training diverged; the message says where the last good state is.
+    """
+    if recipe.training is None:
+        if validation is None:
+            raise ValueError(f"recipe {recipe.name!r} is not trained by epochs, so it has none to repeat")
+        params = cast(CountParams, recipe.network)
+        return made_by_first(lambda: fit_counts(training, validation, params, on_epoch=on_epoch), device, processes)
+    checkpoint = _shared_checkpoint(folder, overwrite=overwrite, processes=processes)
+    network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed).to(device)
+    try:
+        return train(
+            network,
+            training,
+            validation,
+            recipe.training,
+            seed=seed,
+            repeated=repeated,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            on_checkpoint=folder.keep if processes.is_first else None,
+            processes=processes,
+        )
+    except FloatingPointError as error:
+        path = folder.path / CHECKPOINT
+        kept = f"the state before that epoch is kept in {path}" if path.is_file() else "no epoch was finished"
+        raise FloatingPointError(f"{error}; {kept}") from None
+
+
+def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Processes) -> Checkpoint | None:
+    """Where the training stopped: the first process looks what there is, the others read it after that."""
+    checkpoint = folder.begin(overwrite=overwrite) if processes.is_first else None
+    wait_for_others(processes)
+    path: Path = folder.path / CHECKPOINT
+    if not processes.is_first and path.is_file():
+        checkpoint, _ = checkpoint_from(path.read_bytes())
+    return checkpoint
+
+
+class Plan(NamedTuple):
+    """What is to be trained, and on what.
+
+    Attributes
+    ----------
+    spike_path : str or path-like
+        The spike file.
+    data : DataEntry
+        Its entry on the card.
+    events : Events
+        All its clips.
+    split : Split
+        Of the clips, as it is written beside the weights.
+    split_entry : SplitEntry
+        Its entry on the card.
+    split_arguments : mapping
+        What of the arguments of `train_run` makes the split, by name.
+    held_out : Events
+        Clips that choose the epoch; of a refit those that chose it, on which the network's cost is measured.
+    recipe : Recipe
+        Network and training.
+    seed : int
+        Of all chance [1].
+    keep_epochs : bool
+        Whether to keep the weights after each epoch.
+    chosen : ChosenRun or None
+        Of a refit, the run that it repeats on more clips.
+    """
+
+    spike_path: str | os.PathLike[str]
+    data: DataEntry
+    events: Events
+    split: Split
+    split_entry: SplitEntry
+    split_arguments: Mapping[str, Any]
+    held_out: Events
+    recipe: Recipe
+    seed: int
+    keep_epochs: bool = False
+    chosen: ChosenRun | None = None
+
+
+def make_run(
+    make_plan: Callable[[], Plan],
+    run_dir: str | os.PathLike[str],
+    *,
+    tensorboard: bool = False,
+    overwrite: bool = False,
+    keep_finished: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> Card:
+    """Train as planned and write a run, from where it stopped if it did.
+
+    Parameters
+    ----------
+    make_plan : callable
+        Gives the plan; called when it is known that the run can be written, since it reads the spike file.
+    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_epoch
+        As `spikedata.baseline.protocol.runs.train_run` takes them, and it raises the same.
+
+    Returns
+    -------
+    Card
+        The result card.
+    """
+    is_first = started_processes().is_first
+    is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
+    if is_first and not is_there:
+        run_folder.check_run_dir(run_dir, overwrite=overwrite)
+    if tensorboard:
+        require_tensorboard()
+    chosen_device = resolve_device(device_of_rank(device))
+    plan = make_plan()
+    training = _identity_of(plan)
+    if is_there:
+        finished = read_card(run_dir)
+        found = difference(identity_of_card(finished), training)
+        if found is None:
+            return finished
+        if not overwrite:
+            raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+    # what a card says before the training: what cannot be written must not cost one
+    command = _command(plan, run_dir, device=device, threads=threads)
+    for known in (plan.recipe, plan.data, plan.split_entry):
+        json.dumps(to_json(known, type(known), "card"))
+    split = plan.split.to_json(sample_names(plan.events.sources)).encode()
+    folder = TrainingFolder(run_dir, training, keep_epochs=plan.keep_epochs, tensorboard=tensorboard)
+    with (
+        on_threads(threads),
+        joined_processes(chosen_device) as processes,
+        explaining_out_of_memory(_advice(plan)),
+        folder if is_first else nullcontext(),
+    ):
+        trained = fit_recipe(
+            plan.recipe,
+            plan.events.select(plan.split.part("train")),
+            None if plan.chosen else plan.held_out,
+            seed=plan.seed,
+            repeated=plan.chosen.epochs if plan.chosen else (),
+            device=chosen_device,
+            folder=folder,
+            overwrite=overwrite,
+            processes=processes,
+            on_epoch=on_epoch,
+        )
+        environment = environment_of(chosen_device, n_processes=processes.n)
+        weights = run_folder.weights_bytes(trained.network)
+        card = _card(plan, trained, weights, command=command, environment=environment)
+        if is_first:
+            contents = {
+                run_folder.WEIGHTS: weights,
+                run_folder.HISTORY: history_bytes(trained.history),
+                run_folder.SPLIT: split,
+                run_folder.CARD: run_folder.card_bytes(card),
+            }
+            run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
+            folder.remove()
+    return card
+
+
+def _identity_of(plan: Plan) -> dict[str, Any]:
+    return training_identity(
+        plan.recipe,
+        seed=plan.seed,
+        data=plan.data.sha256,
+        split=plan.split.digest,
+        keep_epochs=plan.keep_epochs,
+        refit=plan.chosen.entry if plan.chosen else None,
+    )
+
+
+def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, threads: int) -> str:
+    return how_to_make(
+        plan.spike_path,
+        run_dir,
+        plan.recipe,
+        seed=plan.seed,
+        device=device,
+        split=plan.split_arguments,
+        keep_epochs=plan.keep_epochs,
+        threads=threads,
+        refit=plan.chosen.path if plan.chosen else None,
+    )
+
+
+def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environment: Environment) -> Card:
+    n_clips = len(plan.split.part("train"))
+    score, measures = _on_held_out(trained.network, plan)
+    return Card(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        environment=environment,
+        recipe=plan.recipe,
+        seed=plan.seed,
+        refit=plan.chosen.entry if plan.chosen else None,
+        data=plan.data,
+        split=plan.split_entry,
+        network=network_entry(trained.network, weights),
+        training=training_entry(trained, plan.recipe, n_clips=n_clips, keep_epochs=plan.keep_epochs),
+        validation=plan.chosen.validation if plan.chosen else score_entry(score),
+        measures=measures,
+    )
+
+
+def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
+    """The score on the clips that chose, and what the network does with them."""
+    operations: list[Operations] = []
+    clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)
+    score = evaluate(
+        network,
+        clips,
+        **scoring_options(plan.recipe),
+        watch=lambda inputs, activity: operations.append(count_operations(network, inputs, activity)),
+    )
+    return score, measure(network, score, operations)
+
+
+def _advice(plan: Plan) -> str:
+    if plan.recipe.training is None:
+        return "this recipe needs all clips at once"
+    size = plan.recipe.training.batch_size
+    if plan.chosen:
+        return f"batch_size is {size}, that of {plan.chosen.path}, and a refit keeps it"
+    return f"batch_size is {size}; --batch-size {max(1, size // 2)} needs about half"
+
+
+__all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
+
+
+def train_run(
+    spike_path: str | os.PathLike[str],
+    run_dir: str | os.PathLike[str],
+    *,
+    recipe: Recipe,
+    seed: int = 0,
+    split: str = BY_SPEAKER,
+    split_seed: int | None = None,
+    validation_speakers: Sequence[int] | None = None,
+    test_speakers: Sequence[int] | None = None,
+    left_out: int | None = None,
+    keep_epochs: bool = False,
+    tensorboard: bool = False,
+    overwrite: bool = False,
+    keep_finished: bool = False,
+    device: str = "auto",
+    threads: int = 1,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> Card:
+    """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
+
+    The state after every epoch is kept beside the run, in a folder named for it with ``.training`` behind. Whatever
+    stopped a training, the same call goes on from there, and the weights are those of a training that never stopped.
+    PyTorch runs on so many threads as are asked for, so the weights do not depend on the number of processors.
+
+    Parameters
+    ----------
+    spike_path : str or path-like
+        The spike file.
+    run_dir : str or path-like
+        The folder to make; it appears complete or not at all.
+    recipe : Recipe
+        Network and training.
+    seed : int
+        Of the first weights, the order of the clips, augmentation and dropout [1].
+    split : str
+        Name of the split, or a file of JSON: see `spikedata.baseline.protocol.data_split.choose_split`.
+    split_seed : int, optional
+        Of what the split draws [1]; None for ``seed``.
+    validation_speakers, test_speakers : sequence of int, optional
+        Speakers of those parts, of the split "by_speaker"; None chooses some. An empty ``test_speakers`` leaves all
+        speakers to training and validation, for files whose test set is another file.
+    left_out : int, optional
+        Who tests, of the split "leave_one_speaker_out".
+    keep_epochs : bool
+        Whether to keep the weights after each epoch; the size of the selection bias is computed from them.
+    tensorboard : bool
+        Whether to log for TensorBoard.
+    overwrite : bool
+        Whether a run that is there already, or the unfinished training of another one, may be replaced.
+    keep_finished : bool
+        Whether a run of the very same training that is there already is the result, and nothing is done.
+    device : str
+        cpu, cuda, cuda:N, or auto: cuda where there is one.
+    threads : int
+        Threads of PyTorch on the processor [1].
+    on_epoch : callable, optional
+        Given each epoch's record when it is there.
+
+    Returns
+    -------
+    Card
+        The result card.
+
+    Raises
+    ------
+    OutputError
+        If the run's folder cannot be made.
+    FileNotFoundError
+        If there is no spike file.
+    ValueError
+        If the file is none, its clips cannot be divided so, there is no such device, or the training that was begun
+        for this run is another one.
+    FloatingPointError
+        If the training diverged; the last good state is kept.
+    OutOfMemory
+        If there is not enough memory.
+    """
+    choice = SplitChoice(
+        name=split,
+        validation_speakers=validation_speakers,
+        test_speakers=test_speakers,
+        left_out=left_out,
+        seed=seed if split_seed is None else split_seed,
+    )
+    return make_run(
+        lambda: _plan(spike_path, choice, recipe, seed=seed, keep_epochs=keep_epochs),
+        run_dir,
+        tensorboard=tensorboard,
+        overwrite=overwrite,
+        keep_finished=keep_finished,
+        device=device,
+        threads=threads,
+        on_epoch=on_epoch,
+    )
+
+
+def _plan(
+    spike_path: str | os.PathLike[str], choice: SplitChoice, recipe: Recipe, *, seed: int, keep_epochs: bool
+) -> Plan:
+    data, events = read_run_data(spike_path)
+    try:
+        split = choose_split(events, choice)
+    except ValueError as error:
+        raise ValueError(f"{spike_path}: {error}") from error
+    entry = split_entry(split, events, seed=choice.seed)
+    return Plan(
+        spike_path,
+        data,
+        events,
+        split,
+        entry,
+        arguments_of_split(choice, entry),
+        held_out=events.select(split.part("validation")),
+        recipe=recipe,
+        seed=seed,
+        keep_epochs=keep_epochs,
+    )
