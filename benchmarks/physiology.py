@@ -14,10 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from cochlea import CochleaParams, characteristic_frequencies
-from cochlea.analysis import greenwood_frequency, rate_level
-from cochlea.physiology import TimeCourse, click_delays, membrane_tuning, phase_locking, rate_levels, time_course
-from cochlea.recording import spontaneous_times
-from cochlea.spike_statistics import hazard_rate, interspike_intervals
+from cochlea.physiology.analysis import greenwood_frequency, rate_level
+from cochlea.physiology.measurements import (
+    TimeCourse,
+    click_delays,
+    membrane_tuning,
+    phase_locking,
+    rate_levels,
+    time_course,
+)
+from cochlea.physiology.recording import spontaneous_times
+from cochlea.physiology.spike_statistics import hazard_rate, interspike_intervals
 
 PRESETS: dict[str, Callable[[], CochleaParams]] = {"default": CochleaParams, "published": CochleaParams.published}
 LEVELS = np.arange(-50.0, 61.0, 5.0)  # [dB]; 0 is a tone of amplitude 1

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.checks import check_fields, checked_object, whole_number
-from cochlea.engine import spike_steps
+from cochlea.engine.fused import spike_steps
 from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_stimulus
 from cochlea.transfer_function import BasilarMembraneParams

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
-from cochlea.chance import DRAWS, fill_exponentials
+from cochlea.engine.chance import DRAWS, fill_exponentials
+from cochlea.engine.tiles import LANES, REACH, STEPS, fire_bushy_cells, fire_fibers, release_probability, to_hazard
 from cochlea.hair_cell import HairCellParams, hair_cell, kernel_constants
-from cochlea.tiles import LANES, REACH, STEPS, fire_bushy_cells, fire_fibers, release_probability, to_hazard
 
 RATE = 24_000
 ONE_TILE = [0, 1000]  # an array may hold more steps than the engine's tiles do

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cochlea.analysis import greenwood_frequency, group_delay, median_energy_time, rate_level, tuning_width
+from cochlea.physiology.analysis import greenwood_frequency, group_delay, median_energy_time, rate_level, tuning_width
 
 
 def resonance(frequencies, best, quality):

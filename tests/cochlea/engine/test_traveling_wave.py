@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cochlea import traveling_wave
 from cochlea.basilar_membrane import basilar_membrane
-from cochlea.periodic import N_TAPS, kernel_polynomials
+from cochlea.engine import traveling_wave
+from cochlea.engine.periodic import N_TAPS, kernel_polynomials
+from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND
-from cochlea.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
 
 CONVENTIONS = ("causal", "published")
 BLOCK = 64  # places whose velocity is asked for at once

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
-from cochlea.chance import DRAWS
 from cochlea.compilation import Array, compiled
-from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
-from cochlea.interpolation import lagrange_weights
-from cochlea.periodic import N_TAPS, interpolation_taps, kernel_polynomials
-from cochlea.tiles import (
+from cochlea.engine.chance import DRAWS
+from cochlea.engine.periodic import N_TAPS, interpolation_taps, kernel_polynomials
+from cochlea.engine.tiles import (
     LANES,
     REACH,
     STEPS,
@@ -26,9 +24,11 @@ from cochlea.tiles import (
     release_probability,
     to_hazard,
 )
+from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
+from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
+from cochlea.interpolation import lagrange_weights
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND
-from cochlea.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
 
 
 class SpikeSteps(NamedTuple):

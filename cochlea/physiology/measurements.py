@@ -1,7 +1,7 @@
 """A physiologist's experiments on the model: tuning, delays, rates, adaptation, phase locking.
 
-Each function stimulates the stages as `cochlea.recording` does and measures with `cochlea.analysis` and
-`cochlea.spike_statistics`. Levels in [dB], 0 is a tone of amplitude 1.
+Each function stimulates the stages as `cochlea.physiology.recording` does and measures with `cochlea.physiology.analysis` and
+`cochlea.physiology.spike_statistics`. Levels in [dB], 0 is a tone of amplitude 1.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.analysis import group_delay, median_energy_time, tuning_width
 from cochlea.basilar_membrane import basilar_membrane
 from cochlea.model import CochleaParams
-from cochlea.recording import ONSET, SAMPLE_RATE, nearest_channel, respond, tone_burst
-from cochlea.spike_statistics import Adaptation, fit_adaptation, peristimulus_histogram, vector_strength
+from cochlea.physiology.analysis import group_delay, median_energy_time, tuning_width
+from cochlea.physiology.recording import ONSET, SAMPLE_RATE, nearest_channel, respond, tone_burst
+from cochlea.physiology.spike_statistics import Adaptation, fit_adaptation, peristimulus_histogram, vector_strength
 from cochlea.transfer_function import transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 

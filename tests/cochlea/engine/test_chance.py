@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from cochlea.chance import DRAWS, _fill_bits, _to_exponentials, fill_exponentials
+from cochlea.engine.chance import DRAWS, _fill_bits, _to_exponentials, fill_exponentials
 
 N_COUNTERS = DRAWS // 4
 NO_WORDS = (0, 0, 0, 0)

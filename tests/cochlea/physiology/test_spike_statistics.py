@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cochlea.spike_statistics import (
+from cochlea.physiology.spike_statistics import (
     fit_adaptation,
     hazard_rate,
     interspike_intervals,

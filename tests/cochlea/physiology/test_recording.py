@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cochlea import CochleaParams, characteristic_frequencies
-from cochlea.recording import ONSET, SAMPLE_RATE, nearest_channel, respond, spontaneous_times, tone_burst
+from cochlea.physiology.recording import ONSET, SAMPLE_RATE, nearest_channel, respond, spontaneous_times, tone_burst
 
 PARAMS = CochleaParams()
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from cochlea.periodic import N_TAPS, grid_length, interpolation_taps, kernel_gain, kernel_polynomials
+from cochlea.engine.periodic import N_TAPS, grid_length, interpolation_taps, kernel_gain, kernel_polynomials
 
 TOLERANCE = 2e-6  # of the peak, for a signal that fills its band (measured: 1.6e-6)
 AT_THE_EDGE = 2e-5  # for a tone in the last bin of the band (measured: 1.3e-5); 2e-6 up to nine tenths of it

@@ -28,9 +28,9 @@ from cochlea import (
     hair_cell,
     place_hair_cells,
     prepare_stimulus,
-    traveling_wave,
 )
-from cochlea.engine import SpikeSteps, spike_steps
+from cochlea.engine import traveling_wave
+from cochlea.engine.fused import SpikeSteps, spike_steps
 
 from . import independent
 

@@ -7,8 +7,8 @@ plain stages in `hair_cell`, `auditory_nerve` and `bushy_cell`, which judge thes
 
 import numpy as np
 
-from cochlea.chance import DRAWS, fill_exponentials
 from cochlea.compilation import Array, compiled
+from cochlea.engine.chance import DRAWS, fill_exponentials
 
 LANES = 64  # channels of a tile
 STEPS = 128  # steps of a tile

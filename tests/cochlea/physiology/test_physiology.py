@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cochlea import CochleaParams, auditory_nerve, characteristic_frequencies
-from cochlea.analysis import greenwood_frequency, rate_level
-from cochlea.physiology import click_delays, membrane_tuning, phase_locking, rate_levels, time_course
-from cochlea.recording import spontaneous_times
-from cochlea.spike_statistics import hazard_rate, interspike_intervals
+from cochlea.physiology.analysis import greenwood_frequency, rate_level
+from cochlea.physiology.measurements import click_delays, membrane_tuning, phase_locking, rate_levels, time_course
+from cochlea.physiology.recording import spontaneous_times
+from cochlea.physiology.spike_statistics import hazard_rate, interspike_intervals
 
 DEFAULT, PUBLISHED = CochleaParams(), CochleaParams.published()
 BOTH = pytest.mark.parametrize("params", [DEFAULT, PUBLISHED], ids=["default", "published"])

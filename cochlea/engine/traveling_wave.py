@@ -17,7 +17,7 @@ from scipy import fft
 
 from cochlea.basilar_membrane import fade, memory
 from cochlea.compilation import Array, compiled
-from cochlea.periodic import grid_length, kernel_gain
+from cochlea.engine.periodic import grid_length, kernel_gain
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import TableAxis, TransferTable, locate, transfer_table
 

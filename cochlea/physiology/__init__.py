@@ -1,0 +1,1 @@
+"""What a physiologist measures, measured on the model."""
