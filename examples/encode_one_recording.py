@@ -11,7 +11,7 @@ import numpy as np
 
 import cochlea
 from spikedata.corpora.audio import read_audio
-from spikedata.synth.corpus import embedded_corpus
+from spikedata.synth import embedded_corpus
 
 path = sys.argv[1] if len(sys.argv) > 1 else embedded_corpus() / "lang-english_speaker-04_trial-0_digit-7.flac"
 waveform, sample_rate = read_audio(path)

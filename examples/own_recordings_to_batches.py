@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from spikedata.corpora import list_clips
 from spikedata.encoding.encode import encode_clips
-from spikedata.synth.corpus import embedded_corpus
+from spikedata.synth import embedded_corpus
 from spikedata.torch import SpikeDataset, collate
 
 

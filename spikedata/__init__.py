@@ -1,35 +1,119 @@
-"""Spoken words as spikes: files, batches and honestly scored networks.
+"""Spoken words as spikes: recordings to spikes, files, batches, and networks scored honestly.
 
-The names below load their module, and with it NumPy and HDF5, when they are first used.
+>>> import spikedata as sd
+>>> train = sd.SHD("data", split="train", download=True)  # doctest: +SKIP
+>>> for counts, labels in sd.loader(train, batch_size=256, dt=0.01, n_steps=100, shuffle=True):  # doctest: +SKIP
+...     ...
+
+Every name below loads its module, and with it NumPy, HDF5 or PyTorch, when it is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spikedata import (
+        baseline,
+        corpora,
+        downloads,
+        encoding,
+        events,
+        files,
+        nn,
+        plot,
+        splits,
+        synth,
+        torch,
+        training,
+        transforms,
+    )
+    from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
+    from spikedata.corpora.audio import read_audio
     from spikedata.downloads import download
-    from spikedata.events.binning import bin_events
-    from spikedata.events.events import Events
+    from spikedata.encoding.encode import encode
+    from spikedata.encoding.verify import verify_file
+    from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.splits import Split, make_split
+    from spikedata.synth import embedded_corpus
+    from spikedata.torch import SHD, SSC, SpikeDataset, collate, collate_dense, collate_lists, loader
 
 __version__ = "0.1.0"
-__all__ = ["Events", "SpikeFile", "SpikeWriter", "__version__", "bin_events", "download"]
 
-_MODULES = {
-    "Events": "spikedata.events.events",
-    "SpikeFile": "spikedata.files.reader",
-    "SpikeWriter": "spikedata.files.writer",
-    "bin_events": "spikedata.events.binning",
-    "download": "spikedata.downloads",
-}
+_ROOMS = (
+    "baseline", "corpora", "downloads", "encoding", "events", "files", "nn", "plot", "splits", "synth", "torch",
+    "training", "transforms",
+)  # fmt: skip
+_NAMES = {
+    "spikedata.baseline": (
+        "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
+    ),
+    "spikedata.corpora.audio": ("read_audio",),
+    "spikedata.downloads": ("download",),
+    "spikedata.encoding.encode": ("encode",),
+    "spikedata.encoding.verify": ("verify_file",),
+    "spikedata.events": ("Events", "Sample", "bin_events"),
+    "spikedata.files.reader": ("SpikeFile",),
+    "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.splits": ("Split", "make_split"),
+    "spikedata.synth": ("embedded_corpus",),
+    "spikedata.torch": ("SHD", "SSC", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader"),
+}  # fmt: skip
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "RECIPES",
+    "SHD",
+    "SSC",
+    "Card",
+    "Events",
+    "Recipe",
+    "Sample",
+    "SpikeDataset",
+    "SpikeFile",
+    "SpikeWriter",
+    "Split",
+    "__version__",
+    "baseline",
+    "bin_events",
+    "collate",
+    "collate_dense",
+    "collate_lists",
+    "corpora",
+    "download",
+    "downloads",
+    "embedded_corpus",
+    "encode",
+    "encoding",
+    "evaluate_run",
+    "events",
+    "files",
+    "load_run",
+    "loader",
+    "make_split",
+    "nn",
+    "plot",
+    "read_audio",
+    "recipe_from",
+    "refit_run",
+    "splits",
+    "synth",
+    "torch",
+    "train_run",
+    "training",
+    "transforms",
+    "verify_file",
+]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
+    if name in _ROOMS:
+        return import_module(f"spikedata.{name}")
+    if name not in _HOMES:
         raise AttributeError(f"module 'spikedata' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])
+    return __all__

@@ -54,7 +54,14 @@ def test_pictures_load_matplotlib_when_they_are_drawn():
 
 
 def test_data_for_pytorch_need_neither_audio_nor_pictures():
-    assert loaded_by("import spikedata.torch") <= {"torch", "numpy", "h5py", "tqdm"}  # PyTorch takes tqdm along
+    assert loaded_by("import spikedata.torch") <= {
+        "torch",
+        "numpy",
+        "h5py",
+        "numba",
+        "scipy",
+        "tqdm",
+    }  # PyTorch takes tqdm along
 
 
 def test_the_package_serves_only_the_names_that_it_has():

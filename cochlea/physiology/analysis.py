@@ -1,7 +1,8 @@
 """What a physiologist measures on curves: the place map, tuning width, delays, rate-level functions.
 
 Pure functions on arrays. Frequencies in [Hz], times in [s], rates in [1/s], levels in [dB] of any reference.
-`cochlea.physiology.spike_statistics` has what is measured on spikes; `cochlea.physiology.measurements` applies both to the model.
+`cochlea.physiology.spike_statistics` has what is measured on spikes; `cochlea.physiology.measurements` applies both
+to the model.
 """
 
 from typing import NamedTuple

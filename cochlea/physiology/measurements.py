@@ -1,7 +1,7 @@
 """A physiologist's experiments on the model: tuning, delays, rates, adaptation, phase locking.
 
-Each function stimulates the stages as `cochlea.physiology.recording` does and measures with `cochlea.physiology.analysis` and
-`cochlea.physiology.spike_statistics`. Levels in [dB], 0 is a tone of amplitude 1.
+Each function stimulates the stages as `cochlea.physiology.recording` does and measures with
+`cochlea.physiology.analysis` and `cochlea.physiology.spike_statistics`. Levels in [dB], 0 is a tone of amplitude 1.
 """
 
 from collections.abc import Sequence

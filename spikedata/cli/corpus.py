@@ -94,7 +94,7 @@ def _add_synth(commands: Commands) -> None:
 
 
 def _synth(args: argparse.Namespace) -> None:
-    from spikedata.synth.corpus import synthesize
+    from spikedata.synth import synthesize
 
     with show_progress(args, "clip") as progress:
         clips = synthesize(

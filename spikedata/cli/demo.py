@@ -15,7 +15,7 @@ import numpy as np
 
 from spikedata.corpora import Clip, list_clips
 from spikedata.disk import OutputError
-from spikedata.synth.corpus import embedded_corpus
+from spikedata.synth import embedded_corpus
 
 TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data: never heard in training
 VALIDATION_SPEAKERS = (6, 7)

@@ -89,7 +89,8 @@ def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.clien
     if not url.startswith("https://"):
         raise DownloadError(f"{url}: is not https")
     asked = request.Request(url, headers={"User-Agent": f"spikedata-audio/{__version__}", **headers})
-    return _opener().open(asked, timeout=timeout)
+    answer: http.client.HTTPResponse = _opener().open(asked, timeout=timeout)
+    return answer
 
 
 def fetch_text(url: str, params: TransferParams, *, max_bytes: int = 2**20) -> str:

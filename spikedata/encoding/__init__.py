@@ -1,1 +1,1 @@
-"""What stands behind `spikedata.encoding.encode` and `spikedata.encoding.merge`: the plan, blocks of clips, the work, the files."""
+"""Clips to spike files: plan, work, merge, verify, cluster; beside `cli`, the only room that knows the cochlea."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikedata.disk import cannot_write
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import Provenance
 from spikedata.files.writer import SpikeWriter

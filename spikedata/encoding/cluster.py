@@ -167,7 +167,7 @@ class _Flight(NamedTuple):
 
     number: int
     name: str
-    future: Future
+    future: Future[Any]
 
 
 def map_on_cluster(
@@ -242,7 +242,7 @@ def _map(
 ) -> Iterator[tuple[int, Result]]:
     waiting = enumerate(tasks)
     in_flight: dict[object, _Flight] = {}
-    finished: SimpleQueue[Future] = SimpleQueue()
+    finished: SimpleQueue[Future[Any]] = SimpleQueue()
     while True:
         n_places = n_ahead * _count_threads(client, scheduler, worker_timeout)
         next_look = monotonic() + _LOOK_AROUND
@@ -295,7 +295,7 @@ def _count_threads(client: Client, scheduler: str, timeout: float) -> int:
     deadline, warned = monotonic() + timeout, False
     while True:
         with scheduler_errors(scheduler):
-            n_threads = sum(client.nthreads().values())
+            n_threads = int(sum(client.nthreads().values()))
         if n_threads:
             return n_threads
         if monotonic() > deadline:

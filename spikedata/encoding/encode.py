@@ -173,7 +173,8 @@ def encode_clips(
     split : Split, optional
         Which clips go into which file, by their numbers in the listing; those in no part are left away.
     shard : (int, int), optional
-        (3, 16) encodes the third sixteenth of the clips alone, into a file beside `out`. `spikedata.encoding.merge` joins them.
+        (3, 16) encodes the third sixteenth of the clips alone, into a file beside `out`;
+        `spikedata.encoding.merge` joins them.
     cluster : str, optional
         Address of a Dask scheduler, or its scheduler file; its workers then do the work.
     on_error : {"fail", "skip"}

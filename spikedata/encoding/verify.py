@@ -19,7 +19,7 @@ from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
 from spikedata.encoding.blocks import OWN, PRESETS, Job
-from spikedata.events.sample import Sample
+from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.named_params import read_tables, with_values

@@ -14,7 +14,7 @@ import numpy as np
 import cochlea
 from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.encoding.blocks import Block, Job, Member
-from spikedata.events.sample import Sample
+from spikedata.events import Sample
 from spikedata.files.writer import SpikeWriter
 
 

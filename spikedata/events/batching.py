@@ -1,8 +1,8 @@
 """Whole batches out of `Events` in one compiled pass each: dense counts, sparse counts, lists of units by step.
 
-The edge rule is that of `spikedata.events.binning`: step i holds i * dt <= t < (i + 1) * dt. Clips are cropped to `n_steps`
-(a spike at or after n_steps * dt is dropped), shorter ones padded with steps without spikes. `n_merged` units become
-one: unit u of the result stands for units u * n_merged to (u + 1) * n_merged - 1, the last perhaps for fewer.
+The edge rule is that of `spikedata.events.binning`: step i holds i * dt <= t < (i + 1) * dt. Clips are cropped to
+`n_steps` (a spike at or after n_steps * dt is dropped), shorter ones padded with steps without spikes. `n_merged` units
+become one: unit u of the result stands for units u * n_merged to (u + 1) * n_merged - 1, the last perhaps for fewer.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _HALF_INFINITY, _HALF_MINUS_ZERO, _HALF_NUMBER = 0x7C00, 0x8000, 0x7FFF
 
 
 @compiled
-def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_half: bool) -> tuple[int, int]:
+def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_half: bool) -> tuple[Any, Any]:
     """How many spikes break a rule, and how many come before the one before them in their clip.
 
     Times of half floats come as bit patterns, which are in the order of the numbers where none is negative.
@@ -50,7 +50,7 @@ def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_ha
 
 @compiled
 def steps_of_floats(times: Array, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
-    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.events.binning`; -1 for none of the steps."""
+    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.events.binning`; -1 for none."""
     last = n_steps * dt
     per_second = 1.0 / dt
     for i in range(begin, end):

@@ -29,7 +29,7 @@ except ImportError:  # on Windows, where leftovers stay
     fcntl = None  # type: ignore[assignment]
 
 from spikedata import disk as folders
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
 
 _log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def _is_there(folder: Path) -> bool:
 
 
 def _map(path: Path, dtype: str) -> npt.NDArray[np.generic]:
-    array = np.load(path, mmap_mode="r")
+    array: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
     if array.dtype.str != dtype or array.ndim != 1 or array.offset + array.nbytes != path.stat().st_size:
         raise ValueError(f"{path.name} is not the array that was written")
     return array

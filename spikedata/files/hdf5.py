@@ -182,7 +182,7 @@ def read_integers(file: h5py.File, name: str) -> npt.NDArray[np.int64] | None:
     values = column[:]
     if values.size and int(values.max()) > _LARGEST_INTEGER:
         raise FormatError(f"{file.filename}: {name!r} must hold integers below 2**63, got {values.max()}")
-    return values.astype(np.int64)
+    return np.asarray(values, dtype=np.int64)
 
 
 def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:

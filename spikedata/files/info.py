@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spikedata.events.events import latest_times
+from spikedata.events import latest_times
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.files.reader import SpikeFile
 from spikedata.splits import available_splits

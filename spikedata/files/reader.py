@@ -12,8 +12,8 @@ from typing import Self, overload
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.events import Sample, find_fault
 from spikedata.events.events import Events, offsets_of, row_number
-from spikedata.events.sample import Sample, find_fault
 from spikedata.files import schema
 from spikedata.files.columns import read_columns
 from spikedata.files.hdf5 import (

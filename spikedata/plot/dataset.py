@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events.events import latest_times
+from spikedata.events import latest_times
 from spikedata.plot.figure import BLUE, INK, LEGEND, LINE, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from spikedata.events.events import Events
+    from spikedata.events import Events
 
 MEAN_BIN = 10e-3  # [s] of a class's mean picture
 MEAN_CHANNELS = 5  # neighboring channels that it counts together

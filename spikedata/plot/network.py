@@ -224,4 +224,4 @@ def _as_columns(history: Mapping[str, Sequence[float]] | Sequence[Any]) -> dict[
 
 
 def _value(record: Any, name: str) -> float:
-    return record[name] if isinstance(record, Mapping) else getattr(record, name)
+    return float(record[name] if isinstance(record, Mapping) else getattr(record, name))

@@ -101,7 +101,7 @@ def _by_class_and_speaker(
 def _every_so_many(n: int, fraction: float, phase: float) -> npt.NDArray[np.bool_]:
     # any stretch of m places has the fraction of m, rounded up or down
     steps = np.floor(np.arange(n + 1) * fraction + phase)
-    return np.diff(steps) > 0
+    return np.asarray(np.diff(steps) > 0)
 
 
 def _digest(seed: int, text: str) -> np.uint64:

@@ -214,4 +214,5 @@ def cut_and_level(waveform: NDArray[np.float64], sample_rate: int) -> NDArray[np
     ramp = np.sin(0.5 * np.pi * (np.arange(n_fade) + 0.5) / n_fade) ** 2
     word[:n_fade] *= ramp
     word[-n_fade:] *= ramp[::-1]
-    return word * min(RMS / np.sqrt(np.mean(np.square(word))), PEAK / np.abs(word).max())
+    leveled: NDArray[np.float64] = word * min(RMS / np.sqrt(np.mean(np.square(word))), PEAK / np.abs(word).max())
+    return leveled

@@ -61,13 +61,13 @@ def speak(
         raise OSError(f"{data}: eSpeak NG cannot read its data there")
     samples = bytearray()
 
-    @CALLBACK
     def collect(block: int | None, n_samples: int, _events: int | None) -> int:
         if block and n_samples > 0:
             samples.extend(ctypes.string_at(block, 2 * n_samples))
         return 0  # go on
 
-    engine.espeak_SetSynthCallback(collect)
+    callback = CALLBACK(collect)  # kept alive for as long as the engine may call it
+    engine.espeak_SetSynthCallback(callback)
     if engine.espeak_SetVoiceByName(voice.encode()) != 0:
         raise ValueError(f"eSpeak NG has no language {voice.partition('+')[0]!r}")
     for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):

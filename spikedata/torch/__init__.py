@@ -3,7 +3,7 @@
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists
-from spikedata.torch.loader import SpikeLoader, loader
+from spikedata.torch.loaders import SpikeLoader, loader
 from spikedata.torch.published import SHD, SSC
 
 __all__ = [

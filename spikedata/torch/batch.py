@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
 
+from spikedata.events import Sample
 from spikedata.events.batching import sparse_batch
-from spikedata.events.sample import Sample
 from spikedata.torch.layouts import as_selection
+
+_Kind = TypeVar("_Kind", bound="Batch")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,14 +114,14 @@ class Batch:
 
     def _codes(self) -> Tensor:
         """Place of each entry in the flattened dense tensor."""
-        clip, step, unit = self.indices
+        clip, step, unit = self.indices.unbind()
         return (clip * self.shape[1] + step) * self.shape[2] + unit
 
     def _each(self, move: Callable[[Tensor], Tensor]) -> Self:
         """A batch of moved tensors; what was checked once is not checked again, which would wait for the GPU."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return _without_checks(
-            {name: move(value) if isinstance(value, Tensor) else value for name, value in values.items()}
+            type(self), {name: move(value) if isinstance(value, Tensor) else value for name, value in values.items()}
         )
 
 
@@ -163,12 +165,12 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
     indices, counts = sparse_batch(chosen.events, chosen.indices, dt=dt, n_steps=n_steps)
     made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
     about = {"shape": (len(chosen), int(n_steps), chosen.n_units), "dt": float(dt)}
-    return _without_checks(made | about | {"labels": torch.from_numpy(chosen.labels)})
+    return _without_checks(Batch, made | about | {"labels": torch.from_numpy(chosen.labels)})
 
 
-def _without_checks(values: dict[str, Any]) -> Any:
+def _without_checks(kind: type[_Kind], values: dict[str, Any]) -> _Kind:
     """A batch of what is known to fit: moved from another batch, or made in order by a compiled pass."""
-    batch = object.__new__(Batch)
+    batch = object.__new__(kind)
     for name, value in values.items():
         object.__setattr__(batch, name, value)
     return batch

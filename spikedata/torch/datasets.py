@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from spikedata.events import Sample
 from spikedata.events.batching import check_steps
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
-from spikedata.events.sample import Sample
 from spikedata.files.cache import open_events
 from spikedata.torch.layouts import collate_dense
 from spikedata.transforms import EventTransform

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.data._utils.collate import collate as collate_values
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from spikedata.events import Sample
 from spikedata.events.batching import dense_batch, event_lists
 from spikedata.events.events import Events, Selection, common_n_units
-from spikedata.events.sample import Sample
 
 _DTYPES: dict[torch.dtype, type[np.generic]] = {torch.float32: np.float32, torch.uint8: np.uint8}
 

@@ -11,7 +11,7 @@ from spikedata.disk import data_folder
 from spikedata.downloads import Origin, origin_of
 from spikedata.downloads import download as fetch
 from spikedata.downloads.registry import HOSTS
-from spikedata.events.sample import Sample
+from spikedata.events import Sample
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.transforms import EventTransform
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spikedata.events.events import Selection
+from spikedata.events import Selection
 from spikedata.nn.networks.inputs import Inputs, as_dense
 from spikedata.torch import SpikeDataset
 from spikedata.torch.layouts import collate_dense, collate_lists

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikedata.events import Events
 from spikedata.events.batching import dense_batch
-from spikedata.events.events import Events
 from spikedata.nn.networks import CountClassifier, CountParams
 from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.scoring import evaluate

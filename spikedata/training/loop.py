@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.nn.networks import Network, anneal_delays
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import batches_of, iterate_batches

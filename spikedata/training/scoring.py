@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.nn.networks import Activity, Inputs, Network
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import Grid, batches_of, iterate_batches

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Bounds, Count, NotNegative, check_fields
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.transforms.rows import check_streams, passed
 from spikedata.transforms.streams import substreams, uniforms
 
@@ -110,7 +110,7 @@ class ChannelMerge:
 
     Examples
     --------
-    >>> from spikedata.events.sample import Sample
+    >>> from spikedata.events import Sample
     >>> clip = Sample(np.array([0.1, 0.3]), np.array([5, 699], dtype=np.uint16), label=0, speaker=2)
     >>> events = Events.from_samples([clip], keys=["zero"])
     >>> merged = ChannelMerge(n_merged=10).transform_events(events, np.zeros(1, np.uint64), events)

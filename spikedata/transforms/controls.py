@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikedata.checks import Count, check_fields
 from spikedata.compilation import Array, compiled
-from spikedata.events.events import Events, latest_times
+from spikedata.events import Events, latest_times
 from spikedata.transforms.passes import fill_words, words_for
 from spikedata.transforms.rows import check_streams, computed, widened
 from spikedata.transforms.streams import substreams
@@ -97,7 +97,7 @@ class TimeReversal:
 
     Examples
     --------
-    >>> from spikedata.events.sample import Sample
+    >>> from spikedata.events import Sample
     >>> clip = Sample(np.array([0.25, 0.5]), np.array([3, 9], dtype=np.uint16), label=0, speaker=2)
     >>> events = Events.from_samples([clip], keys=["zero"])
     >>> backwards = TimeReversal().transform_events(events, np.zeros(1, np.uint64), events)[0]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Bounds, Count, NotNegative, Share, check_fields
-from spikedata.events.events import Events, latest_times
+from spikedata.events import Events, latest_times
 from spikedata.transforms.rows import check_streams, passed, widened
 from spikedata.transforms.streams import substreams, uniforms
 

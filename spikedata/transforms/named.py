@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from spikedata import transforms
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.transforms import Compose, EventTransform, Maybe, ShuffleTimes, TimeReversal
 from spikedata.transforms.streams import streams_of
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, check_fields
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.transforms.rows import check_streams, computed, widened
 from spikedata.transforms.streams import substreams, uniforms
 

@@ -15,7 +15,7 @@ from spikedata.baseline.runs.card import DataEntry, SplitEntry, known_speakers
 from spikedata.checks import Bounds, check_fields
 from spikedata.disk import file_digest
 from spikedata.downloads import corpus_of, numbering_of, origin_of
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
 from spikedata.splits import (
     Split,

@@ -26,7 +26,7 @@ from spikedata.baseline.runs.data import is_same_numbering, read_run_data
 from spikedata.baseline.runs.folder import load_run, read_split
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 
 from spikedata.baseline.runs.train import load_run
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import iterate_batches
 from spikedata.training.scoring import grid_of

@@ -42,7 +42,7 @@ from spikedata.baseline.runs.folder import ChosenRun, load_run, read_card
 from spikedata.baseline.runs.identity import identity_of_card, training_identity
 from spikedata.baseline.runs.operations import Operations, count_operations, measure
 from spikedata.disk import OutputError
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.nn.networks import CountParams, Network
 from spikedata.nn.threads import on_threads
 from spikedata.splits import Split, sample_names

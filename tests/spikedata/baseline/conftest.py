@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.files.schema import Provenance
 from spikedata.files.writer import SpikeWriter
 from spikedata.training.history import EpochRecord

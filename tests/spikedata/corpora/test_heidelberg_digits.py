@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spikedata.corpora import HEIDELBERG_KEYS, list_clips
-from spikedata.synth.corpus import embedded_corpus
+from spikedata.synth import embedded_corpus
 
 Touch = Callable[..., Path]
 ENGLISH = "lang-english_speaker-00_trial-0_digit-9"

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from spikedata.events import bin_events, bin_samples, steps_of
 from spikedata.events.batching import dense_batch, event_lists, sparse_batch
-from spikedata.events.binning import bin_events, bin_samples, steps_of
 from spikedata.events.events import Events, offsets_of
 from spikedata.events.kernels import steps_of_floats
 

@@ -3,9 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.events.binning import bin_events, bin_samples, steps_of
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample, bin_events, bin_samples, steps_of
 
 STEP_LENGTHS = (0.001, 0.004, 0.0014, 0.1, 0.014, 1 / 3, 0.3)
 TIMES = st.floats(0, 3, allow_subnormal=False)

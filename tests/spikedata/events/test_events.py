@@ -4,9 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikedata.events.binning import bin_samples
+from spikedata.events import Sample, bin_samples
 from spikedata.events.events import Events, Selection, offsets_of
-from spikedata.events.sample import Sample
 
 
 def sample_of(times, units, label=0, **rest):

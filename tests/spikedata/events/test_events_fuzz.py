@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedata import transforms
+from spikedata.events import Sample
 from spikedata.events.batching import dense_batch, event_lists, sparse_batch
 from spikedata.events.events import Events, offsets_of
-from spikedata.events.sample import Sample
 from spikedata.torch import SpikeDataset, collate, collate_dense, collate_lists, loader
 from spikedata.transforms.streams import streams_of
 

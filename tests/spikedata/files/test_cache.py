@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.files import cache as event_cache
 from spikedata.files.cache import cache_folder, open_events
 from spikedata.files.reader import SpikeFile

@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from spikedata.events.sample import Sample, find_fault
+from spikedata.events import Sample, find_fault
 from spikedata.files.schema import Provenance, checksum
 
 GOOD = {"package_version": "0.1.0", "params": '{"n_places": 3500}', "seed": 7, "corpus": "folder"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spikedata.disk import OutputError
-from spikedata.events.sample import Sample
+from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.files.writer import SpikeWriter

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 
 from spikedata import plot
 from spikedata.disk import OutputError
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.files.writer import SpikeWriter
 
 N_UNITS = 70

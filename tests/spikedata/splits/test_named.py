@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedata.corpora import Listing, list_clips
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.writer import SpikeWriter
 from spikedata.splits import SPLITS, available_splits, make_split, require_speakers_apart

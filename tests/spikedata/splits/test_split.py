@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikedata.encoding.encode import encode_clips
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.splits import Split, available_splits, leave_speaker_out, make_split, sample_names, split_as_listed
 
 SOURCES = [f"{index}.wav" for index in range(72)]

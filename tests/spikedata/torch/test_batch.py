@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.events.binning import bin_events
-from spikedata.events.sample import Sample
+from spikedata.events import Sample, bin_events
 from spikedata.torch.batch import Batch, collate
 
 GRID = {"dt": 0.1, "n_steps": 5, "n_units": 4}

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.files.schema import FormatError
 from spikedata.files.writer import SpikeWriter
 from spikedata.torch.batch import collate

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.events.binning import bin_events
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample, bin_events
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import Grid, batches_of, iterate_batches
 from spikedata.transforms import ChannelMerge, EventDrop

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
+from spikedata.events import Events, Sample
 from spikedata.nn.networks import CountParams
 from spikedata.training.counts import fit_counts
 from spikedata.training.scoring import evaluate

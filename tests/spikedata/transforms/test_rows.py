@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from spikedata.events.events import latest_times
+from spikedata.events import latest_times
 from spikedata.transforms.rows import widened
 
 

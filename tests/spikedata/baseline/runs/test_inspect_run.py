@@ -5,7 +5,7 @@ import numpy as np
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.runs.inspect_run import watch_clip
 from spikedata.baseline.runs.train import load_run, train_run
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.files.writer import SpikeWriter
 from spikedata.training.scoring import evaluate
 

@@ -11,7 +11,7 @@ from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.runs.selection_bias import measure_selection_bias
 from spikedata.baseline.runs.train import evaluate_run, format_card, load_run, train_run
 from spikedata.disk import OutputError
-from spikedata.events.events import Events
+from spikedata.events import Events
 from spikedata.training.devices import OutOfMemory
 from spikedata.training.scoring import evaluate
 from spikedata.transforms.named import apply_control

@@ -9,7 +9,7 @@ import torch
 from spikedata.events.events import Events, offsets_of
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import collate_dense
-from spikedata.torch.loader import SpikeLoader
+from spikedata.torch.loaders import SpikeLoader
 
 N_CLIPS, N_UNITS = 11, 40
 BINNING = {"dt": 0.1, "n_steps": 6}

@@ -17,9 +17,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
+from spikedata.events import Events, Sample
 from spikedata.events.batching import check_steps
-from spikedata.events.events import Events
-from spikedata.events.sample import Sample
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
@@ -137,8 +136,8 @@ class SpikeLoader:
 
     Examples
     --------
-    >>> from spikedata.events.events import Events
-    >>> from spikedata.events.sample import Sample
+    >>> from spikedata.events import Events
+    >>> from spikedata.events import Sample
     >>> clip = Sample(np.array([0.1, 0.3]), np.array([5, 9], dtype=np.uint16), label=0, speaker=2)
     >>> dataset = SpikeDataset(Events.from_samples([clip] * 5, keys=["zero"]))
     >>> [len(labels) for counts, labels in SpikeLoader(dataset, batch_size=2, dt=0.01, n_steps=100)]
