@@ -1,4 +1,4 @@
-"""Corpora by name."""
+"""The known corpora as a table: how each names its recordings, its classes and its speakers."""
 
 from __future__ import annotations
 
@@ -20,292 +20,109 @@ from spikedata.corpora.manifest import list_manifest
 from spikedata.corpora.walk import find_audio, find_recordings
 
 
-class ListedParts(NamedTuple):
-    """A division that a corpus brings.
+class _PartLists(NamedTuple):
+    """The lists of file names by which a corpus divides its recordings.
 
     Parameters
     ----------
-    parts : dict of str to tuple of str, optional
-        Names by part, as they stand in the lists; names of clips where there is such a clip.
-    origin : str
-        Where that stands: names of the lists.
-    """
-
-    parts: dict[str, tuple[str, ...]] | None = None
-    origin: str = ""
-
-
-def read_parts(
-    folders: Sequence[Path],
-    lists: Mapping[str, str],
-    names: Sequence[str],
-    *,
-    n_folders: int,
-    others: str | None = None,
-) -> ListedParts | None:
-    """The division that lists of file names make; None where no list is there.
-
-    A list has one file name per line. Neither the suffix nor the folders around the corpus matter:
-    ``lang-…_digit-0``, ``lang-…_digit-0.flac`` and ``audio/lang-…_digit-0.wav`` are one recording.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Where the lists may lie, together; the first that has one is taken.
-    lists : dict of str to str
-        File name of each part's list.
-    names : sequence of str
-        Names of the clips.
+    files : dict of str to str
+        File name of the list of each part.
     n_folders : int
-        How many folders of a name tell recordings apart [1].
+        Number of folders above a file name that are needed to tell recordings apart [1].
     others : str, optional
-        Part of all clips that no list names.
-
-    Returns
-    -------
-    ListedParts or None
-        A line that names no clip is kept as it is, for whoever makes a split to refuse.
-
-    Raises
-    ------
-    ValueError
-        If only some of the lists are there, or one is not UTF-8.
+        Part of the recordings that no list names.
+    may_lie_above : bool
+        Whether the lists may also lie one folder above the recordings.
     """
-    folder = next((folder for folder in folders if any((folder / file).is_file() for file in lists.values())), None)
-    if folder is None:
-        return None
-    for file in lists.values():
-        if not (folder / file).is_file():
-            there = next(other for other in lists.values() if (folder / other).is_file())
-            raise ValueError(f"{folder / file}: is missing beside {there}; put it there, or take the other away")
-    name_of = {_key(name, n_folders): name for name in names}
-    parts = {}
-    for part, file in lists.items():
-        parts[part] = tuple(name_of.get(_key(line, n_folders), line) for line in _read_lines(folder / file))
-    if others is not None:
-        listed = {name for part in parts.values() for name in part}
-        parts = {others: tuple(name for name in names if name not in listed), **parts}
-    return ListedParts(parts, " and ".join(lists.values()))
+
+    files: dict[str, str]
+    n_folders: int = 0
+    others: str | None = None
+    may_lie_above: bool = False
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: must be UTF-8 text with one file name per line: {error}") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _key(name: str, n_folders: int) -> str:
-    last = name.replace("\\", "/").split("/")[-1 - n_folders :]
-    stem, dot, suffix = last[-1].rpartition(".")
-    return "/".join([*last[:-1], stem if dot else suffix])
-
-
-_AUDIOMNIST_NAME = re.compile(r"([0-9]{2})/([0-9])_\1_[0-9]+\.(?:wav|flac)")
-_AUDIOMNIST_SUBFOLDERS = ("data",)
-
-
-def list_audiomnist(root: Path) -> Listing:
-    """The clips of AudioMNIST: ``{speaker}/{digit}_{speaker}_{n}.wav``. Its speakers, 01 to 60, keep their numbers.
+class _Layout(NamedTuple):
+    """How a corpus names its recordings.
 
     Parameters
     ----------
-    root : Path
-        The folder that holds the speakers' folders, or the one around it, which has them in ``data``: the clips' names
-        begin with the speaker's folder in both cases.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If a recording is there twice.
-
-    References
-    ----------
-    Becker et al., arXiv 1807.03418 (2018).
+    pattern : re.Pattern
+        The whole name of a recording, relative to the folder of the recordings; the group "speaker" is its speaker.
+    label : callable, optional
+        Class of a recording, from the match of its name. By default, the classes are the texts of the group "word"
+        that occur, in sorted order.
+    keys : tuple of str
+        Class names, if `label` is given.
+    numbered : bool
+        Whether the names hold speaker numbers, which are kept. Otherwise, speakers are numbered in the order of their
+        names.
+    subfolders : tuple of str
+        Where the recordings may lie below the folder that the user names.
+    ignored : str, optional
+        Names with this prefix are neither recordings nor reported as unfit.
+    lists : _PartLists, optional
+        How the corpus divides its recordings.
     """
-    home = find_recordings(root, _AUDIOMNIST_NAME, _AUDIOMNIST_SUBFOLDERS)
-    clips = (Clip(home.folder, name, int(name[3]), int(name[:2])) for name in home.names)
-    return Listing(corpus="audiomnist", keys=DIGITS, clips=tuple(clips), unfit=tuple(home.unfit))
+
+    pattern: re.Pattern[str]
+    label: Callable[[re.Match[str]], int] | None = None
+    keys: tuple[str, ...] = ()
+    numbered: bool = False
+    subfolders: tuple[str, ...] = ()
+    ignored: str | None = None
+    lists: _PartLists | None = None
 
 
-def list_class_folders(root: Path) -> Listing:
-    """The clips of a folder of class folders: ``{class}/….wav``, at any depth below it, speakers unknown (-1).
-
-    Classes are the folders that are there, by name. Files beside the class folders, and hidden ones, do not fit.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    """
-    found = find_audio(root)
-    fitting = [name for name in found.names if "/" in name and not _is_hidden(name)]
-    unfit = [name for name in found.names if "/" not in name or _is_hidden(name)]
-    label_of = number_by_name(name.partition("/")[0] for name in fitting)
-    clips = tuple(Clip(root, name, label_of[name.partition("/")[0]], UNKNOWN_SPEAKER) for name in fitting)
-    return Listing(corpus="folder", keys=tuple(label_of), clips=clips, unfit=tuple(sorted(unfit + found.unfit)))
+def _digit(name: re.Match[str]) -> int:
+    return int(name["digit"])
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or "/." in name
-
-
-_FSDD_NAME = re.compile(r"[0-9]_([^_/]+)_[0-9]+\.(?:wav|flac)")
-_FSDD_SUBFOLDERS = ("recordings",)
-
-
-def list_fsdd(root: Path) -> Listing:
-    """The clips of the Free Spoken Digit Dataset: ``{digit}_{speaker}_{n}.wav``.
-
-    Speakers are numbered by their names, of those that are there.
-
-    Parameters
-    ----------
-    root : Path
-        The folder of the recordings or the one around it, which has them in ``recordings``: the clips' names are their
-        file names in both cases.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If a recording is there twice.
-
-    References
-    ----------
-    https://github.com/Jakobovski/free-spoken-digit-dataset
-    """
-    home = find_recordings(root, _FSDD_NAME, _FSDD_SUBFOLDERS)
-    number_of = number_by_name(_fsdd_speaker(name) for name in home.names)
-    require_storable_speakers(root, len(number_of) - 1)
-    clips = (Clip(home.folder, name, int(name[0]), number_of[_fsdd_speaker(name)]) for name in home.names)
-    return Listing(
-        corpus="fsdd", keys=DIGITS, clips=tuple(clips), unfit=tuple(home.unfit), speaker_names=tuple(number_of)
-    )
-
-
-def _fsdd_speaker(name: str) -> str:
-    return name.split("_")[1]
+def _german_after_english(name: re.Match[str]) -> int:
+    return int(name["digit"]) + 10 * (name["language"] == "german")
 
 
 # Class names and their order: extra/keys of the published files (shd_train.h5).
 HEIDELBERG_KEYS = (*DIGITS, "null", "eins", "zwei", "drei", "vier", "fuenf", "sechs", "sieben", "acht", "neun")
-_HEIDELBERG_NAME = re.compile(r"lang-(english|german)_speaker-([0-9]+)_trial-[0-9]+_digit-([0-9])\.(?:flac|wav)")
-_HEIDELBERG_SUBFOLDERS = ("audio", "hd_audio/audio")  # as the archive has it
-_HEIDELBERG_LISTS = {"train": "train_filenames.txt", "test": "test_filenames.txt"}
 
-
-def list_heidelberg_digits(root: Path) -> Listing:
-    """The clips of Heidelberg Digits: ``lang-{english|german}_speaker-{s}_trial-{n}_digit-{d}.flac``.
-
-    English digits are classes 0 to 9, German ones 10 to 19. The division is that of ``train_filenames.txt`` and
-    ``test_filenames.txt`` beside the recordings or in the folder above.
-
-    Parameters
-    ----------
-    root : Path
-        ``hd_audio``, the folder around it, or the folder of the recordings: the clips' names are their file names in
-        any case.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If a recording is there twice, or one of the two lists is missing or cannot be read.
-
-    References
-    ----------
-    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022).
-    """
-    home = find_recordings(root, _HEIDELBERG_NAME, _HEIDELBERG_SUBFOLDERS)
-    clips = []
-    for name in home.names:
-        language, speaker, digit = _HEIDELBERG_NAME.fullmatch(name).groups()  # type: ignore[union-attr]
-        clips.append(Clip(home.folder, name, int(digit) + 10 * (language == "german"), int(speaker)))
-    listed = (
-        read_parts((home.folder, home.folder.absolute().parent), _HEIDELBERG_LISTS, home.names, n_folders=0)
-        or ListedParts()
-    )
-    return Listing(
-        corpus="heidelberg_digits",
+_LAYOUTS = {
+    # Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022). The archive has the folder hd_audio/audio.
+    "heidelberg_digits": _Layout(
+        re.compile(
+            r"lang-(?P<language>english|german)_speaker-(?P<speaker>[0-9]+)_trial-[0-9]+_digit-(?P<digit>[0-9])"
+            r"\.(?:flac|wav)"
+        ),
+        label=_german_after_english,
         keys=HEIDELBERG_KEYS,
-        clips=tuple(clips),
-        unfit=tuple(home.unfit),
-        parts=listed.parts,
-        parts_from=listed.origin,
-    )
-
-
-_COMMANDS_NAME = re.compile(r"([^/]+)/([0-9a-zA-Z]+)_nohash_[0-9]+\.(?:wav|flac)")
-_NOISE = "_background_noise_/"  # long recordings to mix in, part of the corpus but no clips
-_COMMANDS_LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
-
-
-def list_speech_commands(root: Path) -> Listing:
-    """The clips of Speech Commands: ``{word}/{speaker}_nohash_{n}.wav``.
-
-    Classes are the words that are there, by name; speakers are numbered by their names. The folder of background
-    noise holds no clips and is passed over. The division is that of ``validation_list.txt`` and
-    ``testing_list.txt``; all other clips train.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the corpus.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    ValueError
-        If a recording is there twice, or one of the two lists is missing or cannot be read.
-
-    References
-    ----------
-    Warden, arXiv 1804.03209 (2018).
-    """
-    home = find_recordings(root, _COMMANDS_NAME)
-    label_of = number_by_name(name.partition("/")[0] for name in home.names)
-    number_of = number_by_name(_commands_speaker(name) for name in home.names)
-    require_storable_speakers(root, len(number_of) - 1)
-    clips = (
-        Clip(root, name, label_of[name.partition("/")[0]], number_of[_commands_speaker(name)]) for name in home.names
-    )
-    listed = read_parts((root,), _COMMANDS_LISTS, home.names, n_folders=1, others="train") or ListedParts()
-    return Listing(
-        corpus="speech_commands",
-        keys=tuple(label_of),
-        clips=tuple(clips),
-        unfit=tuple(name for name in home.unfit if not name.startswith(_NOISE)),
-        speaker_names=tuple(number_of),
-        parts=listed.parts,
-        parts_from=listed.origin,
-    )
-
-
-def _commands_speaker(name: str) -> str:
-    return name.partition("/")[2].partition("_")[0]
-
-
-_MANIFEST = "manifest"
-_IN_FOLDERS: dict[str, Callable[[Path], Listing]] = {
-    "heidelberg_digits": list_heidelberg_digits,
-    "speech_commands": list_speech_commands,
-    "fsdd": list_fsdd,
-    "audiomnist": list_audiomnist,
-    "folder": list_class_folders,
+        numbered=True,
+        subfolders=("audio", "hd_audio/audio"),
+        lists=_PartLists({"train": "train_filenames.txt", "test": "test_filenames.txt"}, may_lie_above=True),
+    ),
+    # Warden, arXiv 1804.03209 (2018). The background noise is long recordings to mix in: part of the corpus, no clips.
+    "speech_commands": _Layout(
+        re.compile(r"(?P<word>[^/]+)/(?P<speaker>[0-9a-zA-Z]+)_nohash_[0-9]+\.(?:wav|flac)"),
+        ignored="_background_noise_/",
+        lists=_PartLists(
+            {"validation": "validation_list.txt", "test": "testing_list.txt"}, n_folders=1, others="train"
+        ),
+    ),
+    # https://github.com/Jakobovski/free-spoken-digit-dataset
+    "fsdd": _Layout(
+        re.compile(r"(?P<digit>[0-9])_(?P<speaker>[^_/]+)_[0-9]+\.(?:wav|flac)"),
+        label=_digit,
+        keys=DIGITS,
+        subfolders=("recordings",),
+    ),
+    # Becker et al., arXiv 1807.03418 (2018)
+    "audiomnist": _Layout(
+        re.compile(r"(?P<speaker>[0-9]{2})/(?P<digit>[0-9])_(?P=speaker)_[0-9]+\.(?:wav|flac)"),
+        label=_digit,
+        keys=DIGITS,
+        numbered=True,
+        subfolders=("data",),
+    ),
 }
-CORPORA = (*_IN_FOLDERS, _MANIFEST)
+_FOLDER, _MANIFEST = "folder", "manifest"
+CORPORA = (*_LAYOUTS, _FOLDER, _MANIFEST)
 
 
 def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"] = "fail") -> Listing:
@@ -319,17 +136,20 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
     folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
-    manifest           the lines of a CSV file: path, label; speaker, part             as the file says, or -1
+    manifest           the lines of a CSV file: path, label; speaker, part             as in the file, or -1
     =================  ==============================================================  ========================
+
+    Clip names do not depend on whether `root` is the folder of the recordings or, as the corpora are distributed, the
+    folder around it.
 
     Parameters
     ----------
     corpus : str
         One of `CORPORA`.
     root : str or Path
-        Folder of the corpus; of a manifest, the CSV file.
+        Folder of the corpus; for a manifest, the CSV file.
     missing : {"fail", "skip"}
-        Whether recordings that a manifest names and that are not there are an error, or are reported as unfit.
+        Whether missing recordings of a manifest are an error or are reported as unfit.
 
     Returns
     -------
@@ -338,10 +158,10 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     Raises
     ------
     ValueError
-        If the corpus is unknown, no file in the folder fits it, a recording is there twice, or lists or manifest are
-        faulty.
+        If the corpus is unknown, no file in the folder belongs to it, a recording exists twice, or its lists or the
+        manifest are faulty.
     FileNotFoundError
-        If there is no such folder or manifest, or a recording of a manifest is not there.
+        If the folder, the manifest or a recording of the manifest does not exist.
     OSError
         If a folder cannot be read.
     """
@@ -351,8 +171,95 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
         raise ValueError(f"missing must be 'fail' or 'skip', got {missing!r}")
     if corpus == _MANIFEST:
         return list_manifest(Path(root), missing=missing)
-    listing = _IN_FOLDERS[corpus](Path(root))
+    listing = _list_class_folders(Path(root)) if corpus == _FOLDER else _list_known(corpus, Path(root))
     if not listing.clips:
         found = f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files"
         raise ValueError(f"{root}: no recordings named as in {corpus}, got {found}")
     return listing
+
+
+def _list_known(corpus: str, root: Path) -> Listing:
+    """The clips of a corpus that names its recordings by a pattern."""
+    layout = _LAYOUTS[corpus]
+    home = find_recordings(root, layout.pattern, layout.subfolders)
+    # every name matches: `find_recordings` has kept no others
+    matches = [match for name in home.names if (match := layout.pattern.fullmatch(name))]
+    if layout.label is None:
+        label_of = number_by_name(match["word"] for match in matches)
+        keys, labels = tuple(label_of), [label_of[match["word"]] for match in matches]
+    else:
+        keys, labels = layout.keys, [layout.label(match) for match in matches]
+    speakers = {match["speaker"] for match in matches}
+    number_of = {text: int(text) for text in speakers} if layout.numbered else number_by_name(speakers)
+    require_storable_speakers(root, max(number_of.values(), default=0))
+    parts, parts_from = _read_parts(layout.lists, home.folder, home.names) if layout.lists else (None, "")
+    return Listing(
+        corpus=corpus,
+        keys=keys,
+        clips=tuple(
+            Clip(home.folder, match[0], label, number_of[match["speaker"]])
+            for match, label in zip(matches, labels, strict=True)
+        ),
+        unfit=tuple(name for name in home.unfit if not (layout.ignored and name.startswith(layout.ignored))),
+        speaker_names=() if layout.numbered else tuple(number_of),
+        parts=parts,
+        parts_from=parts_from,
+    )
+
+
+def _list_class_folders(root: Path) -> Listing:
+    """The clips of a folder of class folders. Files beside the class folders and hidden ones are unfit."""
+    found = find_audio(root)
+    fitting = [name for name in found.names if "/" in name and not _is_hidden(name)]
+    unfit = [name for name in found.names if "/" not in name or _is_hidden(name)]
+    label_of = number_by_name(name.partition("/")[0] for name in fitting)
+    clips = tuple(Clip(root, name, label_of[name.partition("/")[0]], UNKNOWN_SPEAKER) for name in fitting)
+    return Listing(corpus=_FOLDER, keys=tuple(label_of), clips=clips, unfit=tuple(sorted(unfit + found.unfit)))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or "/." in name
+
+
+def _read_parts(
+    lists: _PartLists, folder: Path, names: Sequence[str]
+) -> tuple[Mapping[str, tuple[str, ...]] | None, str]:
+    """Clip names by part, and the names of the lists that say so; None and "" where the corpus has no lists.
+
+    A list has one file name per line. Neither the suffix nor the folders around the corpus matter: ``lang-…_digit-0``,
+    ``lang-…_digit-0.flac`` and ``audio/lang-…_digit-0.wav`` are the same recording. A line that names no clip is kept
+    as it is; whatever makes a split of the parts refuses it.
+    """
+    folders = (folder, folder.absolute().parent) if lists.may_lie_above else (folder,)
+    home = next((place for place in folders if any((place / file).is_file() for file in lists.files.values())), None)
+    if home is None:
+        return None, ""
+    for file in lists.files.values():
+        if not (home / file).is_file():
+            # Without one of the lists, its recordings would silently count as those that no list names.
+            there = next(other for other in lists.files.values() if (home / other).is_file())
+            raise ValueError(f"{home / file}: is missing, but {there} exists; add the one or remove the other")
+    name_of = {_recording(name, lists.n_folders): name for name in names}
+    parts = {
+        part: tuple(name_of.get(_recording(line, lists.n_folders), line) for line in _read_lines(home / file))
+        for part, file in lists.files.items()
+    }
+    if lists.others is not None:
+        listed = {name for part in parts.values() for name in part}
+        parts = {lists.others: tuple(name for name in names if name not in listed), **parts}
+    return parts, " and ".join(lists.files.values())
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: must be UTF-8 text with one file name per line: {error}") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _recording(name: str, n_folders: int) -> str:
+    """What a list's line and a clip's name have in common: the name without its suffix and without outer folders."""
+    last = name.replace("\\", "/").split("/")[-1 - n_folders :]
+    stem, dot, suffix = last[-1].rpartition(".")
+    return "/".join([*last[:-1], stem if dot else suffix])

@@ -46,7 +46,7 @@ def test_what_the_lists_do_not_name_trains(touch: Touch) -> None:
 
 
 def test_one_list_without_the_other_is_refused(touch: Touch) -> None:
-    with pytest.raises(ValueError, match=r"testing_list.txt: is missing beside validation_list.txt"):
+    with pytest.raises(ValueError, match=r"testing_list.txt: is missing, but validation_list.txt exists"):
         list_clips("speech_commands", touch("no/a_nohash_0.wav", "validation_list.txt"))
 
 
