@@ -1,4 +1,8 @@
-"""Files and folders on the disk: written whole or not at all, checksummed, locked, and where they lie by default."""
+"""Files and folders on disk: written whole or not at all, locked against other processes, checksummed, and found.
+
+What takes a file's or a folder's final name is complete. Until then the bytes are in a hidden file beside it, which the
+next process removes if this one is killed.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import FileLock
 
-LEFTOVERS = ".spikedata-*.part"  # names of what a killed process had half written
+LEFTOVERS = ".spikedata-*.part"  # names of the files that a killed process left half-written
+LOCK = ".lock"
+
+_ATTEMPTS = 100  # to enter a folder; each may fail because another process removes the folder at that moment
+_PATIENCE = 60.0  # [s]; a file is locked for milliseconds, so a longer wait means that something is wrong
+_PIECE = 2**20  # bytes read at once
 
 
 class OutputError(OSError):
@@ -22,20 +31,20 @@ class OutputError(OSError):
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Find out before the work, not after it, whether a path can be written.
+    """Raise unless a path can be written, so that a long computation does not fail at its end.
 
     Parameters
     ----------
     path : str or path-like
-        The file that is to be made.
+        The file to be written.
     overwrite : bool
-        Whether a file that is there already may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     OutputError
-        If the path exists (and must not be replaced, or is no regular file), or if its folder is missing
-        or not writable.
+        If the path exists (and may not be replaced, or is not a regular file), or if its folder is missing or not
+        writable.
     """
     target = Path(os.path.realpath(path))
     if target.is_dir():
@@ -53,23 +62,22 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
 def write_atomically(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> None:
     """Write bytes to a file that appears complete or not at all.
 
-    The bytes go to a temporary file in the same folder (hidden, named ``.spikedata-….part``), reach the
-    disk, and only then take the final name. Symbolic links are followed.
+    The bytes are written to a temporary file in the same folder (hidden, named ``.spikedata-….part``), flushed to the
+    disk, and only then given the final name. Symbolic links are followed.
 
     Parameters
     ----------
     path : str or path-like
-        The file to make.
+        The file to write.
     content : bytes
-        All that will be in it.
+        Its whole content.
     overwrite : bool
-        Whether a file that is there already may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     OutputError
-        If the path cannot be written (see `check_output`) or the disk refuses the bytes; what was there
-        before is then still there.
+        If the path cannot be written (see `check_output`) or writing fails; an existing file is then unchanged.
 
     Examples
     --------
@@ -94,38 +102,38 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, *, overwrite:
 
 
 def temporary_beside(path: str | os.PathLike[str]) -> Path:
-    """A name in the folder of a file for what will become the file; hidden, and never given twice.
+    """A hidden name in the folder of a file, unique to this call, for the file while it is being written.
 
     Parameters
     ----------
     path : str or path-like
-        The file that is to be made. Symbolic links are followed.
+        The file to be written. Symbolic links are followed.
     """
     target = Path(os.path.realpath(path))
     return target.parent / f".spikedata-{os.getpid()}-{secrets.token_hex(4)}.part"
 
 
 def put_in_place(temporary: Path, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Give a whole file its final name, once its bytes are on the disk.
+    """Give a complete file its final name, once its bytes are on the disk.
 
     Parameters
     ----------
     temporary : Path
-        The file as it was written, in the same file system.
+        The complete file, on the same file system.
     path : str or path-like
         Its final name. Symbolic links are followed.
     overwrite : bool
-        Whether a file that is there already may be replaced.
+        Whether an existing file may be replaced.
 
     Raises
     ------
     OutputError
-        If the path cannot be written (see `check_output`) or the disk refuses.
+        If the path cannot be written (see `check_output`) or the system refuses.
     """
     target = Path(os.path.realpath(path))
     try:
         _sync_file(temporary)
-        check_output(path, overwrite=overwrite)  # somebody else may have been faster
+        check_output(path, overwrite=overwrite)  # another process may have written it since the first check
         temporary.replace(target)
         _sync_folder(target.parent)
     except OutputError:
@@ -135,14 +143,14 @@ def put_in_place(temporary: Path, path: str | os.PathLike[str], *, overwrite: bo
 
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
-    """What to raise where the system refuses to write.
+    """The error to raise where the system refuses to write.
 
     Parameters
     ----------
     path : str or path-like
-        The file that was to be made.
+        The file that was to be written.
     error : OSError
-        What the system said.
+        The error of the system.
     """
     return OutputError(f"{path}: cannot be written: {error.strerror or error}")
 
@@ -158,7 +166,7 @@ def _sync_file(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power failure, where the system can open folders."""
+    """Make a rename survive a power failure, where the system can open folders."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -168,27 +176,22 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-LOCK = ".lock"
-_ATTEMPTS = 100  # that others may foil by leaving the folder in the moment in which we enter it
-_PATIENCE = 60.0  # [s] that a file may be held, which takes milliseconds
-
-
 class WorkFolder:
-    """A folder that this process is alone in, from when this is made until it is left or removed.
+    """A folder that belongs to this process alone, until `leave` or `remove` is called.
 
-    Folders above it are made if need be; what a killed process had half written in it is removed.
+    The folders above it are created if necessary. Files that a killed process left half-written in it are removed.
 
     Parameters
     ----------
     path : Path
         The folder.
     busy : str
-        What to say where another process is in it.
+        The error message if another process has the folder.
 
     Raises
     ------
     OutputError
-        If the folder cannot be made, or another process is in it.
+        If the folder cannot be created, or another process has it.
     """
 
     def __init__(self, path: Path, *, busy: str) -> None:
@@ -201,7 +204,7 @@ class WorkFolder:
                 leftover.unlink()
         except BaseException as error:
             self.leave()
-            with suppress(OSError):  # somebody is in it
+            with suppress(OSError):  # another process has the folder, which is therefore not empty
                 path.rmdir()
                 self._remove_made()
             if isinstance(error, OSError) and not isinstance(error, OutputError):
@@ -209,13 +212,16 @@ class WorkFolder:
             raise
 
     def leave(self) -> None:
-        """Let others in."""
+        """Let other processes use the folder."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it, and those above it that were made for it and are empty."""
+        """Remove the folder with everything in it, and those folders above it that were created for it and are empty.
+
+        The lock is held to the end, so that no other process enters a folder that is about to disappear.
+        """
         if self._lock is None:
             return
         with suppress(OSError):  # what cannot be removed stays
@@ -225,7 +231,7 @@ class WorkFolder:
                 elif path.name != LOCK:
                     path.unlink(missing_ok=True)
             (self._path / LOCK).unlink(missing_ok=True)
-            self._path.rmdir()  # refused where the next one is in it already
+            self._path.rmdir()  # fails if the next process has created its lock in the folder
             self._remove_made()
         self.leave()
 
@@ -238,25 +244,25 @@ class WorkFolder:
                 self._path.mkdir(exist_ok=True)
                 lock = FileLock(self._path / LOCK)
                 lock.acquire(timeout=0)
-            except (FileNotFoundError, FileExistsError):  # the latter: it was there and is gone
+            except (FileNotFoundError, FileExistsError):  # FileExistsError: the folder existed and is gone again
                 if any(folder.is_file() for folder in (self._path, *self._path.parents)):
                     raise
                 continue
             except Timeout:
                 if (self._path / LOCK).exists():
                     break
-                continue
+                continue  # the process that held the lock has removed the folder: create it again
             return lock
         raise OutputError(busy)
 
     def _remove_made(self) -> None:
-        with suppress(OSError):  # others have put something there
+        with suppress(OSError):  # a folder with other files in it stays
             for folder in reversed(self._made):
                 folder.rmdir()
 
 
 def make_parents(path: Path) -> list[Path]:
-    """Make the folders above a path that are not there; those that were made, the uppermost first.
+    """Create the missing folders above a path and return them, the uppermost first.
 
     Raises
     ------
@@ -273,22 +279,22 @@ def make_parents(path: Path) -> list[Path]:
 
 @contextmanager
 def holding(path: Path) -> Iterator[None]:
-    """Keep other processes from changing a file for as long as the block runs; they wait, and so does this one.
+    """Lock a file for the length of a block; other processes, and this one at the start, wait for the lock.
 
     Parameters
     ----------
     path : Path
-        The file. The lock lies beside it, hidden, for as long as somebody holds it.
+        The file. The lock is a hidden file beside it, which exists while a process holds it.
 
     Raises
     ------
     OutputError
-        If there cannot be a lock, or another process holds it for a minute.
+        If the lock cannot be created, or another process holds it for a minute.
     """
     from filelock import FileLock, Timeout
 
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: no folder {str(path.parent)!r}")  # filelock would make it
+        raise OutputError(f"{path}: no folder {str(path.parent)!r}")  # filelock would create it
     place = path.with_name(f".{path.name}.lock")
     lock = FileLock(place)
     try:
@@ -300,12 +306,10 @@ def holding(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # a system that does not unlink an open file
+        # removed before it is released: a process that waits then finds that its lock is gone, and tries again
+        with suppress(OSError):  # some systems do not remove an open file
             place.unlink(missing_ok=True)
         lock.release()
-
-
-_PIECE = 2**20  # read at once [byte]
 
 
 def file_digest(
@@ -318,14 +322,14 @@ def file_digest(
     path : str or path-like
         The file.
     algorithm : str
-        A name that `hashlib.new` knows.
+        A name that `hashlib.new` takes.
     on_progress : callable, optional
-        Called with the bytes done and all bytes, first with 0.
+        Called with the number of bytes read and the size of the file, first with 0.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     digest, done, size = hashlib.new(algorithm, usedforsecurity=False), 0, Path(path).stat().st_size
     report = on_progress or (lambda *_: None)
@@ -339,7 +343,7 @@ def file_digest(
 
 
 def data_folder() -> Path:
-    """The folder of downloaded data sets: SPIKEDATA_HOME, or `spikedata` in the user's data folder."""
+    """The folder for downloaded data sets: SPIKEDATA_HOME, or `spikedata` in the user's data folder."""
     from platformdirs import user_data_path
 
     named = os.environ.get("SPIKEDATA_HOME")
@@ -347,7 +351,7 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder of what can be made anew: SPIKEDATA_CACHE, or `spikedata` in the user's cache folder."""
+    """The folder for files that can be made again: SPIKEDATA_CACHE, or `spikedata` in the user's cache folder."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("SPIKEDATA_CACHE")
