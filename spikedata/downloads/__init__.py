@@ -1,8 +1,9 @@
-"""Published data sets: fetched over https, checked, unpacked, and only then visible under their name.
+"""Published data sets: downloaded over https, checked and unpacked before they get their names.
 
-`registry` says what there is, `plan` what a download would do, `fetching` does it: `transfer` brings the archive,
-`unpacking` opens it, `manifest` remembers what it held, `verification` looks whether that is still so,
-`origin` what a spike file is that lies there.
+Start with `fetching.download`. It takes the description of a data set from `registry`, lets `transfer` bring the
+archive (over `network`, into the partial file of `partial`) and `unpacking` open it, and has `manifest` record what was
+in it. `plan` tells in advance what a download would do, `verification` whether the files are still as they were
+unpacked, and `origin` where a spike file comes from: published, remade by this package, or unknown.
 """
 
 from spikedata.downloads.entries import ChecksumError, DownloadError

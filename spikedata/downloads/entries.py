@@ -1,4 +1,7 @@
-"""What a download can fail of; a disk that refuses is an `OutputError` of `spikedata.disk`."""
+"""The records of the registry (data set, file, checksum) and the errors of a download.
+
+A full or read-only disk is an `OutputError` of `spikedata.disk`.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Checksum:
-    """What the bytes must add up to.
+    """The checksum that a file or folder must have.
 
     Parameters
     ----------
     algorithm : str
-        "md5", "sha256", or "git-tree": the identifier that git gives to a folder [1].
+        "md5", "sha256", or "git-tree", the identifier of a folder in git [1].
     value : str
         The checksum in hexadecimal digits [1]; empty where it is not known before the download.
     asked_at : tuple of str
-        Addresses [1] that tell the value then: lists of checksums, or GitHub's description of a commit's tree.
+        Addresses [1] that give the value at the download: lists of checksums, or GitHub's description of the tree of a
+        commit.
     """
 
     algorithm: str
@@ -26,34 +30,34 @@ class Checksum:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFile:
-    """An archive that can be fetched, and what comes of it.
+    """An archive that can be downloaded, and the file or folder that it becomes.
 
     Parameters
     ----------
     name : str
-        What a user calls it [1].
+        Name for users [1].
     archive : str
         File name of the archive [1]; ends in .zip, .tar.gz or .gz.
     urls : tuple of str
         Its address and mirrors [1], best first.
     target : str
-        Name of the file or folder that comes of it [1].
+        Name of the unpacked file or folder [1].
     members : str
-        Pattern of the members to unpack [1]; its group `path` is where one goes, in the folder (or the file's name).
+        Pattern of the members to unpack [1]; its group `path` is the path within the target folder (or the file name).
     max_bytes : int
-        More than all of it unpacked [byte]; an archive that holds more is refused.
+        Limit of the unpacked size [byte]; an archive that holds more is refused.
     max_members : int
-        More than it has members [1]; likewise.
+        Limit of the number of members [1]; an archive that holds more is refused.
     checksum : Checksum, optional
-        Of the archive; None where the host makes the archive anew each time.
+        Checksum of the archive; None if the host creates a new archive for each download.
     content : Checksum, optional
-        Of the unpacked file, or of the folder `content_folder`.
+        Checksum of the unpacked file, or of the folder `content_folder`.
     content_folder : str
-        The folder within the target that `content` speaks of [1].
+        The folder within the target to which `content` applies [1].
     size : int, optional
-        Of the archive [byte], where known.
+        Size of the archive [byte], if known.
     unpacked_size : int
-        About what the target takes on the disk [byte]; 0 where not known.
+        Approximate size of the target on disk [byte]; 0 if unknown.
     """
 
     name: str
@@ -71,7 +75,7 @@ class PublishedFile:
 
     @property
     def is_folder(self) -> bool:
-        """Whether a folder comes of it, rather than one file."""
+        """Whether the archive becomes a folder rather than a single file."""
         return self.archive.endswith(".tar.gz")
 
 
@@ -82,13 +86,13 @@ class DataSet:
     Parameters
     ----------
     name : str
-        What a user calls it [1].
+        Name for users [1].
     title : str
-        What it is [1].
+        Full name [1].
     files : tuple of str
         Names of its files [1], as in `FILES`.
     license, citation, homepage : str
-        On which terms, whom to cite, where to read on [1].
+        License, publication to cite, and address of the data set's page [1].
     """
 
     name: str
@@ -100,8 +104,8 @@ class DataSet:
 
 
 class DownloadError(OSError):
-    """A source that cannot be had: no connection, no such page, too slow, not https, or offline."""
+    """A source that is not available: no connection, no such page, too slow, not https, or offline."""
 
 
 class ChecksumError(ValueError):
-    """Data that are not what they must be."""
+    """Data that do not have the expected checksum or structure."""

@@ -1,4 +1,4 @@
-"""Have a data set: fetch what is not there, check it, unpack it, and give it its name when all is done."""
+"""Download a data set: fetch what is missing, check it, unpack it, and name it when everything is complete."""
 
 from __future__ import annotations
 
@@ -26,75 +26,20 @@ from spikedata.downloads.unpacking import Unpacked, unpack
 from spikedata.downloads.verification import verify_file
 
 
-def ask_for(checksum: Checksum | None, name: str, params: TransferParams) -> tuple[Checksum | None, str]:
-    """A checksum with its value, and a note where the value had to be asked for.
-
-    Such a value finds what was damaged on the way; it comes from the host itself, and so proves nothing about the host.
-
-    Parameters
-    ----------
-    checksum : Checksum, optional
-        As in the registry; None stays None.
-    name : str
-        Archive in a list of checksums, or folder in a commit.
-    params : TransferParams
-        How patient to be.
-
-    Raises
-    ------
-    DownloadError
-        If none of the addresses tells it.
-    """
-    if checksum is None or checksum.value:
-        return checksum, ""
-    faults = []
-    for url in checksum.asked_at:
-        try:
-            text = fetch_text(url, params)
-        except DownloadError as error:
-            faults.append(str(error))
-            continue
-        value = _find_tree(text, name) if checksum.algorithm == "git-tree" else _find_sum(text, name)
-        if value:
-            note = f"{name}: {checksum.algorithm.upper()} {value}, as {url} told at the download"
-            return replace(checksum, value=value), note
-        faults.append(f"{url}: does not name {name}")
-    raise DownloadError(f"{name}: its checksum is not to be had: {'; '.join(faults)}; try again later")
-
-
-def _find_sum(text: str, name: str) -> str:
-    """Of lines such as `d41d8cd98f00b204e9800998ecf8427e  name`, the sum of a name."""
-    for line in text.splitlines():
-        match = re.fullmatch(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(?:\S*/)?(\S+)", line.strip())
-        if match and match[2] == name:
-            return match[1].lower()
-    return ""
-
-
-def _find_tree(text: str, name: str) -> str:
-    """Of GitHub's description of a commit's tree, the identifier of a folder in it."""
-    try:
-        entries = json.loads(text)["tree"]
-        found = [str(entry["sha"]) for entry in entries if entry["path"] == name and entry["type"] == "tree"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return found[0] if found and re.fullmatch("[0-9a-f]{40}", found[0]) else ""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """What a download brought.
+    """The result of a download.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The requested data set or file.
     paths : tuple of Path
         The files or folders, in the order of the data set.
     n_bytes : int
-        What came over the network [byte]; 0 where all was there.
+        Number of bytes transferred [byte]; 0 if all files existed.
     notes : tuple of str
-        What a user should know: what was there before, what was left out, how a checksum became known.
+        Notes for the user: files that existed already, members left out, checksums obtained from the host.
     """
 
     name: str
@@ -111,23 +56,23 @@ def download(
     on_progress: OnProgress | None = None,
     params: TransferParams | None = None,
 ) -> Download:
-    """A published data set in a folder, fetched if it is not there.
+    """A published data set in a folder, downloaded if it is not there.
 
-    What arrives is kept in a hidden folder of `root` until it is whole, so that a download that was cut off, by
-    whatever, goes on from there. Two processes that ask for the same fetch it once.
+    Until an archive is complete, the part that has arrived is kept in a hidden folder of `root`, so that an interrupted
+    download can be resumed. Two processes that want the same data set download it once.
 
     Parameters
     ----------
     name : str
-        A data set or a file, one of `NAMES`.
+        A data set or a file: one of `NAMES`.
     root : str or path-like, optional
-        The folder, which is made. Default: `spikedata.folders.data_folder`.
+        The folder, created if necessary. Default: `spikedata.disk.data_folder`.
     form : {"zip", "gz"}
-        Which archive of SHD and SSC.
+        Format of the archives of SHD and SSC.
     on_progress : callable, optional
-        Called with a stage ("fetch …", "check …", "unpack …"), the bytes done and all bytes, 0 where not known.
+        Called with the stage ("fetch …", "check …", "unpack …"), the bytes done and their total, 0 if unknown.
     params : TransferParams, optional
-        How patient to be.
+        Timeouts and retries.
 
     Returns
     -------
@@ -136,13 +81,13 @@ def download(
     Raises
     ------
     ValueError
-        If there is no such name or form.
+        If the name or the form is unknown.
     DownloadError
-        If it is not there and cannot be had from any source, or SPIKEDATA_OFFLINE forbids to ask.
+        If a file is missing and no source has it, or SPIKEDATA_OFFLINE is set.
     ChecksumError
-        If what is there, or what came, is not what it must be.
+        If an existing or a downloaded file is not the published one.
     OutputError
-        If the folder cannot be written, or the disk is full.
+        If the folder is not writable, or the disk is full.
     """
     folder = data_folder() if root is None else Path(root)
     report = on_progress or (lambda stage, done, size: None)
@@ -156,11 +101,11 @@ def download(
 
 
 def fetch_file(file: PublishedFile, root: Path, params: TransferParams, on_progress: OnProgress) -> Download:
-    """One file of a data set, as `download`."""
+    """Download one file of a data set, as `download` does."""
     if is_there(root / file.target):
         return _found(file, root)
     if is_offline():
-        raise DownloadError(f"{root / file.target}: not there, and SPIKEDATA_OFFLINE forbids to fetch it")
+        raise DownloadError(f"{root / file.target}: does not exist, and SPIKEDATA_OFFLINE forbids downloading it")
     with _alone(file, root):
         if is_there(root / file.target):  # another process may have fetched it meanwhile
             return _found(file, root)
@@ -170,7 +115,7 @@ def fetch_file(file: PublishedFile, root: Path, params: TransferParams, on_progr
 def _found(file: PublishedFile, root: Path) -> Download:
     path = root / file.target
     result = verify_file(file, root)
-    if not file.is_folder and (result.ok or origin_of(path).kind == "remade"):  # in place of what was fetched
+    if not file.is_folder and (result.ok or origin_of(path).kind == "remade"):  # put in place of the downloaded file
         return Download(name=file.name, paths=(path,), n_bytes=0, notes=(require_genuine(file, path),))
     if not result.ok:
         wrong = [*result.missing, *result.changed]
@@ -183,7 +128,7 @@ def _found(file: PublishedFile, root: Path) -> Download:
 
 @contextmanager
 def _alone(file: PublishedFile, root: Path) -> Iterator[None]:
-    """Hold the lock of a target; an end that the user asked for is told what becomes of the rest."""
+    """Hold the lock of a target; an interruption by the user is told that the download can be resumed."""
     from filelock import FileLock
 
     hidden = root / HIDDEN
@@ -194,7 +139,7 @@ def _alone(file: PublishedFile, root: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interruption:
-        interruption.add_note(f"{file.name}: what has arrived is kept, and the next download goes on from there")
+        interruption.add_note(f"{file.name}: what has arrived is kept, and the next download resumes from there")
         raise
     finally:
         lock.release()
@@ -220,9 +165,65 @@ def _fetch(file: PublishedFile, root: Path, params: TransferParams, on_progress:
     return Download(name=file.name, paths=(root / file.target,), n_bytes=n_bytes, notes=tuple(notes))
 
 
+def ask_for(checksum: Checksum | None, name: str, params: TransferParams) -> tuple[Checksum | None, str]:
+    """A checksum with its value, and a note if the value had to be requested from the host.
+
+    A requested value detects damage during the transfer. It comes from the host itself, so it proves nothing about the
+    host.
+
+    Parameters
+    ----------
+    checksum : Checksum, optional
+        The checksum in the registry; None is returned as it is.
+    name : str
+        Name of the archive in a list of checksums, or of the folder in a commit.
+    params : TransferParams
+        Timeouts and retries.
+
+    Raises
+    ------
+    DownloadError
+        If none of the addresses gives the value.
+    """
+    if checksum is None or checksum.value:
+        return checksum, ""
+    faults = []
+    for url in checksum.asked_at:
+        try:
+            text = fetch_text(url, params)
+        except DownloadError as error:
+            faults.append(str(error))
+            continue
+        value = _find_tree(text, name) if checksum.algorithm == "git-tree" else _find_sum(text, name)
+        if value:
+            note = f"{name}: {checksum.algorithm.upper()} {value}, as given by {url} at the download"
+            return replace(checksum, value=value), note
+        faults.append(f"{url}: does not name {name}")
+    raise DownloadError(f"{name}: its checksum is not available: {'; '.join(faults)}; try again later")
+
+
+def _find_sum(text: str, name: str) -> str:
+    """The checksum of a name in lines such as `d41d8cd98f00b204e9800998ecf8427e  name`; empty if there is none."""
+    for line in text.splitlines():
+        match = re.fullmatch(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(?:\S*/)?(\S+)", line.strip())
+        if match and match[2] == name:
+            return match[1].lower()
+    return ""
+
+
+def _find_tree(text: str, name: str) -> str:
+    """The identifier of a folder in GitHub's description of a commit's tree; empty if there is none."""
+    try:
+        entries = json.loads(text)["tree"]
+        found = [str(entry["sha"]) for entry in entries if entry["path"] == name and entry["type"] == "tree"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return found[0] if found and re.fullmatch("[0-9a-f]{40}", found[0]) else ""
+
+
 @contextmanager
 def _room(file: PublishedFile, root: Path) -> Iterator[Path]:
-    """An empty folder to unpack in; what a killed process left in it is gone, and what this one leaves, too."""
+    """An empty folder to unpack in, removed at the end; leftovers of a killed process are removed first."""
     room = root / HIDDEN / f"{file.target}.room"
     with writing(room):
         if room.exists():
@@ -251,7 +252,7 @@ def _check_content(
 
 
 def _give_name(file: PublishedFile, room: Path, root: Path) -> None:
-    """Make the whole visible in one step, after it has reached the disk."""
+    """Give the complete file or folder its name in one step, once its bytes are on the disk."""
     source, target = (room, root / file.target) if file.is_folder else (room / file.target, root / file.target)
     with writing(target):
         if file.is_folder:
@@ -263,4 +264,4 @@ def _give_name(file: PublishedFile, room: Path, root: Path) -> None:
 
 def _left_out(file: PublishedFile, unpacked: Unpacked) -> str:
     names = unpacked.left_out
-    return f"{file.archive}: {len(names)} members were not expected and left out, first {names[0]}" if names else ""
+    return f"{file.archive}: {len(names)} members were unexpected and left out, first {names[0]}" if names else ""

@@ -1,6 +1,7 @@
-"""The identifier that git gives to a folder, computed from its files: GitHub publishes it, its archives' bytes vary.
+"""The identifier of a folder in git, computed from its files.
 
-It is the SHA-1 of a list of names, modes and identifiers; that of a file is the SHA-1 of its length and its bytes.
+GitHub publishes these identifiers, whereas the bytes of its archives vary from download to download. A folder's is the
+SHA-1 of a list of names, modes and identifiers; a file's is the SHA-1 of its length and its bytes.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Any, NamedTuple
 
 
 class Blob(NamedTuple):
-    """A file as git sees it.
+    """A file in git.
 
     Parameters
     ----------
     digest : bytes
-        Its identifier, 20 bytes.
+        Its identifier: 20 bytes.
     is_executable : bool
-        Whether its owner may run it.
+        Whether its owner may execute it.
     """
 
     digest: bytes
@@ -36,7 +37,7 @@ def tree_id(files: Mapping[str, Blob]) -> str:
     Parameters
     ----------
     files : mapping of str to Blob
-        Its files, under their paths within it, with forward slashes.
+        Its files by their paths within it, with forward slashes.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def tree_id(files: Mapping[str, Blob]) -> str:
 
 
 def _digest(files: Mapping[str, Blob]) -> bytes:
-    entries: list[tuple[bytes, bytes]] = []  # what git sorts by, and the entry
+    entries: list[tuple[bytes, bytes]] = []  # the name by which git sorts, and the entry
     folders: dict[str, dict[str, Blob]] = {}
     for path, blob in files.items():
         name, slash, rest = path.partition("/")

@@ -1,4 +1,4 @@
-"""Remember what was unpacked, beside it: names, sizes and checksums, in the hidden folder of a root."""
+"""The record of what was unpacked: names, sizes and checksums, in the hidden folder of a root."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from spikedata.disk import write_atomically
 from spikedata.downloads.unpacking import FileRecord
 
-HIDDEN = ".spikedata"  # folder in a root for locks, partial files, rooms to unpack in, and manifests
+HIDDEN = ".spikedata"  # folder in a root for locks, partial files, folders to unpack in, and manifests
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a target was when it was made.
+    """The content of a target when it was unpacked.
 
     Parameters
     ----------
     archive : str
-        The archive that it comes from.
+        The archive it was unpacked from.
     checked : str
-        What was checked, in words.
+        What was checked, for people to read.
     files : dict of str to FileRecord
-        Its files, under their paths within it; one that is a file stands under its own name.
+        The files by their paths within the target; if the target is a file, it is listed by its own name.
     """
 
     archive: str
@@ -44,7 +44,7 @@ def write_manifest(root: Path, target: str, manifest: Manifest) -> None:
 
 
 def read_manifest(root: Path, target: str) -> Manifest | None:
-    """The manifest of a target, None where there is none that can be read."""
+    """The manifest of a target; None if there is none or it cannot be read."""
     try:
         content = json.loads(_path(root, target).read_text("utf-8"))
         files = {str(path): FileRecord(int(size), str(sha256)) for path, (size, sha256) in content["files"].items()}
@@ -54,12 +54,12 @@ def read_manifest(root: Path, target: str) -> Manifest | None:
 
 
 def is_there(path: Path) -> bool:
-    """Whether something lies at the place of a target; an empty folder is nothing."""
+    """Whether a target exists; an empty folder does not count."""
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 
 def path_in(root: Path, target: str, path: str) -> Path:
-    """Where a file of a manifest lies."""
+    """The path of a file in a manifest."""
     return root / target if path == target else root / target / path
 
 

@@ -1,4 +1,4 @@
-"""Open addresses: https alone, wherever a host may lead; again after a fault that may pass."""
+"""Open addresses: only https, redirects included, and again after temporary faults."""
 
 from __future__ import annotations
 
@@ -21,28 +21,33 @@ from spikedata.downloads.entries import DownloadError
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-_MAY_PASS = (408, 416, 425, 429)  # of the statuses from 400 to 499 (RFC 9110, RFC 6585); after 416 all is asked for
-_ENOUGH = 2**20  # bytes more than before, after which a host's earlier faults are forgiven
+_MAY_PASS = (
+    408,
+    416,
+    425,
+    429,
+)  # temporary ones among the statuses 400 to 499 (RFC 9110, RFC 6585); after 416 the whole file is requested
+_ENOUGH = 2**20  # bytes of progress after which earlier faults no longer count
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransferParams:
-    """How patient a download is.
+    """Timeouts and retries of a download.
 
     Parameters
     ----------
     timeout : float
         Longest wait for the next bytes [s].
     min_rate : float
-        A source that is slower than this [byte/s] over a whole `rate_window` counts as broken.
+        Lowest average rate over a `rate_window` [byte/s]; a slower source is treated as broken.
     rate_window : float
-        Time over which the rate is taken [s].
+        Time over which the rate is averaged [s].
     attempts : int
-        Tries in a row without progress before a source is given up [1].
+        Consecutive attempts without progress after which a source is abandoned [1].
     first_wait : float
-        Wait before the second try [s]; it doubles with each further one.
+        Wait before the second attempt [s]; it doubles with each further attempt.
     longest_wait : float
-        Where the doubling ends [s].
+        Longest wait between two attempts [s].
     """
 
     timeout: Positive = 60.0
@@ -56,36 +61,36 @@ class TransferParams:
         check_fields(self)
 
     def wait(self, n_failed: int) -> float:
-        """The wait after so many failures in a row [s]."""
+        """The wait after `n_failed` consecutive failures [s]."""
         return min(self.longest_wait, self.first_wait * 2.0 ** (n_failed - 1))
 
 
 def is_offline() -> bool:
-    """Whether SPIKEDATA_OFFLINE forbids to open a socket."""
+    """Whether SPIKEDATA_OFFLINE forbids network access."""
     return os.environ.get("SPIKEDATA_OFFLINE", "0") not in ("", "0")
 
 
 def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPResponse:
-    """What a host answers.
+    """The response of a host.
 
     Parameters
     ----------
     url : str
-        An https address; certificates are checked as the system (or SSL_CERT_FILE) says.
+        An https address; its certificate is checked against those of the system (or SSL_CERT_FILE).
     headers : mapping
-        Sent along.
+        Headers of the request.
     timeout : float
         Longest wait for the next bytes [s].
 
     Raises
     ------
     DownloadError
-        If the address, or one that it leads to, is not https, or SPIKEDATA_OFFLINE is set.
+        If the address or a redirect is not https, or SPIKEDATA_OFFLINE is set.
     OSError, http.client.HTTPException
-        If the host does not answer, or not with the file.
+        If the host does not respond, or not with the file.
     """
     if is_offline():
-        raise DownloadError(f"{url}: SPIKEDATA_OFFLINE forbids to open it")
+        raise DownloadError(f"{url}: SPIKEDATA_OFFLINE forbids opening it")
     if not url.startswith("https://"):
         raise DownloadError(f"{url}: is not https")
     asked = request.Request(url, headers={"User-Agent": f"spikedata-audio/{__version__}", **headers})
@@ -94,12 +99,12 @@ def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.clien
 
 
 def fetch_text(url: str, params: TransferParams, *, max_bytes: int = 2**20) -> str:
-    """A small page as text, tried again as `keep_trying` does.
+    """A small page as text, with the retries of `keep_trying`.
 
     Raises
     ------
     DownloadError
-        If it cannot be had, or is longer than `max_bytes`.
+        If the page is not available, or is longer than `max_bytes`.
     """
 
     def read() -> bytes:
@@ -115,25 +120,25 @@ def fetch_text(url: str, params: TransferParams, *, max_bytes: int = 2**20) -> s
 def keep_trying(
     url: str, action: Callable[[], _Result], params: TransferParams, n_have: Callable[[], int] = lambda: 0
 ) -> _Result:
-    """What an action returns; after faults that may pass it is tried again, after longer and longer waits.
+    """The result of an action that is tried again after temporary faults, with growing waits.
 
     Parameters
     ----------
     url : str
-        For the message.
+        The address, for the message.
     action : callable
-        What to try.
+        The action.
     params : TransferParams
-        How often, and with which waits.
+        Number of attempts, and the waits between them.
     n_have : callable
-        How much has arrived so far [byte]; a try that brought a good piece sets the count of failures back.
+        Returns how much has arrived so far [byte]; an attempt with considerable progress resets the count of failures.
 
     Raises
     ------
     DownloadError
-        If the fault is one that stays, or came `params.attempts` times in a row.
+        If the fault is permanent, or occurred `params.attempts` times in a row.
     OutputError
-        If the disk refused what arrived.
+        If the data cannot be written.
     """
     n_failed, most = 0, n_have()
     while True:
@@ -146,23 +151,23 @@ def keep_trying(
             most = max(most, n_have())
             if _stays(fault) or n_failed >= params.attempts:
                 raise DownloadError(f"{url}: {_say(fault)}") from fault
-            _log.warning("%s: %s; tries again in %g s", url, _say(fault), params.wait(n_failed))
+            _log.warning("%s: %s; trying again in %g s", url, _say(fault), params.wait(n_failed))
         time.sleep(params.wait(n_failed))
 
 
 class _OnlyHttps(request.HTTPRedirectHandler):
-    # a host that leads elsewhere may not lead out of https
+    # a redirect must not lead away from https
     def redirect_request(
         self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> request.Request | None:
         if not newurl.startswith("https://"):
             fp.close()
-            raise DownloadError(f"{req.full_url}: leads to {newurl}, which is not https")
+            raise DownloadError(f"{req.full_url}: redirects to {newurl}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
 def _opener() -> request.OpenerDirector:
-    """An opener that knows no other scheme: urllib's own would open http, ftp and file, too."""
+    """An opener for https only: the default opener of urllib also opens http, ftp and file."""
     opener = request.OpenerDirector()
     handlers: tuple[request.BaseHandler, ...] = (
         request.ProxyHandler(),
@@ -177,7 +182,7 @@ def _opener() -> request.OpenerDirector:
 
 
 def _stays(fault: Exception) -> bool:
-    """Whether trying again is useless."""
+    """Whether a fault is permanent."""
     if isinstance(fault, error.HTTPError):
         return fault.code < 500 and fault.code not in _MAY_PASS
     reason = fault.reason if isinstance(fault, error.URLError) else fault

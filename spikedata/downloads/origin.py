@@ -1,7 +1,7 @@
-"""Where a spike file comes from: published, remade by this package, or unknown; and whose speakers its numbers mean.
+"""Where a spike file comes from (published, remade by this package, or unknown), and which speakers its numbers mean.
 
-A file is hashed once. What was found is remembered in the cache folder under the file's path, size and time of last
-change, so that a data set of hundreds of megabytes opens without reading all of them again.
+A file is hashed once. The result is kept in the cache folder with the file's path, size and time of last change, so
+that a data set of hundreds of megabytes opens without being read again.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from spikedata.files.schema import Provenance
 
 _FORMAT = 1
-_CORPUS_OF = {"shd": "heidelberg_digits", "ssc": "speech_commands"}  # what the published files were made of
+_CORPUS_OF = {"shd": "heidelberg_digits", "ssc": "speech_commands"}  # the recordings of the published files
 _PARTS = {"valid": "validation"}
-# corpora whose recordings' names hold the speakers' numbers; all others number those who are there
+# corpora with speaker numbers in the names of the recordings; all others number the speakers that they find
 _NUMBERED_BY_THEMSELVES = ("heidelberg_digits", "audiomnist")
 
 
@@ -36,16 +36,15 @@ class Origin(NamedTuple):
     Parameters
     ----------
     kind : {"official", "remade", "unverified"}
-        One of the published files, byte by byte; made by this package from recordings; or neither, as far as can be
-        told.
+        Identical to a published file; made by this package from recordings; or neither, as far as is known.
     published : str
-        Name of the published file that it is; empty where it is none.
+        Name of the published file; empty if it is none.
     corpus : str
-        Name of the corpus; empty where unknown.
+        Name of the corpus; empty if unknown.
     preset, part, run, version : str
-        Of what this package made: params of the cochlea, part of a split, digest of the encoding, version.
+        For files made by this package: params of the cochlea, part of a split, digest of the encoding, version.
     md5 : str
-        Of a file that this package did not make, in hexadecimal digits.
+        MD5 in hexadecimal digits, for files that this package did not make.
     """
 
     kind: Literal["official", "remade", "unverified"]
@@ -58,7 +57,7 @@ class Origin(NamedTuple):
     md5: str = ""
 
     def __str__(self) -> str:
-        """For a person."""
+        """The origin in words."""
         if self.kind == "official":
             return f"official ({self.published}.h5 as published)"
         if self.kind == "remade":
@@ -78,13 +77,13 @@ def origin_of(path: str | os.PathLike[str]) -> Origin:
     Returns
     -------
     Origin
-        Official where a published checksum fits, or where `spikedata.download` unpacked these very bytes beside the
-        manifest that it left; remade where the file says so and its digest fits.
+        "official" if a published checksum matches, or if `spikedata.download` unpacked these bytes and recorded them in
+        its manifest; "remade" if the file says so and its digest matches.
 
     Raises
     ------
     OSError
-        If the file is not there or cannot be read.
+        If the file does not exist or cannot be read.
     """
     place = Path(path)
     status = place.stat()
@@ -95,35 +94,36 @@ def origin_of(path: str | os.PathLike[str]) -> Origin:
     if remembered is not None:
         return remembered
     found = _examine(place, status.st_size)
-    with contextlib.suppress(OSError):  # one that cannot be kept is found again
+    with contextlib.suppress(OSError):  # what cannot be kept is determined again
         memory.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(memory, json.dumps({"state": state, "origin": found._asdict()}).encode(), overwrite=True)
     return found
 
 
 def corpus_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
-    """Name of the corpus that a spike file comes from; None where nobody knows.
+    """Name of the corpus that a spike file comes from; None if unknown.
 
     Parameters
     ----------
     file : SpikeFile or path-like
-        The file: one that this package made says it, SHD and SSC are known by their checksums.
+        The file: those made by this package name their corpus, SHD and SSC are recognized by their checksums.
 
     Raises
     ------
     OSError
-        If the file is not there or cannot be read.
+        If the file does not exist or cannot be read.
     """
     made, path = _opened(file)
     return (made.corpus if made is not None else origin_of(path).corpus) or None
 
 
 def numbering_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
-    """Whose speakers the numbers of a file mean: two files number the same people alike if this is equal and not None.
+    """Which numbering of speakers a file uses; None if unknown.
 
-    The names of Heidelberg Digits and AudioMNIST hold the speakers' numbers. Other corpora and manifests are numbered
-    by who is there, so the numbers of one encoding mean nothing in another; its parts and shards share them. How SSC
-    numbers its speakers is not known: its files share their numbers with each other alone.
+    A speaker number means the same person in two files if their numberings are equal and not None. The names of
+    Heidelberg Digits and AudioMNIST hold the speakers' numbers. In other corpora and manifests, the speakers found are
+    numbered, so the numbers are shared only by the parts and shards of one encoding. How SSC numbers its speakers is
+    not known: its files share their numbers only with each other.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def numbering_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
     Raises
     ------
     OSError
-        If the file is not there or cannot be read.
+        If the file does not exist or cannot be read.
     """
     made, path = _opened(file)
     if made is not None:
@@ -146,7 +146,7 @@ def numbering_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
 
 
 def published_sums() -> dict[str, str]:
-    """Names of the published spike files by the MD5 of what is in their archives, where that is known."""
+    """Names of the published spike files by the MD5 of the unpacked file, where it is known."""
     files = (file for data_set in DATASETS for file in files_of(data_set))
     return {
         file.content.value: file.name
@@ -156,40 +156,40 @@ def published_sums() -> dict[str, str]:
 
 
 def require_genuine(file: PublishedFile, path: Path) -> str:
-    """What to know of a file that lies where a published one belongs; refused if it is something else.
+    """A note on a file that exists where a published one belongs; raises if it is a different file.
 
     Parameters
     ----------
     file : PublishedFile
-        What belongs there.
+        The published file.
     path : Path
-        What lies there.
+        The existing file.
 
     Raises
     ------
     ChecksumError
-        If it is neither the published file nor one that this package made of the same part of the same corpus. Where
-        no checksum is known (SSC that was not downloaded by this package) that cannot be told.
+        If it is neither the published file nor one that this package made from the same part of the same corpus. Where
+        no checksum is known (SSC files that this package did not download), any file is accepted.
     """
     found = origin_of(path)
-    way_on = f"move it away and download again, or read it as it is, without a download: SpikeDataset({str(path)!r})"
+    way_on = f"move it away and download again, or read it as it is, without downloading: SpikeDataset({str(path)!r})"
     expected = "" if file.content is None else file.content.value
     if (found.kind == "official" and found.published == file.name) or (expected and found.md5 == expected):
-        return f"{path}: was there before; it is the published {file.target}"
+        return f"{path}: existed already; it is the published {file.target}"
     if found.kind == "official":
         raise ChecksumError(f"{path}: must be the published {file.target}, is {found.published}.h5; {way_on}")
     if found.kind == "remade":
         wanted = (_CORPUS_OF.get(_data_set_name(file), ""), _part_of(file))
         if wanted == (found.corpus, found.part):
-            return f"{path}: was there before; {found}"
+            return f"{path}: existed already; {found}"
         made = f"part {found.part!r} of {found.corpus!r}" if found.part else f"{found.corpus!r}, undivided"
-        rule = f"must be the published {file.target}, or be made of part {wanted[1]!r} of {wanted[0]!r}"
-        raise ChecksumError(f"{path}: {rule}, was made of {made}; {way_on}")
+        rule = f"must be the published {file.target}, or be made from part {wanted[1]!r} of {wanted[0]!r}"
+        raise ChecksumError(f"{path}: {rule}, but was made from {made}; {way_on}")
     if expected:
         size = path.stat().st_size
         rule = f"is not the published {file.target}: its MD5 must be {expected}, got {found.md5} ({size:,} bytes)"
         raise ChecksumError(f"{path}: {rule}; {way_on}")
-    return f"{path}: was there before, not checked: no checksum of {file.target} is published; its MD5 is {found.md5}"
+    return f"{path}: existed already, not checked: no checksum of {file.target} is published; its MD5 is {found.md5}"
 
 
 def _recall(memory: Path, state: list[int]) -> Origin | None:
@@ -235,7 +235,7 @@ def _preset_of(made: Provenance) -> str:
 
 
 def _downloaded(path: Path, size: int) -> str:
-    """The name of a published file of which these bytes were unpacked, as the manifest beside it says."""
+    """Name of the published file from whose archive these bytes were unpacked, according to the manifest beside it."""
     name = path.stem
     manifest = read_manifest(path.parent, path.name) if name in FILES else None
     record = None if manifest is None else manifest.files.get(path.name)
@@ -258,7 +258,7 @@ def _part_of(file: PublishedFile) -> str:
 
 
 def _opened(file: SpikeFile | str | os.PathLike[str]) -> tuple[Provenance | None, Path]:
-    """What a file says of how it was made, and where it lies."""
+    """The provenance of a file, and its path."""
     if isinstance(file, str | os.PathLike):
         return _provenance_of(Path(file)), Path(file)
     return file.provenance, file.path

@@ -1,4 +1,4 @@
-"""What has arrived of an archive so far, and where it came from, so that a later try can go on."""
+"""The part of an archive that has arrived, and its source, so that a later attempt can resume the download."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from spikedata.disk import OutputError
 
 
 class Origin(NamedTuple):
-    """Where the bytes of a partial file came from.
+    """The source of a partial file.
 
     Parameters
     ----------
     url : str
         The address.
     etag : str
-        What the host calls this very content (a strong entity tag, RFC 9110, section 8.8.3); empty if nothing.
+        The host's identifier of this content (a strong entity tag, RFC 9110, section 8.8.3); empty if it gave none.
     size : int, optional
-        How many bytes there are in all, where the host said.
+        Size of the whole file [byte], if the host gave it.
     """
 
     url: str = ""
@@ -30,12 +30,12 @@ class Origin(NamedTuple):
 
 
 def size_of(path: Path) -> int:
-    """How much has arrived [byte]."""
+    """Size of the part that has arrived [byte]."""
     return path.stat().st_size if path.is_file() else 0
 
 
 def read_origin(path: Path) -> Origin:
-    """Where a partial file came from; an empty record where that is not known."""
+    """The source of a partial file; an empty record if it is not known."""
     try:
         url, etag, size = json.loads(_note(path).read_text("utf-8"))
     except (OSError, ValueError, TypeError):
@@ -44,13 +44,13 @@ def read_origin(path: Path) -> Origin:
 
 
 def write_origin(path: Path, origin: Origin) -> None:
-    """Note where a partial file comes from."""
+    """Record the source of a partial file."""
     with writing(path):
         _note(path).write_text(json.dumps(origin), "utf-8")
 
 
 def discard(path: Path) -> None:
-    """Remove a partial file, and then the note on it."""
+    """Remove a partial file, and then the record of its source."""
     with writing(path):
         path.unlink(missing_ok=True)
         _note(path).unlink(missing_ok=True)
@@ -58,12 +58,12 @@ def discard(path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say of faults of the disk in a block that they are such, and what to do.
+    """Turn errors of the disk within a block into an `OutputError` that says what to do.
 
     Raises
     ------
     OutputError
-        In place of any OSError.
+        In place of every OSError.
     """
     try:
         yield
@@ -71,12 +71,14 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        raise OutputError(f"{path}: cannot be written: {reason}; make room or name another folder (--root)") from error
+        raise OutputError(
+            f"{path}: cannot be written: {reason}; free some space or choose another folder (--root)"
+        ) from error
 
 
 @contextlib.contextmanager
 def opened(path: Path, mode: str) -> Iterator[IO[bytes]]:
-    """A file to write to, folders made as needed; opening and closing (which writes, too) fail as in `writing`."""
+    """A file opened for writing, its folders created; opening and closing (which also writes) fail as in `writing`."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file: IO[bytes] = path.open(mode)

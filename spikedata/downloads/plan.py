@@ -1,4 +1,4 @@
-"""What a download would do, without doing it: no socket is opened, nothing is written."""
+"""What a download would do. No connection is opened and nothing is written."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from spikedata.downloads.registry import data_set_of, files_of
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadPlan:
-    """What would be fetched for one file.
+    """The planned download of one file.
 
     Parameters
     ----------
     name : str
-        The file.
+        Name of the file.
     path : Path
-        Where it goes.
+        Where it will be.
     is_there : bool
-        Whether something lies there, so that nothing would be fetched.
+        Whether the path exists already, so that nothing would be downloaded.
     urls : tuple of str
-        Where it comes from, best first.
+        Its addresses, best first.
     size : int, optional
-        Size of the archive [byte], where known.
+        Size of the archive [byte], if known.
     unpacked_size : int
-        About what it takes on the disk [byte], 0 where not known.
+        Approximate size on disk [byte], 0 if unknown.
     n_have : int
-        What an earlier download left of the archive [byte].
+        Size of what an earlier download left of the archive [byte].
     n_free : int
-        Free space where it goes [byte].
+        Free space at the path [byte].
     checksum : str
-        How it will be checked.
+        The checks after the download, in words.
     license, citation, homepage : str
-        Of its data set.
+        Those of its data set.
     """
 
     name: str
@@ -58,16 +58,16 @@ class DownloadPlan:
 
 
 def plan_download(name: str, root: str | os.PathLike[str] | None = None, *, form: str = "zip") -> list[DownloadPlan]:
-    """What a download would do, for each file of a data set.
+    """The planned download of each file of a data set.
 
     Parameters
     ----------
     name : str
         A data set or a file, one of `NAMES`.
     root : str or path-like, optional
-        The folder that it goes to. Default: `spikedata.folders.data_folder`.
+        The folder of data sets. Default: `spikedata.disk.data_folder`.
     form : {"zip", "gz"}
-        Which archive of SHD and SSC.
+        Format of the archives of SHD and SSC.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def plan_download(name: str, root: str | os.PathLike[str] | None = None, *, form
 
 
 def format_plan(plans: Iterable[DownloadPlan]) -> str:
-    """A plan to read.
+    """A plan as text.
 
     Parameters
     ----------
@@ -90,17 +90,17 @@ def format_plan(plans: Iterable[DownloadPlan]) -> str:
 
 
 def how_checked(file: PublishedFile) -> str:
-    """In words, what a file is checked against."""
+    """The checksums against which a file is checked, in words."""
     found = []
     for what, sums in ((file.archive, file.checksum), (file.content_folder or file.target, file.content)):
         if sums is not None:
-            value = sums.value or f"as {' or '.join(sums.asked_at)} tells when it is downloaded"
+            value = sums.value or f"as given by {' or '.join(sums.asked_at)} at the download"
             found.append(f"{sums.algorithm.upper()} of {what}: {value}")
     return "; ".join(found)
 
 
 def partial_path(root: Path, file: PublishedFile) -> Path:
-    """Where the archive lies until it is unpacked."""
+    """Path of the archive until it is unpacked."""
     return root / HIDDEN / f"{file.archive}.part"
 
 
@@ -125,10 +125,10 @@ def _plan(file: PublishedFile, root: Path) -> DownloadPlan:
 
 def _lines(plan: DownloadPlan) -> list[str]:
     if plan.is_there:
-        return [f"{plan.name}: {plan.path} is there, nothing to fetch"]
+        return [f"{plan.name}: {plan.path} exists, nothing to download"]
     size = "of unknown size" if plan.size is None else f"{plan.size / 1e6:,.0f} MB"
     unpacked = f", {plan.unpacked_size / 1e6:,.0f} MB unpacked" if plan.unpacked_size else ""
-    have = f", {plan.n_have / 1e6:,.1f} MB of it are there" if plan.n_have else ""
+    have = f", {plan.n_have / 1e6:,.1f} MB of it already downloaded" if plan.n_have else ""
     return [
         f"{plan.name}: {size}{unpacked}{have}, to {plan.path} ({plan.n_free / 1e6:,.0f} MB free)",
         *(f"  {'from' if number == 0 else 'or  '}     {url}" for number, url in enumerate(plan.urls)),

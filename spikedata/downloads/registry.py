@@ -1,6 +1,6 @@
-"""The published files as data: where they lie, what they must be, whom to thank.
+"""The published data sets as a table: addresses, checksums, licenses and citations.
 
-How each checksum is known stands in docs/downloads.md.
+docs/downloads.md gives the source of each checksum.
 """
 
 from __future__ import annotations
@@ -8,23 +8,23 @@ from __future__ import annotations
 from spikedata.downloads.entries import Checksum, DataSet, PublishedFile
 
 HOSTS = ("https://zenkelab.org/datasets/", "https://compneuro.net/datasets/")
-FORMS = ("zip", "gz")  # in which SHD and SSC are published
+FORMS = ("zip", "gz")  # the formats in which SHD and SSC are published
 
 
 def files_of(name: str, form: str = "zip") -> tuple[PublishedFile, ...]:
-    """The files of a data set, or the one of that name.
+    """The files of a data set, or the file of the given name.
 
     Parameters
     ----------
     name : str
         One of `NAMES`.
     form : {"zip", "gz"}
-        Which archive of SHD and SSC; the recordings come in one form.
+        Format of the archives of SHD and SSC; recordings come in a single format.
 
     Raises
     ------
     ValueError
-        If there is no such name or form.
+        If the name or the form is unknown.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def files_of(name: str, form: str = "zip") -> tuple[PublishedFile, ...]:
 
 
 def data_set_of(name: str) -> DataSet:
-    """The data set that a file belongs to."""
+    """The data set to which a file belongs."""
     return next(data_set for data_set in DATASETS.values() if name == data_set.name or name in data_set.files)
 
 
 def _spikes(name: str, *, zip_md5: str, gz_md5: str = "", md5: str = "", unpacked: int = 0) -> dict[str, PublishedFile]:
-    """One spike file in both forms; where the sum of one is not known, the hosts' list tells it."""
+    """A spike file in both forms; an unknown checksum of an archive is requested from the hosts' list."""
     forms = {}
     for form, value in zip(FORMS, (zip_md5, gz_md5), strict=True):
         archive = f"{name}.h5.{form}"
@@ -66,7 +66,7 @@ def _spikes(name: str, *, zip_md5: str, gz_md5: str = "", md5: str = "", unpacke
 
 _SUMS = tuple(f"{host}md5sums.txt" for host in HOSTS)
 _FSDD = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"  # of 2 May 2024
-_AUDIOMNIST = "544b0f4bc65227e54332e665d5e02c24be6732c2"  # which HELM's AudioMNIST scenario names, too
+_AUDIOMNIST = "544b0f4bc65227e54332e665d5e02c24be6732c2"  # also used by HELM's AudioMNIST scenario
 
 FILES: dict[str, dict[str, PublishedFile]] = {
     "shd_train": _spikes(

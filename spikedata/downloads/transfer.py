@@ -1,4 +1,4 @@
-"""Bring an archive from the first of its sources that has it, going on where an earlier try was cut off."""
+"""Download an archive from the first source that has it, resuming an interrupted attempt where that is safe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spikedata.downloads.partial import Origin, discard, opened, read_origin, si
 
 _log = logging.getLogger(__name__)
 
-OnProgress = Callable[[str, int, int], None]  # stage, bytes done, bytes in all (0 where not known)
+OnProgress = Callable[[str, int, int], None]  # stage, bytes done, bytes in total (0 if unknown)
 
 _PIECE = 2**20  # bytes
 
@@ -28,37 +28,37 @@ _PIECE = 2**20  # bytes
 def fetch_archive(
     file: PublishedFile, checksum: Checksum | None, path: Path, params: TransferParams, on_progress: OnProgress
 ) -> int:
-    """Bring an archive, whole and checked, to a path.
+    """Download an archive to a path, complete and checked.
 
-    What is there already is completed, not fetched again, where that is safe: the host says that its content is the
-    same as then (If-Range with a strong entity tag), or a checksum will tell.
+    A partial download is resumed if that is safe: if the host confirms that its content has not changed (If-Range with
+    a strong entity tag), or if a checksum will show a mixture of two contents.
 
     Parameters
     ----------
     file : PublishedFile
-        What to bring.
+        The file to download.
     checksum : Checksum, optional
-        What it must add up to, the value known.
+        Checksum of the archive, with its value.
     path : Path
-        Where it goes; what arrives stays there when it is cut off.
+        Path of the archive; a partial download stays there.
     params : TransferParams
-        How patient to be.
+        Timeouts and retries.
     on_progress : callable
-        Called with a stage, the bytes done and all bytes.
+        Called with the stage, the bytes done and their total.
 
     Returns
     -------
     int
-        Bytes that came over the network.
+        Number of bytes transferred [byte].
 
     Raises
     ------
     DownloadError
-        If no source has it.
+        If no source has the archive.
     ChecksumError
-        If no source has it, and one has something else instead.
+        If no source has the archive, and at least one has different content instead.
     OutputError
-        If the disk refuses it.
+        If the archive cannot be written.
     """
     faults: list[Exception] = []
     arrived: list[int] = []
@@ -71,9 +71,9 @@ def fetch_archive(
             _log.warning("%s", fault)
     summary = "; ".join(map(str, faults))
     if any(isinstance(fault, ChecksumError) for fault in faults):
-        raise ChecksumError(f"{file.archive}: no source has what the registry names: {summary}")
+        raise ChecksumError(f"{file.archive}: no source has the file of the registry: {summary}")
     kept = "; what has arrived is kept, try again later" if size_of(path) else "; try again later"
-    raise DownloadError(f"{file.archive}: not to be had: {summary}{kept}")
+    raise DownloadError(f"{file.archive}: not available: {summary}{kept}")
 
 
 def _fetch_from(
@@ -89,7 +89,7 @@ def _fetch_from(
         _receive(url, file, checksum is not None, path, params, on_progress, on_bytes)
 
     while True:
-        is_completed = size_of(path) > 0  # rather than fetched from its first byte
+        is_completed = size_of(path) > 0  # rather than downloaded from the first byte
         if not _is_whole(path):
             keep_trying(url, receive, params, lambda: size_of(path))
         if checksum is None:
@@ -101,7 +101,7 @@ def _fetch_from(
         if not is_completed:
             name = checksum.algorithm.upper()
             raise ChecksumError(f"{url}: {name} is {found}, must be {checksum.value}; removed, nothing was unpacked")
-        _log.info("%s: the parts do not fit each other, fetched anew", file.archive)
+        _log.info("%s: the parts do not belong together, downloading it again", file.archive)
 
 
 def _receive(
@@ -113,7 +113,7 @@ def _receive(
     on_progress: OnProgress,
     on_bytes: Callable[[int], None],
 ) -> None:
-    """One try: ask for what is missing, write what comes."""
+    """One attempt: request the missing bytes and write those that arrive."""
     n_have, origin = size_of(path), read_origin(path)
     with _ask(url, path, _range_headers(url, n_have, origin, is_checked), params) as reply:
         start, size = _what_comes(reply, n_have)
@@ -151,12 +151,12 @@ def _ask(url: str, path: Path, headers: dict[str, str], params: TransferParams) 
     except HTTPError as fault:
         with fault:
             if fault.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                discard(path)  # and the next try asks for all of it
+                discard(path)  # the next attempt then requests the whole file
             raise
 
 
 def _range_headers(url: str, n_have: int, origin: Origin, is_checked: bool) -> dict[str, str]:
-    """What to ask for: the rest where joining it to what is there is safe, all otherwise."""
+    """The headers that request the remaining bytes if appending them is safe, or else the whole file."""
     if n_have == 0:
         return {}
     if origin.url == url and origin.etag:
@@ -165,11 +165,11 @@ def _range_headers(url: str, n_have: int, origin: Origin, is_checked: bool) -> d
 
 
 def _what_comes(reply: http.client.HTTPResponse, n_have: int) -> tuple[int, int | None]:
-    """The first byte that the host sends and the number of all bytes, None where it does not say."""
+    """Position of the first byte that the host sends, and the total size; None if the host does not give it."""
     if reply.status == 206:
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", "").strip())
         if match is None or int(match[1]) != n_have:
-            raise DownloadError(f"{reply.url}: asked for bytes from {n_have}, got {reply.headers.get('Content-Range')}")
+            raise DownloadError(f"{reply.url}: requested bytes from {n_have}, got {reply.headers.get('Content-Range')}")
         return n_have, int(match[3])
     if reply.status != 200:
         raise DownloadError(f"{reply.url}: HTTP status {reply.status} instead of the file")
@@ -192,12 +192,12 @@ def _check_space(path: Path, n_needed: int) -> None:
     if n_needed > n_free:
         raise OutputError(
             f"{path.parent}: {n_needed / 1e6:,.0f} MB are needed, {n_free / 1e6:,.0f} MB are free; "
-            "make room or name another folder (--root)"
+            "free some space or choose another folder (--root)"
         )
 
 
 def _write_pieces(reply: http.client.HTTPResponse, path: Path, params: TransferParams) -> Generator[int, None, None]:
-    """Append what comes to a file, until it ends; the length of each piece when it is written."""
+    """Append a response to a file and yield the length of each piece once it is written."""
     began, n_window = time.monotonic(), 0
     with opened(path, "ab") as target:
         while piece := reply.read1(_PIECE):

@@ -1,4 +1,4 @@
-"""Unpack an archive into a new folder: only what is expected, never more than allowed, with a checksum of each file."""
+"""Unpack an archive into a new folder: only the expected members, within limits, with a checksum of each file."""
 
 from __future__ import annotations
 
@@ -19,117 +19,18 @@ from spikedata.downloads.git_tree import Blob, blob_digest
 from spikedata.downloads.partial import opened, writing
 from spikedata.downloads.transfer import OnProgress
 
-
-class Member(NamedTuple):
-    """What an archive says of one of its members.
-
-    Parameters
-    ----------
-    name : str
-        Its path in the archive.
-    size : int
-        Its size, unpacked [byte].
-    is_file : bool
-        Whether it is a regular file; not a link, a device, a pipe or a file with holes.
-    is_folder : bool
-        Whether it is a folder.
-    is_executable : bool
-        Whether its owner may run it.
-    """
-
-    name: str
-    size: int
-    is_file: bool = True
-    is_folder: bool = False
-    is_executable: bool = False
-
-
-class Choice:
-    """Goes through the members of an archive in their order and refuses what is not in order.
-
-    Parameters
-    ----------
-    file : PublishedFile
-        Says which members are expected and how much they may be.
-    """
-
-    def __init__(self, file: PublishedFile) -> None:
-        self._file = file
-        self._pattern = re.compile(file.members)
-        self._paths: set[str] = set()
-        self._n_members = self._n_bytes = 0
-        self.left_out: list[str] = []
-
-    def path_of(self, member: Member) -> str | None:
-        """Where a member goes, with forward slashes; None for one that is left out.
-
-        Raises
-        ------
-        ChecksumError
-            If it leads out of the folder, is expected but no regular file, is there twice, or too much.
-        """
-        self._count(member)
-        name = member.name.removeprefix("./")
-        if _leads_out(name):
-            raise self._fault(f"member {member.name!r} leads out of the folder")
-        if member.is_folder:
-            return None
-        match = self._pattern.fullmatch(name)
-        if match is None:
-            self.left_out.append(member.name)
-            return None
-        if not member.is_file:
-            raise self._fault(f"member {member.name!r} is no regular file")
-        path = match["path"]
-        if path.casefold() in self._paths:  # as on file systems that do not tell cases apart
-            raise self._fault(f"member {member.name!r} is there twice")
-        self._paths.add(path.casefold())
-        return path
-
-    def finish(self) -> None:
-        """Look back when all members have been seen.
-
-        Raises
-        ------
-        ChecksumError
-            If none was expected.
-        """
-        if not self._paths:
-            raise self._fault(f"none of its {self._n_members} members is expected, first {self.left_out[:3]}")
-
-    def _count(self, member: Member) -> None:
-        self._n_members += 1
-        self._n_bytes += max(member.size, 0)
-        if self._n_members > self._file.max_members:
-            raise self._fault(f"more than {self._file.max_members} members")
-        if member.size < 0 or self._n_bytes > self._file.max_bytes:
-            raise self._fault(
-                f"member {member.name!r} claims {member.size} bytes, more than {self._file.max_bytes} in all"
-            )
-
-    def _fault(self, reason: str) -> ChecksumError:
-        return ChecksumError(f"{self._file.archive}: {reason}; nothing was unpacked")
-
-
-def _leads_out(name: str) -> bool:
-    """Whether a path is not plainly one within a folder; that of the folder itself is."""
-    parts = name.removesuffix("/").split("/")
-    is_plain = name in ("", ".") or not {"", ".", ".."} & set(parts)
-    return not is_plain or "\\" in name or any(ord(letter) < 32 for letter in name)
-
-
 _PIECE = 2**20  # bytes
 
 
 class FileRecord(NamedTuple):
-    """What a file was when it was unpacked.
+    """Size and checksum of a file when it was unpacked.
 
     Parameters
     ----------
     size : int
-        Its size [byte].
+        Size [byte].
     sha256 : str
-        Its checksum.
+        SHA-256 in hexadecimal digits.
     """
 
     size: int
@@ -138,16 +39,16 @@ class FileRecord(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Unpacked:
-    """What came of an archive.
+    """The content of an unpacked archive.
 
     Parameters
     ----------
     files : dict of str to FileRecord
-        The files, under their paths within the folder.
+        The files by their paths within the folder.
     blobs : dict of str to Blob
-        The same files as git sees them, where that is asked for.
+        The same files in git's terms, if the content is checked by a git identifier.
     left_out : list of str
-        Members that were not expected, and are not there.
+        Unexpected members, which were not unpacked.
     """
 
     files: dict[str, FileRecord] = field(default_factory=dict)
@@ -156,25 +57,25 @@ class Unpacked:
 
 
 def unpack(archive: Path, file: PublishedFile, room: Path, on_progress: OnProgress) -> Unpacked:
-    """Unpack what is expected of an archive.
+    """Unpack the expected members of an archive.
 
     Parameters
     ----------
     archive : Path
         A .zip, .tar.gz or .gz file.
     file : PublishedFile
-        Says what is expected and how much it may be.
+        The expected members and their limits.
     room : Path
-        A folder, empty, that nobody else writes to.
+        An empty folder that no other process writes to.
     on_progress : callable
-        Called with a stage, the bytes of the archive that have been read, and all its bytes.
+        Called with the stage, the bytes read of the archive, and its size.
 
     Raises
     ------
     ChecksumError
-        If the archive is damaged or holds what it must not.
+        If the archive is damaged or has forbidden content.
     OutputError
-        If the disk refuses the files.
+        If the files cannot be written.
     """
     stage, size = f"unpack {file.archive}", archive.stat().st_size
     on_progress(stage, 0, size)
@@ -186,13 +87,13 @@ def unpack(archive: Path, file: PublishedFile, room: Path, on_progress: OnProgre
             _READERS[kind](raw, file, to_room)
     except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ChecksumError(f"{file.archive}: damaged: {error}") from error
-    except (NotImplementedError, RuntimeError) as error:  # a zip file that is encrypted or packed in an unknown way
+    except (NotImplementedError, RuntimeError) as error:  # an encrypted zip file, or an unknown compression method
         raise ChecksumError(f"{file.archive}: {error}") from error
     return result
 
 
 class _ToRoom:
-    """Writes members to files and remembers what they were."""
+    """Writes members to files and records their checksums."""
 
     def __init__(self, file: PublishedFile, room: Path, result: Unpacked, on_piece: Callable[[], None]) -> None:
         self._has_blobs = file.content is not None and file.content.algorithm == "git-tree"
@@ -206,7 +107,7 @@ class _ToRoom:
     def write(
         self, path: str, source: IO[bytes] | gzip.GzipFile, size: int | None, limit: int, is_executable: bool = False
     ) -> None:
-        """Copy a member; it must have `size` bytes, or where that is not known at most `limit`."""
+        """Copy a member, which must have `size` bytes, or at most `limit` if the size is unknown."""
         target = self._room / path
         limit = limit if size is None else size
         sha256, blob, done = hashlib.sha256(), blob_digest(size or 0) if self._has_blobs else None, 0
@@ -229,12 +130,12 @@ class _ToRoom:
 
 
 def _read_zip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
-    choice, chosen = Choice(file), []
+    choice, chosen = _Choice(file), []
     with zipfile.ZipFile(raw) as packed:
         for info in packed.infolist():
             mode = info.external_attr >> 16
             is_file = not info.is_dir() and stat.S_IFMT(mode) in (0, stat.S_IFREG)
-            path = choice.path_of(Member(info.filename, info.file_size, is_file, info.is_dir()))
+            path = choice.path_of(_Member(info.filename, info.file_size, is_file, info.is_dir()))
             if path is not None:
                 chosen.append((path, info))
         choice.finish()
@@ -250,32 +151,32 @@ def _read_gzip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
 
 
 def _read_tar(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
-    choice = Choice(file)
+    choice = _Choice(file)
     with (
         gzip.GzipFile(fileobj=raw, mode="rb") as stream,
-        tarfile.open(fileobj=_Bearable(stream), mode="r:") as packed,  # type: ignore[call-overload]  # it only reads
+        tarfile.open(fileobj=_LimitedReads(stream), mode="r:") as packed,  # type: ignore[call-overload]  # it only reads
     ):
         for info in packed:
             is_file = info.isreg() and not info.issparse()
-            path = choice.path_of(Member(info.name, info.size, is_file, info.isdir(), bool(info.mode & stat.S_IXUSR)))
+            path = choice.path_of(_Member(info.name, info.size, is_file, info.isdir(), bool(info.mode & stat.S_IXUSR)))
             source = packed.extractfile(info) if path is not None else None
             if path is not None and source is not None:
                 to_room.write(path, source, info.size, file.max_bytes, bool(info.mode & stat.S_IXUSR))
-            packed.members.clear()  # or a list of them all grows, which is not needed
+            packed.members.clear()  # tarfile would keep all members in this list, which is not needed
         _read_to_end(stream, file)
     choice.finish()
     to_room.left_out(choice.left_out)
 
 
 def _read_to_end(stream: gzip.GzipFile, file: PublishedFile) -> None:
-    """Read the zeros that end an archive, and so gzip's checksum of it all, which tarfile does not look at."""
+    """Read the zeros at the end of an archive, and with them gzip's checksum, which tarfile does not read."""
     while piece := stream.read(_PIECE):
         if piece.strip(b"\0") or stream.tell() > 2 * file.max_bytes:
             raise tarfile.ReadError(f"no header at byte {stream.tell() - len(piece)}, and not the end")
 
 
-class _Bearable:
-    """A file that is read in pieces of a bearable size: a header may claim any, and tarfile takes it into memory."""
+class _LimitedReads:
+    """A file that is read in pieces of limited size: tarfile reads headers of any claimed size into memory."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
@@ -290,6 +191,105 @@ class _Bearable:
 
     def tell(self) -> int:
         return self._stream.tell()
+
+
+class _Member(NamedTuple):
+    """A member of an archive, as its header describes it.
+
+    Parameters
+    ----------
+    name : str
+        Its path in the archive.
+    size : int
+        Unpacked size [byte].
+    is_file : bool
+        Whether it is a regular file, not a link, device, pipe or sparse file.
+    is_folder : bool
+        Whether it is a folder.
+    is_executable : bool
+        Whether its owner may execute it.
+    """
+
+    name: str
+    size: int
+    is_file: bool = True
+    is_folder: bool = False
+    is_executable: bool = False
+
+
+class _Choice:
+    """Selects the expected members of an archive, in their order, and refuses forbidden ones.
+
+    Parameters
+    ----------
+    file : PublishedFile
+        The expected members and their limits.
+    """
+
+    def __init__(self, file: PublishedFile) -> None:
+        self._file = file
+        self._pattern = re.compile(file.members)
+        self._paths: set[str] = set()
+        self._n_members = self._n_bytes = 0
+        self.left_out: list[str] = []
+
+    def path_of(self, member: _Member) -> str | None:
+        """The path to which a member is unpacked, with forward slashes; None if it is left out.
+
+        Raises
+        ------
+        ChecksumError
+            If its path leads out of the folder, it is expected but not a regular file, it occurs twice, or a limit is
+            exceeded.
+        """
+        self._count(member)
+        name = member.name.removeprefix("./")
+        if _leads_out(name):
+            raise self._fault(f"member {member.name!r} leads out of the folder")
+        if member.is_folder:
+            return None
+        match = self._pattern.fullmatch(name)
+        if match is None:
+            self.left_out.append(member.name)
+            return None
+        if not member.is_file:
+            raise self._fault(f"member {member.name!r} is not a regular file")
+        path = match["path"]
+        if path.casefold() in self._paths:  # some file systems ignore case
+            raise self._fault(f"member {member.name!r} occurs twice")
+        self._paths.add(path.casefold())
+        return path
+
+    def finish(self) -> None:
+        """Check, after the last member, that some were selected.
+
+        Raises
+        ------
+        ChecksumError
+            If no member was expected.
+        """
+        if not self._paths:
+            raise self._fault(f"none of its {self._n_members} members is expected, first {self.left_out[:3]}")
+
+    def _count(self, member: _Member) -> None:
+        self._n_members += 1
+        self._n_bytes += max(member.size, 0)
+        if self._n_members > self._file.max_members:
+            raise self._fault(f"more than {self._file.max_members} members")
+        if member.size < 0 or self._n_bytes > self._file.max_bytes:
+            raise self._fault(
+                f"member {member.name!r} claims {member.size} bytes, more than {self._file.max_bytes} in all"
+            )
+
+    def _fault(self, reason: str) -> ChecksumError:
+        return ChecksumError(f"{self._file.archive}: {reason}; nothing was unpacked")
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a path is anything but a plain path within the folder or the folder itself."""
+    parts = name.removesuffix("/").split("/")
+    is_plain = name in ("", ".") or not {"", ".", ".."} & set(parts)
+    return not is_plain or "\\" in name or any(ord(letter) < 32 for letter in name)
 
 
 _READERS: dict[str, Callable[[IO[bytes], PublishedFile, _ToRoom], None]] = {

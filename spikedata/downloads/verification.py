@@ -1,4 +1,4 @@
-"""Find out whether what was downloaded is still what it was."""
+"""Check whether downloaded files are still as they were unpacked."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from spikedata.downloads.unpacking import FileRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What was found of one file or folder.
+    """The result for one file or folder.
 
     Parameters
     ----------
     name : str
-        The file of the registry.
+        Name of the file in the registry.
     path : Path
-        Where it lies.
+        Its path.
     n_files : int
-        How many files were looked at.
+        Number of files checked.
     missing, changed : tuple of str
-        Which of them are not there, or are not what they were.
+        Files that do not exist, and files that have changed.
     notes : tuple of str
-        What else a user should know.
+        Further notes for the user.
     is_deep : bool
         Whether checksums were compared, rather than sizes.
     """
@@ -49,38 +49,38 @@ class Verification:
 
 
 def verify_download(name: str, root: str | os.PathLike[str] | None = None, *, deep: bool = False) -> list[Verification]:
-    """Compare what lies in a folder with what was unpacked there.
+    """Compare the files in a folder with those that were unpacked there.
 
     Parameters
     ----------
     name : str
-        A data set or a file, one of `NAMES`.
+        A data set or a file: one of `NAMES`.
     root : str or path-like, optional
-        The folder. Default: `spikedata.folders.data_folder`.
+        The folder. Default: `spikedata.disk.data_folder`.
     deep : bool
-        Whether to compare checksums; otherwise presence and sizes.
+        Whether to compare checksums, rather than existence and sizes only.
 
     Returns
     -------
     list of Verification
-        One for each file of the data set that is there.
+        One for each file of the data set.
 
     Raises
     ------
     ValueError
-        If there is no such name.
+        If the name is unknown.
     FileNotFoundError
-        If a file of it is not there.
+        If a file of the data set does not exist.
     """
     folder = data_folder() if root is None else Path(root)
     return [verify_file(file, folder, deep=deep) for file in files_of(name)]
 
 
 def verify_file(file: PublishedFile, root: Path, *, deep: bool = False) -> Verification:
-    """One file of a data set, as `verify_download`."""
+    """Check one file of a data set, as `verify_download` does."""
     path = root / file.target
     if not is_there(path):
-        raise FileNotFoundError(f"{path}: not there; `spikedata download {file.name}` fetches it")
+        raise FileNotFoundError(f"{path}: does not exist; `spikedata download {file.name}` fetches it")
     manifest = read_manifest(root, file.target)
     if manifest is None:
         return _against_registry(file, path, deep)
@@ -88,7 +88,7 @@ def verify_file(file: PublishedFile, root: Path, *, deep: bool = False) -> Verif
 
 
 def format_verification(verifications: Iterable[Verification]) -> str:
-    """What was found, to read."""
+    """The results as text."""
     lines = []
     for found in verifications:
         what = "checksums" if found.is_deep else "sizes"
@@ -101,15 +101,15 @@ def format_verification(verifications: Iterable[Verification]) -> str:
 
 
 def _against_registry(file: PublishedFile, path: Path, deep: bool) -> Verification:
-    """Where nobody remembers how it came: only a published checksum of the file itself can tell."""
+    """Check a file without a manifest: only a published checksum of the file itself can tell."""
     changed: tuple[str, ...] = ()
     can_tell = deep and file.content is not None and file.content.algorithm != "git-tree" and path.is_file()
-    note = f"{path}: was there before, nothing is known of how it came, so it was not checked"
+    note = f"{path}: existed already and has no manifest, so it was not checked"
     if can_tell and file.content is not None:
         algorithm, published = file.content.algorithm, file.content.value
         found = file_digest(path, algorithm)
         changed = () if found == published else (file.target,)
-        note = f"{path}: was there before; its {algorithm.upper()} is {found}, published is {published}"
+        note = f"{path}: existed already; its {algorithm.upper()} is {found}, published is {published}"
     return Verification(
         name=file.name, path=path, n_files=1, missing=(), changed=changed, notes=(note,), is_deep=can_tell
     )
@@ -144,4 +144,4 @@ def _extra(file: PublishedFile, root: Path, manifest: Manifest) -> tuple[str, ..
         return ()
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     extra = [name for name in found if name not in manifest.files]
-    return (f"{folder}: {len(extra)} files are there that were not unpacked, first {extra[0]}",) if extra else ()
+    return (f"{folder}: {len(extra)} files were not unpacked from the archive, first {extra[0]}",) if extra else ()

@@ -74,7 +74,7 @@ def test_a_folder_is_fetched_unpacked_and_named(words, root, params):
     assert result.paths == (root / "words",)
     assert visible(root) == ["words", "words/a", "words/a/1.wav", "words/b", "words/b/2.wav", "words/list.txt"]
     assert (root / "words/a/1.wav").read_bytes() == b"one"
-    assert result.notes == ("x.tar.gz: 1 members were not expected and left out, first ./.DS_Store",)
+    assert result.notes == ("x.tar.gz: 1 members were unexpected and left out, first ./.DS_Store",)
 
 
 def test_a_gz_file_holds_one_file(file, root, params, host):
@@ -110,7 +110,7 @@ def test_a_file_of_the_users_own_is_taken_and_said_where_no_checksum_is_known(fi
     (root / "x.h5").write_bytes(b"mine")
     result = fetch_file(replace(file, content=None), root, params, quiet)
     assert result.paths[0].read_bytes() == b"mine"
-    assert "was there before, not checked: no checksum of x.h5 is published" in result.notes[0]
+    assert "existed already, not checked: no checksum of x.h5 is published" in result.notes[0]
     assert host.asked == []
 
 
@@ -157,7 +157,7 @@ def test_a_checksum_that_nobody_knows_yet_is_asked_for_and_told(file, root, para
     host.pages["/md5sums.txt"] = f"{'0' * 32}  other.zip\n{file.checksum.value}  x.h5.zip\n".encode()
     asking = replace(file, checksum=Checksum(algorithm="md5", asked_at=(f"{host.url}md5sums.txt",)))
     assert fetch_file(asking, root, params, quiet).notes == (
-        f"x.h5.zip: MD5 {file.checksum.value}, as {host.url}md5sums.txt told at the download",
+        f"x.h5.zip: MD5 {file.checksum.value}, as given by {host.url}md5sums.txt at the download",
     )
     host.pages["/md5sums.txt"] = f"{'0' * 32}  x.h5.zip\n".encode()
     with pytest.raises(ChecksumError, match=f"must be {'0' * 32}"):
@@ -166,14 +166,14 @@ def test_a_checksum_that_nobody_knows_yet_is_asked_for_and_told(file, root, para
 
 def test_without_the_list_of_checksums_nothing_is_fetched(file, root, params, host):
     asking = replace(file, checksum=Checksum(algorithm="md5", asked_at=(f"{host.url}md5sums.txt",)))
-    with pytest.raises(DownloadError, match=r"its checksum is not to be had: .*404"):
+    with pytest.raises(DownloadError, match=r"its checksum is not available: .*404"):
         fetch_file(asking, root, params, quiet)
     assert [path for path, *_ in host.asked] == ["/md5sums.txt"]
 
 
 def test_offline_opens_no_socket(file, root, params, host, monkeypatch):
     monkeypatch.setenv("SPIKEDATA_OFFLINE", "1")
-    with pytest.raises(DownloadError, match=r"x\.h5: not there, and SPIKEDATA_OFFLINE forbids to fetch it"):
+    with pytest.raises(DownloadError, match=r"x\.h5: does not exist, and SPIKEDATA_OFFLINE forbids downloading it"):
         fetch_file(file, root, params, quiet)
     assert host.asked == []
     assert not root.exists()
@@ -187,7 +187,9 @@ def test_offline_what_is_there_is_there(file, root, params, monkeypatch):
 
 def test_a_root_that_is_a_file_is_a_fault_of_the_folder(file, tmp_path, params, host):
     (tmp_path / "root").write_text("no folder", "utf-8")
-    with pytest.raises(OutputError, match="cannot be written: Not a directory; make room or name another folder"):
+    with pytest.raises(
+        OutputError, match="cannot be written: Not a directory; free some space or choose another folder"
+    ):
         fetch_file(file, tmp_path / "root", params, quiet)
     assert host.asked == []
 
@@ -210,7 +212,7 @@ def test_an_interruption_says_that_the_next_download_goes_on(file, root, params,
 
     with pytest.raises(KeyboardInterrupt) as caught:
         fetch_file(file, root, params, interrupt)
-    assert caught.value.__notes__ == ["x: what has arrived is kept, and the next download goes on from there"]
+    assert caught.value.__notes__ == ["x: what has arrived is kept, and the next download resumes from there"]
     assert hidden(root) == ["x.h5.zip.part"]
     fetch_file(file, root, params, quiet)
     assert host.asked[1][1] is not None

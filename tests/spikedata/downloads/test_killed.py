@@ -93,8 +93,8 @@ def test_a_disk_that_takes_no_more_is_said_and_what_arrived_is_kept(
     child = start_child(file, tmp_path, largest=largest)
     _, message = child.communicate(timeout=PATIENCE)
     last = message.strip().splitlines()[-1]
-    assert last.startswith("spikedata.atomic.OutputError: ")
-    assert f"{where}: cannot be written: File too large; make room or name another folder" in last
+    assert last.startswith("spikedata.disk.OutputError: ")
+    assert f"{where}: cannot be written: File too large; free some space or choose another folder" in last
     assert not (tmp_path / "x.h5").exists()
     assert fetch_file(file, tmp_path, params, quiet).n_bytes < len(host.pages["/x.h5.zip"])
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_said_and_after_making_room_all_is_well(file, tmp_path, p
     with small_disk(folder, 1_600_000):
         (folder / "other").write_bytes(bytes(1_000_000))
         with pytest.raises(
-            OutputError, match=r"x\.h5\.zip\.part: cannot be written: No space left on device; make room"
+            OutputError, match=r"x\.h5\.zip\.part: cannot be written: No space left on device; free some space"
         ):
             fetch_file(file, folder, params, quiet)
         assert names_in(folder) == [HIDDEN, "other"]

@@ -31,7 +31,7 @@ def test_a_try_that_brings_a_good_piece_sets_the_count_of_failures_back(params):
 
 def test_offline_refuses_at_the_last_door_too(monkeypatch):
     monkeypatch.setenv("SPIKEDATA_OFFLINE", "1")
-    with pytest.raises(DownloadError, match="SPIKEDATA_OFFLINE forbids to open it"):
+    with pytest.raises(DownloadError, match="SPIKEDATA_OFFLINE forbids opening it"):
         open_url("https://127.0.0.1/x", {}, 1.0)
 
 

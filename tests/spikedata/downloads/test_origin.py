@@ -80,7 +80,9 @@ def test_a_remade_file_is_taken_and_says_so(tmp_path):
 )  # fmt: skip
 def test_a_remade_file_of_something_else_is_refused(tmp_path, changes, found):
     write(tmp_path / "shd_train.h5", replace(MADE, **changes))
-    with pytest.raises(ChecksumError, match=rf"or be made of part 'train' of 'heidelberg_digits', was made of {found}"):
+    with pytest.raises(
+        ChecksumError, match=rf"or be made from part 'train' of 'heidelberg_digits', but was made from {found}"
+    ):
         SHD(tmp_path, download=True)
     assert len(SHD(tmp_path)) == 1
 

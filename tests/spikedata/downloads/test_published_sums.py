@@ -16,7 +16,7 @@ def ask(host, params):
     def run(page, algorithm="md5", name="a.zip"):
         host.pages["/sums"] = page.encode()
         checksum, note = ask_for(Checksum(algorithm=algorithm, asked_at=(f"{host.url}sums",)), name, params)
-        assert note == f"{name}: {algorithm.upper()} {checksum.value}, as {host.url}sums told at the download"
+        assert note == f"{name}: {algorithm.upper()} {checksum.value}, as given by {host.url}sums at the download"
         return checksum.value
 
     return run
@@ -35,7 +35,7 @@ def test_a_description_of_a_commit_names_a_tree(ask):
 @pytest.mark.parametrize("page", ["", "<html>moved</html>", f"{SUM[1:]}  a.zip", f"{SUM}  aXzip"])
 def test_a_page_that_says_something_else_is_no_list(ask, page):
     with pytest.raises(
-        DownloadError, match=r"a\.zip: its checksum is not to be had: .*does not name a\.zip; try again"
+        DownloadError, match=r"a\.zip: its checksum is not available: .*does not name a\.zip; try again"
     ):
         ask(page)
 

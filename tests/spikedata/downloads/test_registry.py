@@ -108,14 +108,14 @@ def test_a_plan_knows_what_is_there_and_what_arrived_before(tmp_path):
     train, test = plan_download("shd", tmp_path)
     assert (train.is_there, test.is_there, test.n_have) == (True, False, 200_000)
     text = format_plan([train, test])
-    assert "shd_train.h5 is there, nothing to fetch" in text
-    assert "0.2 MB of it are there" in text
+    assert "shd_train.h5 exists, nothing to download" in text
+    assert "0.2 MB of it already downloaded" in text
 
 
 def test_a_checksum_that_is_asked_for_is_said_to_be():
     asked = files_of("heidelberg_digits")[0]
     assert how_checked(asked) == (
-        "MD5 of hd_audio.tar.gz: as https://zenkelab.org/datasets/md5sums.txt or "
-        "https://compneuro.net/datasets/md5sums.txt tells when it is downloaded"
+        "MD5 of hd_audio.tar.gz: as given by https://zenkelab.org/datasets/md5sums.txt or "
+        "https://compneuro.net/datasets/md5sums.txt at the download"
     )
     assert how_checked(replace(asked, checksum=None)) == ""

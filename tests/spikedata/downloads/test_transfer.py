@@ -112,7 +112,7 @@ def test_a_fault_of_the_host_may_pass(fetch, path, archive, host, fault):
 
 def test_a_host_is_given_up_after_so_many_tries(fetch, path, host):
     host.faults = ["500"] * 10
-    with pytest.raises(DownloadError, match=r"x\.h5\.zip: not to be had: https.*HTTP status 500"):
+    with pytest.raises(DownloadError, match=r"x\.h5\.zip: not available: https.*HTTP status 500"):
         fetch()
     assert len(host.asked) == 3
 
@@ -186,7 +186,7 @@ def test_when_all_fail_each_is_named_and_wrong_data_count_most(fetch, mirrored, 
 
 def test_a_way_out_of_https_is_refused(fetch, file, host):
     host.faults = ["http://127.0.0.1:9/x.h5.zip"] * 5
-    with pytest.raises(DownloadError, match=r"leads to http://127\.0\.0\.1:9/x\.h5\.zip, which is not https"):
+    with pytest.raises(DownloadError, match=r"redirects to http://127\.0\.0\.1:9/x\.h5\.zip, which is not https"):
         fetch()
     assert len(host.asked) == 1
 
@@ -233,7 +233,7 @@ def test_progress_begins_at_nothing_and_ends_at_all(file, path, params, archive,
 
 def test_too_little_room_is_said_before_a_byte_is_written(fetch, file, path, host, monkeypatch):
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda folder: transfer.shutil._ntuple_diskusage(9, 8, 1000))
-    with pytest.raises(OutputError, match=r"MB are needed, 0 MB are free; make room"):
+    with pytest.raises(OutputError, match=r"MB are needed, 0 MB are free; free some space"):
         fetch()
     assert size_of(path) == 0
 

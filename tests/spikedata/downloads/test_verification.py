@@ -58,14 +58,14 @@ def test_what_was_added_is_noted(root, words):
     (root / "words/a/2.wav").write_bytes(b"two")
     found = verify_file(words, root, deep=True)
     assert found.ok
-    assert "1 files are there that were not unpacked, first a/2.wav" in found.notes[0]
+    assert "1 files were not unpacked from the archive, first a/2.wav" in found.notes[0]
 
 
 @pytest.mark.parametrize("spoiled", ["", "{}", "[]", '{"archive": 1, "checked": 2, "files": {"a": 3}}', "\xff"])
 def test_a_manifest_that_cannot_be_read_is_none(root, words, spoiled):
     (root / ".spikedata/words.manifest.json").write_text(spoiled, "latin-1")
     found = verify_file(words, root)
-    assert "nothing is known of how it came" in found.notes[0]
+    assert "existed already and has no manifest" in found.notes[0]
 
 
 @pytest.mark.parametrize(("value", "ok"), [(MD5_OF_ONE, True), ("0" * 32, False)])
@@ -79,7 +79,9 @@ def test_a_file_of_the_users_own_is_held_against_the_published_checksum(file, tm
 
 
 def test_what_is_not_there_is_told_with_the_command_that_brings_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"shd_train\.h5: not there; `spikedata download shd_train` fetches it"):
+    with pytest.raises(
+        FileNotFoundError, match=r"shd_train\.h5: does not exist; `spikedata download shd_train` fetches it"
+    ):
         verify_download("shd", tmp_path)
 
 
