@@ -1,7 +1,11 @@
-"""Which samples train, which choose, which judge: named splits that hold speakers apart.
+"""Divide samples into parts for training, validation and test, with disjoint speakers unless requested otherwise.
 
-A random split of the samples lets a network meet the same voices on both sides and flatters it: one
-network scored 95.6 % on such a validation part of SHD and 82.7 % on the test set, whose speakers are new.
+In a random split, the same speakers occur in all parts, and the score is too good: one network scored 95.6 % on such a
+validation part of SHD and 82.7 % on the test set, which has unseen speakers.
+
+Start with `make_split`, which makes a split by name. The functions behind the names take more options:
+`split_by_speaker`, `leave_one_speaker_out`, `split_stratified`, `split_as_published`, `split_by_hash` and
+`split_as_listed`. `Split` is the value that they all return; `save_split` and `load_split` keep it in a file.
 """
 
 from spikedata.splits.by_speaker import split_by_speaker

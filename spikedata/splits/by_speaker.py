@@ -1,4 +1,4 @@
-"""Splits whose parts share no speaker."""
+"""Splits whose parts have no speaker in common."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from spikedata.splits.promises import (
 )
 from spikedata.splits.split import Split
 
-_MOST_LISTED = 20  # speakers in the name of a split; of more, their number
-_SHARE = 6  # one speaker of so many goes to each part that is not named
+_MOST_LISTED = 20  # speakers listed in the name of a split; of more speakers, it gives the number
+_SHARE = 6  # one speaker in six goes to each part whose speakers are not given
 
 
 def split_by_speaker(
@@ -39,21 +39,20 @@ def split_by_speaker(
     labels : array_like of int, shape (n_samples,)
         Class of each sample.
     validation, test : sequence of int, optional
-        Speakers of that part. None takes about a sixth of the speakers, at least one, at random. An empty
+        Speakers of that part. By default, about a sixth of the speakers, at least one, drawn at random. An empty
         ``test`` makes a split without a test part.
     seed : int
-        Seed of that choice.
+        Seed of the random choice.
 
     Returns
     -------
     Split
-        Every sample is in one part.
+        Every sample is in exactly one part.
 
     Raises
     ------
     ValueError
-        If a speaker is unknown or named twice, too few speakers are left to train, or a class does not occur
-        in training.
+        If a speaker is unknown or given twice, no speaker is left for training, or a class does not occur in training.
 
     Examples
     --------
@@ -79,17 +78,17 @@ def split_by_speaker(
 def _held_out(
     everybody: list[int], validation: Sequence[int] | None, test: Sequence[int] | None, seed: int
 ) -> dict[str, list[int]]:
-    """Speakers of the parts that do not train, the test part only where there is one."""
+    """Speakers of the validation part and, if there is one, of the test part."""
     named = {"validation": validation, "test": test}
     taken: list[int] = []
     for part, wanted in named.items():
         if wanted is not None and not isinstance(wanted, Iterable):
-            raise TypeError(f"{part} must be speakers, as ({wanted},), got {wanted!r}")
+            raise TypeError(f"{part} must be speakers, such as ({wanted},), got {wanted!r}")
         for speaker in wanted or ():
             if speaker not in everybody:
                 raise ValueError(f"{part} speaker {speaker}, must be one of {', '.join(map(str, everybody))}")
             if speaker in taken:
-                raise ValueError(f"{part} speaker {speaker}, must be named once")
+                raise ValueError(f"{part} speaker {speaker}, must be given once")
             taken.append(speaker)
     if validation is not None and not len(validation):
         raise ValueError("validation must name at least one speaker, got none")

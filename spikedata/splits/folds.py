@@ -1,4 +1,4 @@
-"""Leave-one-speaker-out: every speaker is the test part once."""
+"""Leave-one-speaker-out cross-validation: each speaker is the test part of one fold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spikedata.splits.split import Split
 def leave_one_speaker_out(
     speakers: npt.ArrayLike, labels: npt.ArrayLike, *, n_validation: int = 1, seed: int = 0
 ) -> tuple[Split, ...]:
-    """One split for each speaker, who is its test part; others validate, the rest trains.
+    """One split for each speaker, who is its test part; one or more others validate, the rest train.
 
     Parameters
     ----------
@@ -24,20 +24,21 @@ def leave_one_speaker_out(
     labels : array_like of int, shape (n_samples,)
         Class of each sample.
     n_validation : int
-        Speakers of the validation part. Every speaker is in the validation part of as many folds.
+        Number of validation speakers [1]. Every speaker is in the validation part of equally many folds.
     seed : int
-        Seed of who validates whom.
+        Seed of the assignment of validation speakers.
 
     Returns
     -------
     tuple of Split
-        In the order of the speakers' numbers. Each is as large as the data set: of thousands of speakers, ask
-        for the folds one by one, by `leave_speaker_out`.
+        In the order of the speakers' numbers. Each fold is as large as the data set; with thousands of speakers, make
+        the folds one by one with `leave_speaker_out`.
 
     Raises
     ------
     ValueError
-        If a speaker is unknown, too few are left to train, or a class does not occur in the training of a fold.
+        If a speaker is unknown, no speaker is left for training, or a class does not occur in the training part of a
+        fold.
 
     Examples
     --------
@@ -63,9 +64,9 @@ def leave_speaker_out(
     speakers, labels : array_like of int, shape (n_samples,)
         Speaker and class of each sample.
     speaker : int
-        Who is left out.
+        The speaker of the test part.
     n_validation, seed : int
-        As `leave_one_speaker_out`.
+        As in `leave_one_speaker_out`.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def leave_speaker_out(
     Raises
     ------
     ValueError
-        As `leave_one_speaker_out`; or if there is no such speaker.
+        As in `leave_one_speaker_out`, and if the speaker does not occur.
 
     Examples
     --------
@@ -87,11 +88,13 @@ def leave_speaker_out(
     if len(everybody) < 3:
         raise ValueError(f"leaving a speaker out takes at least 3 speakers, got {len(everybody)}; {WAY_ON}")
     if not 1 <= n_validation <= len(everybody) - 2:
-        rule = f"n_validation must be in 1..{len(everybody) - 2}, so that somebody trains"
+        rule = f"n_validation must be in 1..{len(everybody) - 2}, so that a speaker is left for training"
         raise ValueError(f"leaving one of {len(everybody)} speakers out: {rule}, got {n_validation}")
     if speaker not in everybody:
         raise ValueError(f"test speaker {speaker}, must be one of {', '.join(map(str, everybody))}")
-    circle = generator(seed).permutation(everybody).tolist()  # each is validated by the next ones
+    circle = (
+        generator(seed).permutation(everybody).tolist()
+    )  # each fold is validated by the speakers that follow its test speaker
     place = circle.index(speaker)
     validation = sorted((circle * 2)[place + 1 : place + 1 + n_validation])
     split = split_by_speaker(speaker_of, label_of, validation=validation, test=(speaker,))

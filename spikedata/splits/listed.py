@@ -1,4 +1,4 @@
-"""The division that a corpus brings: lists of names."""
+"""The split defined by a corpus's own lists of clip ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spikedata.splits.promises import as_columns, make_promised, require_every_class
 from spikedata.splits.split import Split
 
-_ORDER = ("train", "validation", "test")  # other parts follow by name
+_ORDER = ("train", "validation", "test")  # other parts follow, sorted by name
 
 
 def split_as_listed(
@@ -22,7 +22,7 @@ def split_as_listed(
     *,
     origin: str = "lists",
 ) -> Split:
-    """The split that lists of names make; every sample must be in one list.
+    """The split defined by lists of names; every sample must be in exactly one list.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ def split_as_listed(
     labels, speakers : array_like of int, shape (n_samples,)
         Class and speaker of each sample.
     parts : dict of str to sequence of str
-        Names by part; one part is ``train``.
+        Names of samples by part; one part must be ``train``.
     origin : str
-        Where the lists stand: for the split's name and for messages.
+        Origin of the lists, for the name of the split and for messages.
 
     Returns
     -------
     Split
-        Depends on the lists and names alone, not on their order. Its name says so where parts share speakers.
+        It depends on the lists and names, not on their order. If parts share speakers, its name says so.
 
     Raises
     ------
     ValueError
-        If a list names what is not there, a sample is in no list or in two lines, there is no part ``train``, a part is
+        If a list has an unknown name, a sample is in no list or listed twice, there is no part ``train``, a part is
         empty, or a class does not occur in training.
 
     Examples
@@ -67,7 +67,7 @@ def split_as_listed(
 
 
 def _find(names: Sequence[str], parts: Mapping[str, Sequence[str]], origin: str) -> dict[str, npt.NDArray[np.int64]]:
-    """Samples of each part, in the samples' order."""
+    """Numbers of the samples of each part, in rising order."""
     index_of = {name: index for index, name in enumerate(names)}
     if len(index_of) < len(names):
         raise ValueError(f"names of samples must differ, got {len(index_of)} names of {len(names)} samples")
@@ -75,15 +75,15 @@ def _find(names: Sequence[str], parts: Mapping[str, Sequence[str]], origin: str)
     for part, listed in parts.items():
         strangers = [name for name in listed if name not in index_of]
         if strangers:
-            counted = f"{len(strangers)} of {len(listed)} recordings that are not there, the first"
+            counted = f"{len(strangers)} of {len(listed)} recordings that do not exist, first"
             raise ValueError(f"{origin}: part {part!r} names {counted} {min(strangers)!r}")
         for name in listed:
             if name in part_of:
-                raise ValueError(f"{origin}: {name!r} is in part {part_of[name]!r} and in {part!r}, must be there once")
+                raise ValueError(f"{origin}: {name!r} must be listed once, got parts {part_of[name]!r} and {part!r}")
             part_of[name] = part
     left = [name for name in names if name not in part_of]
     if left:
-        raise ValueError(f"{origin}: must name every recording, {len(left)} in no part, the first {min(left)!r}")
+        raise ValueError(f"{origin}: must name every recording, {len(left)} are in no part, first {min(left)!r}")
     by_sample = np.array([part_of[name] for name in names])
     return {part: np.flatnonzero(by_sample == part) for part in parts}
 

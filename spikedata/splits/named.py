@@ -1,4 +1,4 @@
-"""Splits by name, and which of them a data set has."""
+"""Make a split by its name, and find out which splits a data set allows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from spikedata.splits.split import Split, sample_names
 from spikedata.splits.stratified import split_stratified
 
 _FOLD = "leave_one_speaker_out"
-_LISTS_PUBLISHED = "heidelberg_digits"  # whose lists are those of the published data set
+_LISTS_PUBLISHED = "heidelberg_digits"  # the corpus whose own lists are those of the published data set
 
 
 class Samples(Protocol):
-    """What a split is made of: `Events`, an open `SpikeFile` and a `Listing` of clips have it."""
+    """What a split is made from: `Events`, an open `SpikeFile` or a `Listing` of clips."""
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -29,16 +29,16 @@ class Samples(Protocol):
 
     @property
     def speakers(self) -> npt.NDArray[np.int64]:
-        """Speaker of each sample, shape (n_samples,); -1 where unknown."""
+        """Speaker of each sample, shape (n_samples,); -1 if unknown."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Name of each sample's recording; empty where unknown."""
+        """Name of each sample's recording; empty if unknown."""
 
 
 @runtime_checkable
 class BringsParts(Protocol):
-    """What a `Listing` of a corpus has beside: the division that the corpus brings."""
+    """What a `Listing` has in addition: the corpus's own division into parts."""
 
     @property
     def corpus(self) -> str:
@@ -46,31 +46,31 @@ class BringsParts(Protocol):
 
     @property
     def parts(self) -> Mapping[str, tuple[str, ...]] | None:
-        """Names by part; None where the corpus brings no division."""
+        """Clip ids by part; None if the corpus has no division of its own."""
 
     @property
     def parts_from(self) -> str:
-        """Where the division stands."""
+        """Origin of the division: the names of its lists."""
 
 
 def make_split(samples: Samples, name: str = "by_speaker", *, seed: int = 0, speaker: int | None = None) -> Split:
-    """The split of a name.
+    """Make the split of the given name.
 
     =====================================  ===========================  ==========================================
-    name                                   parts                        what
+    name                                   parts                        rule
     =====================================  ===========================  ==========================================
     by_speaker                             train, validation, test      no speaker in two parts (the default)
-    validation_by_speaker                  train, validation            the same where the test set is another file
+    validation_by_speaker                  train, validation            the same, if the test set is another file
     leave_one_speaker_out                  train, validation, test      one speaker tests, another validates
-    published                              train, (validation), test    as the published data set is divided
-    listed                                 as the lists have            as the corpus's own lists divide it
+    published                              train, (validation), test    the division of the published data set
+    listed                                 those of the lists           the corpus's own lists
     stratified_shared_speakers             train, validation, test      80, 10, 10 % of each class and speaker
     validation_stratified_shared_speakers  train, validation            90, 10 % of each class and speaker
     =====================================  ===========================  ==========================================
 
-    A listing of a corpus may bring lists: those of Heidelberg Digits make "published" too; "listed" asks for lists.
-    With other options: `split_by_speaker`, `leave_one_speaker_out`, `split_as_published`, `split_by_hash`,
-    `split_as_listed`, `split_stratified`.
+    "listed" needs a listing of a corpus that has lists. The lists of Heidelberg Digits, where present, also define
+    "published". For other options, call `split_by_speaker`, `leave_one_speaker_out`, `split_as_published`,
+    `split_by_hash`, `split_as_listed` or `split_stratified`.
 
     Parameters
     ----------
@@ -79,43 +79,43 @@ def make_split(samples: Samples, name: str = "by_speaker", *, seed: int = 0, spe
     name : str
         One of `SPLITS`.
     seed : int
-        Seed of what is chosen at random; of no meaning to "published" and "listed".
+        Seed of random choices; "published" and "listed" do not use it.
     speaker : int, optional
-        Who is left out: for "leave_one_speaker_out", and for it alone.
+        The test speaker; required by "leave_one_speaker_out", and allowed only there.
 
     Returns
     -------
     Split
-        It depends on the samples and their names, not on their order.
+        It depends on the samples and their names, but not on their order.
 
     Raises
     ------
     ValueError
-        If there is no such split, or the data set does not have it; the message names those that it has.
+        If the name is unknown, or the data set does not allow the split; the message names those that it allows.
     """
     if not isinstance(name, str) or name not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
     if (name == _FOLD) != (speaker is not None):
-        rule = "must name the speaker who is left out" if name == _FOLD else "leaves no speaker out"
+        rule = "needs the speaker to leave out" if name == _FOLD else "leaves no speaker out"
         raise ValueError(f"split {name!r} {rule}, got speaker {speaker}")
     try:
         return _MAKERS[name](samples, seed, speaker)
     except ValueError as error:
         existing = available_splits(samples, seed=seed)
-        if name in existing:  # with other options
+        if name in existing:  # it exists with other options, such as another speaker
             raise
-        raise ValueError(f"no split {name!r}: {error}; there is: {', '.join(existing) or 'none'}") from error
+        raise ValueError(f"no split {name!r}: {error}; available: {', '.join(existing) or 'none'}") from error
 
 
 def available_splits(samples: Samples, *, seed: int = 0) -> tuple[str, ...]:
-    """Names of the splits that a data set has: each is tried.
+    """Names of the splits that a data set allows, found by making each of them.
 
     Parameters
     ----------
     samples : Events, SpikeFile or Listing
         The data set.
     seed : int
-        Seed of what is chosen at random.
+        Seed of random choices.
     """
     return tuple(name for name in SPLITS if _exists(name, samples, seed))
 
@@ -131,7 +131,7 @@ def _exists(name: str, samples: Samples, seed: int) -> bool:
 
 def _listed(samples: Samples, seed: int, speaker: int | None) -> Split:
     if not isinstance(samples, BringsParts) or samples.parts is None:
-        raise ValueError("there are no lists that divide the data set")
+        raise ValueError("the data set has no lists that divide it")
     return split_as_listed(samples.sources, samples.labels, samples.speakers, samples.parts, origin=samples.parts_from)
 
 

@@ -1,4 +1,4 @@
-"""What a split promises, checked when it is made."""
+"""What a split guarantees: every class in training, known speakers, disjoint speakers. Checked when it is made."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from spikedata.splits.split import Split
 
-WAY_ON = "a split that shares speakers takes such files: --split stratified_shared_speakers"
+WAY_ON = "use a split with shared speakers for such files: --split stratified_shared_speakers"
 
 
 def require_speakers_apart(split: Split, speakers: npt.ArrayLike) -> None:
-    """Raise unless no speaker is in two parts.
+    """Raise if a speaker is in two parts.
 
     Parameters
     ----------
@@ -43,19 +43,19 @@ def require_speakers_apart(split: Split, speakers: npt.ArrayLike) -> None:
 def make_promised(
     name: str, kind: str, parts: Mapping[str, npt.NDArray[np.int64]], speakers: npt.NDArray[np.int64]
 ) -> Split:
-    """A split that says who is held out, and whether its parts share speakers.
+    """A split with its held-out speakers, and with whether its parts share speakers.
 
     Parameters
     ----------
     name, kind, parts
-        As `Split`.
+        As in `Split`.
     speakers : ndarray of int64, shape (n_samples,)
-        Speaker of each sample, -1 where unknown.
+        Speaker of each sample, -1 if unknown.
 
     Raises
     ------
     ValueError
-        As `Split`.
+        As in `Split`.
     """
     split = Split(name, dict(parts), kind=kind)  # checks the parts
     present = {part: np.unique(speakers[indices]) for part, indices in split.parts.items()}
@@ -70,7 +70,7 @@ def make_promised(
 
 
 def require_known_speakers(speakers: npt.NDArray[np.int64]) -> None:
-    """Raise unless every speaker is known; the message names the split that needs none.
+    """Raise unless every speaker is known; the message names a split that does not need speakers.
 
     Parameters
     ----------
@@ -80,28 +80,28 @@ def require_known_speakers(speakers: npt.NDArray[np.int64]) -> None:
     Raises
     ------
     ValueError
-        If one is unknown.
+        If a speaker is unknown.
     """
     n_unknown = int(np.count_nonzero(speakers < 0))
     if n_unknown:
-        found = f"{n_unknown} of {len(speakers)} samples have an unknown one (-1)"
-        raise ValueError(f"speakers must be known to be held apart, {found}; {WAY_ON}")
+        found = f"{n_unknown} of {len(speakers)} samples have an unknown speaker (-1)"
+        raise ValueError(f"speakers must be known to be kept apart, {found}; {WAY_ON}")
 
 
 def generator(seed: int) -> np.random.Generator:
-    """The chance of a split.
+    """The random numbers of a split.
 
     Parameters
     ----------
     seed : int
-        From 0 on.
+        Seed, not negative.
 
     Raises
     ------
     ValueError
-        If it is below 0.
+        If the seed is negative.
     TypeError
-        If it is no whole number.
+        If the seed is not a whole number.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise TypeError(f"the seed of a split must be a whole number, got {seed!r}")
@@ -111,7 +111,7 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def require_every_class(split: Split, labels: npt.ArrayLike) -> None:
-    """Raise unless the part ``train`` has every class that occurs.
+    """Raise unless every class that occurs is in the part ``train``.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def require_every_class(split: Split, labels: npt.ArrayLike) -> None:
     Raises
     ------
     ValueError
-        If a class is not trained; the message names those classes.
+        If classes are missing in training; the message names them.
     """
     label_of = np.asarray(labels)
     missing = np.setdiff1d(label_of, label_of[split.parts["train"]])
@@ -137,12 +137,12 @@ def as_columns(**columns: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], ...]:
     Parameters
     ----------
     **columns : array_like of int, shape (n_samples,)
-        Each by its name.
+        The columns by name.
 
     Raises
     ------
     ValueError
-        If they are not equally long, not one-dimensional, or no whole numbers.
+        If they differ in length, are not one-dimensional, or do not hold whole numbers.
     """
     arrays = {name: np.asarray(column) for name, column in columns.items()}
     shapes = {array.shape for array in arrays.values()}

@@ -1,4 +1,4 @@
-"""A split as a file: JSON with the names of the samples, so that it holds for any file of the same recordings."""
+"""A split of a data set as a value, and as a JSON file that holds for any spike file of the same recordings."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ import numpy.typing as npt
 
 from spikedata.disk import write_atomically
 
-OWN = "own"  # kind of a split that none of our rules made
+OWN = "own"  # kind of a split that was not made by a rule of this package
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A division of samples into parts that share none.
+    """A division of samples into disjoint parts.
 
     Parameters
     ----------
     name : str
-        What it is called in a result card [1].
+        Name of the split, as shown on a result card [1].
     parts : dict of str to ndarray of int64
-        Number of each sample [1], by the name of the part.
+        Numbers of the samples of each part [1].
     kind : str
-        Which rule made it [1]: one of `spikedata.splits.SPLITS`, "by_hash", or "own".
+        The rule that made it [1]: one of `spikedata.splits.SPLITS`, "by_hash", or "own".
     speakers_apart : bool or None
-        Whether no speaker is in two parts [1]; None where speakers are unknown or nobody promises it.
+        Whether the parts have no speaker in common [1]; None if speakers are unknown or it has not been checked.
     held_out : mapping of str to tuple of int
-        Speakers [1] by the part, other than ``train``, that they are in, who are not in training.
+        For each part other than ``train``, its speakers that are not in training [1].
 
     Raises
     ------
     ValueError
-        If there is no part, a part is empty or is no column of whole numbers, or a sample is in two parts or twice in
-        one.
+        If there is no part, a part is empty or not one-dimensional or does not hold whole numbers, or a sample occurs
+        twice.
 
     Examples
     --------
@@ -64,19 +64,19 @@ class Split:
             where = f"split {self.name!r}: part {part!r}"
             for sample in _as_samples(where, given).tolist():
                 if sample in part_of:
-                    too = "is there twice" if part_of[sample] == part else f"is in part {part_of[sample]!r} too"
+                    too = "occurs twice" if part_of[sample] == part else f"is also in part {part_of[sample]!r}"
                     raise ValueError(f"{where} repeats a sample: {sample} {too}, each must be in one part once")
                 part_of[sample] = part
         object.__setattr__(self, "parts", {part: np.asarray(given, np.int64) for part, given in self.parts.items()})
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that change with any part's samples; the order within a part is free."""
+        """Sixteen hexadecimal digits that identify the parts and their samples, whatever the order within a part."""
         parts = {part: np.sort(indices).tolist() for part, indices in self.parts.items()}
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def part(self, name: str) -> npt.NDArray[np.int64]:
-        """The samples of one part.
+        """Numbers of the samples of one part, shape (n_part,).
 
         Parameters
         ----------
@@ -86,14 +86,14 @@ class Split:
         Raises
         ------
         ValueError
-            If the split has no such part; the message names those that it has.
+            If the split has no such part; the message names the parts that it has.
         """
         if name not in self.parts:
             raise ValueError(f"split {self.name!r} has no part {name!r}, it has {', '.join(self.parts)}")
         return self.parts[name]
 
     def require_samples(self, n_samples: int) -> None:
-        """Raise unless a data set of that many samples has all that the split names.
+        """Raise unless all samples of the split exist in a data set of the given size.
 
         Parameters
         ----------
@@ -103,7 +103,7 @@ class Split:
         Raises
         ------
         ValueError
-            If a part has a sample that is not there.
+            If a part has a sample that does not exist.
         """
         for part, indices in self.parts.items():
             if indices.max() >= n_samples:
@@ -111,7 +111,7 @@ class Split:
                 raise ValueError(f"split {self.name!r}: part {part!r} has sample {indices.max()}, {rule}")
 
     def to_json(self, sources: Sequence[str]) -> str:
-        """The split by names of samples, so that it holds for any file of the same recordings.
+        """The split as JSON with names of samples, so that it holds for any file of the same recordings.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Split:
         Raises
         ------
         ValueError
-            If names are missing or repeat, or a part has a sample without a name.
+            If names are missing or not unique, or a part has a sample without a name.
         """
         _index_of(sources)
         self.require_samples(len(sources))
@@ -131,19 +131,19 @@ class Split:
 
     @classmethod
     def from_json(cls, text: str, sources: Sequence[str]) -> Self:
-        """The split that `to_json` wrote, found again among the samples of a file.
+        """Read the output of `to_json` for the samples of a file.
 
         Parameters
         ----------
         text : str
-            What `to_json` gave.
+            The output of `to_json`.
         sources : sequence of str
             Name of each sample, all different.
 
         Raises
         ------
         ValueError
-            If the text is not such a split, or names a sample that is not there.
+            If the text is not a split, or names a sample that does not exist.
         """
         index_of = _index_of(sources)
         content = _read_json(text)
@@ -156,18 +156,108 @@ class Split:
             missing = [source for source in names if source not in index_of]
             if missing:
                 counted = f"{len(missing)} of its {len(names)} samples are not in the file"
-                raise ValueError(f"{where} names {missing[0]!r}, which is no sample of the file ({counted})")
+                raise ValueError(f"{where} names {missing[0]!r}, which is not a sample of the file ({counted})")
             twice = next((source for source, count in Counter(names).items() if count > 1), None)
             if twice is not None:
-                raise ValueError(f"{where} repeats a sample: {twice!r} is there twice, each must be in one part once")
+                raise ValueError(f"{where} repeats a sample: {twice!r} occurs twice, each must be in one part once")
             parts[part] = np.array([index_of[source] for source in names], dtype=np.int64)
         held_out = {part: tuple(map(int, speakers)) for part, speakers in content.get("held_out", {}).items()}
         kind, apart = str(content.get("kind", OWN)), content.get("speakers_apart")
         return cls(name, parts, kind=kind, speakers_apart=apart, held_out=held_out)
 
 
+def sample_names(sources: Sequence[str]) -> tuple[str, ...]:
+    """A name for each sample: that of its recording, or its number if the recordings have no unique names.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Name of each sample's recording, empty if unknown.
+
+    Examples
+    --------
+    >>> sample_names(["a.wav", "b.wav"]), sample_names(["", ""])
+    (('a.wav', 'b.wav'), ('0', '1'))
+    """
+    named = all(sources) and len(set(sources)) == len(sources)
+    return tuple(sources) if named else tuple(str(index) for index in range(len(sources)))
+
+
+def save_split(split: Split, path: str | os.PathLike[str], names: Sequence[str], *, overwrite: bool = False) -> None:
+    """Write a split to a file that appears complete or not at all.
+
+    Parameters
+    ----------
+    split : Split
+        The split.
+    path : str or path-like
+        The file to write.
+    names : sequence of str
+        Name of each sample, all different, as `sample_names` gives them.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the path cannot be written.
+    ValueError
+        If names are missing or not unique, or a part has a sample without a name.
+    """
+    write_atomically(path, split.to_json(names).encode(), overwrite=overwrite)
+
+
+def load_split(path: str | os.PathLike[str], names: Sequence[str]) -> Split:
+    """Read a file of `save_split` for the samples of a spike file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file of the split.
+    names : sequence of str
+        Name of each sample, all different, as `sample_names` gives them.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    ValueError
+        If the file is not a split of these samples; the message names the file.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     split = Split("by hand", {"train": np.array([0]), "validation": np.array([1])})
+    ...     save_split(split, f"{folder}/split.json", ["a.wav", "b.wav"])
+    ...     load_split(f"{folder}/split.json", ["b.wav", "a.wav"]).part("train")
+    array([1])
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        return Split.from_json(Path(path).read_text(encoding="utf-8"), names)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _index_of(sources: Sequence[str]) -> dict[str, int]:
+    """Numbers of the samples by name; raises if a name is missing or not unique."""
+    if "" in sources:
+        raise ValueError("samples must have names to write or find a split, got a file without them")
+    index_of = {source: index for index, source in enumerate(sources)}
+    if len(index_of) < len(sources):
+        twice = next(source for index, source in enumerate(sources) if index_of[source] != index)
+        raise ValueError(f"names of samples must differ, got {twice!r} twice")
+    return index_of
+
+
 def _as_samples(where: str, given: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """The numbers of a part's samples."""
+    """The numbers of the samples of a part, checked."""
     samples = np.asarray(given)
     if samples.ndim != 1:
         raise ValueError(f"{where} must be a column of samples, got shape {samples.shape}")
@@ -181,7 +271,7 @@ def _as_samples(where: str, given: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def _read_json(text: str) -> dict[str, Any]:
-    """What `Split.to_json` wrote, its outer form checked; files of earlier versions say less."""
+    """The content of a split's JSON, with its structure checked; earlier versions wrote only name and parts."""
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -202,93 +292,3 @@ def _read_json(text: str) -> dict[str, Any]:
 
 def _are_speakers(value: object) -> bool:
     return isinstance(value, list) and all(type(speaker) is int for speaker in value)
-
-
-def sample_names(sources: Sequence[str]) -> tuple[str, ...]:
-    """A name for each sample: that of its recording, or its number in a file that does not tell recordings apart.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        Name of each sample's recording, empty where unknown.
-
-    Examples
-    --------
-    >>> sample_names(["a.wav", "b.wav"]), sample_names(["", ""])
-    (('a.wav', 'b.wav'), ('0', '1'))
-    """
-    named = all(sources) and len(set(sources)) == len(sources)
-    return tuple(sources) if named else tuple(str(index) for index in range(len(sources)))
-
-
-def _index_of(sources: Sequence[str]) -> dict[str, int]:
-    """Number of each sample by its name."""
-    if "" in sources:
-        raise ValueError("samples must have names to write or find a split, got a file without them")
-    index_of = {source: index for index, source in enumerate(sources)}
-    if len(index_of) < len(sources):
-        twice = next(source for index, source in enumerate(sources) if index_of[source] != index)
-        raise ValueError(f"names of samples must differ, got {twice!r} twice")
-    return index_of
-
-
-def save_split(split: Split, path: str | os.PathLike[str], names: Sequence[str], *, overwrite: bool = False) -> None:
-    """Write a split to a file that appears complete or not at all.
-
-    Parameters
-    ----------
-    split : Split
-        What to write.
-    path : str or path-like
-        The file to make.
-    names : sequence of str
-        Name of each sample, all different, as `sample_names` gives them.
-    overwrite : bool
-        Whether a file that is there already may be replaced.
-
-    Raises
-    ------
-    OutputError
-        If the path cannot be written.
-    ValueError
-        If names are missing or repeat, or a part has a sample without a name.
-    """
-    write_atomically(path, split.to_json(names).encode(), overwrite=overwrite)
-
-
-def load_split(path: str | os.PathLike[str], names: Sequence[str]) -> Split:
-    """The split that `save_split` wrote, found again among the samples of a file.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file of the split.
-    names : sequence of str
-        Name of each sample, all different, as `sample_names` gives them.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is no split of these samples; the message names the file.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     split = Split("by hand", {"train": np.array([0]), "validation": np.array([1])})
-    ...     save_split(split, f"{folder}/split.json", ["a.wav", "b.wav"])
-    ...     load_split(f"{folder}/split.json", ["b.wav", "a.wav"]).part("train")
-    array([1])
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        return Split.from_json(Path(path).read_text(encoding="utf-8"), names)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error

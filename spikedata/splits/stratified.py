@@ -1,4 +1,4 @@
-"""A fraction of every class and speaker: for data sets whose speakers cannot be held apart."""
+"""Splits with a fixed fraction of every class and speaker, for data sets whose speakers cannot be kept apart."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ def split_stratified(
     test: float = 0.0,
     seed: int = 0,
 ) -> Split:
-    """A split that takes the same fraction of each class and speaker; the parts share their speakers.
+    """A split with the same fraction of each class and speaker in all parts, which therefore share speakers.
 
-    A network meets the same voices in all parts, which flatters it: compare networks by such a split, but do
-    not report it as if the voices were new.
+    The same speakers occur in all parts, so the score is too good. Use such a split to compare networks, but do not
+    report its score as one on unseen speakers.
 
     Parameters
     ----------
     labels, speakers : array_like of int, shape (n_samples,)
-        Class and speaker of each sample. Unknown speakers (-1) count as one.
+        Class and speaker of each sample. All unknown speakers (-1) count as one speaker.
     names : sequence of str
-        Name of each sample, all different: what the choice depends on beside the seed, so that the order of the
-        samples is free.
+        Name of each sample, all different. The choice depends on the names and the seed, not on the order of the
+        samples.
     validation, test : float
-        Fraction of the samples in that part [1]. 0 for ``test`` makes a split without a test part.
+        Fraction of the samples in that part [1]. With 0 for ``test``, there is no test part.
     seed : int
         Seed of the choice.
 
     Returns
     -------
     Split
-        Every sample is in one part. Of each class, and of each speaker in it, the share that is held out is the
-        fraction, rounded up or down.
+        Every sample is in exactly one part. Of each class, and of each speaker in it, the given fraction is held out,
+        rounded up or down to whole samples.
 
     Raises
     ------
     ValueError
-        If the fractions leave nothing to train or hold out no sample, a name repeats, or a class does not occur
+        If the fractions leave no sample for training or hold out none, a name occurs twice, or a class does not occur
         in training.
 
     Examples
@@ -84,14 +84,14 @@ def _check(n_samples: int, names: Sequence[str], validation: float, test: float)
     if len(set(names)) < n_samples:
         raise ValueError(f"names of samples must differ, got {len(set(names))} names of {n_samples} samples")
     if not (validation > 0 and test >= 0 and validation + test < 1):
-        rule = "validation must be > 0, test >= 0 and both together < 1"
+        rule = "validation must be > 0, test >= 0 and their sum < 1"
         raise ValueError(f"{rule}, got {validation} and {test}")
 
 
 def _by_class_and_speaker(
     labels: npt.NDArray[np.int64], speakers: npt.NDArray[np.int64], names: Sequence[str], seed: int
 ) -> npt.NDArray[np.int64]:
-    # classes in order, the speakers of each class in an order of its own, the samples of each speaker in any
+    # numbers of the samples: by class, within a class by speaker, in both speakers and samples in a random order
     pairs, pair_of = np.unique(np.stack([labels, speakers]), axis=1, return_inverse=True)
     order_of_pairs = np.array([_digest(seed, f"class {label} speaker {speaker}") for label, speaker in pairs.T])
     order_of_names = np.array([_digest(seed, name) for name in names])
@@ -99,7 +99,7 @@ def _by_class_and_speaker(
 
 
 def _every_so_many(n: int, fraction: float, phase: float) -> npt.NDArray[np.bool_]:
-    # any stretch of m places has the fraction of m, rounded up or down
+    # any m consecutive places contain fraction * m chosen ones, rounded up or down, hence so does every class
     steps = np.floor(np.arange(n + 1) * fraction + phase)
     return np.asarray(np.diff(steps) > 0)
 

@@ -92,5 +92,5 @@ def test_a_seed_of_a_split_is_refused_by_name(seed):
 
 
 def test_one_speaker_in_place_of_several_is_shown_how():
-    with pytest.raises(TypeError, match=r"validation must be speakers, as \(1,\), got 1"):
+    with pytest.raises(TypeError, match=r"validation must be speakers, such as \(1,\), got 1"):
         split_by_speaker([0, 1, 2, 3], [0, 0, 0, 0], validation=1)

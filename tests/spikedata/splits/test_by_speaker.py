@@ -63,8 +63,8 @@ def test_a_split_may_have_no_test_part():
     [
         ({"validation": (12,)}, r"validation speaker 12, must be one of 0, 1, 2, .*11"),
         ({"test": (4, 99)}, "test speaker 99, must be one of"),
-        ({"validation": (4,), "test": (4, 5)}, "test speaker 4, must be named once"),
-        ({"test": (5, 5)}, "test speaker 5, must be named once"),
+        ({"validation": (4,), "test": (4, 5)}, "test speaker 4, must be given once"),
+        ({"test": (5, 5)}, "test speaker 5, must be given once"),
         ({"validation": ()}, "validation must name at least one speaker, got none"),
         ({"validation": tuple(range(11)), "test": (11,)}, "every part must have a speaker, got only 12"),
         ({"validation": tuple(range(11))}, "every part must have a speaker, got only 12"),
@@ -87,7 +87,7 @@ def test_two_speakers_are_enough_without_a_test_part():
 
 def test_unknown_speakers_are_refused():
     with pytest.raises(
-        ValueError, match=r"3 of 3 samples have an unknown one \(-1\); .* --split stratified_shared_speakers"
+        ValueError, match=r"3 of 3 samples have an unknown speaker \(-1\); .* --split stratified_shared_speakers"
     ):
         split_by_speaker([-1, -1, -1], [0, 0, 0])
 

@@ -67,7 +67,7 @@ def test_the_seed_chooses_who_validates():
         ([1, 2], {}, "leaving a speaker out takes at least 3 speakers, got 2; .* --split stratified_shared_speakers"),
         ([1, 2, 3], {"n_validation": 0}, r"n_validation must be in 1..1, .* got 0"),
         ([1, 2, 3], {"n_validation": 2}, r"n_validation must be in 1..1, .* got 2"),
-        ([-1, 2, 3], {}, "1 of 3 samples have an unknown one"),
+        ([-1, 2, 3], {}, "1 of 3 samples have an unknown speaker"),
     ],
 )
 def test_speakers_who_cannot_be_left_out_are_refused(speakers, options, message):

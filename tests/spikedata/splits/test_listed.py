@@ -49,11 +49,11 @@ def test_the_name_says_where_the_lists_stand_and_whether_speakers_may_be_shared(
     [
         (
             {**PARTS, "test": ["2.wav", "z.wav", "y.wav"]},
-            r"^m.csv: part 'test' names 2 of 3 recordings that are not there, the first 'y.wav'$",
+            r"^m.csv: part 'test' names 2 of 3 recordings that do not exist, first 'y.wav'$",
         ),
-        ({**PARTS, "test": ["2.wav"]}, r"^m.csv: must name every recording, 1 in no part, the first '5.wav'$"),
-        ({**PARTS, "test": ["2.wav", "5.wav", "0.wav"]}, r"'0.wav' is in part 'train' and in 'test', must be there"),
-        ({**PARTS, "test": ["2.wav", "5.wav", "5.wav"]}, r"'5.wav' is in part 'test' and in 'test', must be there"),
+        ({**PARTS, "test": ["2.wav"]}, r"^m.csv: must name every recording, 1 are in no part, first '5.wav'$"),
+        ({**PARTS, "test": ["2.wav", "5.wav", "0.wav"]}, r"'0.wav' must be listed once, got parts 'train' and 'test'"),
+        ({**PARTS, "test": ["2.wav", "5.wav", "5.wav"]}, r"'5.wav' must be listed once, got parts 'test' and 'test'"),
         ({**PARTS, "validation": []}, r"part 'validation' must not be empty"),
         ({"test": NAMES}, r"^m.csv: must have a part 'train', got 'test'$"),
         ({}, r"^m.csv: must have a part 'train', got none$"),

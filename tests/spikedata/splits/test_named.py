@@ -89,16 +89,14 @@ def test_an_open_file_is_split_as_its_events(tmp_path):
 def test_a_published_file_has_no_published_split_of_its_own():
     events = events_of(make_samples(10, named=False))
     assert available_splits(events) == tuple(name for name in IN_ANY_FILE if name != "published")
-    rule = "no split 'published': recordings must be named .* divided by their files; there is: by_speaker, "
+    rule = "no split 'published': all recordings must be named .* divided by their files; available: by_speaker, "
     with pytest.raises(ValueError, match=rule):
         make_split(events, "published")
 
 
 def test_unknown_speakers_leave_the_splits_that_share_them():
     events = events_of(make_samples(known=False, named=False))
-    rule = (
-        r"no split 'by_speaker': .*unknown one .*; there is: stratified_shared_speakers, validation_stratified_shared_"
-    )
+    rule = r"no split 'by_speaker': .*unknown speaker .*; available: stratified_shared_speakers, validation_strat"
     with pytest.raises(ValueError, match=rule):
         make_split(events)
 
@@ -106,13 +104,13 @@ def test_unknown_speakers_leave_the_splits_that_share_them():
 def test_two_speakers_are_enough_for_a_validation_part():
     events = events_of(make_samples(2, named=False))
     assert "validation_by_speaker" in available_splits(events)
-    with pytest.raises(ValueError, match=r"no split 'by_speaker': .*; there is: validation_by_speaker, strat"):
+    with pytest.raises(ValueError, match=r"no split 'by_speaker': .*; available: validation_by_speaker, strat"):
         make_split(events)
 
 
 def test_no_samples_have_no_split():
     assert available_splits(events_of([])) == ()
-    with pytest.raises(ValueError, match="there is: none"):
+    with pytest.raises(ValueError, match="available: none"):
         make_split(events_of([]))
 
 
@@ -126,7 +124,7 @@ def test_a_validation_part_that_the_published_split_lacks_is_refused():
     ("name", "speaker", "message"),
     [
         ("random", None, r"split must be one of by_speaker, .*, got 'random'"),
-        ("leave_one_speaker_out", None, "must name the speaker who is left out, got speaker None"),
+        ("leave_one_speaker_out", None, "needs the speaker to leave out, got speaker None"),
         ("by_speaker", 3, "leaves no speaker out, got speaker 3"),
         ("leave_one_speaker_out", 99, "^test speaker 99, must be one of 0, 1, "),
     ],
@@ -183,7 +181,7 @@ def test_a_rule_makes_the_published_split_where_no_lists_are(listing):
 def test_lists_that_do_not_fit_are_refused_and_no_rule_steps_in(listing_with_lists, tmp_path):
     (tmp_path / "lang-german_speaker-00_trial-0_digit-0.flac").touch()
     changed = list_clips("heidelberg_digits", tmp_path)
-    rule = "train_filenames.txt and test_filenames.txt: must name every recording, 1 in no part, the first 'lang-german"
+    rule = "train_filenames.txt and test_filenames.txt: must name every recording, 1 are in no part, first 'lang-german"
     for name in ("published", "listed"):
         with pytest.raises(ValueError, match=f"no split '{name}': {rule}"):
             make_split(changed, name)
@@ -212,7 +210,5 @@ def test_the_parts_of_a_manifest_are_not_the_published_split(listing, tmp_path):
 
 
 def test_a_data_set_without_lists_says_so():
-    with pytest.raises(
-        ValueError, match="no split 'listed': there are no lists that divide the data set; there is: by_"
-    ):
+    with pytest.raises(ValueError, match="no split 'listed': the data set has no lists that divide it; available: by_"):
         make_split(events_of(make_samples()), "listed")

@@ -88,10 +88,10 @@ def test_a_speaker_whose_number_belies_the_hash_breaks_the_promise():
 @pytest.mark.parametrize(
     ("names", "speakers", "message"),
     [
-        ([], [], "must be named all as in .*, got ''"),
+        ([], [], "must be named as in .*, got ''"),
         (["", ""], [4, 5], "got ''; SHD and SSC are divided by their files"),
         (["lang-a.flac", "cat/1.wav"], [4, 5], "got 'cat/1.wav'"),
-        (["lang-a.flac", "x_nohash_0.wav"], [4, 5], "must be named all as in .*, got 'lang-a.flac'"),
+        (["lang-a.flac", "x_nohash_0.wav"], [4, 5], "must be named as in .*, got 'lang-a.flac'"),
         (["lang-a.flac", "lang-b.flac"], [3, 4], "there is no speaker 5"),
         (["1/lang-a.flac", "2/lang-a.flac"], [4, 5], "must differ in name, got 1 names of 2"),
         (["lang-a.flac", "lang-b.flac"], [4, 5], "part 'train' must not be empty"),

@@ -102,7 +102,7 @@ def test_every_named_split_is_of_its_kind():
         ),
         ('{"name": "x", "parts": {"train": [0]}}', r"part 'train' must be a list of names of samples, got \[0\]"),
         ('{"name": "x", "parts": {"train": []}}', "part 'train' must not be empty"),
-        ('{"name": "x", "parts": {"train": ["a.wav"], "test": ["a.wav"]}}', "0 is in part 'train' too"),
+        ('{"name": "x", "parts": {"train": ["a.wav"], "test": ["a.wav"]}}', "0 is also in part 'train'"),
         ('{"name": "x", "held_out": {"test": "me"}, "parts": {"train": ["a.wav"]}}', "'held_out' must be lists"),
         ('{"name": "x", "speakers_apart": 1, "parts": {"train": ["a.wav"]}}', "'speakers_apart' must be true, false"),
     ],
@@ -156,7 +156,7 @@ def test_samples_without_a_name_of_their_own_cannot_be_written(sources, message)
         ("not json", "a split must be JSON with 'name' and 'parts'"),
         ("[]", "a split must be JSON with 'name' and 'parts'"),
         ('{"name": "x"}', "a split must be JSON with 'name' and 'parts'"),
-        ('{"name": "x", "parts": {"train": ["c.wav"]}}', "part 'train' names 'c.wav', which is no sample"),
+        ('{"name": "x", "parts": {"train": ["c.wav"]}}', "part 'train' names 'c.wav', which is not a sample"),
         ('{"name": "x", "parts": {"train": ["a.wav", "a.wav"]}}', "part 'train' repeats a sample"),
     ],
 )

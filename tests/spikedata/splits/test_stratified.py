@@ -80,7 +80,7 @@ def test_the_name_says_that_speakers_are_shared():
     [
         (0, {}, "a split must have samples, got none"),
         (20, {"validation": 0.0}, r"validation must be > 0, .* got 0\.0 and 0\.0"),
-        (20, {"validation": 0.5, "test": 0.5}, r"both together < 1, got 0\.5 and 0\.5"),
+        (20, {"validation": 0.5, "test": 0.5}, r"their sum < 1, got 0\.5 and 0\.5"),
         (20, {"test": -0.1}, r"test >= 0 .* got 0\.1 and -0\.1"),
         (20, {"validation": float("nan")}, "got nan"),
         (2, {"validation": 1e-6}, "part 'validation' must not be empty"),

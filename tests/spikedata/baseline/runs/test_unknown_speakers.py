@@ -22,7 +22,7 @@ def events(tmp_path):
 
 def test_a_run_on_class_folders_is_told_the_split_that_works(events):
     with pytest.raises(
-        ValueError, match=r"40 of 40 samples have an unknown one \(-1\); .*--split stratified_shared_sp"
+        ValueError, match=r"40 of 40 samples have an unknown speaker \(-1\); .*--split stratified_shared_sp"
     ):
         choose_split(events, SplitChoice())
 
