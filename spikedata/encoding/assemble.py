@@ -1,4 +1,4 @@
-"""Write the files of an encoding from its blocks or shards, in flat memory."""
+"""Join the blocks or shards of an encoding into its files, with memory that does not grow with the data."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from spikedata.files.writer import SpikeWriter
 
 
 class Total(NamedTuple):
-    """What a file holds.
+    """The content of a file in numbers.
 
     Parameters
     ----------
     n_clips, n_spikes : int
-        How many [1].
+        Number of clips and of spikes [1].
     skipped : tuple of str
         A line for each recording that was left out.
     """
@@ -44,32 +44,32 @@ def assemble(
     scratch: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Total]:
-    """Join spike files into one, or into one for each part of a split; the result is read back before it counts.
+    """Join spike files into one, or into one for each part of a split. The result is read back and checked.
 
     Parameters
     ----------
     pieces : iterable of Path
         The files, in the order of their clips.
     outputs : mapping of str to Path
-        What to make, by part; {"": path} takes all clips. Their folder is made.
+        The files to write by part; {"": path} takes all clips. Their folder is created.
     keys, times_dtype, n_units, provenance
-        As `SpikeWriter`.
+        As in `SpikeWriter`.
     scratch : Path, optional
-        Folder for files in the making.
+        Folder for the files while they are being written.
     overwrite : bool
-        Whether a file that is there may be replaced.
+        Whether existing files may be replaced.
 
     Returns
     -------
     dict of str to Total
-        What each file holds, by part.
+        The content of each file, by part.
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     FormatError
-        If a piece, or what was written, is damaged.
+        If a piece or a written file is damaged.
     """
     for path in outputs.values():
         try:
@@ -102,7 +102,7 @@ def assemble(
 
 
 def read_total(path: str | os.PathLike[str]) -> Total:
-    """What a file holds; every row is read and checked.
+    """The content of a file in numbers; every row is read and checked.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def read_total(path: str | os.PathLike[str]) -> Total:
     Raises
     ------
     FileNotFoundError, FormatError
-        If there is no such file, or it breaks a rule of the format.
+        If the file does not exist, or violates the format.
     """
     with SpikeFile(path) as file:
         n_spikes = sum(events.times.size for _, events in file.iter_events())
@@ -120,11 +120,11 @@ def read_total(path: str | os.PathLike[str]) -> Total:
 
 
 def _pass_on(events: Events, parts: tuple[str, ...], writers: Mapping[str, SpikeWriter]) -> None:
-    """Append samples to the writers of their parts."""
+    """Append the samples to the writers of their parts."""
     for index, (begin, end) in enumerate(pairwise(events.offsets)):
         part = parts[index]
         writer = writers.get(part, writers.get(""))
-        if writer is None:  # the part was made before
+        if writer is None:  # the file of this part exists already
             continue
         writer.append(
             events.times[begin:end],

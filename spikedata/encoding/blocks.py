@@ -1,4 +1,4 @@
-"""Cut the clips of an encoding into blocks that can be made anywhere, at any time, in any order."""
+"""Divide the clips of an encoding into blocks that can be encoded anywhere, at any time and in any order."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from spikedata.corpora import Clip
 from spikedata.files.schema import Provenance, whole_number
 
 PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
-OWN = "own"  # what files call params that are those of no preset
+OWN = "own"  # the preset stored in files whose params are those of no preset
 
-_MEAN_CLIPS, _MOST_CLIPS = 32, 128  # of a block
-_MOST_BYTES = 2**25  # of audio files in a block, so that long recordings need no more memory than short ones
+_MEAN_CLIPS, _MOST_CLIPS = 32, 128  # clips in a block: on average, and at most
+_MOST_BYTES = 2**25  # audio files of a block, so that long recordings need no more memory than short ones
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """All that decides on the spikes of a clip beside its audio.
+    """What determines the spikes of a clip, apart from its audio and its name.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ class Job:
     seed : int
         Seed of the data set [1].
     own : CochleaParams, optional
-        Those of the preset "own" [1].
+        The params of the preset "own" [1].
 
     Raises
     ------
     ValueError
-        If there is no such preset, or the seed is out of its range.
+        If the preset is unknown, or the seed is out of range.
     TypeError
-        If the seed is no whole number.
+        If the seed is not a whole number.
     """
 
     corpus: str
@@ -64,18 +64,18 @@ class Job:
 
     @property
     def times_dtype(self) -> str:
-        """How times are stored: as in the published files where they are imitated."""
+        """Data type of the stored times: float16 for the preset "published", as in the published files."""
         return "float16" if self.preset == "published" else "float32"
 
     @property
     def provenance(self) -> Provenance:
-        """What a file says of how its spikes were made."""
+        """The provenance that a file stores."""
         described = json.dumps({"preset": self.preset, **asdict(self.params)}, sort_keys=True)
         return Provenance(package_version=__version__, params=described, seed=self.seed, corpus=self.corpus)
 
 
 class Member(NamedTuple):
-    """A clip of an encoding, the part of a split that it belongs to (or ""), and its file's size and age."""
+    """A clip, its part of the split (or ""), and size [byte] and time of last change [ns] of its file."""
 
     clip: Clip
     part: str
@@ -84,14 +84,14 @@ class Member(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Neighboring clips that are encoded and kept together.
+    """Consecutive clips that are encoded and stored together.
 
     Parameters
     ----------
     members : tuple of Member
         The clips.
     name : str
-        A digest of all that decides on its content: an equal name is an equal block.
+        A digest of everything that determines its content, so that blocks with the same name are equal.
     """
 
     members: tuple[Member, ...]
@@ -99,14 +99,14 @@ class Block(NamedTuple):
 
 
 def find_members(clips: Sequence[Clip], parts: Sequence[str]) -> list[Member]:
-    """The clips with the sizes of their files; a file that is not there has none, and fails when it is read.
+    """The clips with the sizes of their files. A missing file gets the size -1 here and fails when it is read.
 
     Parameters
     ----------
     clips : sequence of Clip
         The clips.
     parts : sequence of str
-        Part of each.
+        Part of the split of each clip, or "".
     """
     members = []
     for clip, part in zip(clips, parts, strict=True):
@@ -119,30 +119,30 @@ def find_members(clips: Sequence[Clip], parts: Sequence[str]) -> list[Member]:
 
 
 def name_run(job: Job, members: Sequence[Member], split: str) -> str:
-    """Digest of all that decides on the content of an encoding's files; the place of the corpus does not.
+    """Digest of everything that determines the files of an encoding; it does not depend on where the corpus is.
 
     Parameters
     ----------
     job : Job
-        What decides on the spikes.
+        What determines the spikes.
     members : sequence of Member
-        All clips, those of other shards included.
+        All clips, including those of other shards.
     split : str
-        How they were divided.
+        Name of the split.
     """
     return _digest(job, [[m.clip.name, m.clip.label, m.clip.speaker, m.part, m.size] for m in members], split)
 
 
 def cut_blocks(job: Job, members: Sequence[Member]) -> Iterator[Block]:
-    """The clips in blocks.
+    """The clips, divided into blocks.
 
-    A clip's own name decides whether a block ends with it, so that a recording that comes, goes or changes renames
-    its own block and leaves the others as they are.
+    A clip's own name decides whether it is the last of its block. If a recording is added, removed or changed, only its
+    own block is renamed and encoded again.
 
     Parameters
     ----------
     job : Job
-        What decides on the spikes.
+        What determines the spikes.
     members : sequence of Member
         The clips.
     """

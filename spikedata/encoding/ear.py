@@ -1,4 +1,4 @@
-"""The params of the cochlea that an encoding is told: a preset, a file, and single values over both."""
+"""The params of the cochlea from a preset, a TOML file and single values."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from spikedata.named_params import read_tables, with_values
 def ear_params(
     preset: str | None = None, file: str | os.PathLike[str] | None = None, values: Mapping[str, Any] | None = None
 ) -> tuple[str, CochleaParams]:
-    """The preset that is meant, and its params with those of a file and single ones in their places.
+    """The name of a preset, and its params with the values of a file and single values replaced.
 
     Parameters
     ----------
     preset : {"default", "published"}, optional
-        What to start from; default: what the file says, or "default".
+        The preset to start from; default: that of the file, or else "default".
     file : str or path-like, optional
-        TOML: perhaps `preset = "published"`, and a table for each stage, as `spikedata params --toml` writes it.
+        A TOML file with an optional line `preset = "published"` and a table for each stage, as
+        `spikedata params --toml` writes it. Its values replace those of the preset.
     values : mapping of str to object, optional
-        By dotted name, as ``{"auditory_nerve.n_fibers": 4}``; or as text, as a command line gives it.
+        Values by dotted name, such as ``{"auditory_nerve.n_fibers": 4}``, as they are or as text; they replace those of
+        the file.
 
     Returns
     -------
@@ -35,9 +37,9 @@ def ear_params(
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError, TypeError
-        If it is no TOML, there is no such preset or param, or a value does not fit.
+        If the file is not TOML, a preset or param is unknown, or a value is invalid.
 
     Examples
     --------
@@ -48,7 +50,7 @@ def ear_params(
     named = content.pop("preset", preset)
     preset = preset or named or "default"
     if named not in (None, preset):
-        raise ValueError(f"{file}: is of the preset {named!r}, which is not the preset {preset!r}")
+        raise ValueError(f"{file}: has the preset {named!r}, but {preset!r} was requested")
     if preset not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
     params = PRESETS[preset]()

@@ -1,4 +1,4 @@
-"""Clips to spike files: in parallel, resumable, and with the same result whoever does the work."""
+"""Encode recordings into spike files: in parallel, resumable, and with the same bytes on any number of workers."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ __all__ = ["PRESETS", "Encoding", "encode", "encode_clips"]
 
 
 class Encoding(NamedTuple):
-    """What an encoding did.
+    """The result of an encoding.
 
     Parameters
     ----------
     outputs : tuple of str
         The files.
     n_clips, n_spikes : int
-        What is in them [1].
+        Number of clips and of spikes in them [1].
     n_kept : int
         Clips that an earlier, interrupted call had encoded [clips].
     sound_duration : float
-        Length of the clips that this call encoded [s].
+        Total length of the clips that this call encoded [s].
     wall_time, cpu_time : float
-        What that took, of this process alone [s].
+        Wall time of this call, and CPU time of this process and of the cluster's workers [s].
     skipped : tuple of str
-        Why each clip that could not be used was left out.
+        For each clip that was left out, the reason.
     corpus : str
         Name of the corpus.
     unfit : tuple of str
-        Names that lie in the corpus's folder and do not belong to it.
+        Audio files in the folder of the corpus that do not belong to it.
     """
 
     outputs: tuple[str, ...]
@@ -77,21 +77,22 @@ def encode(
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Encoding:
-    """Turn recordings into a spike file: what ``spikedata encode`` does.
+    """Encode recordings into a spike file, as the command ``spikedata encode`` does.
 
     Parameters
     ----------
     source : path-like or Listing
-        A folder of class folders; a CSV file with the columns path and label (and speaker and part, where known); the
-        folder of a corpus that `corpus` names; or clips that `spikedata.corpora.list_clips` listed.
+        A folder with one folder of recordings for each class; a CSV file with the columns path and label, and
+        optionally speaker and part; the folder of the corpus named by `corpus`; or a listing made by
+        `spikedata.corpora.list_clips`.
     out : str or path-like
-        The spike file to write; with `split`, the folder for one file of each part. Folders above it are made.
+        The spike file; with `split`, the folder for the files of the parts. Missing folders above it are created.
     corpus : str, optional
         One of `spikedata.corpora.CORPORA`. Default: "manifest" for a CSV file, "folder" for a folder.
     split : str or Split, optional
-        A name as `spikedata.splits.make_split` takes it, which divides by `seed`; or a split of the clips.
+        The name of a split, made by `spikedata.splits.make_split` with the same seed; or a split of the clips.
     preset, params, seed, workers, shard, cluster, on_error, overwrite, on_progress
-        As `encode_clips`; recordings that a CSV file names and that are not there are skipped, too, if asked.
+        As in `encode_clips`; with "skip", missing recordings of a CSV file are left out, too.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def encode(
     Raises
     ------
     AudioError, FileNotFoundError, OutputError, ClusterError, ValueError, TypeError
-        As `spikedata.corpora.list_clips`, `spikedata.splits.make_split` and `encode_clips`.
+        As in `spikedata.corpora.list_clips`, `spikedata.splits.make_split` and `encode_clips`.
 
     Examples
     --------
@@ -146,43 +147,43 @@ def encode_clips(
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Encoding:
-    """Encode the clips of a corpus into spike files, which appear when they are whole.
+    """Encode the clips of a listing into spike files, which appear only when they are complete.
 
-    Each clip's spikes are keyed by its name within the corpus, so they depend on nothing but its audio, the preset and
-    the seed. The published preset stores times as the published files do, in float16; else they are float32.
+    The random numbers of a clip are keyed by its name within the corpus, so its spikes depend only on its audio, its
+    name, the params and the seed. The preset "published" stores times in float16, as the published files do; otherwise
+    they are float32.
 
-    Blocks of clips that are done wait in a folder beside the output, named like it with ``.parts`` behind. Stopped in
-    any way and called again, the encoding goes on from there; the files do not depend on it, nor on workers, shards or
-    a cluster. A file that this very encoding has made already is left as it is.
+    Finished blocks of clips are kept in a folder beside the output, with the suffix ``.parts``. An encoding that was
+    interrupted in any way is resumed when it is called again. The resulting files do not depend on interruptions,
+    workers, shards or a cluster. A file that the same encoding made before is left as it is.
 
     Parameters
     ----------
     listing : Listing
-        The clips, as `spikedata.corpora.list_clips` gives them.
+        The clips, from `spikedata.corpora.list_clips`.
     out : str or path-like
-        The spike file to write; with `split`, the folder for one file of each part. Folders above it are made.
+        The spike file; with `split`, the folder for the files of the parts. Missing folders above it are created.
     preset : {"default", "published"}
         Params of the cochlea.
     params : CochleaParams, optional
-        Params of one's own in place of the preset's; the files hold them, their preset is "own", and their times are
-        float32.
+        Params to use instead of a preset. The files store them under the preset "own", with times in float32.
     seed : int
         Seed of the data set.
     workers : int, optional
         Threads [1]; default: one per processor.
     split : Split, optional
-        Which clips go into which file, by their numbers in the listing; those in no part are left away.
+        Which clips go into which file, by their numbers in the listing; clips in no part are left out.
     shard : (int, int), optional
-        (3, 16) encodes the third sixteenth of the clips alone, into a file beside `out`;
-        `spikedata.encoding.merge` joins them.
+        (3, 16) encodes only the third sixteenth of the clips, into a file beside `out`;
+        `spikedata.encoding.merge.merge_shards` joins the shards.
     cluster : str, optional
-        Address of a Dask scheduler, or its scheduler file; its workers then do the work.
+        Address of a Dask scheduler, or its scheduler file, whose workers then encode the clips.
     on_error : {"fail", "skip"}
-        Whether a recording that cannot be used ends the encoding or is left out and reported.
+        Whether an unusable recording ends the encoding, or is left out and reported.
     overwrite : bool
-        Whether other files at the output paths may be replaced.
+        Whether existing files at the output paths may be replaced.
     on_progress : callable, optional
-        Called with the number of clips done and of all; first with those kept from an interrupted call.
+        Called with the number of finished clips and of all clips, first with those of an interrupted call.
 
     Returns
     -------
@@ -191,13 +192,13 @@ def encode_clips(
     Raises
     ------
     AudioError, FileNotFoundError
-        If a recording cannot be used and `on_error` is "fail", or none can.
+        If a recording is unusable and `on_error` is "fail", or if all recordings are unusable.
     OutputError
-        If a file cannot be written, or another process is making it.
+        If a file cannot be written, or another process is writing it.
     ClusterError
-        If the cluster cannot be reached or gave up.
+        If the cluster cannot be reached or fails.
     ValueError, TypeError
-        If an argument breaks its rule: the preset is unknown, there is no such shard, the split is of other clips, …
+        If an argument is invalid: an unknown preset, a shard out of range, a split of other clips, …
     """
     started, cpu_started = perf_counter(), process_time()
     _check(workers, shard, on_error)
@@ -243,10 +244,10 @@ def encode_clips(
 
 
 def _list(source: str | os.PathLike[str] | Listing, corpus: str | None, on_error: Literal["fail", "skip"]) -> Listing:
-    """The clips of whatever a user calls the source."""
+    """The clips of a source in any of its forms."""
     if isinstance(source, Listing):
         if corpus not in (None, source.corpus):
-            raise ValueError(f"corpus must be {source.corpus!r} as of the listing, or left away, got {corpus!r}")
+            raise ValueError(f"corpus must be {source.corpus!r}, as in the listing, or omitted, got {corpus!r}")
         return source
     path = Path(source)
     if corpus is not None:
@@ -259,7 +260,7 @@ def _list(source: str | os.PathLike[str] | Listing, corpus: str | None, on_error
         if path.is_file():
             raise
         named = ", ".join(name for name in CORPORA if name not in ("folder", "manifest"))
-        raise ValueError(f"{error}; if it is a known corpus, say which: corpus= one of {named}") from error
+        raise ValueError(f"{error}; if it is a known corpus, name it: corpus= one of {named}") from error
 
 
 def _check(workers: int | None, shard: tuple[int, int] | None, on_error: str) -> None:
@@ -274,7 +275,7 @@ def _check(workers: int | None, shard: tuple[int, int] | None, on_error: str) ->
 
 
 class _Progress:
-    """Counts clips and their sound."""
+    """Counts clips and the duration of their sound, and reports the counts."""
 
     def __init__(self, n_clips: int, report: Callable[[int, int], None]) -> None:
         self._n_clips, self._report = n_clips, report
@@ -282,16 +283,16 @@ class _Progress:
         self.duration = self.cpu_time = 0.0
 
     def begin(self, n_missing: int) -> None:
-        """So many are not there yet."""
+        """Report the clips that an interrupted call had finished, all but `n_missing`."""
         self._n_done = self.n_kept = self._n_clips - n_missing
         self._report(self._n_done, self._n_clips)
 
     def add_clip(self, duration: float) -> None:
-        """One more is done."""
+        """Count one finished clip."""
         self.add(1, duration)
 
     def add(self, n_clips: int, duration: float, cpu_time: float = 0.0) -> None:
-        """Some more are done, by other processes if `cpu_time` says so."""
+        """Count finished clips; `cpu_time` [s] is that of other processes."""
         self._n_done += n_clips
         self.duration += duration
         self.cpu_time += cpu_time
@@ -309,9 +310,9 @@ def _encode_on_cluster(
 
 
 def _tidy(plan: Plan) -> None:
-    """Remove the blocks that a process left which was killed after its files were in place."""
+    """Remove the blocks left by a process that was killed after its files were in place."""
     if blocks_folder(plan.whole).is_dir():
-        with suppress(OutputError), BlockFolder(plan.whole) as folder:  # which goes when it is empty
+        with suppress(OutputError), BlockFolder(plan.whole) as folder:  # removed at its end if empty
             for block in cut_blocks(plan.job, plan.members):
                 folder.place_of(block).unlink(missing_ok=True)
 
@@ -324,7 +325,7 @@ def _describe(task: BlockTask) -> str:
 def _put_together(
     plan: Plan, outputs: dict[str, Path], pieces: list[Path], scratch: Path, overwrite: bool
 ) -> dict[str, Total]:
-    """Make the outputs from their blocks."""
+    """Make the outputs from their blocks; refuse if no recording could be used."""
     if plan.members and not plan.provenance.shard:
         faults: list[str] = []
         for total in map(read_total, pieces):

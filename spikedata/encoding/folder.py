@@ -1,4 +1,4 @@
-"""The blocks that an encoding has made so far, in a folder beside its output."""
+"""The finished blocks of an encoding, in a folder beside its output."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from spikedata.files.schema import FormatError
 
 
 def blocks_folder(output: Path) -> Path:
-    """The folder in which the blocks of an output wait until all are there.
+    """The folder in which the blocks of an output are kept until all are finished.
 
     Parameters
     ----------
     output : Path
-        File or folder that is being made.
+        The file or folder to be made.
     """
     return output.with_name(f"{output.name}.parts")
 
@@ -27,18 +27,18 @@ def blocks_folder(output: Path) -> Path:
 class BlockFolder:
     """The blocks of one output, for one process at a time.
 
-    A block is a spike file whose name is a digest of all that decides on its content, so nothing else tells what is
-    done. Used as ``with BlockFolder(output) as folder``; at the end the folder stays if it holds blocks.
+    A block is a spike file named by a digest of everything that determines its content, so a block is finished if its
+    file exists. Use it as ``with BlockFolder(output) as folder``; the folder remains at the end if it has blocks in it.
 
     Parameters
     ----------
     output : Path
-        File or folder that is being made.
+        The file or folder to be made.
 
     Raises
     ------
     OutputError
-        If the folder cannot be made, or another process makes the same output.
+        If the folder cannot be created, or another process is making the same output.
     """
 
     def __init__(self, output: Path) -> None:
@@ -47,21 +47,21 @@ class BlockFolder:
         self._room: WorkFolder | None = None
 
     def __enter__(self) -> Self:
-        """Make the folder, and keep other processes out of it."""
+        """Create the folder and lock it against other processes."""
         self._room = WorkFolder(self.path, busy=f"{self._output}: another process is making it")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the folder if it holds no block; let others in."""
+        """Remove the folder if it has no blocks in it; release the lock."""
         if not any(self.path.glob("*.h5")):
             self.remove()
         elif self._room is not None:
             self._room.leave()
 
     def place_of(self, block: Block) -> Path:
-        """Where a block lies, or will.
+        """Path of a block, finished or not.
 
         Parameters
         ----------
@@ -71,19 +71,19 @@ class BlockFolder:
         return self.path / f"{block.name}.h5"
 
     def missing(self, blocks: Iterable[Block], *, may_skip: bool) -> list[Block]:
-        """The blocks that are not there; those that are damaged are removed first.
+        """The blocks that are not finished; damaged files are removed first.
 
         Parameters
         ----------
         blocks : iterable of Block
             All blocks of the output.
         may_skip : bool
-            Whether a block may lack recordings that could not be used.
+            Whether a finished block may lack unusable recordings.
         """
         return [block for block in blocks if not self._is_there(block, may_skip)]
 
     def remove(self) -> None:
-        """Remove the folder with all blocks."""
+        """Remove the folder with all its blocks."""
         if self._room is not None:
             self._room.remove()
 

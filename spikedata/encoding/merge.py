@@ -1,4 +1,4 @@
-"""Join the shards of an encoding into the files that it would have made in one go."""
+"""Join the shards of an encoding into the files that it would have made without shards."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from spikedata.files.schema import Provenance
 
 
 class Merged(NamedTuple):
-    """What a merge made.
+    """The result of a merge.
 
     Parameters
     ----------
     outputs : tuple of str
         The files.
     n_clips, n_spikes : int
-        What is in them [1].
+        Number of clips and of spikes in them [1].
     skipped : tuple of str
-        Why each clip that could not be used was left out.
+        For each clip that was left out, the reason.
     """
 
     outputs: tuple[str, ...]
@@ -36,7 +36,7 @@ class Merged(NamedTuple):
 
 
 class _Shard(NamedTuple):
-    """What a shard says of itself."""
+    """The facts about a shard that must agree, or add up, over all shards."""
 
     path: Path
     number: int
@@ -55,21 +55,21 @@ def merge_shards(
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Merged:
-    """Join all shards of one encoding, given in any order; the shards stay.
+    """Join all shards of one encoding, given in any order. The shards are not removed.
 
-    The files are, byte by byte, those that the encoding makes without shards.
+    The files are identical, byte by byte, to those that the encoding makes without shards.
 
     Parameters
     ----------
     paths : sequence of path-like
-        The shards, as ``spikedata encode --shard`` made them.
+        The shards, made by ``spikedata encode --shard``.
     out : str or path-like
-        The spike file to write; for shards of a split, the folder for one file of each part. Folders above it are
-        made.
+        The spike file; for shards of a split, the folder for the files of the parts. Missing folders above it are
+        created.
     overwrite : bool
-        Whether files at the output paths may be replaced.
+        Whether existing files at the output paths may be replaced.
     on_progress : callable, optional
-        Called with the number of shards done and of all.
+        Called with the number of finished shards and of all shards.
 
     Returns
     -------
@@ -78,9 +78,9 @@ def merge_shards(
     Raises
     ------
     FileNotFoundError, FormatError
-        If a shard is not there, or damaged.
+        If a shard does not exist or is damaged.
     ValueError
-        If a file is no shard, belongs to another encoding, comes twice, or one is missing.
+        If a file is not a shard or belongs to another encoding, or a shard is missing or given twice.
     OutputError
         If a file cannot be written.
     """
@@ -99,7 +99,7 @@ def merge_shards(
                 yield shard.path
             report(len(shards), len(shards))
 
-        if missing or blocks_folder(Path(out)).is_dir():  # where what a killed merge left is found and removed
+        if missing or blocks_folder(Path(out)).is_dir():  # opening the folder removes what a killed merge left in it
             with BlockFolder(Path(out)) as room:
                 if missing:
                     totals |= assemble(
@@ -123,24 +123,24 @@ def merge_shards(
 def _read_shard(path: Path) -> _Shard:
     with SpikeFile(path) as file:
         if file.provenance is None or not file.provenance.shard:
-            raise ValueError(f"{path}: is no shard; `spikedata encode --shard I/N` makes them")
+            raise ValueError(f"{path}: is not a shard; `spikedata encode --shard I/N` makes shards")
         index, count = map(int, file.provenance.shard.split("/"))
         parts = frozenset(file.parts)
         return _Shard(path, index, count, file.provenance, file.keys, file.times_dtype.name, file.n_units, parts)
 
 
 def _in_order(shards: list[_Shard]) -> list[_Shard]:
-    """The shards by their numbers, all of one encoding, each once."""
+    """The shards in the order of their numbers; raises unless they are all shards of one encoding, each once."""
     if not shards:
         raise ValueError("there must be at least one shard to merge")
     first = shards[0]
     by_number: dict[int, _Shard] = {}
     for shard in shards:
         if (shard.provenance.run, shard.n_shards) != (first.provenance.run, first.n_shards):
-            raise ValueError(f"{shard.path}: is a shard of another encoding than {first.path}")
+            raise ValueError(f"{shard.path}: is a shard of a different encoding than {first.path}")
         if shard.number in by_number:
             raise ValueError(
-                f"{shard.path}: is shard {shard.number}/{shard.n_shards}, as {by_number[shard.number].path} is"
+                f"{shard.path}: is shard {shard.number}/{shard.n_shards}, the same as {by_number[shard.number].path}"
             )
         by_number[shard.number] = shard
     missing = [index for index in range(1, first.n_shards + 1) if index not in by_number]
@@ -154,6 +154,6 @@ def _outputs(out: Path, made: Provenance, parts: frozenset[str]) -> dict[str, Pa
     if not made.split:
         return {"": out}
     if out.suffix == ".h5":
-        raise ValueError(f"{out}: a split is written to a folder with one file for each part, name one without .h5")
+        raise ValueError(f"{out}: a split is written to a folder with one file for each part; give a name without .h5")
     preset = str(json.loads(made.params)["preset"])
     return part_paths(out, sorted(parts), corpus=made.corpus, preset=preset, split=made.split)

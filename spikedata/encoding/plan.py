@@ -1,4 +1,4 @@
-"""Decide what an encoding makes, before it makes anything."""
+"""Decide which files an encoding makes, which of them exist already, and whether the others can be written."""
 
 from __future__ import annotations
 
@@ -19,73 +19,24 @@ from spikedata.files.schema import FormatError, Provenance
 from spikedata.splits import Split
 
 _PUBLISHED_NAMES = {"heidelberg_digits": "shd", "speech_commands": "ssc"}
-_PUBLISHED_PARTS = {"validation": "valid"}
-
-
-def shard_path(out: str | os.PathLike[str], index: int, count: int) -> Path:
-    """Where a shard goes: beside the file or folder that all shards will be merged into.
-
-    Parameters
-    ----------
-    out : str or path-like
-        That file or folder.
-    index, count : int
-        Which of how many shards, counted from 1.
-
-    Examples
-    --------
-    >>> shard_path("spikes/digits.h5", 3, 16).as_posix()
-    'spikes/digits.shard-0003-of-0016.h5'
-    """
-    path = Path(out)
-    stem = path.name.removesuffix(".h5")
-    return path.with_name(f"{stem}.shard-{index:04}-of-{count:04}.h5")
-
-
-def part_paths(
-    out: str | os.PathLike[str], parts: Iterable[str], *, corpus: str, preset: str, split: str
-) -> dict[str, Path]:
-    """Where the parts of a split go: files in a folder, named as the published ones where they are made like those.
-
-    Parameters
-    ----------
-    out : str or path-like
-        The folder.
-    parts : iterable of str
-        Names of the parts.
-    corpus, preset, split : str
-        What is encoded, with which params, and how it is divided.
-
-    Examples
-    --------
-    >>> made = {"corpus": "speech_commands", "preset": "published", "split": "published rule"}
-    >>> [path.name for path in part_paths("out", ["train", "validation"], **made).values()]
-    ['ssc_train.h5', 'ssc_valid.h5']
-    >>> [path.name for path in part_paths("out", ["train"], **{**made, "split": "by_speaker"}).values()]
-    ['speech_commands_train.h5']
-    """
-    folder = Path(out)
-    if preset == "published" and split.startswith("published") and corpus in _PUBLISHED_NAMES:
-        name = _PUBLISHED_NAMES[corpus]
-        return {part: folder / f"{name}_{_PUBLISHED_PARTS.get(part, part)}.h5" for part in parts}
-    return {part: folder / f"{corpus}_{part}.h5" for part in parts}
+_PUBLISHED_PARTS = {"validation": "valid"}  # as in ssc_valid.h5
 
 
 class Plan(NamedTuple):
-    """What an encoding makes.
+    """The files that an encoding makes.
 
     Parameters
     ----------
     job : Job
-        What decides on the spikes.
+        What determines the spikes.
     members : list of Member
         The clips, in the order of the listing.
     provenance : Provenance
-        What the files say of themselves.
+        The provenance stored in the files.
     outputs : dict of str to Path
-        The files, by part of the split; {"": path} where there is one for all.
+        The files by part of the split; {"": path} for a single file.
     whole : Path
-        File, or folder of the files.
+        The single file, or the folder of the files.
     """
 
     job: Job
@@ -93,87 +44,6 @@ class Plan(NamedTuple):
     provenance: Provenance
     outputs: dict[str, Path]
     whole: Path
-
-
-def find_made(outputs: Mapping[str, Path], provenance: Provenance) -> dict[str, Total]:
-    """The outputs that an encoding made before and that are whole, by part, with what they hold: every row is read.
-
-    Parameters
-    ----------
-    outputs : mapping of str to Path
-        The files, which may not be there, by part.
-    provenance : Provenance
-        What the encoding's files say of themselves.
-    """
-    totals = {part: _total_if_made(path, provenance) for part, path in outputs.items()}
-    return {part: total for part, total in totals.items() if total is not None}
-
-
-def check_outputs(paths: Iterable[Path], whole: Path, *, overwrite: bool) -> None:
-    """See that the files of an encoding can be written.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        The files that are to be made.
-    whole : Path
-        The one file, or the folder of them all.
-    overwrite : bool
-        Whether files that are there may be replaced.
-
-    Raises
-    ------
-    OutputError
-        If not.
-    """
-    for path in paths:
-        if path.parent == whole and not whole.is_dir():
-            check_output(whole)
-        else:
-            check_output(path, overwrite=overwrite)
-
-
-@contextmanager
-def making_parents(whole: Path) -> Iterator[None]:
-    """Have the folders above an output for a while; those that were made and are empty at the end are gone again.
-
-    Parameters
-    ----------
-    whole : Path
-        The one file, or the folder of all files.
-
-    Raises
-    ------
-    OutputError
-        If one cannot be made.
-    """
-    made: list[Path] = []
-    try:
-        for folder in reversed(whole.parents):
-            if not folder.exists():
-                try:
-                    folder.mkdir()
-                except FileExistsError:  # another process was faster
-                    continue
-                except OSError as error:
-                    raise cannot_write(whole, error) from error
-                made.append(folder)
-        yield
-    finally:
-        with suppress(OSError):  # one that holds the output, or blocks of it, is to stay
-            for folder in reversed(made):
-                folder.rmdir()
-
-
-def _total_if_made(path: Path, provenance: Provenance) -> Total | None:
-    try:
-        with SpikeFile(path) as file:
-            found = file.provenance
-        if found is None or (found.run, found.shard) != (provenance.run, provenance.shard):
-            return None
-        return read_total(path)
-    except (OSError, FormatError):
-        return None
 
 
 def plan_encoding(
@@ -186,21 +56,21 @@ def plan_encoding(
     shard: tuple[int, int] | None,
     params: CochleaParams | None = None,
 ) -> Plan:
-    """What `spikedata.encode.encode_clips` makes of its arguments.
+    """The files that `spikedata.encoding.encode.encode_clips` makes.
 
     Parameters
     ----------
     listing, out, preset, seed, split, shard, params
-        As `encode_clips` takes them.
+        As in `encode_clips`.
 
     Raises
     ------
     ValueError
-        If the preset is unknown, a file name is needed where a folder is given or the other way round, or there is no
-        such shard.
+        If the preset is unknown, a folder is needed but `out` is the name of a spike file, or the shard is out of
+        range.
     """
     if params is not None and preset in PRESETS:
-        # the params of a preset are that preset, however they were given
+        # params that are equal to those of the preset are stored as that preset
         preset, params = (preset, None) if params == PRESETS[preset]() else (OWN, params)
     job = Job(corpus=listing.corpus, keys=listing.keys, preset=preset, seed=seed, own=params)
     if split is not None:
@@ -223,6 +93,136 @@ def plan_encoding(
     if split is None:
         return Plan(job, members, provenance, {"": out}, out)
     if out.suffix == ".h5":
-        raise ValueError(f"{out}: a split is written to a folder with one file for each part, name one without .h5")
+        raise ValueError(f"{out}: a split is written to a folder with one file for each part; give a name without .h5")
     outputs = part_paths(out, split.parts, corpus=job.corpus, preset=preset, split=division)
     return Plan(job, members, provenance, outputs, out)
+
+
+def shard_path(out: str | os.PathLike[str], index: int, count: int) -> Path:
+    """Path of a shard, beside the file or folder into which all shards will be merged.
+
+    Parameters
+    ----------
+    out : str or path-like
+        The file or folder of the merged shards.
+    index, count : int
+        Number of the shard, from 1, and number of shards.
+
+    Examples
+    --------
+    >>> shard_path("spikes/digits.h5", 3, 16).as_posix()
+    'spikes/digits.shard-0003-of-0016.h5'
+    """
+    path = Path(out)
+    stem = path.name.removesuffix(".h5")
+    return path.with_name(f"{stem}.shard-{index:04}-of-{count:04}.h5")
+
+
+def part_paths(
+    out: str | os.PathLike[str], parts: Iterable[str], *, corpus: str, preset: str, split: str
+) -> dict[str, Path]:
+    """Paths of the parts of a split: files in a folder, with the published names if they are made in the same way.
+
+    Parameters
+    ----------
+    out : str or path-like
+        The folder.
+    parts : iterable of str
+        Names of the parts.
+    corpus, preset, split : str
+        Name of the corpus, of the preset and of the split.
+
+    Examples
+    --------
+    >>> made = {"corpus": "speech_commands", "preset": "published", "split": "published rule"}
+    >>> [path.name for path in part_paths("out", ["train", "validation"], **made).values()]
+    ['ssc_train.h5', 'ssc_valid.h5']
+    >>> [path.name for path in part_paths("out", ["train"], **{**made, "split": "by_speaker"}).values()]
+    ['speech_commands_train.h5']
+    """
+    folder = Path(out)
+    if preset == "published" and split.startswith("published") and corpus in _PUBLISHED_NAMES:
+        name = _PUBLISHED_NAMES[corpus]
+        return {part: folder / f"{name}_{_PUBLISHED_PARTS.get(part, part)}.h5" for part in parts}
+    return {part: folder / f"{corpus}_{part}.h5" for part in parts}
+
+
+def find_made(outputs: Mapping[str, Path], provenance: Provenance) -> dict[str, Total]:
+    """Content of the outputs that the same encoding has made before, by part; every row of them is read and checked.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Path
+        The files by part; they need not exist.
+    provenance : Provenance
+        The provenance that the files of this encoding have.
+    """
+    totals = {part: _total_if_made(path, provenance) for part, path in outputs.items()}
+    return {part: total for part, total in totals.items() if total is not None}
+
+
+def _total_if_made(path: Path, provenance: Provenance) -> Total | None:
+    try:
+        with SpikeFile(path) as file:
+            found = file.provenance
+        if found is None or (found.run, found.shard) != (provenance.run, provenance.shard):
+            return None
+        return read_total(path)
+    except (OSError, FormatError):
+        return None
+
+
+def check_outputs(paths: Iterable[Path], whole: Path, *, overwrite: bool) -> None:
+    """Raise unless the files of an encoding can be written.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files to be written.
+    whole : Path
+        The single file, or the folder of all files.
+    overwrite : bool
+        Whether existing files may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
+    for path in paths:
+        if path.parent == whole and not whole.is_dir():
+            check_output(whole)
+        else:
+            check_output(path, overwrite=overwrite)
+
+
+@contextmanager
+def making_parents(whole: Path) -> Iterator[None]:
+    """Create the folders above an output; those that are still empty at the end of the block are removed again.
+
+    Parameters
+    ----------
+    whole : Path
+        The single file, or the folder of all files.
+
+    Raises
+    ------
+    OutputError
+        If a folder cannot be created.
+    """
+    made: list[Path] = []
+    try:
+        for folder in reversed(whole.parents):
+            if not folder.exists():
+                try:
+                    folder.mkdir()
+                except FileExistsError:  # another process has just created it
+                    continue
+                except OSError as error:
+                    raise cannot_write(whole, error) from error
+                made.append(folder)
+        yield
+    finally:
+        with suppress(OSError):  # a folder with the output or its blocks in it stays
+            for folder in reversed(made):
+                folder.rmdir()

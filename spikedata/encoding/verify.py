@@ -1,4 +1,4 @@
-"""Find out whether a spike file is whole, and whether its recordings still give its spikes."""
+"""Check whether a spike file is undamaged, and whether its recordings still give its spikes."""
 
 from __future__ import annotations
 
@@ -24,18 +24,167 @@ from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.named_params import read_tables, with_values
 
+Report = Callable[[str, int, int], None]
 
-class Origin(NamedTuple):
-    """What the spikes of a file should come from.
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """The result for a file without faults.
+
+    Parameters
+    ----------
+    path : Path
+        The file [1].
+    n_clips, n_spikes : int
+        Number of clips and of spikes in it [1].
+    has_checksums : bool
+        Whether this package wrote the file, so that every clip and the metadata have checksums, all of which match [1].
+    md5 : str
+        MD5 of the whole file in hexadecimal digits [1].
+    published : str or None
+        Name of the published file to which it is identical, byte by byte [1].
+    n_compared : int
+        Clips whose recordings were encoded again and gave the same spikes [1].
+    notes : tuple of str
+        Further notes for the user [1].
+    """
+
+    path: Path
+    n_clips: int
+    n_spikes: int
+    has_checksums: bool
+    md5: str
+    published: str | None
+    n_compared: int
+    notes: tuple[str, ...]
+
+
+def verify_file(
+    path: str | os.PathLike[str],
+    *,
+    audio: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    on_progress: Report | None = None,
+) -> Verified:
+    """Read a whole spike file and check everything that can be checked.
+
+    In files written by this package, these are the structure, every checksum, and the digest of labels, names and
+    provenance. Files by other writers have no checksums: their structure and the range of every value are checked, and
+    their MD5 is compared with those of the published files.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    audio : str or path-like, optional
+        The recordings, as for `spikedata.corpora.list_clips`. Each is encoded again, and its class and spikes are
+        compared with those in the file.
+    workers : int, optional
+        Threads for encoding [1]; default: one per processor.
+    on_progress : callable, optional
+        Called with "reading" or "encoding", the number of finished clips and of all clips.
+
+    Returns
+    -------
+    Verified
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file, or the folder of recordings, does not exist.
+    FormatError
+        If the file is damaged, or a recording is missing, cannot be read, or gives different spikes.
+    ValueError
+        If `audio` is given but the file cannot be compared: it has no provenance, or this version would encode
+        differently.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spikedata.files.writer import SpikeWriter
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with SpikeWriter(f"{folder}/x.h5", keys=["zero"]) as writer:
+    ...         writer.append([0.1, 0.2], [5, 699], label=0, speaker=3)
+    ...     found = verify_file(f"{folder}/x.h5")
+    >>> found.n_clips, found.n_spikes, found.has_checksums
+    (1, 2, True)
+    """
+    report = on_progress or (lambda *_: None)
+    with SpikeFile(path) as file:
+        n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
+        notes = _notes_on_skipped(file)
+        if audio is not None:
+            notes += _compare(file, Path(audio), workers, report)
+    md5 = file_digest(path, "md5")
+    published = published_sums().get(md5)
+    if not is_ours and published is None:
+        notes += _notes_on_foreign(Path(path))
+    return Verified(
+        path=Path(path),
+        n_clips=n_clips,
+        n_spikes=n_spikes,
+        has_checksums=is_ours,
+        md5=md5,
+        published=published,
+        n_compared=0 if audio is None else n_clips,
+        notes=notes,
+    )
+
+
+def format_verified(verified: Verified) -> str:
+    """The result as text.
+
+    Parameters
+    ----------
+    verified : Verified
+        From `verify_file`.
+    """
+    v = verified
+    if v.published is not None:
+        state = f"the published {v.published}.h5, byte by byte"
+    else:
+        state = "all checksums match" if v.has_checksums else "the structure is intact; there are no checksums"
+    lines = [f"{v.path}: {v.n_clips:,} clips, {v.n_spikes:,} spikes: {state}", f"  MD5   {v.md5}"]
+    if v.n_compared:
+        lines.append(f"  {v.n_compared:,} recordings were encoded again and gave the same spikes")
+    return "\n".join([*lines, *(f"  note  {note}" for note in v.notes)])
+
+
+def _read_all(file: SpikeFile, report: Report) -> int:
+    """Number of spikes in a file; reading a row checks it."""
+    n_spikes = 0
+    report("reading", 0, len(file))
+    for first, events in file.iter_events():
+        n_spikes += events.times.size
+        report("reading", first + len(events), len(file))
+    return n_spikes
+
+
+def _notes_on_skipped(file: SpikeFile) -> tuple[str, ...]:
+    if not file.skipped:
+        return ()
+    return (f"recordings left out when the file was made: {len(file.skipped)}, first {file.skipped[0]}",)
+
+
+def _compare(file: SpikeFile, audio: Path, workers: int | None, report: Report) -> tuple[str, ...]:
+    """Compare a file with its recordings, encoded again; returns notes on the comparison."""
+    origin, n_clips = _find_origin(file, audio), len(file)
+    report("encoding", 0, n_clips)
+    _compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
+    return _describe_origin(file, origin)
+
+
+class _Origin(NamedTuple):
+    """The recordings of a file and how they were encoded.
 
     Parameters
     ----------
     listing : Listing
         The recordings.
     job : Job
-        How they were encoded.
+        What determines the spikes.
     made : Provenance
-        What the file says.
+        The provenance of the file.
     """
 
     listing: Listing
@@ -43,60 +192,48 @@ class Origin(NamedTuple):
     made: Provenance
 
 
-def find_origin(file: SpikeFile, audio: Path) -> Origin:
-    """What a file was made of and how, if this version can repeat it.
-
-    Parameters
-    ----------
-    file : SpikeFile
-        An open file.
-    audio : Path
-        The recordings, as `spikedata.corpora.list_clips` takes them.
+def _find_origin(file: SpikeFile, audio: Path) -> _Origin:
+    """The recordings of a file and how they were encoded.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder or manifest.
+        If the folder or manifest does not exist.
     ValueError
-        If the file does not say how it was made, this version would make it in another way, or no recording fits.
+        If the file has no provenance, this version would encode differently, or no recording matches.
     """
     made = file.provenance
     if made is None:
-        raise ValueError(f"{file.path}: does not say how it was made, so it cannot be compared with recordings")
+        raise ValueError(f"{file.path}: has no provenance, so it cannot be compared with recordings")
     preset = _preset_of(made)
     own = _own_params(made, file) if preset == OWN else None
     if preset not in PRESETS and own is None:
-        raise ValueError(f"{file.path}: was made with params of its own, not with a preset ({', '.join(PRESETS)})")
+        raise ValueError(f"{file.path}: was not made with a known preset ({', '.join(PRESETS)})")
     if made.corpus not in CORPORA:
         raise ValueError(f"{file.path}: was made from {made.corpus!r}, which is none of {', '.join(CORPORA)}")
     job = Job(corpus=made.corpus, keys=file.keys, preset=preset, seed=made.seed, own=own)
     if job.provenance.params != made.params or job.times_dtype != file.times_dtype.name:
-        versions = f"version {made.package_version} made the file, this is {__version__}"
-        raise ValueError(f"{file.path}: its preset {preset!r} is not that of this version: {versions}")
-    return Origin(list_clips(made.corpus, audio, missing="skip"), job, made)
+        versions = f"the file was made by version {made.package_version}, this is {__version__}"
+        raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
+    return _Origin(list_clips(made.corpus, audio, missing="skip"), job, made)
 
 
-def describe_origin(file: SpikeFile, origin: Origin) -> tuple[str, ...]:
-    """What else a user should know who compares a file with its recordings.
-
-    Parameters
-    ----------
-    file : SpikeFile
-        An open file.
-    origin : Origin
-        What it comes from.
-    """
-    notes = []
-    if origin.made.package_version != __version__:
-        notes.append(f"made by version {origin.made.package_version}, compared by {__version__}")
-    n_more = len(origin.listing.clips) - len(file) - len(file.skipped)
-    if n_more > 0 and not origin.made.split and not origin.made.shard:
-        notes.append(f"recordings of the corpus that are not in the file: {n_more}")
-    return tuple(notes)
+def _preset_of(made: Provenance) -> str:
+    params = json.loads(made.params)
+    return str(params.get("preset", "")) if isinstance(params, dict) else ""
 
 
-def compare_with_recordings(
-    file: SpikeFile, origin: Origin, *, workers: int | None, on_clip: Callable[[int], None]
+def _own_params(made: Provenance, file: SpikeFile) -> cochlea.CochleaParams:
+    content = json.loads(made.params)
+    content.pop("preset")
+    try:
+        return with_values(cochlea.CochleaParams(), read_tables(content), what="the cochlea")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file.path}: its params are not valid in this version: {error}") from None
+
+
+def _compare_with_recordings(
+    file: SpikeFile, origin: _Origin, *, workers: int | None, on_clip: Callable[[int], None]
 ) -> None:
     """Encode every recording of a file again and compare sample rate, class and spikes.
 
@@ -104,17 +241,17 @@ def compare_with_recordings(
     ----------
     file : SpikeFile
         An open file.
-    origin : Origin
-        What it comes from.
+    origin : _Origin
+        Its recordings and how they were encoded.
     workers : int, optional
         Threads [1]; default: one per processor.
     on_clip : callable
-        Called with the number of clips done.
+        Called with the number of finished clips.
 
     Raises
     ------
     FormatError
-        If any recording is missing, cannot be read or gives something else; the others are compared all the same.
+        If a recording is missing, cannot be read or gives different spikes; the others are still compared.
     """
     clips = {clip.name: clip for clip in origin.listing.clips}
     waiting: deque[tuple[int, Sample]] = deque()
@@ -153,25 +290,11 @@ def compare_with_recordings(
         if found
     ]
     if faults:
-        raise FormatError(f"{file.path}: not what its recordings give: {'; '.join(faults)}")
-
-
-def _preset_of(made: Provenance) -> str:
-    params = json.loads(made.params)
-    return str(params.get("preset", "")) if isinstance(params, dict) else ""
-
-
-def _own_params(made: Provenance, file: SpikeFile) -> cochlea.CochleaParams:
-    content = json.loads(made.params)
-    content.pop("preset")
-    try:
-        return with_values(cochlea.CochleaParams(), read_tables(content), what="the cochlea")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{file.path}: its params are not those of this version: {error}") from None
+        raise FormatError(f"{file.path}: does not match its recordings: {'; '.join(faults)}")
 
 
 def _compare_facts(stored_class: str, class_name: str, sample: Sample, sample_rate: int) -> str:
-    """What differs before any spike does, or nothing."""
+    """How class or sample rate differ; empty if they agree."""
     if stored_class != class_name:
         return f"class {stored_class!r}, its recording is of class {class_name!r}"
     if sample.sample_rate != sample_rate:
@@ -180,7 +303,7 @@ def _compare_facts(stored_class: str, class_name: str, sample: Sample, sample_ra
 
 
 def _compare_spikes(sample: Sample, times: np.ndarray, units: np.ndarray) -> str:
-    """What differs, or nothing."""
+    """The first difference in the spikes; empty if they are equal."""
     if len(times) != len(sample.times):
         return f"{len(sample.times)} spikes, its recording gives {len(times)}"
     wrong = np.flatnonzero((times != sample.times) | (units != sample.units))
@@ -191,161 +314,20 @@ def _compare_spikes(sample: Sample, times: np.ndarray, units: np.ndarray) -> str
     return f"spike {i} at {stored}, its recording gives {given}"
 
 
-Report = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verified:
-    """What was found of a file in which nothing is wrong.
-
-    Parameters
-    ----------
-    path : Path
-        The file [1].
-    n_clips, n_spikes : int
-        What is in it [1].
-    has_checksums : bool
-        Whether this package wrote it, so that every clip and all that the file says of itself have checksums, which
-        fit [1].
-    md5 : str
-        Of the whole file, in hexadecimal digits [1].
-    published : str or None
-        Name of the published file that it is, byte by byte [1].
-    n_compared : int
-        Clips whose recordings were encoded again and gave the same spikes [1].
-    notes : tuple of str
-        What else a user should know [1].
-    """
-
-    path: Path
-    n_clips: int
-    n_spikes: int
-    has_checksums: bool
-    md5: str
-    published: str | None
-    n_compared: int
-    notes: tuple[str, ...]
-
-
-def verify_file(
-    path: str | os.PathLike[str],
-    *,
-    audio: str | os.PathLike[str] | None = None,
-    workers: int | None = None,
-    on_progress: Report | None = None,
-) -> Verified:
-    """Read all of a spike file and check whatever can be checked.
-
-    Of files that this package wrote: the structure, every checksum, and the digest over labels, names and provenance.
-    Files of other writers have no checksums: the structure and the range of every value are checked, and the MD5 is
-    held against those of the published files.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    audio : str or path-like, optional
-        The recordings, as `spikedata.corpora.list_clips` takes them: each is then encoded again, and its class and
-        spikes must be those of the file.
-    workers : int, optional
-        Threads for that [1]; default: one per processor.
-    on_progress : callable, optional
-        Called with "reading" or "encoding", the number of clips done, and of all.
-
-    Returns
-    -------
-    Verified
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file, or no such folder of recordings.
-    FormatError
-        If the file is damaged, or a recording is missing, cannot be read, or gives other spikes.
-    ValueError
-        If `audio` is given and nothing can be compared: the file does not say how it was made, or this version would
-        make it in another way.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from spikedata.files.writer import SpikeWriter
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with SpikeWriter(f"{folder}/x.h5", keys=["zero"]) as writer:
-    ...         writer.append([0.1, 0.2], [5, 699], label=0, speaker=3)
-    ...     found = verify_file(f"{folder}/x.h5")
-    >>> found.n_clips, found.n_spikes, found.has_checksums
-    (1, 2, True)
-    """
-    report = on_progress or (lambda *_: None)
-    with SpikeFile(path) as file:
-        n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
-        notes = _notes_on_skipped(file)
-        if audio is not None:
-            notes += _compare(file, Path(audio), workers, report)
-    md5 = file_digest(path, "md5")
-    published = published_sums().get(md5)
-    if not is_ours and published is None:
-        notes += _notes_on_foreign(Path(path))
-    return Verified(
-        path=Path(path),
-        n_clips=n_clips,
-        n_spikes=n_spikes,
-        has_checksums=is_ours,
-        md5=md5,
-        published=published,
-        n_compared=0 if audio is None else n_clips,
-        notes=notes,
-    )
-
-
-def format_verified(verified: Verified) -> str:
-    """What was found, to read.
-
-    Parameters
-    ----------
-    verified : Verified
-        As `verify_file` gives it.
-    """
-    v = verified
-    if v.published is not None:
-        state = f"the published {v.published}.h5, byte by byte"
-    else:
-        state = "all checksums fit" if v.has_checksums else "the structure is whole; there are no checksums"
-    lines = [f"{v.path}: {v.n_clips:,} clips, {v.n_spikes:,} spikes: {state}", f"  MD5   {v.md5}"]
-    if v.n_compared:
-        lines.append(f"  {v.n_compared:,} recordings were encoded again and gave the same spikes")
-    return "\n".join([*lines, *(f"  note  {note}" for note in v.notes)])
-
-
-def _read_all(file: SpikeFile, report: Report) -> int:
-    """Number of spikes; reading a row checks it."""
-    n_spikes = 0
-    report("reading", 0, len(file))
-    for first, events in file.iter_events():
-        n_spikes += events.times.size
-        report("reading", first + len(events), len(file))
-    return n_spikes
-
-
-def _notes_on_skipped(file: SpikeFile) -> tuple[str, ...]:
-    if not file.skipped:
-        return ()
-    return (f"recordings left out when the file was made: {len(file.skipped)}, first {file.skipped[0]}",)
-
-
-def _compare(file: SpikeFile, audio: Path, workers: int | None, report: Report) -> tuple[str, ...]:
-    """Encode the recordings again; what is worth a note about that."""
-
-    origin, n_clips = find_origin(file, audio), len(file)
-    report("encoding", 0, n_clips)
-    compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
-    return describe_origin(file, origin)
+def _describe_origin(file: SpikeFile, origin: _Origin) -> tuple[str, ...]:
+    """Notes on differences that are not faults: another version of the package, recordings not in the file."""
+    notes = []
+    if origin.made.package_version != __version__:
+        notes.append(f"made by version {origin.made.package_version}, compared by {__version__}")
+    n_more = len(origin.listing.clips) - len(file) - len(file.skipped)
+    if n_more > 0 and not origin.made.split and not origin.made.shard:
+        notes.append(f"recordings of the corpus that are not in the file: {n_more}")
+    return tuple(notes)
 
 
 def _notes_on_foreign(path: Path) -> tuple[str, ...]:
     names = {name: md5 for md5, name in published_sums().items()}
-    unlike = f"its MD5 is that of no published file whose MD5 is known ({', '.join(names)})"
+    unlike = f"its MD5 is not that of a published file with a known MD5 ({', '.join(names)})"
     if path.stem in names:
         unlike = f"it is not the published {path.stem}.h5, whose MD5 is {names[path.stem]}"
-    return ("written by others, without checksums: a changed spike or label cannot be told from a true one", unlike)
+    return ("written by other software, without checksums: a changed spike or label cannot be detected", unlike)

@@ -1,4 +1,4 @@
-"""Blocks of clips to spike files: the one place where sound meets the cochlea and spikes meet a file."""
+"""Encode blocks of clips into spike files: read the audio, run the cochlea, write the spikes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from spikedata.files.writer import SpikeWriter
 
 
 class BlockTask(NamedTuple):
-    """What a worker on another machine needs to know; it finds the audio under the same path.
+    """The task of a worker on another machine, which finds the audio at the same path.
 
     Parameters
     ----------
     job : Job
-        What decides on the spikes.
+        What determines the spikes.
     block : Block
         The clips.
     may_skip : bool
-        Whether a recording that cannot be used is left out.
+        Whether unusable recordings are left out.
     """
 
     job: Job
@@ -37,16 +37,16 @@ class BlockTask(NamedTuple):
 
 
 class EncodedBlock(NamedTuple):
-    """What such a worker gives back.
+    """The result of a `BlockTask`.
 
     Parameters
     ----------
     content : bytes
         The block as a spike file.
     sound_duration : float
-        Length of its clips [s].
+        Total length of its clips [s].
     cpu_time : float
-        What it took [s].
+        CPU time of the worker [s].
     """
 
     content: bytes
@@ -55,7 +55,7 @@ class EncodedBlock(NamedTuple):
 
 
 class _Turn(NamedTuple):
-    """A clip that was read, or why it was not."""
+    """A clip that was read, or the reason why it could not be read."""
 
     block: int
     member: Member
@@ -73,27 +73,29 @@ def encode_blocks(
     may_skip: bool = False,
     on_clip: Callable[[float], None] | None = None,
 ) -> None:
-    """Encode blocks one after the other and write each when it is whole; threads do not wait where one ends.
+    """Encode blocks one after the other and write each when it is complete.
+
+    The clips of all blocks form one stream, so that threads do not idle at the end of a block.
 
     Parameters
     ----------
     blocks : iterable of Block
         The clips.
     job : Job
-        What decides on the spikes.
+        What determines the spikes.
     place_of : callable
-        Where a block goes.
+        Returns the path of a block.
     workers : int, optional
         Threads [1]; default: one per processor.
     may_skip : bool
-        Whether a recording that cannot be used is left out; the block's file says so then.
+        Whether unusable recordings are left out and listed in the file of the block.
     on_clip : callable, optional
-        Called after each clip with the length of its sound [s], 0 for one that was left out.
+        Called after each clip with its length [s], 0 for a clip that was left out.
 
     Raises
     ------
     AudioError, FileNotFoundError
-        If a recording cannot be used; blocks before it are written.
+        If a recording is unusable; the blocks before it are written.
     OutputError
         If a block cannot be written.
     """
@@ -106,10 +108,10 @@ def encode_blocks(
                 clip = member.clip
                 try:
                     waveform, sample_rate = read_sound(clip.path)
-                except (AudioError, OSError) as error:  # whatever one recording gives is its own fault
+                except (AudioError, OSError) as error:  # any error of one recording concerns only that recording
                     if not may_skip:
                         raise
-                    # the corpus may lie elsewhere next time
+                    # the path is replaced by the clip id, so that the file does not depend on where the corpus is
                     fault = str(error).replace(str(clip.path), clip.name, 1)
                     waiting.append(_Turn(number, member, fault=fault))
                     continue
@@ -126,17 +128,17 @@ def encode_blocks(
 
 
 def encode_elsewhere(task: BlockTask) -> EncodedBlock:
-    """Encode one block on one thread, and give the file back as bytes; runs on a worker of a cluster.
+    """Encode one block on one thread and return the file as bytes; runs on a worker of a cluster.
 
     Parameters
     ----------
     task : BlockTask
-        What to do.
+        The block, and how to encode it.
 
     Raises
     ------
     AudioError, FileNotFoundError, OutputError
-        As `encode_blocks`.
+        As in `encode_blocks`.
     """
     started, durations = process_time(), [0.0]
     with TemporaryDirectory(prefix="spikedata-") as room:
@@ -148,7 +150,7 @@ def encode_elsewhere(task: BlockTask) -> EncodedBlock:
 
 
 class _BlocksInTheMaking:
-    """Collects the clips of a block and writes it when it has them all."""
+    """Collects the clips of a block and writes the block when it has all of them."""
 
     def __init__(
         self, blocks: list[Block], job: Job, place_of: Callable[[Block], Path], on_clip: Callable[[float], None]
@@ -158,7 +160,7 @@ class _BlocksInTheMaking:
         self._faults: list[str] = []
 
     def take(self, turn: _Turn, spikes: cochlea.Spikes | None) -> None:
-        """Take the next clip, or the reason why it was left out."""
+        """Take the next clip, or record the reason why it was left out."""
         clip = turn.member.clip
         if spikes is None:
             self._faults.append(turn.fault)

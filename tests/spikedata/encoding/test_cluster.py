@@ -192,7 +192,7 @@ def test_a_task_that_always_kills_its_worker_is_named_in_one_line(cluster):
 
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(ClusterError, match=r"^task 0 \(clip a\.wav\): 4 workers died while they had it; .*$"):
+    with pytest.raises(ClusterError, match=r"^task 0 \(clip a\.wav\): 4 workers died while running it; .*$"):
         on_cluster(die, ["a.wav"], cluster.file, describe=lambda task: f"clip {task}")
     cluster.wait_for_workers()
 
@@ -274,7 +274,7 @@ def test_a_worker_with_another_version_is_refused_before_the_first_task(empty, h
         yield
 
     hire(path=outdated)
-    message = rf"^worker tcp://\S+ has spikedata 0\.0\.1, here is {spikedata.__version__}: install the same .*$"
+    message = rf"^worker tcp://\S+ has spikedata 0\.0\.1, this machine {spikedata.__version__}: install the same .*$"
     with pytest.raises(ClusterError, match=message):
         on_cluster(abs, must_not_be_read(), empty / "scheduler.json")
 
@@ -294,7 +294,7 @@ def test_a_worker_with_another_version_that_joins_later_is_refused(empty, hire, 
     results = map_on_cluster(die_in_the_good_worker, range(9), address=empty / "scheduler.json", n_ahead=1)
     next(results)
     hire(path=outdated)
-    with pytest.raises(ClusterError, match=r"^worker \S+ has spikedata 0\.0\.1, here is"):
+    with pytest.raises(ClusterError, match=r"^worker \S+ has spikedata 0\.0\.1, this machine"):
         list(results)
 
 
@@ -313,7 +313,7 @@ def test_a_worker_with_another_scipy_is_warned_of(empty, hire, tmp_path, caplog)
     assert on_cluster(abs, [-1], empty / "scheduler.json") == {0: 1}
     warnings = [record.getMessage() for record in caplog.records if "last bits" in record.getMessage()]
     assert len(warnings) == 1
-    assert "has scipy 0.0.1, here is" in warnings[0]
+    assert "has scipy 0.0.1, this machine" in warnings[0]
 
 
 @pytest.mark.parametrize(

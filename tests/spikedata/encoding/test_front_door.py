@@ -53,7 +53,9 @@ def test_a_named_split_divides_what_is_encoded(words, tmp_path):
 
 def test_class_folders_are_divided_by_the_split_that_needs_no_speakers(words, tmp_path, capsys):
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match=r"24 of 24 samples have an unknown one .* --split stratified_shared_speakers"):
+    with pytest.raises(
+        ValueError, match=r"24 of 24 samples have an unknown speaker .* --split stratified_shared_speakers"
+    ):
         encode(words, out, split="by_speaker")
     assert not out.exists()
     command = ["encode", "folder", str(words), str(out), "--preset", "published", "-q", "--split"]

@@ -142,18 +142,18 @@ def test_a_missing_shard_is_named(shards, tmp_path):
 
 
 def test_a_shard_that_comes_twice_is_named(shards, tmp_path):
-    with pytest.raises(ValueError, match=r"0002-of-0003\.h5: is shard 2/3, as .*0002-of-0003\.h5 is"):
+    with pytest.raises(ValueError, match=r"0002-of-0003\.h5: is shard 2/3, the same as .*0002-of-0003\.h5"):
         merge_shards([*shards, shards[1]], tmp_path / "x.h5")
 
 
 def test_a_shard_of_another_encoding_is_named(listing, shards, tmp_path):
     other = encode_clips(listing, tmp_path / "y.h5", preset="published", seed=9, shard=(2, 3)).outputs[0]
-    with pytest.raises(ValueError, match=r"y\.shard-0002-of-0003\.h5: is a shard of another encoding than"):
+    with pytest.raises(ValueError, match=r"y\.shard-0002-of-0003\.h5: is a shard of a different encoding than"):
         merge_shards([shards[0], other, shards[2]], tmp_path / "x.h5")
 
 
 def test_a_file_that_is_no_shard_is_named(whole, shards, tmp_path):
-    with pytest.raises(ValueError, match=r"x\.h5: is no shard"):
+    with pytest.raises(ValueError, match=r"x\.h5: is not a shard"):
         merge_shards([whole, *shards], tmp_path / "out.h5")
 
 

@@ -138,7 +138,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_file_of_another_writer_has_no_checksums_and_says_so(tmp_path):
     found = verify_file(write_foreign(tmp_path / "words.h5"))
     assert not found.has_checksums
-    assert "written by others, without checksums" in found.notes[0]
+    assert "written by other software, without checksums" in found.notes[0]
     assert found.notes[1] == "its MD5 is that of no published file whose MD5 is known (shd_train, shd_test)"
 
 
@@ -223,7 +223,7 @@ def test_spikes_that_the_recording_does_not_give_are_found_where_checksums_fit(e
     path = rewrite(encoded, tmp_path / "x.h5", units=units)
     verify_file(path)
     expected = (
-        rf"x\.h5: not what its recordings give: 1 of 6 clips differ, first {sample.source}: spike 7 at "
+        rf"x\.h5: does not match its recordings: 1 of 6 clips differ, first {sample.source}: spike 7 at "
         rf"{sample.times[7]:g} s, unit {units[7]}, its recording gives {sample.times[7]:g} s, unit {sample.units[7]}$"
     )
     with pytest.raises(FormatError, match=expected):
@@ -293,14 +293,17 @@ def test_a_preset_that_has_changed_since_is_refused(encoded, corpus, tmp_path):
     params = json.loads(made.params)
     params["stimulus"]["level"] = 0.123
     path = rewrite(encoded, tmp_path / "x.h5", replace(made, params=json.dumps(params, sort_keys=True)))
-    with pytest.raises(ValueError, match=r"x\.h5: its preset 'published' is not that of this version: version"):
+    with pytest.raises(
+        ValueError,
+        match=r"x\.h5: its preset 'published' differs from that of this version: the file was made by version",
+    ):
         verify_file(path, audio=corpus)
 
 
 @pytest.mark.parametrize("params", ['{"places": 3}', "[]", '"published"', '{"preset": "human"}'])
 def test_params_that_are_no_preset_are_refused(encoded, corpus, tmp_path, params):
     path = rewrite(encoded, tmp_path / "x.h5", replace(provenance_of(encoded), params=params))
-    with pytest.raises(ValueError, match=r"x\.h5: was made with params of its own"):
+    with pytest.raises(ValueError, match=r"x\.h5: was not made with a known preset"):
         verify_file(path, audio=corpus)
 
 
@@ -311,7 +314,7 @@ def test_a_corpus_that_nobody_knows_is_refused(encoded, corpus, tmp_path):
 
 
 def test_a_file_without_provenance_is_not_compared(corpus, tmp_path):
-    with pytest.raises(ValueError, match=r"x\.h5: does not say how it was made"):
+    with pytest.raises(ValueError, match=r"x\.h5: has no provenance"):
         verify_file(write_foreign(tmp_path / "x.h5"), audio=corpus)
 
 
