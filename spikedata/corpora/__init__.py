@@ -1,4 +1,8 @@
-"""List the clips of a known corpus, a folder or a CSV manifest, without reading any audio."""
+"""List the clips of a known corpus, of a folder or of a CSV manifest, without reading any audio.
+
+Start with `list_clips`, which returns a `Listing` of `Clip`. The known corpora are the table in `catalog`; `manifest`
+reads CSV files, `walk` finds the audio files below a folder, and `audio` reads a recording.
+"""
 
 from spikedata.corpora.catalog import CORPORA, HEIDELBERG_KEYS, list_clips
 from spikedata.corpora.clip import DIGITS, Clip, Listing, describe_unfit

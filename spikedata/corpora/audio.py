@@ -1,4 +1,4 @@
-"""Read a recording, or say in one line why not."""
+"""Read a recording, or raise an error that names the file and its fault."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # what a RIFF header holds when a stream was written
-_LOWEST_RATE = 1_000  # [Hz], that `cochlea.encode` takes
+_UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)  # the size in a RIFF header that was written as a stream
+_LOWEST_RATE = 1_000  # [Hz], the lowest sample rate that `cochlea.encode` takes
 
 
 class AudioError(ValueError):
@@ -34,11 +34,11 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     AudioError
-        If it may not be read, is empty, cut off or no recording, or holds a sample that is not finite.
+        If the file may not be read, is empty, truncated or not a recording, or has a sample that is not finite.
     """
-    import soundfile  # opens a shared library: only where a recording is read
+    import soundfile  # imported here, since it loads a shared library
 
     path = Path(path)
     try:
@@ -46,7 +46,7 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
             raise FileNotFoundError(f"{path}: no such file")
         if path.stat().st_size == 0:
             raise AudioError(f"{path}: the file is empty")
-    except PermissionError as error:  # of a folder above it
+    except PermissionError as error:  # a folder above the file may not be searched
         raise _unreadable(path, error) from error
     try:
         _refuse_cut_riff(path)
@@ -70,7 +70,7 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
 
 
 def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], int]:
-    """A recording as `read_audio` gives it, refused where nothing can be heard in it.
+    """A recording from `read_audio`, refused if it contains no sound.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     AudioError
-        As for `read_audio`, and if all samples are equal, or the rate is below 1,000 Hz.
+        As in `read_audio`, and if all samples are equal, or the sample rate is below 1,000 Hz.
     """
     waveform, sample_rate = read_audio(path)
     if sample_rate < _LOWEST_RATE:
@@ -106,12 +106,12 @@ def _unreadable(path: Path, error: OSError) -> AudioError:
 
 
 def _refuse_cut_riff(path: Path) -> None:
-    # libsndfile takes the length of a WAV file from its size and does not notice that the end is missing
+    # libsndfile takes the length of a WAV file from the size of the file and does not notice a missing end
     with path.open("rb") as file:
         header = file.read(12)
     if header[:4] != b"RIFF" or len(header) < 8:
         return
     n_promised = int.from_bytes(header[4:8], "little")
     n_bytes = path.stat().st_size
-    if n_promised not in _UNKNOWN_LENGTHS and n_bytes < n_promised + 7:  # some writers count a padding byte
+    if n_promised not in _UNKNOWN_LENGTHS and n_bytes < n_promised + 7:  # 7, not 8: some writers count a padding byte
         raise AudioError(f"{path}: cut off: the header promises {n_promised + 8} bytes, the file holds {n_bytes}")

@@ -1,4 +1,4 @@
-"""A clip and a listing of clips: what every corpus gives."""
+"""A clip, and a listing of clips: the form in which every corpus is listed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-LARGEST_SPEAKER = 2**16 - 1  # what a spike file holds
-UNKNOWN_SPEAKER = -1  # as a spike file says it
+LARGEST_SPEAKER = 2**16 - 1  # the largest number that a spike file can store
+UNKNOWN_SPEAKER = -1  # as stored in a spike file
 
 
 class Clip(NamedTuple):
-    """One recording of a corpus. A corpus may have millions: no path of its own is kept.
+    """One recording of a corpus. It stores no path of its own, since a corpus may have millions of clips.
 
     Parameters
     ----------
     root : Path
-        The folder that the name is relative to; all clips of a corpus share it.
+        The folder to which the name is relative, shared by all clips of a corpus.
     name : str
-        Its path within the corpus, with forward slashes: what tells it from all others, wherever the corpus lies.
+        Clip id: the path within the corpus, with forward slashes. It is unique, and does not depend on where the corpus
+        is stored.
     label : int
-        Index of its class among the corpus's keys.
+        Index of the class in the class names of the listing.
     speaker : int
-        Number of its speaker; -1 where the corpus does not tell speakers apart.
+        Number of the speaker; -1 if unknown.
 
     Examples
     --------
@@ -42,13 +43,13 @@ class Clip(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Path of the recording."""
         return self.root / self.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The clips of a corpus; `spikedata.splits.make_split` takes it as it takes a spike file.
+    """The clips of a corpus. `spikedata.splits.make_split` accepts a listing as it accepts a spike file.
 
     Parameters
     ----------
@@ -59,15 +60,15 @@ class Listing:
     clips : tuple of Clip
         In the order of their names.
     unfit : tuple of str
-        Names of audio files that lie there but do not belong to the corpus or cannot be used, and of linked folders,
-        which are not entered (those end in a slash).
+        Names of audio files that do not belong to the corpus or cannot be used, and of linked folders, which are not
+        followed (their names end in a slash).
     speaker_names : tuple of str
-        Name of each speaker by number; empty where the corpus numbers its speakers itself or does not tell them apart.
+        Names of the speakers by number; empty if the corpus numbers its speakers itself, or they are unknown.
     parts : dict of str to tuple of str, optional
-        Names by part: the division that the corpus brings, as it stands there, not checked yet (`split_as_listed`
-        does). None where it brings none.
+        Clip ids by part: the corpus's own division, not checked yet (`spikedata.splits.split_as_listed` checks it).
+        None if the corpus has none.
     parts_from : str
-        Where that division stands.
+        Origin of the division: the names of its lists.
     """
 
     corpus: str
@@ -95,7 +96,7 @@ class Listing:
 
 
 class HasUnfit(Protocol):
-    """What `describe_unfit` asks of a listing, and of what was made of one."""
+    """What `describe_unfit` needs of a `Listing`, or of an `Encoding` made from one."""
 
     @property
     def corpus(self) -> str:
@@ -103,18 +104,18 @@ class HasUnfit(Protocol):
 
     @property
     def unfit(self) -> tuple[str, ...]:
-        """Names that do not belong to it."""
+        """Names of audio files that do not belong to it."""
 
 
 def describe_unfit(listing: HasUnfit, n_shown: int = 3) -> str:
-    """One line on what lies there but is not in the listing; empty where all of it is.
+    """A line about the audio files that are not in the listing; empty if there are none.
 
     Parameters
     ----------
     listing : Listing, or Encoding of one
-        What was listed.
+        The listing.
     n_shown : int
-        How many names to show at most [1].
+        Largest number of names shown [1].
 
     Examples
     --------
@@ -130,44 +131,44 @@ def describe_unfit(listing: HasUnfit, n_shown: int = 3) -> str:
 
 
 def shown(names: Sequence[str], n_shown: int = 3) -> str:
-    """The first names, quoted, and how many more there are.
+    """The first names, quoted, and the number of further ones.
 
     Parameters
     ----------
     names : sequence of str
         The names.
     n_shown : int
-        How many to show at most [1].
+        Largest number of names shown [1].
     """
     more = f" and {len(names) - n_shown} more" if len(names) > n_shown else ""
     return ", ".join(map(repr, names[:n_shown])) + more
 
 
 def number_by_name(names: Iterable[str]) -> dict[str, int]:
-    """Number of each distinct name, in sorted order from 0.
+    """Numbers of the distinct names, from 0 in sorted order.
 
     Parameters
     ----------
     names : iterable of str
-        Names, each any number of times.
+        The names, with repetitions.
     """
     return {name: number for number, name in enumerate(sorted(set(names)))}
 
 
 def require_storable_speakers(where: object, largest: int) -> None:
-    """Raise unless a spike file can hold the numbers of the speakers.
+    """Raise unless a spike file can store the speaker numbers.
 
     Parameters
     ----------
     where : object
         The folder or file, for the message.
     largest : int
-        The largest number of a speaker.
+        The largest speaker number.
 
     Raises
     ------
     ValueError
-        If it cannot.
+        If the number is too large.
     """
     if largest > LARGEST_SPEAKER:
         raise ValueError(f"{where}: speaker numbers must be <= {LARGEST_SPEAKER}, got {largest}")

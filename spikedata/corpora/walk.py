@@ -1,4 +1,4 @@
-"""The audio files below a folder, by their names alone."""
+"""Find the audio files below a folder by their names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 class Found(NamedTuple):
-    """What lies below a folder.
+    """The audio files below a folder.
 
     Parameters
     ----------
     names : list of str
         Paths of the audio files below the folder, with forward slashes, sorted.
     unfit : list of str
-        Names of what looks like audio but cannot be used, and of linked folders, sorted.
+        Names of audio files that cannot be used, and of linked folders, sorted.
     """
 
     names: list[str]
@@ -27,16 +27,16 @@ class Found(NamedTuple):
 
 
 class Home(NamedTuple):
-    """The folder that holds a corpus's recordings, whatever folder around it was given.
+    """The folder with the recordings of a corpus, which may lie below the folder that was given.
 
     Parameters
     ----------
     folder : Path
-        That folder.
+        The folder of the recordings.
     names : list of str
         Names of the recordings, relative to it, sorted.
     unfit : list of str
-        Names of all else that was found, relative to the folder that was given, sorted.
+        Names of all other audio files, relative to the folder that was given, sorted.
     """
 
     folder: Path
@@ -47,9 +47,9 @@ class Home(NamedTuple):
 def find_audio(root: Path) -> Found:
     """The audio files below a folder, in the order of their names.
 
-    A linked file is one like any other. Linked folders are not entered, since they may lead anywhere or in a circle;
-    they are reported as unfit, with a slash at the end. So are links to nothing, what is no regular file, and names
-    that are not UTF-8.
+    Linked files count as files. Linked folders are not followed, since they may lead anywhere or in a circle; they are
+    reported as unfit, with a slash at the end of their names. Broken links, files that are not regular and names that
+    are not UTF-8 are also reported as unfit.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def find_audio(root: Path) -> Found:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     OSError
         If a folder cannot be read.
     """
@@ -88,19 +88,19 @@ def find_recordings(root: Path, pattern: re.Pattern[str], subfolders: Sequence[s
     Parameters
     ----------
     root : Path
-        The folder of the corpus, or the one around it.
+        The folder of the recordings, or a folder above it.
     pattern : re.Pattern
-        What a recording's whole name is, relative to the folder that holds the recordings.
+        Matches the whole name of a recording, relative to the folder of the recordings.
     subfolders : sequence of str
-        Where below `root` the recordings may lie, if they do not lie in it: the first that has one is taken, so that
-        names do not depend on which folder was given.
+        Where below `root` the recordings may be, if they are not in `root` itself. The first subfolder with a recording
+        is taken, so that names do not depend on which folder was given.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If one recording is there twice, with different suffixes.
+        If a recording exists twice, with different suffixes.
     OSError
         If a folder cannot be read.
     """
@@ -124,14 +124,14 @@ def _require_once(folder: Path, names: list[str]) -> None:
     for name in names:
         other = seen.setdefault(name.rpartition(".")[0], name)
         if other != name:
-            raise ValueError(f"{folder}: {other!r} and {name!r} are one recording, keep one of them")
+            raise ValueError(f"{folder}: {other!r} and {name!r} are the same recording, keep one of them")
 
 
 def _is_usable(entry: os.DirEntry[str], name: str) -> bool:
     try:
         name.encode()
         return entry.is_file()
-    except (OSError, UnicodeEncodeError):  # a link in a circle; a name that is not UTF-8
+    except (OSError, UnicodeEncodeError):  # a circular link, or a name that is not UTF-8
         return False
 
 

@@ -75,7 +75,7 @@ def test_a_listed_name_without_a_recording_is_kept_for_the_split_to_refuse(touch
 
 def test_one_list_without_the_other_is_refused(touch: Touch) -> None:
     root = touch(f"{GERMAN}.flac", "test_filenames.txt")
-    with pytest.raises(ValueError, match=r"train_filenames.txt: is missing, but test_filenames.txt exists; add the one"):
+    with pytest.raises(ValueError, match=r"train_filenames.txt: is missing, but test_filenames.txt exists"):
         list_clips("heidelberg_digits", root)
 
 

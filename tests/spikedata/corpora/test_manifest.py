@@ -111,9 +111,9 @@ def test_the_order_of_the_lines_does_not_matter(list_text: ListText) -> None:
         ("path,word\na.wav,cat\n", r"m\.csv: line 1: column 'label' is missing, got 'path', 'word'"),
         ("path;label\na.wav;cat\n", r"m\.csv: line 1: column 'path' is missing, got 'path;label'"),
         ("a.wav,cat\n", r"line 1: column 'path' is missing, got 'a.wav', 'cat'"),
-        ("path,label,age\na.wav,cat,3\n", r"line 1: columns must be of path, label, speaker, part, got 'age'"),
-        ("path,label,Speaker\na.wav,cat,3\n", r"line 1: columns must be of path, .*, got 'Speaker'"),
-        ("path,label,label\na.wav,cat,cat\n", r"line 1: column 'label' must stand there once, got 2"),
+        ("path,label,age\na.wav,cat,3\n", r"line 1: columns must be among path, label, speaker, part, got 'age'"),
+        ("path,label,Speaker\na.wav,cat,3\n", r"line 1: columns must be among path, .*, got 'Speaker'"),
+        ("path,label,label\na.wav,cat,cat\n", r"line 1: column 'label' must occur once, got 2"),
         ("path,label\n,cat\n", r"m\.csv: line 2: path must not be empty"),
         ("path,label\na.wav, \n", r"line 2: label must not be empty"),
         ("path,label,speaker\na.wav,cat,\n", r"line 2: speaker must not be empty"),
@@ -121,7 +121,7 @@ def test_the_order_of_the_lines_does_not_matter(list_text: ListText) -> None:
         ("path,label,part\na.wav,cat,dev\n", r"line 2: part must be one of train, validation, test, got 'dev'"),
         ("path,label\na.wav\n", r"line 2: must have 2 fields as the header has, got 1"),
         ("path,label\n\na.wav,cat,3\n", r"line 3: must have 2 fields as the header has, got 3"),
-        ("path,label\na.wav,cat\nb.wav,cat\n./a.wav,dog\n", r"lines 2 and 4: path 'a.wav' must stand there once"),
+        ("path,label\na.wav,cat\nb.wav,cat\n./a.wav,dog\n", r"lines 2 and 4: path 'a.wav' must occur once"),
         ("path,label\na.wav,c\0at\n", r"m\.csv: line 2: must be text, got a NUL character"),
         (b"path,label\na.wav,\xe4ffin\n", r"m\.csv: line 2: must be UTF-8 text, got byte 0xe4"),
         ("path,label\n".encode("utf-16"), r"m\.csv: line 1: must be UTF-8 text, got byte 0xff"),
@@ -141,13 +141,13 @@ def test_a_fault_is_one_line_that_names_the_file_the_rule_and_the_value(
 
 def test_recordings_that_are_not_there_are_counted_and_the_first_are_named(list_text: ListText) -> None:
     lines = "".join(f"{name}.wav,cat\n" for name in "zyxwa")
-    rule = "4 of 5 recordings are not there, the first: 'z.wav' (line 2), 'y.wav' (line 3), 'x.wav' (line 4)"
+    rule = "4 of 5 recordings are missing, first 'z.wav' (line 2), 'y.wav' (line 3), 'x.wav' (line 4)"
     with pytest.raises(FileNotFoundError, match=rf"m\.csv: {re.escape(rule)}"):
         list_text("path,label\n" + lines)
 
 
 def test_a_folder_is_no_recording(list_text: ListText) -> None:
-    with pytest.raises(FileNotFoundError, match="1 of 2 recordings are not there"):
+    with pytest.raises(FileNotFoundError, match="1 of 2 recordings are missing"):
         list_text("path,label\n.,cat\na.wav,cat\n")
 
 
@@ -161,7 +161,7 @@ def test_skipped_recordings_are_reported_and_move_no_number(list_text: ListText)
 
 
 def test_a_manifest_all_of_whose_recordings_are_missing_is_refused_even_so(list_text: ListText) -> None:
-    with pytest.raises(FileNotFoundError, match="1 of 1 recordings are not there"):
+    with pytest.raises(FileNotFoundError, match="1 of 1 recordings are missing"):
         list_text("path,label\nx.wav,cat\n", missing="skip")
 
 

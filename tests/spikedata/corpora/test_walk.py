@@ -107,5 +107,5 @@ def test_what_lies_beside_the_recordings_is_reported_with_its_folder(touch: Touc
 
 
 def test_a_recording_that_is_there_with_two_suffixes_is_refused(touch: Touch) -> None:
-    with pytest.raises(ValueError, match=r"audio: '1.flac' and '1.wav' are one recording, keep one of them"):
+    with pytest.raises(ValueError, match=r"audio: '1.flac' and '1.wav' are the same recording, keep one of them"):
         find_recordings(touch("audio/1.wav", "audio/1.flac"), NUMBERED, ("audio",))
