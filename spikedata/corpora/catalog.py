@@ -17,6 +17,13 @@ from spikedata.corpora.clip import (
     shown,
 )
 from spikedata.corpora.manifest import list_manifest
+from spikedata.corpora.spoken import (
+    SPOKEN_DIGITS,
+    SPOKEN_WORDS,
+    list_spoken_digits,
+    list_spoken_words,
+    spoken_corpus,
+)
 from spikedata.corpora.walk import find_audio, find_recordings
 
 
@@ -303,8 +310,11 @@ _IN_FOLDERS: dict[str, Callable[[Path], Listing]] = {
     "speech_commands": list_speech_commands,
     "fsdd": list_fsdd,
     "audiomnist": list_audiomnist,
+    SPOKEN_DIGITS: list_spoken_digits,
+    SPOKEN_WORDS: list_spoken_words,
     "folder": list_class_folders,
 }
+_OF_PEOPLE = ("heidelberg_digits", "speech_commands")  # whose file names `spikedata synth` imitates
 CORPORA = (*_IN_FOLDERS, _MANIFEST)
 
 
@@ -318,6 +328,8 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
+    spoken_digits      synthetic speech: the digits that ship with the package         0 to 11, one for each voice
+    spoken_words       synthetic speech: any other that ``spikedata synth`` made       as its manifest numbers them
     folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
     manifest           the lines of a CSV file: path, label; speaker, part             as the file says, or -1
     =================  ==============================================================  ========================
@@ -338,8 +350,8 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     Raises
     ------
     ValueError
-        If the corpus is unknown, no file in the folder fits it, a recording is there twice, or lists or manifest are
-        faulty.
+        If the corpus is unknown, no file in the folder fits it, a recording is there twice, lists or manifest are
+        faulty, or synthetic speech is taken for a corpus of people.
     FileNotFoundError
         If there is no such folder or manifest, or a recording of a manifest is not there.
     OSError
@@ -355,4 +367,6 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     if not listing.clips:
         found = f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files"
         raise ValueError(f"{root}: no recordings named as in {corpus}, got {found}")
+    if corpus in _OF_PEOPLE and (spoken := spoken_corpus(listing.clips[0].root)):
+        raise ValueError(f"{root}: holds synthetic speech, not {corpus}: its corpus is {spoken!r}")
     return listing

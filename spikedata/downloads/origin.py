@@ -27,7 +27,7 @@ _FORMAT = 1
 _CORPUS_OF = {"shd": "heidelberg_digits", "ssc": "speech_commands"}  # what the published files were made of
 _PARTS = {"valid": "validation"}
 # corpora whose recordings' names hold the speakers' numbers; all others number those who are there
-_NUMBERED_BY_THEMSELVES = ("heidelberg_digits", "audiomnist")
+_NUMBERED_BY_THEMSELVES = ("heidelberg_digits", "audiomnist", "spoken_digits")
 
 
 class Origin(NamedTuple):
@@ -121,9 +121,10 @@ def corpus_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
 def numbering_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
     """Whose speakers the numbers of a file mean: two files number the same people alike if this is equal and not None.
 
-    The names of Heidelberg Digits and AudioMNIST hold the speakers' numbers. Other corpora and manifests are numbered
-    by who is there, so the numbers of one encoding mean nothing in another; its parts and shards share them. How SSC
-    numbers its speakers is not known: its files share their numbers with each other alone.
+    The names of Heidelberg Digits, AudioMNIST and the spoken digits (synthetic speech) hold the speakers' numbers.
+    Other corpora and manifests are numbered by who is there, so the numbers of one encoding mean nothing in another;
+    its parts and shards share them. How SSC numbers its speakers is not known: its files share their numbers with
+    each other alone.
 
     Parameters
     ----------
