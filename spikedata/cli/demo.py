@@ -62,7 +62,7 @@ def run_demo(
 
     report = on_progress or (lambda *_: None)
     with _fresh_folder(Path(out), overwrite=overwrite) as folder:
-        listing = list_clips("heidelberg_digits", embedded_corpus())
+        listing = list_clips("spoken_digits", embedded_corpus())
         spike_path = folder / _SPIKES
         encoding = encode_clips(listing, spike_path, seed=seed, on_progress=partial(report, "encode"))
         steps = [

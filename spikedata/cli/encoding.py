@@ -40,7 +40,8 @@ def _add_encode(commands: Commands) -> None:
     )
     sub.add_argument(
         "corpus", type=one_of("CORPUS", _corpora), metavar="CORPUS",
-        help="heidelberg_digits, speech_commands, fsdd, audiomnist, folder (class folders) or manifest (CSV file)",
+        help="heidelberg_digits, speech_commands, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
+        "folders) or manifest (CSV file)",
     )  # fmt: skip
     sub.add_argument("audio", metavar="AUDIO", help="folder of the recordings; of a manifest, the CSV file")
     sub.add_argument("out", metavar="OUT", help="spike file to make; with --split, the folder for one file per part")

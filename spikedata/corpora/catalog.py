@@ -17,6 +17,13 @@ from spikedata.corpora.clip import (
     shown,
 )
 from spikedata.corpora.manifest import list_manifest
+from spikedata.corpora.spoken import (
+    SPOKEN_DIGITS,
+    SPOKEN_WORDS,
+    list_spoken_digits,
+    list_spoken_words,
+    spoken_corpus,
+)
 from spikedata.corpora.walk import find_audio, find_recordings
 
 
@@ -122,7 +129,8 @@ _LAYOUTS = {
     ),
 }
 _FOLDER, _MANIFEST = "folder", "manifest"
-CORPORA = (*_LAYOUTS, _FOLDER, _MANIFEST)
+_IMITATED = ("heidelberg_digits", "speech_commands")  # `spikedata synth` names its files as these corpora do
+CORPORA = (*_LAYOUTS, SPOKEN_DIGITS, SPOKEN_WORDS, _FOLDER, _MANIFEST)
 
 
 def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"] = "fail") -> Listing:
@@ -135,6 +143,8 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
+    spoken_digits      synthetic speech: the digits that ship with the package         0 to 11, one for each voice
+    spoken_words       synthetic speech: any other that ``spikedata synth`` made       as its manifest numbers them
     folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
     manifest           the lines of a CSV file: path, label; speaker, part             as in the file, or -1
     =================  ==============================================================  ========================
@@ -158,8 +168,8 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     Raises
     ------
     ValueError
-        If the corpus is unknown, no file in the folder belongs to it, a recording exists twice, or its lists or the
-        manifest are faulty.
+        If the corpus is unknown, no file in the folder belongs to it, a recording exists twice, its lists or the
+        manifest are faulty, or synthetic speech is given as a corpus of human speakers.
     FileNotFoundError
         If the folder, the manifest or a recording of the manifest does not exist.
     OSError
@@ -171,10 +181,13 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
         raise ValueError(f"missing must be 'fail' or 'skip', got {missing!r}")
     if corpus == _MANIFEST:
         return list_manifest(Path(root), missing=missing)
-    listing = _list_class_folders(Path(root)) if corpus == _FOLDER else _list_known(corpus, Path(root))
+    others = {SPOKEN_DIGITS: list_spoken_digits, SPOKEN_WORDS: list_spoken_words, _FOLDER: _list_class_folders}
+    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root))
     if not listing.clips:
         found = f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files"
         raise ValueError(f"{root}: no recordings named as in {corpus}, got {found}")
+    if corpus in _IMITATED and (spoken := spoken_corpus(listing.clips[0].root)):
+        raise ValueError(f"{root}: holds synthetic speech, not {corpus}: its corpus is {spoken!r}")
     return listing
 
 

@@ -27,7 +27,7 @@ _FORMAT = 1
 _CORPUS_OF = {"shd": "heidelberg_digits", "ssc": "speech_commands"}  # the recordings of the published files
 _PARTS = {"valid": "validation"}
 # corpora with speaker numbers in the names of the recordings; all others number the speakers that they find
-_NUMBERED_BY_THEMSELVES = ("heidelberg_digits", "audiomnist")
+_NUMBERED_BY_THEMSELVES = ("heidelberg_digits", "audiomnist", "spoken_digits")
 
 
 class Origin(NamedTuple):
@@ -121,9 +121,9 @@ def numbering_of(file: SpikeFile | str | os.PathLike[str]) -> str | None:
     """Which numbering of speakers a file uses; None if unknown.
 
     A speaker number means the same person in two files if their numberings are equal and not None. The names of
-    Heidelberg Digits and AudioMNIST hold the speakers' numbers. In other corpora and manifests, the speakers found are
-    numbered, so the numbers are shared only by the parts and shards of one encoding. How SSC numbers its speakers is
-    not known: its files share their numbers only with each other.
+    Heidelberg Digits, AudioMNIST and the spoken digits (synthetic speech) hold the speakers' numbers. In other corpora
+    and manifests, the speakers found are numbered, so the numbers are shared only by the parts and shards of one
+    encoding. How SSC numbers its speakers is not known: its files share their numbers only with each other.
 
     Parameters
     ----------

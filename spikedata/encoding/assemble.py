@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spikedata.disk import cannot_write
 from spikedata.events import Events
+from spikedata.files.columns import PART
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import Provenance
 from spikedata.files.writer import SpikeWriter
@@ -97,7 +98,7 @@ def assemble(
                     for writer in writers.values():
                         writer.note_skipped(line)
                 for first, events in file.iter_events():
-                    _pass_on(events, file.parts[first : first + len(events)], writers)
+                    _pass_on(events, file.columns.given(first, first + len(events)), writers)
     return {part: read_total(path) for part, path in outputs.items()}
 
 
@@ -119,19 +120,14 @@ def read_total(path: str | os.PathLike[str]) -> Total:
         return Total(len(file), n_spikes, file.skipped)
 
 
-def _pass_on(events: Events, parts: tuple[str, ...], writers: Mapping[str, SpikeWriter]) -> None:
-    """Append the samples to the writers of their parts."""
+def _pass_on(events: Events, given: Mapping[str, Sequence[Any]], writers: Mapping[str, SpikeWriter]) -> None:
+    """Append samples with their columns to the writers of their parts."""
     for index, (begin, end) in enumerate(pairwise(events.offsets)):
-        part = parts[index]
+        values = {field: column[index] for field, column in given.items()}
+        part = values[PART.field]
         writer = writers.get(part, writers.get(""))
         if writer is None:  # the file of this part exists already
             continue
-        writer.append(
-            events.times[begin:end],
-            events.units[begin:end],
-            label=int(events.labels[index]),
-            speaker=int(events.speakers[index]),
-            source=events.sources[index],
-            sample_rate=int(events.sample_rates[index]),
-            part=part if part not in writers else "",
-        )
+        if part in writers:  # the whole file is of this part, so the clips need not say it
+            values[PART.field] = ""
+        writer.append(events.times[begin:end], events.units[begin:end], **values)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import cochlea
 from spikedata import __version__
+from spikedata.checks import whole_number
 from spikedata.corpora import Clip
-from spikedata.files.schema import Provenance, whole_number
+from spikedata.files.schema import Provenance
 
 PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
 OWN = "own"  # the preset stored in files whose params are those of no preset
@@ -41,9 +42,7 @@ class Job:
     Raises
     ------
     ValueError
-        If the preset is unknown, or the seed is out of range.
-    TypeError
-        If the seed is not a whole number.
+        If the preset is unknown, or the seed is not a whole number or out of range.
     """
 
     corpus: str
@@ -55,7 +54,7 @@ class Job:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS and (self.preset != OWN or self.own is None):
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}")
-        object.__setattr__(self, "seed", whole_number("seed", self.seed, lowest=0, below=2**63))
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, at_least=0, at_most=2**63 - 1))
 
     @property
     def params(self) -> cochlea.CochleaParams:

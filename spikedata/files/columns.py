@@ -1,63 +1,213 @@
-"""All that a spike file says beside its spikes, read and checked at once."""
+"""The columns of a spike file: one table over which reader, writer, merge, verify and info loop.
+
+The layout is the published one (Cramer, Stradmann, Schemmel, Zenke, 2022), so that every reader of the Heidelberg data
+sets reads our files too; what we add stands where those do not look. Whoever wants another column adds a row to
+`TABLE`: it is then checked, read, written, merged and shown.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, cast
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import checked, whole_number
 from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER
 from spikedata.files import schema
-from spikedata.files.hdf5 import find_column, read_attributes, read_integers, read_text
+from spikedata.files.hdf5 import find_column, read_attributes, read_numbers, read_text
 from spikedata.files.schema import FormatError, Provenance
 
 _PREFIX = "spikedata_"  # of our attributes; those of others are left alone
 _MOST_UNNAMED = 2**16  # classes that get a number for a name
-_ONE_PER_SAMPLE = (
-    schema.UNITS,
-    schema.LABELS,
-    schema.SPEAKER,
-    schema.SOURCE,
-    schema.SAMPLE_RATE,
-    schema.CHECKSUM,
-    schema.PART,
-)
+
+Values = npt.NDArray[Any] | tuple[str, ...]
 
 
-class Columns(NamedTuple):
-    """What a file says of its samples and of itself; `SpikeFile` tells what stands where a file says nothing.
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One row of the table.
 
     Parameters
     ----------
-    keys : tuple of str
-        Class names.
-    labels, speakers, sample_rates : ndarray of int64, shape (n_samples,)
-        Of each sample; rates in [Hz].
-    sources, parts : tuple of str
-        Name of each recording, and the part of a split that it belongs to.
-    skipped : tuple of str
-        A line for each recording that was left out.
+    name : str
+        Path of the dataset in the file [1].
+    field : str
+        What a clip's value is called in Python [1]: the argument of `SpikeWriter.append`. Empty where nobody gives it.
+    kind : {"rows", "numbers", "texts"}
+        Variable-length rows of numbers, one number, or one text in UTF-8, per entry [1].
+    dtypes : tuple of str
+        How our writer stores numbers [1]: in the first that holds them all. They are read in the widest of their kind.
+        For rows, the writer is told.
+    is_per_sample : bool
+        Whether there is one entry per clip [1].
+    in_files : {"all", "ours", "some"}
+        Which files must have it [1].
+    is_sparse : bool
+        Whether our writer leaves it out where it says nothing [1].
+    absent : int, float, str or None
+        What stands for each clip where a file does not have it [1]; always a permitted value.
+    at_least, at_most : float or None
+        Bounds of a number [1]. Files of others may go beyond `at_most`, which is what ours can hold.
+    index_of : str
+        Name of the column of which the number is an index [1].
+    unit : str
+        Of the number, for messages [1].
+    counts_absent : bool
+        Whether the file's digest covers what stands where the column is absent [1]. A column that comes later must
+        leave the digests of older files as they are.
+    """
+
+    name: str
+    field: str = ""
+    kind: Literal["rows", "numbers", "texts"]
+    dtypes: tuple[str, ...] = ()
+    is_per_sample: bool = True
+    in_files: Literal["all", "ours", "some"] = "some"
+    is_sparse: bool = False
+    absent: int | float | str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    index_of: str = ""
+    unit: str = ""
+    counts_absent: bool = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a clip brings it, beside its spikes."""
+        return self.kind != "rows" and self.is_per_sample and bool(self.field)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of numbers in memory: the widest of their kind."""
+        kind = np.dtype(self.dtypes[-1]).kind
+        return np.dtype("u8" if self.dtypes == ("u8",) else {"u": "i8", "i": "i8", "f": "f8"}[kind])
+
+    def collected(self) -> array[Any] | list[str]:
+        """An empty collection for the values of clips that come one by one, compact where they are numbers."""
+        return [] if self.kind == "texts" else array(np.dtype(self.dtypes[-1]).char)
+
+    def stored(self, values: array[Any] | list[str] | tuple[str, ...]) -> Values:
+        """Values as our writer stores them."""
+        if not isinstance(values, array):
+            return tuple(values)
+        numbers = np.array(values)
+        for dtype in self.dtypes[:-1]:
+            limits = np.iinfo(dtype)
+            if not numbers.size or (limits.min <= numbers.min() and numbers.max() <= limits.max):
+                return numbers.astype(dtype)
+        return numbers
+
+    def says_something(self, values: Values) -> bool:
+        """Whether any value differs from what stands where the column is absent."""
+        return bool(np.any(np.asarray(values) != self.absent)) if isinstance(values, np.ndarray) else any(values)
+
+    def checked(self, where: str, value: object, at_most: float | None) -> Any:
+        """A clip's value in plain form, its bounds checked; ValueError if it breaks a rule of the column."""
+        if self.kind == "texts":
+            text = checked(f"{where}: {self.field}", value, str)
+            if "\0" in text:
+                raise ValueError(f"{where}: {self.field} {text!r}, must not hold a null character")
+            return text
+        if np.dtype(self.dtypes[-1]).kind == "f":
+            number = checked(f"{where}: {self.field}", value, float)
+        else:  # most are Python's own, and the full check takes longer than the rest of `append`
+            number = value if type(value) is int else whole_number(f"{where}: {self.field}", value)
+        if not self._holds(number, at_most):
+            raise ValueError(f"{where}: {self._breach(number, at_most)}")
+        return number
+
+    def check_read(self, where: str, values: npt.NDArray[Any], at_most: float | None) -> None:
+        """Raise FormatError unless all numbers of a file are within their bounds."""
+        wrong = np.flatnonzero(~self._holds(values, at_most))
+        if wrong.size:
+            raise FormatError(f"{where}: sample {wrong[0]}: {self._breach(values[wrong[0]], at_most)}")
+
+    def _holds(self, values: Any, at_most: float | None) -> Any:
+        # no number for a time fails both comparisons
+        holds = np.True_ if self.at_least is None else values >= self.at_least
+        if at_most is not None:
+            holds = holds & (values <= at_most)
+        return holds | (values == self.absent) if self.absent is not None else holds
+
+    def _breach(self, value: Any, at_most: float | None) -> str:
+        rule = f"must be >= {self.at_least}" if at_most is None else f"must be in {self.at_least}..{at_most}"
+        is_beyond = self.absent is not None and not (self.at_least is None or self.absent >= self.at_least)  # type: ignore[operator]
+        other = f", or {self.absent} where unknown" if is_beyond else ""
+        return f"{self.field} {value}{self.unit and ' ' + self.unit}, {rule}{other}"
+
+
+TIMES = Column(name="spikes/times", kind="rows", dtypes=("f2", "f4", "f8"), in_files="all")  # [s], sorted
+UNITS = Column(name="spikes/units", kind="rows", dtypes=("u2",), in_files="all")  # channel of each, partner of a time
+LABELS = Column(
+    name="labels", field="label", kind="numbers", dtypes=("u2",), in_files="all", at_least=0, index_of="extra/keys"
+)
+# Unsigned 16 bits, as published; signed 32 bits where one is unknown, since -1 has no unsigned form. A sentinel such as
+# 65535 would be a speaker to every other reader, and tonic asks for the dataset, so it cannot be left out.
+SPEAKER = Column(
+    name="extra/speaker", field="speaker", kind="numbers", dtypes=("u2", "i4"),
+    absent=UNKNOWN_SPEAKER, at_least=0, at_most=2**16 - 1,
+)  # fmt: skip
+SAMPLE_RATE = Column(  # of the recording; 0 where unknown
+    name="extra/sample_rate", field="sample_rate", kind="numbers", dtypes=("i4",),
+    absent=0, at_least=0, at_most=2**31 - 1, unit="Hz",
+)  # fmt: skip
+CHECKSUM = Column(
+    name="extra/checksum", kind="numbers", dtypes=("u8",), in_files="ours"
+)  # `schema.checksum` of the row
+KEYS = Column(name="extra/keys", kind="texts", is_per_sample=False)  # class names
+SOURCE = Column(name="extra/source", field="source", kind="texts", absent="")  # name of the recording
+PART = Column(  # of a split, in shards
+    name="extra/part", field="part", kind="texts", absent="", is_sparse=True, counts_absent=True
+)
+SKIPPED = Column(  # a line for each recording that was left out
+    name="extra/skipped", kind="texts", is_per_sample=False, is_sparse=True, counts_absent=True
+)
+
+# In the order in which they are written, on which the bytes of a file depend.
+TABLE: tuple[Column, ...] = (TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, CHECKSUM, KEYS, SOURCE, PART, SKIPPED)
+
+
+class Columns(NamedTuple):
+    """What a file says of its samples and of itself, its spikes apart.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray or tuple of str
+        By name of the column; numbers as int64, uint64 or float64. Where a file lacks one, what stands for it.
+    stored : mapping of str to str
+        Type of each column that the file has, its rows of spikes included, by name.
     n_units : int
         Number of channels.
     provenance : Provenance or None
         How the spikes were made.
-    checksums : ndarray of uint64, shape (n_samples,), or None
-        None in files of other writers.
+    is_ours : bool
+        Whether our writer made the file, so that it has checksums and a digest, which fits.
     """
 
-    keys: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    speakers: npt.NDArray[np.int64]
-    sample_rates: npt.NDArray[np.int64]
-    sources: tuple[str, ...]
-    parts: tuple[str, ...]
-    skipped: tuple[str, ...] = ()
+    values: Mapping[str, Values]
+    stored: Mapping[str, str]
     n_units: int = PUBLISHED_N_UNITS
     provenance: Provenance | None = None
-    checksums: npt.NDArray[np.uint64] | None = None
+    is_ours: bool = False
+
+    def numbers(self, column: Column) -> npt.NDArray[Any]:
+        """One column of numbers."""
+        return cast(npt.NDArray[Any], self.values[column.name])
+
+    def texts(self, column: Column) -> tuple[str, ...]:
+        """One column of texts."""
+        return cast(tuple[str, ...], self.values[column.name])
+
+    def given(self, first: int, last: int) -> dict[str, list[Any]]:
+        """Of some clips the values that `SpikeWriter.append` takes, by their fields."""
+        parts = {column.field: self.values[column.name][first:last] for column in TABLE if column.is_given}
+        return {field: part.tolist() if isinstance(part, np.ndarray) else list(part) for field, part in parts.items()}
 
 
 def read_columns(file: h5py.File, n_samples: int) -> Columns:
@@ -75,90 +225,87 @@ def read_columns(file: h5py.File, n_samples: int) -> Columns:
     FormatError
         If one breaks a rule of the format, or ours do not fit the file's digest.
     """
-    for name in _ONE_PER_SAMPLE:
-        column = find_column(file, name)
-        if column is not None and len(column) != n_samples:
-            raise FormatError(f"{file.filename}: {name!r} has {len(column)} rows, must be {n_samples}")
-    labels = read_integers(file, schema.LABELS)
-    if labels is None:
-        raise FormatError(f"{file.filename}: no dataset {schema.LABELS!r}")
-    keys = _read_keys(file, labels)
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(keys)))
-    if wrong.size:
-        rule = f"label {labels[wrong[0]]}, must be in 0..{len(keys) - 1}"
-        raise FormatError(f"{file.filename}: sample {wrong[0]}: {rule}")
-    speakers = _integers_or(file, schema.SPEAKER, UNKNOWN_SPEAKER, n_samples)
-    wrong = np.flatnonzero(speakers < UNKNOWN_SPEAKER)
-    if wrong.size:
-        rule = f"speaker {speakers[wrong[0]]}, must be >= 0, or {UNKNOWN_SPEAKER} where unknown"
-        raise FormatError(f"{file.filename}: sample {wrong[0]}: {rule}")
-    columns = Columns(
-        keys=keys,
-        labels=labels,
-        speakers=speakers,
-        sample_rates=_integers_or(file, schema.SAMPLE_RATE, 0, n_samples),
-        sources=read_text(file, schema.SOURCE) or ("",) * n_samples,
-        parts=read_text(file, schema.PART) or ("",) * n_samples,
-    )
-    return _read_ours(file, columns) if _is_ours(file) else columns
+    where, is_ours = file.filename, _is_ours(file)
+    stored: dict[str, str] = {}
+    for column in TABLE:
+        found = find_column(file, column.name)
+        if found is not None:
+            stored[column.name] = _type_of(found)
+            if column.is_per_sample and len(found) != n_samples:
+                raise FormatError(f"{where}: {column.name!r} has {len(found)} rows, must be {n_samples}")
+        elif column.in_files == "all":
+            raise FormatError(f"{where}: no dataset {column.name!r}")
+    if is_ours and schema.COMPLETE_ATTRIBUTE not in file.attrs:
+        raise FormatError(f"{where}: not written to its end: no attribute {schema.COMPLETE_ATTRIBUTE!r}")
+    values: dict[str, Values] = {}
+    for column in TABLE:
+        if is_ours and column.in_files == "ours" and column.name not in stored:
+            raise FormatError(f"{where}: no dataset {column.name!r}")
+        if column.kind != "rows" and (is_ours or column.in_files != "ours"):
+            values[column.name] = _read_values(file, column, n_samples)
+    if KEYS.name not in stored:
+        values[KEYS.name] = _numbers_for_names(where, values[LABELS.name])
+    _check_keys(where, values[KEYS.name])
+    for column in TABLE:
+        if column.kind == "numbers" and column.name in values:
+            at_most = len(values[column.index_of]) - 1 if column.index_of else None
+            column.check_read(where, np.asarray(values[column.name]), at_most)
+    columns = Columns(values, stored)
+    return _with_provenance(file, columns) if is_ours else columns
 
 
-def digest_of(columns: Columns, attributes: dict[str, str | int]) -> str:
-    """The digest that a file must have which says all this.
+def digest_of(values: Mapping[str, Values], attributes: Mapping[str, str | int]) -> str:
+    """The digest of a file that says all this.
 
     Parameters
     ----------
-    columns : Columns
-        Of the file.
-    attributes : dict of str to str or int
+    values : mapping of str to ndarray or tuple of str
+        What the columns hold, by name; those that say nothing and are not in the file, too, where they count.
+    attributes : mapping of str to str or int
         Its root attributes; the digest, if it is there, does not count.
     """
-    named: dict[str, npt.NDArray[np.integer] | tuple[str, ...]] = {
-        schema.LABELS: columns.labels,
-        schema.SPEAKER: columns.speakers,
-        schema.SAMPLE_RATE: columns.sample_rates,
-        schema.KEYS: columns.keys,
-        schema.SOURCE: columns.sources,
-        schema.PART: columns.parts,
-        schema.SKIPPED: columns.skipped,
-    }
-    if columns.checksums is not None:
-        named[schema.CHECKSUM] = columns.checksums
-    return schema.digest(named, {name: v for name, v in attributes.items() if name != schema.DIGEST_ATTRIBUTE})
+    return schema.digest(values, {name: v for name, v in attributes.items() if name != schema.DIGEST_ATTRIBUTE})
 
 
-def _read_keys(file: h5py.File, labels: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    keys = read_text(file, schema.KEYS)
-    if keys is None:
-        largest = labels.max(initial=-1)
-        if largest >= _MOST_UNNAMED:
-            rule = f"labels without {schema.KEYS!r} must be below {_MOST_UNNAMED}, got {largest}"
-            raise FormatError(f"{file.filename}: {rule}")
-        return tuple(str(label) for label in range(largest + 1))
+def _type_of(dataset: h5py.Dataset) -> str:
+    entries = h5py.check_vlen_dtype(dataset.dtype)
+    if entries is not None:
+        return f"rows of {np.dtype(entries)}" if entries not in (str, bytes) else "text"
+    return "text" if dataset.dtype.kind == "S" or h5py.check_string_dtype(dataset.dtype) else str(dataset.dtype)
+
+
+def _read_values(file: h5py.File, column: Column, n_samples: int) -> Values:
+    n_absent = n_samples if column.is_per_sample else 0
+    if column.kind == "texts":
+        texts = read_text(file, column.name)
+        return (str(column.absent),) * n_absent if texts is None else texts
+    numbers = read_numbers(file, column.name, column.dtype)
+    return np.full(n_absent, column.absent, column.dtype) if numbers is None else numbers
+
+
+def _numbers_for_names(where: str, labels: Values) -> tuple[str, ...]:
+    largest = np.asarray(labels).max(initial=-1)
+    if largest >= _MOST_UNNAMED:
+        rule = f"labels without {KEYS.name!r} must be below {_MOST_UNNAMED}, got {largest}"
+        raise FormatError(f"{where}: {rule}")
+    return tuple(str(label) for label in range(largest + 1))
+
+
+def _check_keys(where: str, keys: Values) -> None:
     twice = next((key for key, count in Counter(keys).items() if count > 1), None)
     if twice is not None:
-        raise FormatError(f"{file.filename}: {schema.KEYS!r} must differ, got {twice!r} twice")
-    return keys
-
-
-def _integers_or(file: h5py.File, name: str, default: int, n_samples: int) -> npt.NDArray[np.int64]:
-    column = read_integers(file, name)
-    return np.full(n_samples, default, dtype=np.int64) if column is None else column
+        raise FormatError(f"{where}: {KEYS.name!r} must differ, got {twice!r} twice")
 
 
 def _is_ours(file: h5py.File) -> bool:
     """Whether our writer made a file; one damaged name must not make it somebody else's, which nobody checks."""
     names = (name for name in file.attrs if isinstance(name, str))  # bytes where it is no UTF-8
-    return any(name.startswith(_PREFIX) for name in names) or find_column(file, schema.CHECKSUM) is not None
+    return any(name.startswith(_PREFIX) for name in names) or find_column(file, CHECKSUM.name) is not None
 
 
-def _read_ours(file: h5py.File, columns: Columns) -> Columns:
-    """Columns and attributes that only our writer writes, held against the digest."""
-    where, n_samples = file.filename, len(columns.labels)
-    if schema.COMPLETE_ATTRIBUTE not in file.attrs:
-        raise FormatError(f"{where}: not written to its end: no attribute {schema.COMPLETE_ATTRIBUTE!r}")
-    if find_column(file, schema.CHECKSUM) is None:
-        raise FormatError(f"{where}: no dataset {schema.CHECKSUM!r}")
+def _with_provenance(file: h5py.File, columns: Columns) -> Columns:
+    """Columns of a file of ours with what its attributes say, held against the digest."""
+    where, n_samples = file.filename, len(columns.values[LABELS.name])
     try:
         attributes = read_attributes(file, _PREFIX)
         n_promised = int(attributes[schema.COMPLETE_ATTRIBUTE])
@@ -172,12 +319,8 @@ def _read_ours(file: h5py.File, columns: Columns) -> Columns:
     if not 1 <= n_units <= LARGEST_N_UNITS:
         rule = f"must be in 1..{LARGEST_N_UNITS}, got {n_units}"
         raise FormatError(f"{where}: {schema.UNITS_ATTRIBUTE!r} {rule}")
-    columns = columns._replace(
-        skipped=read_text(file, schema.SKIPPED) or (),
-        n_units=n_units,
-        provenance=provenance,
-        checksums=file[schema.CHECKSUM][:],
-    )
-    if digest_of(columns, attributes) != promised:
+    counted = {column.name for column in TABLE if column.counts_absent or column.name in columns.stored}
+    said = {name: values for name, values in columns.values.items() if name in counted}
+    if digest_of(said, attributes) != promised:
         raise FormatError(f"{where}: damaged: its digest does not fit its labels, names and provenance")
-    return columns
+    return columns._replace(n_units=n_units, provenance=provenance, is_ours=True)

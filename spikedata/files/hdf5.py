@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,7 +18,6 @@ from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # what h5py raises for damaged data
 _REFERENCE_SIZE = 16  # of a row of variable length, where it is referred to [byte]
-_LARGEST_INTEGER = 2**63 - 1
 _LARGEST_ENTRY = 8  # of a row [byte]
 _LARGEST_RATIO = 100  # of claimed bytes to those of the file; HDF5's own filters stay below for such data
 
@@ -159,8 +159,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
     return dataset, np.dtype(dtype)
 
 
-def read_integers(file: h5py.File, name: str) -> npt.NDArray[np.int64] | None:
-    """A column of integers, None where there is none of that name.
+def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any] | None:
+    """A column of numbers, None where there is none of that name.
 
     Parameters
     ----------
@@ -168,21 +168,30 @@ def read_integers(file: h5py.File, name: str) -> npt.NDArray[np.int64] | None:
         An open file.
     name : str
         Path of the dataset.
+    dtype : dtype
+        Of the result: 64 bits, whole numbers or floats.
 
     Raises
     ------
     FormatError
-        If it holds something else, or numbers over 2**63 - 1.
+        If it holds something else, or numbers that do not fit.
     """
-    column = find_column(file, name)
+    column, wanted = find_column(file, name), np.dtype(dtype)
     if column is None:
         return None
-    if column.dtype.kind not in "iu":
-        raise FormatError(f"{file.filename}: {name!r} must hold integers, got {column.dtype}")
+    kinds, what = ("f", "floats") if wanted.kind == "f" else ("iu", "integers")
+    if column.dtype.kind not in kinds:
+        raise FormatError(f"{file.filename}: {name!r} must hold {what}, got {column.dtype}")
     values = column[:]
-    if values.size and int(values.max()) > _LARGEST_INTEGER:
-        raise FormatError(f"{file.filename}: {name!r} must hold integers below 2**63, got {values.max()}")
-    return np.asarray(values, dtype=np.int64)
+    if values.size and wanted.kind != "f":
+        limits = np.iinfo(wanted)
+        if int(values.max()) > limits.max:
+            raise FormatError(
+                f"{file.filename}: {name!r} must hold integers below 2**{limits.max.bit_length()}, got {values.max()}"
+            )
+        if int(values.min()) < limits.min:
+            raise FormatError(f"{file.filename}: {name!r} must hold integers >= {limits.min}, got {values.min()}")
+    return np.asarray(values, dtype=wanted)
 
 
 def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:

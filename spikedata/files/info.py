@@ -30,8 +30,9 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         Numbers, strings, lists and dicts only, so that it is JSON: samples, classes and speakers with their counts,
-        spikes and last spikes [s] per sample, rates per channel [1/s], the checks that the file stood, the splits
-        that it has, and where the spikes come from. A clip is taken to end with its last spike.
+        spikes and last spikes [s] per sample, rates per channel [1/s], the columns of the file and their types, the
+        checks that it stood, the splits that it has, and where the spikes come from. A clip is taken to end with its
+        last spike.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     with SpikeFile(path) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
+        stored = dict(file.columns.stored)
     is_part = provenance is not None and provenance.part  # of what was divided already
     n_spikes = np.diff(events.offsets)
     last = latest_times(events)
@@ -64,6 +66,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "rate_by_channel": rates.tolist(),
         "silent_channels": int(np.count_nonzero(counts == 0)),
         "times_dtype": str(events.times.dtype),
+        "columns": stored,
         "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
         "splits": [name for name in available_splits(events) if not (is_part and name == "published")],
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
@@ -108,6 +111,7 @@ def format_description(description: dict[str, Any]) -> str:
         f"  classes     {_counts(d['classes'])}",
         f"  speakers    {_speakers(d['speakers'], d['samples_of_unknown_speaker'])}",
         "  recordings  " + (", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"),
+        f"  columns     {', '.join(d['columns'])}",
         f"  integrity   {_integrity(d['integrity'])}",
         f"  splits      {', '.join(d['splits']) or 'none'}",
     ]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spikedata.events import Sample, find_fault
 from spikedata.events.events import Events, offsets_of, row_number
+from spikedata.files import columns as table
 from spikedata.files import schema
 from spikedata.files.columns import read_columns
 from spikedata.files.hdf5 import (
@@ -67,6 +68,8 @@ class SpikeFile:
         Part of a split that each clip belongs to; empty where the file is not divided.
     skipped : tuple of str
         A line for each recording that was left out when the file was made.
+    columns : Columns
+        All of this as the table of columns names it.
 
     Raises
     ------
@@ -81,8 +84,8 @@ class SpikeFile:
         self._file = open_hdf5(self.path)
         try:
             self._check_heap()
-            self._times, self.times_dtype = require_rows(self._file, schema.TIMES, "f")
-            self._units, self._units_dtype = require_rows(self._file, schema.UNITS, "iu")
+            self._times, self.times_dtype = require_rows(self._file, table.TIMES.name, "f")
+            self._units, self._units_dtype = require_rows(self._file, table.UNITS.name, "iu")
             columns = read_columns(self._file, len(self._times))
         except READ_ERRORS as error:
             self.close()
@@ -90,12 +93,12 @@ class SpikeFile:
         except BaseException:
             self.close()
             raise
-        self.keys, self.labels, self.speakers = columns.keys, columns.labels, columns.speakers
-        self.sources, self.sample_rates = columns.sources, columns.sample_rates
-        self.parts, self.skipped = columns.parts, columns.skipped
-        self.n_units, self.provenance = columns.n_units, columns.provenance
-        self._checksums = columns.checksums
-        self.is_ours = self._checksums is not None
+        self.columns = columns
+        self.keys, self.skipped = columns.texts(table.KEYS), columns.texts(table.SKIPPED)
+        self.labels, self.speakers = columns.numbers(table.LABELS), columns.numbers(table.SPEAKER)
+        self.sources, self.parts = columns.texts(table.SOURCE), columns.texts(table.PART)
+        self.sample_rates = columns.numbers(table.SAMPLE_RATE)
+        self.n_units, self.provenance, self.is_ours = columns.n_units, columns.provenance, columns.is_ours
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -208,10 +211,10 @@ class SpikeFile:
 
     def _check_heap(self) -> None:
         heap = read_heap(self._file)
-        for name in (schema.TIMES, schema.UNITS, schema.KEYS, schema.SOURCE, schema.PART, schema.SKIPPED):
-            column = find_column(self._file, name)
-            if column is not None:
-                check_rows(column, heap)
+        for column in table.TABLE:
+            dataset = find_column(self._file, column.name)
+            if dataset is not None:
+                check_rows(dataset, heap)
 
     def _flat(
         self, rows_of_times: list[np.ndarray], rows_of_units: list[np.ndarray], *, first: int
@@ -237,11 +240,12 @@ class SpikeFile:
     def _check_sums(
         self, times: np.ndarray, units: npt.NDArray[np.uint16], offsets: npt.NDArray[np.int64], first: int
     ) -> None:
-        if self._checksums is None:
+        if not self.is_ours:
             return
+        checksums = self.columns.numbers(table.CHECKSUM)
         for index, (begin, end) in enumerate(pairwise(offsets), start=first):
             sample = self._sample(index, times[begin:end], units[begin:end])
-            if schema.checksum(sample, self.keys[sample.label]) != self._checksums[index]:
+            if schema.checksum(sample, self.keys[sample.label]) != checksums[index]:
                 raise FormatError(f"{self.path}: sample {index}: damaged, its checksum does not fit")
 
     def _sample(self, index: int, times: np.ndarray, units: npt.NDArray[np.uint16]) -> Sample:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.files import schema
+from spikedata.files.columns import TIMES, UNITS
 
 
 class Backing:
@@ -185,7 +185,7 @@ class RowStream:
             file = h5py.File(backing, "w")  # which must find it empty
             self._opened.append((file, backing))
             backing.reserve(_ROOM_FOR_ALL)
-            for name, dtype in ((schema.TIMES, self._times_dtype), (schema.UNITS, np.dtype(np.uint16))):
+            for name, dtype in ((TIMES.name, self._times_dtype), (UNITS.name, np.dtype(UNITS.dtypes[0]))):
                 kind = h5py.vlen_dtype(dtype)
                 file.create_dataset(name, (0,), kind, maxshape=(None,), chunks=_CHUNKS, track_times=False)
         return self._opened[0]
@@ -194,7 +194,7 @@ class RowStream:
         """Give libhdf5 the rows that wait, once there is room for them."""
         file, backing = self._open()
         backing.reserve(self._n_bytes + _ROOM_PER_ROW * len(self._rows) + _ROOM_FOR_ALL)
-        for place, name in enumerate((schema.TIMES, schema.UNITS) if self._rows else ()):
+        for place, name in enumerate((TIMES.name, UNITS.name) if self._rows else ()):
             _extend(file[name], [row[place] for row in self._rows])
         self._rows.clear()
         self._n_bytes = 0

@@ -1,22 +1,7 @@
-"""The spike file format: names, records and rules.
+"""What a spike file says of itself as a whole: provenance, checksums and digest.
 
-A file holds one row per clip. The layout is the published one (Cramer, Stradmann, Schemmel, Zenke, 2022),
-so that every reader of the Heidelberg data sets reads our files too; what we add stands where those do
-not look:
-
-=====================  =============================  ==============================================
-``spikes/times``       variable-length float rows     [s], sorted
-``spikes/units``       variable-length integer rows   channel of each spike, partner of ``times``
-``labels``             integers                       index into ``extra/keys``
-``extra/speaker``      integers                       number of the speaker, -1 where unknown
-``extra/keys``         bytes                          class names, UTF-8
-``extra/source``       bytes (ours)                   name of the recording, UTF-8
-``extra/sample_rate``  integers (ours)                [Hz] of the recording, 0 where unknown
-``extra/checksum``     uint64 (ours)                  `checksum` of the row
-``extra/part``         bytes (ours, shards)           part of a split that the clip belongs to
-``extra/skipped``      bytes (ours)                   a line for each recording that was left out
-root attributes        ``spikedata_…`` (ours)         `Provenance`, number of units, end marker, `digest`
-=====================  =============================  ==============================================
+What stands beside the columns, which `spikedata.files.columns` lists: root attributes ``spikedata_…`` with the
+`Provenance`, the number of units, an end marker and the `digest`.
 """
 
 from __future__ import annotations
@@ -25,22 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import whole_number
 from spikedata.events.sample import UNKNOWN_SPEAKER, Sample
-
-TIMES = "spikes/times"
-UNITS = "spikes/units"
-LABELS = "labels"
-SPEAKER = "extra/speaker"
-KEYS = "extra/keys"
-SOURCE = "extra/source"
-SAMPLE_RATE = "extra/sample_rate"
-CHECKSUM = "extra/checksum"
-PART = "extra/part"
-SKIPPED = "extra/skipped"
 
 FORMAT_ATTRIBUTE = "spikedata_format"
 VERSION_ATTRIBUTE = "spikedata_version"
@@ -56,7 +32,6 @@ DIGEST_ATTRIBUTE = "spikedata_digest"
 COMPLETE_ATTRIBUTE = "spikedata_complete"  # the number of samples, written last
 
 FORMAT = 1
-LARGEST_SPEAKER = 2**16 - 1
 
 _LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 takes 64 KiB with its own header
 TEXTS_OF_PROVENANCE = {  # and where they stand
@@ -68,7 +43,6 @@ TEXTS_OF_PROVENANCE = {  # and where they stand
     "run": RUN_ATTRIBUTE,
     "shard": SHARD_ATTRIBUTE,
 }
-TIMES_DTYPES = ("float16", "float32", "float64")
 
 
 class FormatError(ValueError):
@@ -101,9 +75,7 @@ class Provenance:
     Raises
     ------
     ValueError
-        If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` does not fit 63 bits.
-    TypeError
-        If ``seed`` is no whole number.
+        If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` is no whole number that fits 63 bits.
     """
 
     package_version: str
@@ -124,38 +96,7 @@ class Provenance:
             json.loads(self.params)
         except ValueError:
             raise ValueError(f"Provenance.params must be JSON, got {self.params[:40]!r} …") from None
-        object.__setattr__(self, "seed", whole_number("Provenance.seed", self.seed, lowest=0, below=2**63))
-
-
-def whole_number(what: str, value: object, *, lowest: int, below: int) -> int:
-    """A whole number within its bounds; NumPy's count, texts, fractions and truth values do not.
-
-    Parameters
-    ----------
-    what : str
-        Whose number, for the message.
-    value : int
-        The number.
-    lowest, below : int
-        Its bounds.
-
-    Raises
-    ------
-    TypeError
-        If it is no whole number.
-    ValueError
-        If it is out of bounds.
-    """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{what} must be a whole number, got {value!r}")
-    if not lowest <= value < below:
-        raise ValueError(f"{what} must be in {lowest}..{_as_power(below)}, got {value}")
-    return int(value)
-
-
-def _as_power(below: int) -> str:
-    power = below.bit_length() - 1
-    return f"2**{power}-1" if power > 16 and below == 2**power else str(below - 1)
+        object.__setattr__(self, "seed", whole_number("Provenance.seed", self.seed, at_least=0, at_most=2**63 - 1))
 
 
 def attributes_of(provenance: Provenance | None) -> dict[str, str | int]:
@@ -189,20 +130,6 @@ def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
         return None
     texts = {name: str(attributes.get(place, "")) for name, place in TEXTS_OF_PROVENANCE.items()}
     return Provenance(seed=int(attributes[SEED_ATTRIBUTE]), **texts)
-
-
-def as_stored_speakers(speakers: npt.NDArray[np.int64]) -> npt.NDArray[np.integer]:
-    """Speakers in the type in which a file keeps them.
-
-    Unsigned 16 bits, as published; signed 32 bits where one is unknown, since -1 has no unsigned form. A sentinel such
-    as 65535 would be a speaker to every other reader, and tonic asks for the dataset, so it cannot be left out.
-
-    Parameters
-    ----------
-    speakers : ndarray of int64, shape (n_samples,)
-        Number of each sample's speaker, -1 where unknown.
-    """
-    return speakers.astype(np.int32 if speakers.min(initial=0) < 0 else np.uint16)
 
 
 def known_speakers(speakers: npt.ArrayLike) -> list[int]:
@@ -244,12 +171,12 @@ def checksum(sample: Sample, class_name: str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def digest(columns: Mapping[str, npt.NDArray[np.integer] | Sequence[str]], attributes: Mapping[str, str | int]) -> str:
+def digest(columns: Mapping[str, npt.NDArray[Any] | Sequence[str]], attributes: Mapping[str, str | int]) -> str:
     """Thirty-two hexadecimal digits over all that a file says beside its spikes, and the checksums of those.
 
     Parameters
     ----------
-    columns : mapping of str to ndarray of int or sequence of str
+    columns : mapping of str to ndarray or sequence of str
         What the file holds by name, the rows of spikes apart.
     attributes : mapping of str to str or int
         Its root attributes by name, the digest itself apart.
@@ -259,7 +186,8 @@ def digest(columns: Mapping[str, npt.NDArray[np.integer] | Sequence[str]], attri
     for name, values in sorted(columns.items()):
         content.update(f"{name} {len(values)} ".encode())
         if isinstance(values, np.ndarray):
-            content.update(values.astype("<i8").tobytes())  # above 2**63 it wraps, in one way
+            # whatever the width in which they are stored; above 2**63 a whole number wraps, in one way
+            content.update(values.astype("<f8" if values.dtype.kind == "f" else "<i8").tobytes())
         else:
             content.update("\0".join(values).encode())
     return content.hexdigest()

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import operator
 import os
-from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import whole_number
 from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, temporary_beside
-from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, UNKNOWN_SPEAKER, Sample, find_fault
+from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
+from spikedata.files import columns as table
 from spikedata.files import schema
 from spikedata.files.reader import SpikeFile
 from spikedata.files.row_stream import RowStream
 from spikedata.files.schema import FormatError, Provenance
 
-_COLUMNS = {schema.LABELS: "H", schema.SPEAKER: "i", schema.SAMPLE_RATE: "i", schema.CHECKSUM: "Q"}
-_OPTIONAL = (schema.PART, schema.SKIPPED)  # written where they say something
+_TIMES_DTYPES = tuple(np.dtype(dtype).name for dtype in table.TIMES.dtypes)
 
 
 class SpikeWriter:
@@ -81,9 +80,9 @@ class SpikeWriter:
     ) -> None:
         if not isinstance(mode, str) or mode not in ("x", "w", "a"):
             raise ValueError(f"mode must be 'x', 'w' or 'a', got {mode!r}")
-        if not isinstance(times_dtype, str) or times_dtype not in schema.TIMES_DTYPES:
-            raise ValueError(f"times_dtype must be one of {', '.join(schema.TIMES_DTYPES)}, got {times_dtype!r}")
-        n_units = schema.whole_number("n_units", n_units, lowest=1, below=LARGEST_N_UNITS + 1)
+        if not isinstance(times_dtype, str) or times_dtype not in _TIMES_DTYPES:
+            raise ValueError(f"times_dtype must be one of {', '.join(_TIMES_DTYPES)}, got {times_dtype!r}")
+        n_units = whole_number("n_units", n_units, at_least=1, at_most=LARGEST_N_UNITS)
         if provenance is not None and not isinstance(provenance, Provenance):
             raise TypeError(f"provenance must be a Provenance or None, got {provenance!r}")
         self._path = Path(path)
@@ -93,8 +92,10 @@ class SpikeWriter:
         self._times_dtype = np.dtype(times_dtype)
         self._n_units = n_units
         self._provenance = provenance
-        self._columns = {name: array(kind) for name, kind in _COLUMNS.items()}
-        self._texts: dict[str, list[str]] = {schema.SOURCE: [], schema.PART: [], schema.SKIPPED: []}
+        self._values: dict[str, Any] = {
+            column.name: column.collected() for column in table.TABLE if column.kind != "rows"
+        }
+        self._values[table.KEYS.name] = list(self._keys)
         self._stream = RowStream(temporary_beside(Path(scratch) / "x" if scratch else path), self._times_dtype)
         self._closed = False
         if mode == "a" and self._path.exists():
@@ -102,7 +103,7 @@ class SpikeWriter:
 
     def __len__(self) -> int:
         """Count the samples, those that were in the file before included."""
-        return len(self._columns[schema.LABELS])
+        return len(self._values[table.LABELS.name])
 
     def append(
         self,
@@ -115,6 +116,7 @@ class SpikeWriter:
         sample_rate: int = 0,
         part: str = "",
         n_units: int = 0,
+        **others: object,
     ) -> None:
         """Add one clip; of a `Sample`, ``append(**sample._asdict())``.
 
@@ -136,41 +138,33 @@ class SpikeWriter:
             Part of the split that the clip belongs to; empty where the file is not divided.
         n_units : int
             Number of channels that the clip has, as a `Sample` says it: that of the file, or 0 where unknown.
+        **others
+            What further columns of `spikedata.files.columns.TABLE` take.
 
         Raises
         ------
         ValueError
             If a value breaks its rule, or the writer is closed; nothing is added then.
         TypeError
-            If a number is no whole number, or a text no text; nothing is added then.
+            If there is no column for an argument; nothing is added then.
         OutputError
             If the disk refuses the bytes; everything is discarded then.
         """
         if self._closed:
             raise ValueError(f"{self._path}: the writer is closed")
         where = f"{self._path}: sample {len(self)}"
-        label, speaker, sample_rate, n_units = (
-            _as_whole(f"{where}: {name}", value)
-            for name, value in (
-                ("label", label), ("speaker", speaker), ("sample_rate", sample_rate), ("n_units", n_units),
-            )
-        )  # fmt: skip
-        if n_units not in (0, self._n_units):
+        if whole_number(f"{where}: n_units", n_units) not in (0, self._n_units):
             raise ValueError(f"{where}: n_units {n_units}, must be {self._n_units} as in the file")
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
-        if not 0 <= label < len(self._keys):
-            raise ValueError(f"{where}: label {label}, must be in 0..{len(self._keys) - 1}")
-        if not UNKNOWN_SPEAKER <= speaker <= schema.LARGEST_SPEAKER:
-            rule = f"must be in 0..{schema.LARGEST_SPEAKER}, or {UNKNOWN_SPEAKER} where unknown"
-            raise ValueError(f"{where}: speaker {speaker}, {rule}")
-        if not 0 <= sample_rate < 2**31:
-            raise ValueError(f"{where}: sample_rate {sample_rate} Hz, must be >= 0 and below 2**31")
-        for name, text in (("source", source), ("part", part)):
-            if not isinstance(text, str):
-                raise TypeError(f"{where}: {name} must be a text, got {text!r}")
-            if "\0" in text:
-                raise ValueError(f"{where}: {name} {text!r}, must not hold a null character")
-        self._add(Sample(stored_times, stored_units, label, speaker, source, sample_rate), part)
+        given = dict(label=label, speaker=speaker, sample_rate=sample_rate, source=source, part=part, **others)
+        values = {
+            column.name: column.checked(where, given.pop(column.field, column.absent), self._most(column))
+            for column in table.TABLE
+            if column.is_given
+        }
+        if given:
+            raise TypeError(f"{where}: a spike file has no column for {', '.join(map(repr, given))}")
+        self._add(stored_times, stored_units, values)
 
     def note_skipped(self, line: str) -> None:
         """Have the file say that a recording was left out.
@@ -180,7 +174,7 @@ class SpikeWriter:
         line : str
             Which, and why.
         """
-        self._texts[schema.SKIPPED].append(" ".join(line.replace("\0", "").splitlines()))
+        self._values[table.SKIPPED.name].append(" ".join(line.replace("\0", "").splitlines()))
 
     def close(self) -> None:
         """Write the file; a second call does nothing.
@@ -217,47 +211,59 @@ class SpikeWriter:
         with SpikeFile(self._path) as file:
             if not file.is_ours:
                 raise FormatError(f"{self._path}: was not made by this writer, cannot add to it")
-            for name, found, given in (
+            for name, found, wanted in (
                 ("keys", file.keys, self._keys),
                 ("n_units", file.n_units, self._n_units),
                 ("times_dtype", file.times_dtype.name, self._times_dtype.name),
                 ("provenance", file.provenance, self._provenance),
             ):
-                if found != given:
-                    raise ValueError(f"{self._path}: {name} of the file must be kept: it has {found}, got {given}")
-            self._texts[schema.SKIPPED].extend(file.skipped)
+                if found != wanted:
+                    raise ValueError(f"{self._path}: {name} of the file must be kept: it has {found}, got {wanted}")
+            self._values[table.SKIPPED.name].extend(file.skipped)
             for index, sample in enumerate(file):
-                self._add(sample._replace(times=sample.times.astype(self._times_dtype)), file.parts[index])
+                given = file.columns.given(index, index + 1)
+                values = {column.name: given[column.field][0] for column in table.TABLE if column.is_given}
+                self._add(sample.times.astype(self._times_dtype), sample.units, values)
 
-    def _add(self, sample: Sample, part: str) -> None:
-        """Take a checked sample, its times in the dtype in which they are stored."""
+    def _most(self, column: table.Column) -> float | None:
+        """The largest number that a column of this file may hold."""
+        return len(self._values[column.index_of]) - 1 if column.index_of else column.at_most
+
+    def _add(self, times: np.ndarray, units: npt.NDArray[np.uint16], values: dict[str, Any]) -> None:
+        """Take a checked clip: its times in the dtype in which they are stored, and its value for each column."""
         try:
-            self._stream.add(sample.times, sample.units)
+            self._stream.add(times, units)
         except OSError as error:
             self._closed = True
             self._stream.discard()
             raise cannot_write(self._path, error) from error
-        checksum = schema.checksum(sample, self._keys[sample.label])
-        values = (sample.label, sample.speaker, sample.sample_rate, checksum)
-        for name, value in zip(_COLUMNS, values, strict=True):
-            self._columns[name].append(value)
-        self._texts[schema.SOURCE].append(sample.source)
-        self._texts[schema.PART].append(part)
+        for name, value in values.items():
+            self._values[name].append(value)
+        label = values[table.LABELS.name]
+        sample = Sample(
+            times,
+            units,
+            label=label,
+            speaker=values[table.SPEAKER.name],
+            source=values[table.SOURCE.name],
+            sample_rate=values[table.SAMPLE_RATE.name],
+        )
+        self._values[table.CHECKSUM.name].append(schema.checksum(sample, self._keys[label]))
 
-    def _contents(self) -> tuple[dict[str, np.ndarray | Sequence[str]], dict[str, str | int]]:
+    def _contents(self) -> tuple[dict[str, table.Values], dict[str, str | int]]:
         """Columns and root attributes of the file, beside the rows of spikes."""
-        columns = {name: np.array(values) for name, values in self._columns.items()}
-        columns[schema.SPEAKER] = schema.as_stored_speakers(columns[schema.SPEAKER])
-        texts = {schema.KEYS: self._keys, **{name: tuple(texts) for name, texts in self._texts.items()}}
         attributes: dict[str, str | int] = {
             schema.FORMAT_ATTRIBUTE: schema.FORMAT,
             schema.UNITS_ATTRIBUTE: self._n_units,
             **schema.attributes_of(self._provenance),
             schema.COMPLETE_ATTRIBUTE: len(self),
         }
-        attributes[schema.DIGEST_ATTRIBUTE] = schema.digest({**columns, **texts}, attributes)
-        said = {name: lines for name, lines in texts.items() if name not in _OPTIONAL or any(lines)}
-        return {**columns, **said}, attributes
+        columns = [column for column in table.TABLE if column.kind != "rows"]
+        stored = {column.name: column.stored(self._values[column.name]) for column in columns}
+        is_said = {c.name: not c.is_sparse or c.says_something(stored[c.name]) for c in columns}
+        counted = {c.name: stored[c.name] for c in columns if c.counts_absent or is_said[c.name]}
+        attributes[schema.DIGEST_ATTRIBUTE] = table.digest_of(counted, attributes)
+        return {name: values for name, values in stored.items() if is_said[name]}, attributes
 
 
 def _checked_keys(keys: Sequence[str]) -> tuple[str, ...]:
@@ -272,13 +278,6 @@ def _checked_keys(keys: Sequence[str]) -> tuple[str, ...]:
     if not 1 <= len(keys) <= 2**16:
         raise ValueError(f"keys must be 1 to 65536 names, got {len(keys)}")
     return tuple(keys)
-
-
-def _as_whole(what: str, value: object) -> int:
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{what} must be a whole number, got {value!r}") from None
 
 
 def _as_numbers(what: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> np.ndarray:

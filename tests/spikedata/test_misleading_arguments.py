@@ -23,9 +23,9 @@ def path(tmp_path):
     ("changes", "message"),
     [
         ({"label": 0.0}, r"x\.h5: sample 0: label must be a whole number, got 0\.0"),
-        ({"label": np.array([0])}, r"sample 0: label must be a whole number, got array\(\[0\]\)"),
+        ({"label": np.array([0])}, r"sample 0: label must be a whole number, got an array of shape \(1,\)"),
         ({"speaker": "jim"}, "sample 0: speaker must be a whole number, got 'jim'"),
-        ({"source": 3}, "sample 0: source must be a text, got 3"),
+        ({"source": 3}, "sample 0: source must be text, got 3"),
         ({"times": ["a"]}, r"sample 0: times must be a column of numbers, \(n_spikes,\), got \['a'\]"),
         ({"times": [[1], [1, 2]]}, "sample 0: times must be a column of numbers"),
     ],
@@ -41,7 +41,7 @@ def test_a_clip_of_the_wrong_kind_is_refused_by_name_and_not_kept(tmp_path, chan
     ("options", "message"),
     [
         ({"keys": 3}, "keys must be a sequence of names, none of them empty, got 3"),
-        ({"n_units": 2.5}, r"n_units must be a whole number, got 2\.5"),
+        ({"n_units": 2.5}, r"n_units must be a whole number >= 1 and <= 65536, got 2\.5"),
         ({"n_units": np.array([3, 4])}, "n_units must be a whole number"),
         ({"mode": np.array(["x", "w"])}, "mode must be 'x', 'w' or 'a'"),
         ({"provenance": "mine"}, "provenance must be a Provenance or None, got 'mine'"),
@@ -73,8 +73,8 @@ def test_a_sample_that_is_not_there_is_named(path):
 
 @pytest.mark.parametrize(
     ("seed", "message"),
-    [(-1, r"seed must be in 0\.\.2\*\*63-1, got -1"), (1.5, "seed must be a whole number, got 1.5"),
-     (True, "seed must be a whole number, got True")],
+    [(-1, r"seed must be >= 0 and <= 9223372036854775807, got -1"),
+     (1.5, "seed must be a whole number >= 0 and <= .*, got 1.5"), (True, "seed must be a whole number .*, got True")],
 )  # fmt: skip
 def test_a_seed_of_an_encoding_is_refused_before_anything_is_made(listing, tmp_path, seed, message):
     with pytest.raises((TypeError, ValueError), match=message):

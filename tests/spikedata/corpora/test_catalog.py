@@ -19,7 +19,7 @@ IN_FOLDERS = list(FITTING)
 
 
 def test_an_unknown_corpus_names_the_known_ones(tmp_path: Path) -> None:
-    rule = "must be one of heidelberg_digits, speech_commands, fsdd, audiomnist, folder, manifest, got 'timit'"
+    rule = f"must be one of {', '.join(CORPORA)}, got 'timit'"
     with pytest.raises(ValueError, match=rule):
         list_clips("timit", tmp_path)
 

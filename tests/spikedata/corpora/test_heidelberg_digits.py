@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from spikedata.corpora import HEIDELBERG_KEYS, list_clips
-from spikedata.synth import embedded_corpus
 
 Touch = Callable[..., Path]
 ENGLISH = "lang-english_speaker-00_trial-0_digit-9"
@@ -42,14 +41,6 @@ def test_clips_are_named_by_their_file_whichever_folder_is_given(touch: Touch, g
 )
 def test_files_of_other_names_are_reported(touch: Touch, name: str) -> None:
     assert list_clips("heidelberg_digits", touch(f"{GERMAN}.flac", name, "readme.txt")).unfit == (name,)
-
-
-def test_the_embedded_corpus_has_every_class_from_every_speaker() -> None:
-    listing = list_clips("heidelberg_digits", embedded_corpus())
-    seen = {(clip.label, clip.speaker) for clip in listing.clips}
-    assert len(listing.clips) == 480
-    assert seen == {(label, speaker) for label in range(20) for speaker in range(12)}
-    assert listing.parts is None
 
 
 @pytest.mark.parametrize("where", ["hd_audio", "hd_audio/audio"])

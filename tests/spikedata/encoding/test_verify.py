@@ -139,7 +139,7 @@ def test_a_file_of_another_writer_has_no_checksums_and_says_so(tmp_path):
     found = verify_file(write_foreign(tmp_path / "words.h5"))
     assert not found.has_checksums
     assert "written by other software, without checksums" in found.notes[0]
-    assert found.notes[1] == "its MD5 is that of no published file whose MD5 is known (shd_train, shd_test)"
+    assert found.notes[1] == "its MD5 is not that of a published file with a known MD5 (shd_train, shd_test)"
 
 
 def test_a_file_under_a_published_name_is_held_against_the_published_md5(tmp_path):

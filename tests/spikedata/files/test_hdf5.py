@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from spikedata.files.hdf5 import find_column, open_hdf5, read_integers, read_text, reason, require_rows
+from spikedata.files.hdf5 import find_column, open_hdf5, read_numbers, read_text, reason, require_rows
 from spikedata.files.schema import FormatError
 
 
@@ -32,7 +32,7 @@ def test_a_column_is_found_below_a_group(file):
 @pytest.mark.parametrize("name", ["nothing", "group/nothing", "nothing/data", "text/data"])
 def test_a_column_that_is_not_there_is_none(file, name):
     assert find_column(file, name) is None
-    assert read_integers(file, name) is None
+    assert read_numbers(file, name) is None
     assert read_text(file, name) is None
     with pytest.raises(FormatError, match=f"no dataset '{name}'"):
         require_rows(file, name, "f")
@@ -57,7 +57,7 @@ def test_a_column_that_is_not_plain_data_is_refused(file, name, rule):
 
 
 def test_integers_are_widened(file):
-    assert read_integers(file, "group/data").dtype == np.int64
+    assert read_numbers(file, "group/data").dtype == np.int64
 
 
 def test_text_is_decoded(file):
@@ -66,7 +66,7 @@ def test_text_is_decoded(file):
 
 def test_wrong_types_are_refused(file):
     with pytest.raises(FormatError, match="'text' must hold integers"):
-        read_integers(file, "text")
+        read_numbers(file, "text")
     with pytest.raises(FormatError, match="'group/data' must hold text, got uint8"):
         read_text(file, "group/data")
     with pytest.raises(FormatError, match="'group/data' must hold variable-length rows of integers, got uint8"):

@@ -12,9 +12,11 @@ from spikedata.baseline.runs.group_summary import format_group
 from spikedata.baseline.runs.groups import evaluate_group, train_group
 from spikedata.baseline.runs.leaderboard import leaderboard
 from spikedata.baseline.runs.train import format_card, train_run
+from spikedata.corpora import list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads import registry
 from spikedata.downloads.entries import Checksum
+from spikedata.synth import embedded_corpus
 
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1"})
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": ()}
@@ -119,3 +121,21 @@ def test_a_file_of_somebody_else_says_so(write_spikes, make_events, tmp_path):
 def test_encodings_share_their_speakers_where_the_names_of_recordings_number_them(score, corpus, same, trained):
     entry, _ = score({"corpus": corpus, "run": "1f"}, {"corpus": corpus, "run": "2e"})
     assert (entry.same_numbering, entry.speakers_trained) == (same, trained)
+
+
+def test_a_voice_of_a_program_is_never_a_speaker_of_shd(score, publish, tmp_path):
+    def change(path):
+        if path.name == "b.h5":
+            publish(path)
+
+    corpus = list_clips("spoken_digits", embedded_corpus()).corpus
+    entry, card = score({"corpus": corpus}, {"corpus": None}, change)
+    assert (entry.same_numbering, entry.speakers_trained, entry.speakers_chose) == (False, (), ())
+    assert card.data.corpus == "spoken_digits"
+    assert "; its speakers are of another corpus, heidelberg_digits, opened once" in format_card(card)
+    assert leaderboard(tmp_path).lines[0].marks == ()
+
+
+def test_two_encodings_of_the_spoken_digits_share_their_voices(score):
+    entry, _ = score({"corpus": "spoken_digits", "run": "1f"}, {"corpus": "spoken_digits", "run": "2e"})
+    assert (entry.same_numbering, entry.speakers_trained) == (True, (2,))
