@@ -1,7 +1,7 @@
-"""Corpora of synthetic speech, known by the manifest that `spikedata synth` leaves beside the recordings.
+"""Corpora of synthetic speech, recognized by the manifest that `spikedata synth` writes beside the recordings.
 
-Their recordings are named as those of Heidelberg Digits or Speech Commands, but nobody was recorded: speaker 4 is a
-voice of a program and not the person of that number. So they have names of their own.
+Their recordings are named like those of Heidelberg Digits or Speech Commands, but speaker 4 is a synthetic voice and
+not the person with that number. These corpora therefore have names of their own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 from spikedata.corpora.clip import Clip, Listing, require_storable_speakers
 from spikedata.corpora.walk import find_audio
 
-SPOKEN_DIGITS = "spoken_digits"  # the digits in the voices of `spikedata.synth`, whose numbers are always the same
-SPOKEN_WORDS = "spoken_words"  # other words or voices, numbered by who is there
+SPOKEN_DIGITS = "spoken_digits"  # all digits in the voices of `spikedata.synth`, with their fixed numbers
+SPOKEN_WORDS = "spoken_words"  # other words or voices, with the numbers of the manifest
 
 
 class _Line(NamedTuple):
@@ -37,15 +37,15 @@ def list_spoken_digits(root: Path) -> Listing:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If it is no spoken corpus, its manifest is damaged, or it holds other words or voices.
+        If it is not a spoken corpus, its manifest is damaged, or it holds other words or voices.
     """
     return _list_spoken(root, SPOKEN_DIGITS)
 
 
 def list_spoken_words(root: Path) -> Listing:
-    """The clips of any corpus that ``spikedata synth`` made; classes and speakers as its manifest numbers them.
+    """The clips of any other corpus made by ``spikedata synth``, with the classes and speakers of its manifest.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ def list_spoken_words(root: Path) -> Listing:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     ValueError
-        If it is no spoken corpus, its manifest is damaged, or it is one of spoken digits.
+        If it is not a spoken corpus, its manifest is damaged, or it is a corpus of spoken digits.
     """
     return _list_spoken(root, SPOKEN_WORDS)
 
 
 def spoken_corpus(folder: Path) -> str:
-    """Name of the spoken corpus that lies in a folder; empty where none does.
+    """Name of the spoken corpus in a folder; empty if there is none.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _list_spoken(root: Path, corpus: str) -> Listing:
     found = find_audio(root)
     lines = _read_lines(root)
     if lines is None:
-        # as for the other corpora: what lies there tells which name would have been right
+        # as in the other corpora, the names found help the user to find the right corpus
         return Listing(corpus=corpus, keys=(), clips=(), unfit=tuple(sorted(found.names + found.unfit)))
     actual = _corpus_of(lines)
     if actual != corpus:
@@ -100,7 +100,7 @@ def _list_spoken(root: Path, corpus: str) -> Listing:
 
 
 def _corpus_of(lines: dict[str, _Line]) -> str:
-    # put off: importing the synthesizer takes longer than listing does
+    # imported here, since importing the synthesizer takes longer than listing the clips
     from spikedata.synth.corpus import VOICES
     from spikedata.synth.words import WORD_LISTS
 
@@ -109,12 +109,12 @@ def _corpus_of(lines: dict[str, _Line]) -> str:
     is_digits = all(
         key_of.get(line.label) == line.key and voice_of.get(line.speaker) == line.voice for line in lines.values()
     )
-    # a few digits alone would get other labels than all of them
+    # a corpus of only some of the digits numbers its classes differently
     return SPOKEN_DIGITS if is_digits and {line.label for line in lines.values()} == key_of.keys() else SPOKEN_WORDS
 
 
 def _read_lines(folder: Path) -> dict[str, _Line] | None:
-    """The lines of a spoken corpus's manifest by the clip's name; None where there is none."""
+    """The lines of the manifest of a spoken corpus by clip id; None if there is no such manifest."""
     from spikedata.synth.clip import SpokenClip
     from spikedata.synth.corpus import MANIFEST
 
@@ -125,7 +125,7 @@ def _read_lines(folder: Path) -> dict[str, _Line] | None:
         with path.open(encoding="utf-8", newline="") as file:
             table = csv.DictReader(file, strict=True)
             if tuple(table.fieldnames or ()) != SpokenClip._fields:
-                return None  # somebody else's table
+                return None  # a CSV file of another kind
             lines = {row["file"]: _parsed(f"{path}: line {table.line_num}", row) for row in table}
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: must be a CSV file in UTF-8: {error}") from None
@@ -138,6 +138,6 @@ def _read_lines(folder: Path) -> dict[str, _Line] | None:
 def _parsed(where: str, row: dict[str, str]) -> _Line:
     try:
         return _Line(int(row["label"]), row["key"], row["voice"], int(row["speaker"]))
-    except (TypeError, ValueError):  # a short line has None where fields are missing
+    except (TypeError, ValueError):  # missing fields of a short line are None
         found = f"{row['label']!r} and {row['speaker']!r}"
         raise ValueError(f"{where}: label and speaker must be whole numbers, got {found}") from None

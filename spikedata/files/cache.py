@@ -1,10 +1,10 @@
-"""Spike files as memory-mapped events: read once, opened in milliseconds ever after.
+"""Spike files as memory-mapped events: read once, and opened in milliseconds from then on.
 
-The flat arrays of a file are kept in the folder that SPIKEDATA_CACHE names, or else in the user's cache folder, under a
-name made of the file's path, size and time of last change: a file that changes has another cache, and the old one is
-removed. A cache is written beside its place and renamed to it when it is complete: processes that race leave one.
-What a process that was killed left half made is removed by the next one that makes a cache: whoever makes one holds a
-lock on its folder. Every byte is held against a checksum when a process first opens a cache, which reads it once.
+The flat arrays of a file are stored in SPIKEDATA_CACHE, or in the user's cache folder, under a name made from the
+file's path, size and time of last change. A changed file gets a new cache, and the old one is removed. A cache is
+written under a temporary name and renamed when it is complete, so that competing processes leave only one. A process
+locks the folder that it is writing; the unlocked folders of killed processes are removed when the next cache is
+written. When a process first opens a cache, it reads it once and compares every byte with the checksums.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 try:
     import fcntl
-except ImportError:  # on Windows, where leftovers stay
+except ImportError:  # on Windows, where leftovers of killed processes stay
     fcntl = None  # type: ignore[assignment]
 
 from spikedata import disk as folders
@@ -37,37 +37,37 @@ _log = logging.getLogger(__name__)
 _FORMAT = 3
 _BEING_MADE = ".being-made-"
 _ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
-_VERIFIED: set[tuple[int, ...]] = set()  # states of the files of caches that this process has verified
+_VERIFIED: set[tuple[int, ...]] = set()  # states of the cache files that this process has verified
 
 
 def open_events(path: str | os.PathLike[str], *, cache: bool = True) -> Events:
-    """The events of a spike file, memory-mapped from a cache that is made when there is none.
+    """The events of a spike file, memory-mapped from a cache, which is created if necessary.
 
     Parameters
     ----------
     path : str or path-like
         A spike file.
     cache : bool
-        Whether to use and to make a cache; otherwise the events are read into memory.
+        Whether to use a cache. Otherwise, the events are read into memory.
 
     Returns
     -------
     Events
-        Its arrays may be read-only.
+        The arrays may be read-only.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     FormatError
-        If it breaks a rule of the format.
+        If it violates the format.
     """
     if not cache:
         return _read(path)
     try:
         folder = _folder_of(Path(path))
     except OSError:
-        return _read(path)  # which says what is wrong
+        return _read(path)  # reports what is wrong with the path
     events = _open(folder)
     if events is None:
         events = _read(path)
@@ -77,7 +77,7 @@ def open_events(path: str | os.PathLike[str], *, cache: bool = True) -> Events:
 
 
 def cache_folder() -> Path:
-    """Where events are kept: `events` in SPIKEDATA_CACHE, or in `spikedata` in the user's cache folder."""
+    """The folder of the caches: `events` in SPIKEDATA_CACHE, or in `spikedata` in the user's cache folder."""
     return folders.cache_folder() / "events"
 
 
@@ -95,29 +95,29 @@ def _folder_of(path: Path) -> Path:
 
 
 def _open(folder: Path) -> Events | None:
-    # None where there is no cache; one that is damaged or not complete is removed
+    # None if there is no cache; a damaged or incomplete one is removed
     if not _is_there(folder):
         return None
     try:
         meta = json.loads((folder / "meta.json").read_text("utf-8"))
         digest = meta.pop("digest")
         if digest != _digest_of(meta):
-            raise ValueError("meta.json does not fit its digest")
+            raise ValueError("meta.json does not match its digest")
         arrays: dict[str, Any] = {name: _map(folder / f"{name}.npy", meta["dtypes"][name]) for name in _ARRAYS}
         state = _state_of(folder)
         if state not in _VERIFIED:
             for name, array in arrays.items():
                 if _checksum(array) != meta["checksums"][name]:
-                    raise ValueError(f"{name}.npy does not fit its checksum")
+                    raise ValueError(f"{name}.npy does not match its checksum")
             _VERIFIED.add(state)
-        # which were checked before they were written
+        # the arrays were checked before they were written
         return Events.trusted(
             **arrays, sources=tuple(meta["sources"]), keys=tuple(meta["keys"]), n_units=int(meta["n_units"])
         )
     except PermissionError:
         return None
-    except Exception as error:  # whatever a damaged file makes NumPy raise
-        _log.warning("%s: a damaged cache, made anew: %s", folder, error)
+    except Exception as error:  # NumPy raises many kinds of error for damaged files
+        _log.warning("%s: a damaged cache, written again: %s", folder, error)
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
@@ -137,7 +137,7 @@ def _map(path: Path, dtype: str) -> npt.NDArray[np.generic]:
 
 
 def _state_of(folder: Path) -> tuple[int, ...]:
-    # what another file, or the same one written to, would not have
+    # changes if a file is replaced or written to
     numbers = []
     for name in _ARRAYS:
         status = (folder / f"{name}.npy").stat()
@@ -160,7 +160,7 @@ def _digest_of(meta: dict[str, Any]) -> str:
 
 
 def _write(folder: Path, events: Events) -> None:
-    # complete or not there; a cache that cannot be kept is no error
+    # a cache that cannot be written is not an error
     meta: dict[str, Any] = {
         "keys": list(events.keys),
         "sources": list(events.sources),
@@ -179,8 +179,8 @@ def _write(folder: Path, events: Events) -> None:
             if not _is_there(folder):
                 being_made.rename(folder)
     except OSError as error:
-        if not _is_there(folder):  # no other process has made it meanwhile
-            _log.info("%s: the events could not be kept: %s", folder, error)
+        if not _is_there(folder):  # otherwise another process has written it meanwhile
+            _log.info("%s: the cache could not be written: %s", folder, error)
         return
     for old in folder.parent.glob(f"{folder.name.partition('-')[0]}-*"):
         if old != folder:
@@ -189,11 +189,11 @@ def _write(folder: Path, events: Events) -> None:
 
 @contextmanager
 def _locked_folder(parent: Path) -> Iterator[Path]:
-    # a new folder that `_remove_leftovers` leaves alone as long as this process lives; removed unless it was renamed
+    # a new folder that `_remove_leftovers` spares while this process runs; removed at the end unless it was renamed
     while True:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=_BEING_MADE))
         lock = _lock(folder)
-        # another process may have taken it for a leftover before it was locked
+        # before it was locked, another process may have removed it as a leftover
         if lock is None or _is_same(lock, folder):
             break
         os.close(lock)
@@ -215,7 +215,7 @@ def _remove_leftovers(parent: Path) -> None:
 
 
 def _lock(folder: Path, *, wait: bool = True) -> int | None:
-    # None where the folder cannot be locked; the system unlocks it when a process ends, however it ends
+    # None if the folder cannot be locked; the system releases the lock when the process ends, in whatever way
     if fcntl is None:
         return None
     try:
@@ -224,7 +224,7 @@ def _lock(folder: Path, *, wait: bool = True) -> int | None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by another, or of a file system without locks
+    except OSError:  # locked by another process, or a file system without locks
         os.close(descriptor)
         return None
     return descriptor

@@ -1,8 +1,8 @@
-"""The columns of a spike file: one table over which reader, writer, merge, verify and info loop.
+"""The columns of a spike file as one table, used by the reader, the writer, merge, verify and info.
 
-The layout is the published one (Cramer, Stradmann, Schemmel, Zenke, 2022), so that every reader of the Heidelberg data
-sets reads our files too; what we add stands where those do not look. Whoever wants another column adds a row to
-`TABLE`: it is then checked, read, written, merged and shown.
+The layout is the published one (Cramer, Stradmann, Schemmel, Zenke, 2022), so every reader of the Heidelberg data sets
+also reads our files; our additions are in places that those readers ignore. To add a column, add a row to `TABLE`: it
+is then checked, read, written, merged and shown.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from spikedata.files import schema
 from spikedata.files.hdf5 import find_column, read_attributes, read_numbers, read_text
 from spikedata.files.schema import FormatError, Provenance
 
-_PREFIX = "spikedata_"  # of our attributes; those of others are left alone
-_MOST_UNNAMED = 2**16  # classes that get a number for a name
+_PREFIX = "spikedata_"  # of our attributes; all others are ignored
+_MOST_UNNAMED = 2**16  # largest number of classes that are named by their numbers
 
 Values = npt.NDArray[Any] | tuple[str, ...]
 
@@ -38,29 +38,29 @@ class Column:
     name : str
         Path of the dataset in the file [1].
     field : str
-        What a clip's value is called in Python [1]: the argument of `SpikeWriter.append`. Empty where nobody gives it.
+        Name of the value of a clip in Python [1], an argument of `SpikeWriter.append`. Empty if it is not an argument.
     kind : {"rows", "numbers", "texts"}
         Variable-length rows of numbers, one number, or one text in UTF-8, per entry [1].
     dtypes : tuple of str
-        How our writer stores numbers [1]: in the first that holds them all. They are read in the widest of their kind.
-        For rows, the writer is told.
+        Types in which our writer stores numbers [1]: the first that can represent them all. Numbers are read in the
+        widest type of their kind. For rows, the types that the writer accepts.
     is_per_sample : bool
         Whether there is one entry per clip [1].
     in_files : {"all", "ours", "some"}
-        Which files must have it [1].
+        The files that must have the column [1].
     is_sparse : bool
-        Whether our writer leaves it out where it says nothing [1].
+        Whether our writer omits the column if all its values equal `absent` [1].
     absent : int, float, str or None
-        What stands for each clip where a file does not have it [1]; always a permitted value.
+        The value of every clip in a file without the column [1]; always allowed.
     at_least, at_most : float or None
-        Bounds of a number [1]. Files of others may go beyond `at_most`, which is what ours can hold.
+        Bounds of a number [1]. `at_most` is what our files can store; files by other writers may exceed it.
     index_of : str
-        Name of the column of which the number is an index [1].
+        Name of the column into which the number is an index [1].
     unit : str
-        Of the number, for messages [1].
+        Unit of the number, for messages [1].
     counts_absent : bool
-        Whether the file's digest covers what stands where the column is absent [1]. A column that comes later must
-        leave the digests of older files as they are.
+        Whether the digest of a file includes the values of an absent column [1]. Columns added later must not, so that
+        the digests of older files stay valid.
     """
 
     name: str
@@ -79,21 +79,21 @@ class Column:
 
     @property
     def is_given(self) -> bool:
-        """Whether a clip brings it, beside its spikes."""
+        """Whether the value is given for each clip, in addition to its spikes."""
         return self.kind != "rows" and self.is_per_sample and bool(self.field)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of numbers in memory: the widest of their kind."""
+        """Type of the numbers in memory: the widest of their kind."""
         kind = np.dtype(self.dtypes[-1]).kind
         return np.dtype("u8" if self.dtypes == ("u8",) else {"u": "i8", "i": "i8", "f": "f8"}[kind])
 
     def collected(self) -> array[Any] | list[str]:
-        """An empty collection for the values of clips that come one by one, compact where they are numbers."""
+        """An empty collection to which the values of clips are appended, compact for numbers."""
         return [] if self.kind == "texts" else array(np.dtype(self.dtypes[-1]).char)
 
     def stored(self, values: array[Any] | list[str] | tuple[str, ...]) -> Values:
-        """Values as our writer stores them."""
+        """The values in the type in which our writer stores them."""
         if not isinstance(values, array):
             return tuple(values)
         numbers = np.array(values)
@@ -104,32 +104,32 @@ class Column:
         return numbers
 
     def says_something(self, values: Values) -> bool:
-        """Whether any value differs from what stands where the column is absent."""
+        """Whether any value differs from the value of an absent column."""
         return bool(np.any(np.asarray(values) != self.absent)) if isinstance(values, np.ndarray) else any(values)
 
     def checked(self, where: str, value: object, at_most: float | None) -> Any:
-        """A clip's value in plain form, its bounds checked; ValueError if it breaks a rule of the column."""
+        """The value of a clip as a plain Python value; ValueError if it breaks a rule of the column."""
         if self.kind == "texts":
             text = checked(f"{where}: {self.field}", value, str)
             if "\0" in text:
-                raise ValueError(f"{where}: {self.field} {text!r}, must not hold a null character")
+                raise ValueError(f"{where}: {self.field} {text!r}, must not contain a null character")
             return text
         if np.dtype(self.dtypes[-1]).kind == "f":
             number = checked(f"{where}: {self.field}", value, float)
-        else:  # most are Python's own, and the full check takes longer than the rest of `append`
+        else:  # most are of type int, and the full check takes longer than the rest of `append`
             number = value if type(value) is int else whole_number(f"{where}: {self.field}", value)
         if not self._holds(number, at_most):
             raise ValueError(f"{where}: {self._breach(number, at_most)}")
         return number
 
     def check_read(self, where: str, values: npt.NDArray[Any], at_most: float | None) -> None:
-        """Raise FormatError unless all numbers of a file are within their bounds."""
+        """Raise a FormatError unless all numbers read from a file are within their bounds."""
         wrong = np.flatnonzero(~self._holds(values, at_most))
         if wrong.size:
             raise FormatError(f"{where}: sample {wrong[0]}: {self._breach(values[wrong[0]], at_most)}")
 
     def _holds(self, values: Any, at_most: float | None) -> Any:
-        # no number for a time fails both comparisons
+        # NaN fails both comparisons
         holds = np.True_ if self.at_least is None else values >= self.at_least
         if at_most is not None:
             holds = holds & (values <= at_most)
@@ -143,17 +143,17 @@ class Column:
 
 
 TIMES = Column(name="spikes/times", kind="rows", dtypes=("f2", "f4", "f8"), in_files="all")  # [s], sorted
-UNITS = Column(name="spikes/units", kind="rows", dtypes=("u2",), in_files="all")  # channel of each, partner of a time
+UNITS = Column(name="spikes/units", kind="rows", dtypes=("u2",), in_files="all")  # unit of each spike
 LABELS = Column(
     name="labels", field="label", kind="numbers", dtypes=("u2",), in_files="all", at_least=0, index_of="extra/keys"
 )
-# Unsigned 16 bits, as published; signed 32 bits where one is unknown, since -1 has no unsigned form. A sentinel such as
-# 65535 would be a speaker to every other reader, and tonic asks for the dataset, so it cannot be left out.
+# Unsigned 16 bits, as in the published files, or signed 32 bits if a speaker is unknown (-1). Other readers would take
+# a sentinel such as 65535 for a speaker, and tonic requires the dataset, so it cannot be omitted.
 SPEAKER = Column(
     name="extra/speaker", field="speaker", kind="numbers", dtypes=("u2", "i4"),
     absent=UNKNOWN_SPEAKER, at_least=0, at_most=2**16 - 1,
 )  # fmt: skip
-SAMPLE_RATE = Column(  # of the recording; 0 where unknown
+SAMPLE_RATE = Column(  # of the recording; 0 if unknown
     name="extra/sample_rate", field="sample_rate", kind="numbers", dtypes=("i4",),
     absent=0, at_least=0, at_most=2**31 - 1, unit="Hz",
 )  # fmt: skip
@@ -161,33 +161,33 @@ CHECKSUM = Column(
     name="extra/checksum", kind="numbers", dtypes=("u8",), in_files="ours"
 )  # `schema.checksum` of the row
 KEYS = Column(name="extra/keys", kind="texts", is_per_sample=False)  # class names
-SOURCE = Column(name="extra/source", field="source", kind="texts", absent="")  # name of the recording
-PART = Column(  # of a split, in shards
+SOURCE = Column(name="extra/source", field="source", kind="texts", absent="")  # clip id of the recording
+PART = Column(  # part of a split; written in shards
     name="extra/part", field="part", kind="texts", absent="", is_sparse=True, counts_absent=True
 )
 SKIPPED = Column(  # a line for each recording that was left out
     name="extra/skipped", kind="texts", is_per_sample=False, is_sparse=True, counts_absent=True
 )
 
-# In the order in which they are written, on which the bytes of a file depend.
+# The order in which columns are written, which determines the bytes of a file.
 TABLE: tuple[Column, ...] = (TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, CHECKSUM, KEYS, SOURCE, PART, SKIPPED)
 
 
 class Columns(NamedTuple):
-    """What a file says of its samples and of itself, its spikes apart.
+    """Everything in a file except its spikes.
 
     Parameters
     ----------
     values : mapping of str to ndarray or tuple of str
-        By name of the column; numbers as int64, uint64 or float64. Where a file lacks one, what stands for it.
+        Values by name of the column; numbers as int64, uint64 or float64. Absent columns have their default values.
     stored : mapping of str to str
-        Type of each column that the file has, its rows of spikes included, by name.
+        Stored type by name of the column, for all columns in the file including the rows of spikes.
     n_units : int
-        Number of channels.
+        Number of units.
     provenance : Provenance or None
         How the spikes were made.
     is_ours : bool
-        Whether our writer made the file, so that it has checksums and a digest, which fits.
+        Whether our writer made the file, which then has checksums and a digest that matches.
     """
 
     values: Mapping[str, Values]
@@ -205,25 +205,25 @@ class Columns(NamedTuple):
         return cast(tuple[str, ...], self.values[column.name])
 
     def given(self, first: int, last: int) -> dict[str, list[Any]]:
-        """Of some clips the values that `SpikeWriter.append` takes, by their fields."""
+        """The arguments of `SpikeWriter.append`, except the spikes, for a range of clips."""
         parts = {column.field: self.values[column.name][first:last] for column in TABLE if column.is_given}
         return {field: part.tolist() if isinstance(part, np.ndarray) else list(part) for field, part in parts.items()}
 
 
 def read_columns(file: h5py.File, n_samples: int) -> Columns:
-    """The columns and root attributes of a file, whose heap was checked before.
+    """The columns and root attributes of a file whose heap has been checked.
 
     Parameters
     ----------
     file : h5py.File
         An open file.
     n_samples : int
-        Number of its rows of spikes.
+        Number of rows of spikes.
 
     Raises
     ------
     FormatError
-        If one breaks a rule of the format, or ours do not fit the file's digest.
+        If one violates the format, or the digest of a file of ours does not match.
     """
     where, is_ours = file.filename, _is_ours(file)
     stored: dict[str, str] = {}
@@ -236,7 +236,7 @@ def read_columns(file: h5py.File, n_samples: int) -> Columns:
         elif column.in_files == "all":
             raise FormatError(f"{where}: no dataset {column.name!r}")
     if is_ours and schema.COMPLETE_ATTRIBUTE not in file.attrs:
-        raise FormatError(f"{where}: not written to its end: no attribute {schema.COMPLETE_ATTRIBUTE!r}")
+        raise FormatError(f"{where}: not complete: no attribute {schema.COMPLETE_ATTRIBUTE!r}")
     values: dict[str, Values] = {}
     for column in TABLE:
         if is_ours and column.in_files == "ours" and column.name not in stored:
@@ -255,14 +255,14 @@ def read_columns(file: h5py.File, n_samples: int) -> Columns:
 
 
 def digest_of(values: Mapping[str, Values], attributes: Mapping[str, str | int]) -> str:
-    """The digest of a file that says all this.
+    """The digest of a file with the given columns and attributes.
 
     Parameters
     ----------
     values : mapping of str to ndarray or tuple of str
-        What the columns hold, by name; those that say nothing and are not in the file, too, where they count.
+        Values by name of the column, including those of absent columns with `counts_absent`.
     attributes : mapping of str to str or int
-        Its root attributes; the digest, if it is there, does not count.
+        The root attributes; the digest itself is ignored.
     """
     return schema.digest(values, {name: v for name, v in attributes.items() if name != schema.DIGEST_ATTRIBUTE})
 
@@ -298,13 +298,13 @@ def _check_keys(where: str, keys: Values) -> None:
 
 
 def _is_ours(file: h5py.File) -> bool:
-    """Whether our writer made a file; one damaged name must not make it somebody else's, which nobody checks."""
-    names = (name for name in file.attrs if isinstance(name, str))  # bytes where it is no UTF-8
+    """Whether our writer made a file. A single damaged name must not turn it into a file without checks."""
+    names = (name for name in file.attrs if isinstance(name, str))  # names that are not UTF-8 are bytes
     return any(name.startswith(_PREFIX) for name in names) or find_column(file, CHECKSUM.name) is not None
 
 
 def _with_provenance(file: h5py.File, columns: Columns) -> Columns:
-    """Columns of a file of ours with what its attributes say, held against the digest."""
+    """The columns of a file of ours with its attributes, compared with the digest."""
     where, n_samples = file.filename, len(columns.values[LABELS.name])
     try:
         attributes = read_attributes(file, _PREFIX)
@@ -322,5 +322,5 @@ def _with_provenance(file: h5py.File, columns: Columns) -> Columns:
     counted = {column.name for column in TABLE if column.counts_absent or column.name in columns.stored}
     said = {name: values for name, values in columns.values.items() if name in counted}
     if digest_of(said, attributes) != promised:
-        raise FormatError(f"{where}: damaged: its digest does not fit its labels, names and provenance")
+        raise FormatError(f"{where}: damaged: its digest does not match its labels, names and provenance")
     return columns._replace(n_units=n_units, provenance=provenance, is_ours=True)

@@ -1,7 +1,7 @@
-"""Take columns out of an HDF5 file that nobody vouches for.
+"""Read columns from an HDF5 file that may be damaged or malicious.
 
-HDF5 lets a file name data of other files (links, virtual and external storage) and claim sizes that it
-does not have. Neither is needed in a spike file, so both are refused before anything is read.
+HDF5 lets a file refer to data in other files (links, virtual and external storage) and claim sizes that it does not
+have. Spike files need neither, so both are refused before anything is read.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from spikedata.files.schema import FormatError
 
-READ_ERRORS = (OSError, RuntimeError, KeyError)  # what h5py raises for damaged data
-_REFERENCE_SIZE = 16  # of a row of variable length, where it is referred to [byte]
-_LARGEST_ENTRY = 8  # of a row [byte]
-_LARGEST_RATIO = 100  # of claimed bytes to those of the file; HDF5's own filters stay below for such data
+READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
+_REFERENCE_SIZE = 16  # of the reference to a row of variable length [byte]
+_LARGEST_ENTRY = 8  # of an entry of a row [byte]
+_LARGEST_RATIO = 100  # of the claimed size to that of the file; HDF5's filters stay below it for such data
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -33,9 +33,9 @@ def open_hdf5(path: Path) -> h5py.File:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     FormatError
-        If it is no HDF5 file, or cut short.
+        If it is not an HDF5 file, or truncated.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
@@ -50,12 +50,12 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 def reason(error: BaseException) -> str:
-    """What HDF5 says at the end of its long messages, on one line.
+    """The reason at the end of a long HDF5 message, on one line.
 
     Parameters
     ----------
     error : BaseException
-        What h5py raised.
+        An error raised by h5py.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def reason(error: BaseException) -> str:
 
 
 def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
-    """A one-dimensional dataset that is in this very file, None where there is none of that name.
+    """A one-dimensional dataset stored in the file itself; None if there is none of that name.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
     Raises
     ------
     FormatError
-        If it is a link, a group, lies in another file, has another shape or an impossible size.
+        If it is a link or a group, is stored in another file, is not one-dimensional, or has an impossible size.
     """
     where, place = f"{file.filename}: {name!r}", file
     for part in name.split("/"):
@@ -93,13 +93,13 @@ def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
     if not isinstance(place, h5py.Dataset):
         raise FormatError(f"{where} must be a dataset, got a {type(place).__name__.lower()}")
     if place.is_virtual or place.external:
-        raise FormatError(f"{where} must be in the file itself, got data of other files")
+        raise FormatError(f"{where} must be in the file itself, got data in other files")
     if place.ndim != 1:
         raise FormatError(f"{where} must have one dimension, got shape {place.shape}")
     try:
         place.dtype  # noqa: B018
     except (TypeError, ValueError) as error:
-        raise FormatError(f"{where} has a type without an equivalent here: {error}") from None
+        raise FormatError(f"{where} has a type that NumPy does not support: {error}") from None
     if place.nbytes > _LARGEST_RATIO * Path(file.filename).stat().st_size:
         raise FormatError(f"{where} claims {place.nbytes} bytes, more than the file can hold")
     _check_chunks(place, where)
@@ -107,7 +107,7 @@ def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
 
 
 def _check_chunks(column: h5py.Dataset, where: str) -> None:
-    """See that chunks have a possible size: libhdf5 reads others past the end of its memory."""
+    """Raise if a chunk has an impossible size, for which libhdf5 would read beyond its memory."""
     if column.chunks is None:
         return
     size = column.chunks[0] * (_REFERENCE_SIZE if column.dtype.kind == "O" else column.id.get_type().get_size())
@@ -117,7 +117,7 @@ def _check_chunks(column: h5py.Dataset, where: str) -> None:
     chunks: list[h5py.h5d.StoreInfo] = []
     column.id.chunk_iter(chunks.append)
     for chunk in chunks:
-        if chunk.chunk_offset is None:  # listed, but stored nowhere
+        if chunk.chunk_offset is None:  # listed, but not stored
             continue
         used = [code for index, code in enumerate(codes) if not chunk.filter_mask >> index & 1]
         is_packed = any(code != h5py.h5z.FILTER_SHUFFLE for code in used)
@@ -154,13 +154,13 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
     if np.dtype(dtype).itemsize > _LARGEST_ENTRY:
         raise FormatError(f"{file.filename}: {name!r} must have entries of at most 64 bits, got {dtype}")
-    if not np.dtype(dtype).isnative:  # h5py 3.16 hands out such rows unswapped, as if they were native
+    if not np.dtype(dtype).isnative:  # h5py 3.16 returns such rows unswapped, as if they were native
         raise FormatError(f"{file.filename}: {name!r} must have this machine's byte order, got {dtype}")
     return dataset, np.dtype(dtype)
 
 
 def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any] | None:
-    """A column of numbers, None where there is none of that name.
+    """A column of numbers; None if there is none of that name.
 
     Parameters
     ----------
@@ -169,12 +169,12 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
     name : str
         Path of the dataset.
     dtype : dtype
-        Of the result: 64 bits, whole numbers or floats.
+        Type of the result: 64-bit integer or float.
 
     Raises
     ------
     FormatError
-        If it holds something else, or numbers that do not fit.
+        If it does not hold numbers of that kind, or a number is out of range.
     """
     column, wanted = find_column(file, name), np.dtype(dtype)
     if column is None:
@@ -195,7 +195,7 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
 
 
 def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
-    """A column of UTF-8 text, None where there is none of that name.
+    """A column of UTF-8 text; None if there is none of that name.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
     Raises
     ------
     FormatError
-        If it holds something else.
+        If it does not hold UTF-8 text.
     """
     column = find_column(file, name)
     if column is None:
@@ -221,19 +221,19 @@ def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
 
 
 def read_attributes(file: h5py.File, prefix: str) -> dict[str, str | int]:
-    """Texts and whole numbers that a file as a whole has under names that begin with ``prefix``.
+    """Root attributes, texts or whole numbers, whose names begin with a prefix.
 
     Parameters
     ----------
     file : h5py.File
         An open file.
     prefix : str
-        What the names begin with.
+        Beginning of the names.
 
     Raises
     ------
     ValueError
-        If one has variable length (the heap, where it lies, is checked for columns only), or is something else.
+        If one is neither, or has variable length: it is then stored in the heap, which is checked for columns only.
     """
     return {name: _read_attribute(file, name) for name in file.attrs if name.startswith(prefix)}
 

@@ -1,9 +1,10 @@
-"""See that no damaged file can make HDF5 run for ever or take all memory.
+"""Check the global heap of an HDF5 file, so that a damaged file cannot make HDF5 loop forever or exhaust the memory.
 
-What has variable length lies in the global heap of a file: collections of objects, each behind a header with its size.
-A dataset of such rows holds only references: number of entries, address of a collection, index of an object in it.
-libhdf5 believes them all. An object of size 0, which a block of zeros leaves, keeps it at one place for ever; a
-reference with a high bit set makes it fill gigabytes. So both are checked here before libhdf5 follows any.
+Data of variable length are stored in the global heap of a file: in collections of objects, each preceded by a header
+with its size. A dataset of such rows holds only references: number of entries, address of a collection, index of an
+object in it. libhdf5 trusts all of them. An object of size 0, as in a block of zeros, makes it loop forever, and a
+reference with a high bit set makes it allocate gigabytes. Both are therefore checked here, before libhdf5 follows any
+reference.
 
 References
 ----------
@@ -26,17 +27,17 @@ import numpy.typing as npt
 
 from spikedata.files.schema import FormatError
 
-_SIGNATURE = re.compile(rb"GCOL\x01")  # of a collection, and its version; others are refused by libhdf5
-_COLLECTION = Struct("<8xQ")  # size [byte], this header included
-_OBJECT = Struct("<HH4xQ")  # index, 0 for free space; reference count; size [byte], of free space with this header
+_SIGNATURE = re.compile(rb"GCOL\x01")  # of a collection, with its version; libhdf5 refuses other versions
+_COLLECTION = Struct("<8xQ")  # size [byte], including this header
+_OBJECT = Struct("<HH4xQ")  # index, 0 for free space; reference count; size [byte], of free space with header
 _HEADER_SIZE = 16  # of a collection and of an object [byte]
 _ALIGNMENT = 8  # of objects [byte]
-_PLACE_OF_KIND = 3  # in a type with variable length, encoded: 0 for sequences, 1 for texts
+_PLACE_OF_KIND = 3  # position in an encoded type of variable length: 0 for sequences, 1 for texts
 _ADDRESS = Struct("<Q")
 _REFERENCE = np.dtype([("n_entries", "<u4"), ("address", "<u8"), ("index", "<u4")])
-_N_INDICES = 2**16  # that an object can have
-_LARGEST_ADDRESS = 2**47  # so that address and index fit one number; no file is larger
-_MOST_SUSPECTS = 100  # more bytes than this never look like a broken heap by chance
+_N_INDICES = 2**16  # number of possible indices of an object
+_LARGEST_ADDRESS = 2**47  # so that address and index fit into one number; no file is larger
+_MOST_SUSPECTS = 100  # more than this never look like a broken heap by chance
 
 
 class HeapObjects(NamedTuple):
@@ -45,7 +46,7 @@ class HeapObjects(NamedTuple):
     Parameters
     ----------
     names : ndarray of int64, shape (n_objects,)
-        Address of the collection times 65536 plus index in it [1], rising.
+        Address of the collection times 65536 plus the index in it [1], in rising order.
     sizes : ndarray of int64, shape (n_objects,)
         Size of each object [byte].
     """
@@ -57,18 +58,18 @@ class HeapObjects(NamedTuple):
 def read_heap(file: h5py.File) -> HeapObjects:
     """The objects in the heap of a file, found without libhdf5.
 
-    Spikes may look like a collection by chance. So one that is broken is an error only where its address stands
-    somewhere in the file; that no compressed row leads to it, `check_rows` sees.
+    Spikes may look like a collection by chance. A broken collection is therefore an error only if its address occurs
+    somewhere in the file; `check_rows` makes sure that no compressed row refers to it either.
 
     Parameters
     ----------
     file : h5py.File
-        An open file of which nothing was read yet.
+        An open file of which nothing has been read yet.
 
     Raises
     ------
     FormatError
-        If a collection that may be referred to is broken: libhdf5 would not come out of it.
+        If a collection that may be referred to is broken, so that libhdf5 could loop forever.
     """
     name, base = file.filename, file.userblock_size
     size_of_address, size_of_size = file.id.get_create_plist().get_sizes()
@@ -76,7 +77,7 @@ def read_heap(file: h5py.File) -> HeapObjects:
         raise FormatError(f"{name}: addresses and sizes must have 8 bytes, got {size_of_address} and {size_of_size}")
     objects, suspects = array("q"), []
     with Path(name).open("rb") as raw, mmap(raw.fileno(), 0, access=ACCESS_READ) as content:
-        n_most = len(content) // _HEADER_SIZE  # more only where collections overlap; following them could take hours
+        n_most = len(content) // _HEADER_SIZE  # exceeded only if collections overlap; following those could take hours
         starts = [match.start() for match in _SIGNATURE.finditer(content) if match.start() >= base]
         for start in starts:
             fault = _walk(content, start, (start - base) * _N_INDICES, objects)
@@ -93,19 +94,19 @@ def read_heap(file: h5py.File) -> HeapObjects:
 
 
 def check_rows(dataset: h5py.Dataset, heap: HeapObjects) -> None:
-    """See that every row of variable length leads to an object in the heap that has its size.
+    """Raise unless every row of variable length refers to an object of the right size in the heap.
 
     Parameters
     ----------
     dataset : h5py.Dataset
-        One-dimensional; it need not have rows of variable length.
+        One-dimensional; rows of fixed length are accepted unchecked.
     heap : HeapObjects
-        Of its file.
+        The heap of its file.
 
     Raises
     ------
     FormatError
-        If a row leads elsewhere.
+        If a row does not.
     """
     stored_type = dataset.id.get_type()
     if isinstance(stored_type, h5py.h5t.TypeVlenID):
@@ -125,19 +126,19 @@ def check_rows(dataset: h5py.Dataset, heap: HeapObjects) -> None:
     if wrong.size:
         has = "no place in the heap" if found[wrong[0]] < 0 else f"{found[wrong[0]]} bytes in the heap"
         raise FormatError(f"{where}: damaged: row {wrong[0]} must have {claimed[wrong[0]]} bytes, has {has}")
-    if claimed.sum() > Path(dataset.file.filename).stat().st_size:  # rows that share an object
+    if claimed.sum() > Path(dataset.file.filename).stat().st_size:  # rows may share objects
         raise FormatError(f"{where} claims {claimed.sum()} bytes, more than the file can hold")
 
 
 def _walk(content: mmap, start: int, first_name: int, objects: array[int]) -> str | None:
-    """Append name and size of the objects in a collection; what is wrong with it where libhdf5 would not come out."""
+    """Append names and sizes of the objects in a collection; returns its fault if it is broken."""
     if start + _HEADER_SIZE > len(content):
         return "its header is cut off"
     (size,) = _COLLECTION.unpack_from(content, start)
     place, end, n_before = start + _HEADER_SIZE, start + size, len(objects)
     if not place <= end <= len(content):
         return f"its {size} bytes must end within the file, which has {len(content)}"
-    while end - place >= _HEADER_SIZE:  # what is less is free space without a header
+    while end - place >= _HEADER_SIZE:  # a smaller rest is free space without a header
         index, _, size = _OBJECT.unpack_from(content, place)
         step = size if index == 0 else _HEADER_SIZE + -(-size // _ALIGNMENT) * _ALIGNMENT
         if not _HEADER_SIZE <= step <= end - place:
@@ -149,11 +150,11 @@ def _walk(content: mmap, start: int, first_name: int, objects: array[int]) -> st
 
 
 def _read_references(dataset: h5py.Dataset, where: str) -> np.ndarray:
-    """The references of a dataset as they are stored, not followed."""
+    """The references of a dataset as stored, without following them."""
     properties = dataset.id.get_create_plist()
     if properties.get_layout() == h5py.h5d.CONTIGUOUS:
         offset = dataset.id.get_offset()
-        if offset is None:  # nothing was ever written to it
+        if offset is None:  # nothing has been written to it
             return np.zeros(len(dataset), _REFERENCE)
         return np.fromfile(dataset.file.filename, _REFERENCE, len(dataset), offset=offset)
     if properties.get_layout() != h5py.h5d.CHUNKED:
@@ -162,17 +163,17 @@ def _read_references(dataset: h5py.Dataset, where: str) -> np.ndarray:
     chunks: list[h5py.h5d.StoreInfo] = []
     dataset.id.chunk_iter(chunks.append)
     for chunk in chunks:
-        if chunk.chunk_offset is None:  # listed, but stored nowhere: HDF5 gives rows without entries
+        if chunk.chunk_offset is None:  # listed, but not stored: HDF5 returns empty rows
             continue
         mask, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
         rows = slice(chunk.chunk_offset[0], chunk.chunk_offset[0] + dataset.chunks[0])
-        inside = references[rows]  # the last chunk may reach beyond the end
+        inside = references[rows]  # the last chunk may extend beyond the end
         inside[:] = _unpack(packed, mask, properties, where)[: len(inside)]
     return references
 
 
 def _unpack(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, where: str) -> np.ndarray:
-    """The references in a chunk, of which the filters in ``mask`` were left out."""
+    """The references in a chunk; ``mask`` marks the filters that were not applied to it."""
     size = properties.get_chunk()[0] * _REFERENCE.itemsize
     for index in reversed(range(properties.get_nfilters())):
         code, _, values, name = properties.get_filter(index)
@@ -193,11 +194,11 @@ def _unpack(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, where: str)
 
 
 def _sizes_of(references: np.ndarray, heap: HeapObjects) -> npt.NDArray[np.int64]:
-    """Size [byte] of the object that each reference leads to, 0 for those that lead nowhere, -1 where there is none."""
+    """Size of the object of each reference [byte]; 0 for null references, -1 if the object does not exist."""
     address, index = references["address"], references["index"]
     is_possible = (address < _LARGEST_ADDRESS) & (index < _N_INDICES) & (index > 0)
     names = np.where(is_possible, address, 0).astype(np.int64) * _N_INDICES + index
-    places = np.searchsorted(heap.names, names, side="right") - 1  # the last of that name, as libhdf5 takes it
+    places = np.searchsorted(heap.names, names, side="right") - 1  # the last object of that name, as in libhdf5
     is_there = is_possible & (places >= 0)
     is_there[is_there] = heap.names[places[is_there]] == names[is_there]
     sizes = np.full(len(references), -1, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""What a person wants to know of a spike file, as plain numbers."""
+"""Describe a spike file: its content, checks, splits and provenance, as a dict and as text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.files.reader import SpikeFile
 from spikedata.splits import available_splits
 
-_MOST_LISTED = 40  # classes or speakers; of more, their number
-_N_BANDS = 7  # of channels, whose rates a person reads at a glance
+_MOST_LISTED = 40  # classes or speakers listed; of more, the text gives the number
+_N_BANDS = 7  # of neighboring channels, whose mean rates are shown
 
 
 def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check a whole spike file and sum it up.
+    """Read and check a whole spike file and describe it.
 
     Parameters
     ----------
@@ -29,20 +29,20 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Numbers, strings, lists and dicts only, so that it is JSON: samples, classes and speakers with their counts,
-        spikes and last spikes [s] per sample, rates per channel [1/s], the columns of the file and their types, the
-        checks that it stood, the splits that it has, and where the spikes come from. A clip is taken to end with its
-        last spike.
+        Consists of numbers, strings, lists and dicts, so that it can be written as JSON: samples, classes and speakers
+        with their counts, spikes and last spikes [s] per sample, rates per channel [1/s], the columns of the file and
+        their types, the checks that it passed, the splits that it allows, and its provenance. For the rates, a clip
+        ends with its last spike.
 
     Raises
     ------
     FileNotFoundError, FormatError
-        If there is no such file, or it breaks a rule of the format.
+        If the file does not exist, or violates the format.
     """
     with SpikeFile(path) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
         stored = dict(file.columns.stored)
-    is_part = provenance is not None and provenance.part  # of what was divided already
+    is_part = provenance is not None and provenance.part  # of a data set that is divided already
     n_spikes = np.diff(events.offsets)
     last = latest_times(events)
     total_time = float(last.sum())
@@ -86,12 +86,12 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def format_description(description: dict[str, Any]) -> str:
-    """The description as lines for a person to read.
+    """The description as text.
 
     Parameters
     ----------
     description : dict
-        As `describe_file` gives it.
+        From `describe_file`.
     """
     d = description
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
@@ -131,7 +131,7 @@ def format_description(description: dict[str, Any]) -> str:
 
 
 def _share(made: dict[str, Any]) -> str:
-    """Which part or shard of a corpus a file holds."""
+    """The part or shard of a corpus that a file contains."""
     part = f"part {made['part']}" if made["part"] else "all parts"
     shares = [f"{part} of the split: {made['split']}"] if made["split"] else []
     return "; ".join([*shares, *([f"shard {made['shard']}"] if made["shard"] else [])])
@@ -146,7 +146,7 @@ def _spread(values: np.ndarray) -> dict[str, float]:
 def _counts(counts: dict[Any, int]) -> str:
     if len(counts) > _MOST_LISTED:
         return f"{len(counts):,} ({min(counts.values()):,} to {max(counts.values()):,} each)"
-    if len(set(counts.values())) == 1:  # all the same: say it once
+    if len(set(counts.values())) == 1:  # all equal: give the number once
         return f"{', '.join(map(str, counts))} ({next(iter(counts.values()))} each)"
     return ", ".join(f"{key}: {count}" for key, count in counts.items())
 
@@ -161,12 +161,12 @@ def _speakers(known: dict[int, int], n_unknown: int) -> str:
 
 
 def _bands(rates: list[float]) -> str:
-    # rates of neighboring channels, averaged
+    # mean rates of neighboring channels
     edges = np.linspace(0, len(rates), min(_N_BANDS, len(rates)) + 1).astype(int).tolist()
     names = [f"{a}-{b - 1}" if b - a > 1 else str(a) for a, b in pairwise(edges)]
     return ", ".join(f"{name}: {np.mean(rates[a:b]):.1f}" for name, (a, b) in zip(names, pairwise(edges), strict=True))
 
 
 def _integrity(integrity: dict[str, Any]) -> str:
-    checksums = "all checksums fit" if integrity["checksums_fit"] else "no checksums in the file"
+    checksums = "all checksums match" if integrity["checksums_fit"] else "no checksums in the file"
     return f"{_number_of(integrity['rows_checked'], 'row')} checked; {checksums}"

@@ -1,4 +1,4 @@
-"""Read a spike file: ours, the published ones, and those of other writers."""
+"""Read a spike file: one of ours, a published one, or one by another writer."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from spikedata.files.hdf5 import (
 from spikedata.files.heap import check_rows, read_heap
 from spikedata.files.schema import FormatError
 
-_N_AT_ONCE = 256  # samples that are read at once where memory is to stay flat [samples]
+_N_AT_ONCE = 256  # samples read at once when iterating, so that memory stays flat
 
 
 class SpikeFile:
     """An open spike file: a sequence of `Sample`.
 
-    The structure is checked on opening, so that no damaged file makes HDF5 hang or ask for gigabytes; each row
-    when it is read. Files by other writers may lack what only we write: ``sources`` are then empty,
-    ``sample_rates`` 0, ``provenance`` None, and there are 700 units. Without ``extra/keys`` the classes are
-    called "0" to the largest label; without ``extra/speaker`` every speaker is -1. Rows that are not sorted by
-    time are sorted when read; spikes at equal times keep their order.
+    The structure is checked when the file is opened, so that a damaged file cannot make HDF5 hang or allocate
+    gigabytes; each row is checked when it is read. Files by other writers may lack the columns that only our writer
+    adds: ``sources`` are then empty, ``sample_rates`` 0, ``provenance`` is None, and there are 700 units. Without
+    ``extra/keys``, the classes are named "0" to the largest label; without ``extra/speaker``, every speaker is -1. Rows
+    that are not sorted by time are sorted when read; spikes at equal times keep their order.
 
     Parameters
     ----------
@@ -47,36 +47,36 @@ class SpikeFile:
     Attributes
     ----------
     path : Path
-        As it was given.
+        Path of the file.
     keys : tuple of str
         Class names.
     labels, speakers : ndarray of int64, shape (n_samples,)
         Class and speaker of each sample.
     sources : tuple of str
-        Name of each recording.
+        Clip id of each recording.
     sample_rates : ndarray of int64, shape (n_samples,)
         Sample rate of each recording [Hz].
     n_units : int
-        Number of channels.
+        Number of units.
     times_dtype : dtype
-        How times are stored.
+        Type of the stored times.
     provenance : Provenance or None
         How the spikes were made.
     is_ours : bool
         Whether `SpikeWriter` made the file, so that each clip has a checksum.
     parts : tuple of str
-        Part of a split that each clip belongs to; empty where the file is not divided.
+        Part of a split to which each clip belongs; empty unless the file is a shard of a divided data set.
     skipped : tuple of str
         A line for each recording that was left out when the file was made.
     columns : Columns
-        All of this as the table of columns names it.
+        The same data by the names in the table of columns.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     FormatError
-        If it is not a spike file, or breaks a rule of the format.
+        If it is not a spike file, or violates the format.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -101,7 +101,7 @@ class SpikeFile:
         self.n_units, self.provenance, self.is_ours = columns.n_units, columns.provenance, columns.is_ours
 
     def __len__(self) -> int:
-        """Count the samples."""
+        """Number of samples."""
         return len(self.labels)
 
     @overload
@@ -111,16 +111,16 @@ class SpikeFile:
     def __getitem__(self, index: slice) -> Events: ...
 
     def __getitem__(self, index: int | slice) -> Sample | Events:
-        """One sample, its times in float64; of a slice the events.
+        """One sample, with times in float64; for a slice, its `Events`.
 
         Raises
         ------
         IndexError
-            If there is no such sample.
+            If the sample does not exist.
         TypeError
-            If it is neither a whole number nor a slice.
+            If the index is neither a whole number nor a slice.
         FormatError
-            If its row breaks a rule.
+            If its row violates the format.
         """
         if isinstance(index, slice):
             numbers = range(len(self))[index]
@@ -142,16 +142,16 @@ class SpikeFile:
         return self._sample(index, times.astype(np.float64), units)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Sample after sample."""
+        """Iterate over the samples."""
         return (self[index] for index in range(len(self)))
 
     def read_events(self, first: int = 0, last: int | None = None) -> Events:
-        """All samples, or those from one number to before another, as flat arrays in memory.
+        """All samples, or those of a range, as flat arrays in memory.
 
         Parameters
         ----------
         first, last : int
-            Numbers of samples as in a slice; default: all.
+            The range, as in a slice; default: all samples.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class SpikeFile:
         Raises
         ------
         FormatError
-            If any row breaks a rule.
+            If a row violates the format.
         """
         for name, number in (("first", first), ("last", last)):
             if (number is not None and not hasattr(number, "__index__")) or isinstance(number, np.ndarray):
@@ -172,7 +172,7 @@ class SpikeFile:
         except READ_ERRORS as error:
             raise FormatError(f"{self.path}: damaged: {reason(error)}") from error
         times, units, offsets = self._flat(*rows, first=first)
-        return Events.trusted(  # the rows and columns were checked just now
+        return Events.trusted(  # rows and columns have just been checked
             times=times,
             units=units,
             offsets=offsets,
@@ -185,12 +185,12 @@ class SpikeFile:
         )
 
     def iter_events(self) -> Iterator[tuple[int, Events]]:
-        """All samples in flat memory: some at a time, each time with the number of the first.
+        """Iterate over all samples in flat memory: the number of the first sample and the `Events`, some at a time.
 
         Raises
         ------
         FormatError
-            If any row breaks a rule.
+            If a row violates the format.
         """
         for first in range(0, len(self), _N_AT_ONCE):
             yield first, self.read_events(first, first + _N_AT_ONCE)
@@ -200,7 +200,7 @@ class SpikeFile:
         self._file.close()
 
     def __enter__(self) -> Self:
-        """Enter a block at whose end the file is closed."""
+        """Enter a block that closes the file at its end."""
         return self
 
     def __exit__(
@@ -219,7 +219,7 @@ class SpikeFile:
     def _flat(
         self, rows_of_times: list[np.ndarray], rows_of_units: list[np.ndarray], *, first: int
     ) -> tuple[np.ndarray, npt.NDArray[np.uint16], npt.NDArray[np.int64]]:
-        """Checked and sorted times, units and offsets of rows of which the first is sample ``first``."""
+        """Checked and sorted times, units and offsets of rows; ``first`` is the number of the first sample."""
         offsets = offsets_of([len(row) for row in rows_of_times])
         n_units_each = [len(row) for row in rows_of_units]
         unequal = np.flatnonzero(np.diff(offsets) != n_units_each)
@@ -246,7 +246,7 @@ class SpikeFile:
         for index, (begin, end) in enumerate(pairwise(offsets), start=first):
             sample = self._sample(index, times[begin:end], units[begin:end])
             if schema.checksum(sample, self.keys[sample.label]) != checksums[index]:
-                raise FormatError(f"{self.path}: sample {index}: damaged, its checksum does not fit")
+                raise FormatError(f"{self.path}: sample {index}: damaged, its checksum does not match")
 
     def _sample(self, index: int, times: np.ndarray, units: npt.NDArray[np.uint16]) -> Sample:
         return Sample(
@@ -261,7 +261,7 @@ class SpikeFile:
 
 
 def _sort_rows(times: np.ndarray, units: np.ndarray, offsets: npt.NDArray[np.int64]) -> None:
-    """Sort, in place and stably, the few rows that are not sorted by time."""
+    """Sort the rows that are not sorted by time, in place and stably."""
     descents = np.setdiff1d(np.flatnonzero(times[1:] < times[:-1]) + 1, offsets)
     for index in np.unique(np.searchsorted(offsets, descents, side="right") - 1):
         row = slice(offsets[index], offsets[index + 1])

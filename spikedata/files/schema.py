@@ -1,7 +1,7 @@
-"""What a spike file says of itself as a whole: provenance, checksums and digest.
+"""The metadata of a spike file: provenance, checksums and digest.
 
-What stands beside the columns, which `spikedata.files.columns` lists: root attributes ``spikedata_…`` with the
-`Provenance`, the number of units, an end marker and the `digest`.
+Besides the columns, which `spikedata.files.columns` lists, a file has root attributes ``spikedata_…`` with the
+`Provenance`, the number of units, the number of samples as an end marker, and the `digest`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ COMPLETE_ATTRIBUTE = "spikedata_complete"  # the number of samples, written last
 
 FORMAT = 1
 
-_LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 takes 64 KiB with its own header
-TEXTS_OF_PROVENANCE = {  # and where they stand
+_LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB including its header
+TEXTS_OF_PROVENANCE = {  # and the attributes that store them
     "package_version": VERSION_ATTRIBUTE,
     "params": PARAMS_ATTRIBUTE,
     "corpus": CORPUS_ATTRIBUTE,
@@ -46,7 +46,7 @@ TEXTS_OF_PROVENANCE = {  # and where they stand
 
 
 class FormatError(ValueError):
-    """A spike file that breaks a rule; the message names the file, the rule and the value found."""
+    """A spike file that violates the format; the message names the file, the rule and the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,24 +58,24 @@ class Provenance:
     package_version : str
         Version of the package that encoded the clips [1].
     params : str
-        The cochlea's parameters as JSON [1].
+        Params of the cochlea as JSON [1].
     seed : int
         Seed of the encoding [1].
     corpus : str
-        Name of the corpus that the clips came from [1].
+        Name of the corpus of the clips [1].
     split : str
-        How the corpus was divided [1]; empty where it was not.
+        Name of the split of the corpus [1]; empty if it is not divided.
     part : str
-        Which part of the split the file holds [1]; empty where it holds all.
+        Part of the split in the file [1]; empty if it contains all parts.
     run : str
-        Digest of all that decides on the content: recordings, params, seed, split, version [1].
+        Digest of everything that determines the content: recordings, params, seed, split, version [1].
     shard : str
-        Which share of a run the file holds, as "3/16" [1]; empty where it holds all.
+        Share of the encoding in the file, such as "3/16" [1]; empty if it contains all.
 
     Raises
     ------
     ValueError
-        If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` is no whole number that fits 63 bits.
+        If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` is not a whole number of 63 bits.
     """
 
     package_version: str
@@ -100,12 +100,12 @@ class Provenance:
 
 
 def attributes_of(provenance: Provenance | None) -> dict[str, str | int]:
-    """Root attributes that say how spikes were made; texts that say nothing are left away.
+    """The root attributes that store a provenance; empty texts are omitted.
 
     Parameters
     ----------
     provenance : Provenance or None
-        None gives no attribute.
+        For None, there are no attributes.
     """
     if provenance is None:
         return {}
@@ -114,17 +114,17 @@ def attributes_of(provenance: Provenance | None) -> dict[str, str | int]:
 
 
 def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
-    """What `attributes_of` was given.
+    """The provenance stored by `attributes_of`.
 
     Parameters
     ----------
     attributes : mapping of str to str or int
-        Root attributes of a file.
+        The root attributes of a file.
 
     Raises
     ------
     ValueError
-        If one of them breaks a rule.
+        If an attribute is invalid.
     """
     if SEED_ATTRIBUTE not in attributes:
         return None
@@ -133,12 +133,12 @@ def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
 
 
 def known_speakers(speakers: npt.ArrayLike) -> list[int]:
-    """Every speaker that is known, once, in rising order.
+    """The known speakers, without repetition, in rising order.
 
     Parameters
     ----------
     speakers : array_like of int, shape (n_samples,)
-        Speaker of each sample, -1 where unknown.
+        Speaker of each sample, -1 if unknown.
 
     Examples
     --------
@@ -149,12 +149,12 @@ def known_speakers(speakers: npt.ArrayLike) -> list[int]:
 
 
 def checksum(sample: Sample, class_name: str) -> int:
-    """Eight bytes of BLAKE2b over all that a file says of one clip.
+    """Eight bytes of BLAKE2b over everything that a file stores about one clip.
 
     Parameters
     ----------
     sample : Sample
-        Its ``times`` in the dtype in which they are stored.
+        The clip, with its ``times`` in the stored type.
     class_name : str
         Name of the sample's class.
 
@@ -172,21 +172,21 @@ def checksum(sample: Sample, class_name: str) -> int:
 
 
 def digest(columns: Mapping[str, npt.NDArray[Any] | Sequence[str]], attributes: Mapping[str, str | int]) -> str:
-    """Thirty-two hexadecimal digits over all that a file says beside its spikes, and the checksums of those.
+    """Thirty-two hexadecimal digits over everything in a file except the spikes, whose checksums are included.
 
     Parameters
     ----------
     columns : mapping of str to ndarray or sequence of str
-        What the file holds by name, the rows of spikes apart.
+        The columns by name, except the rows of spikes.
     attributes : mapping of str to str or int
-        Its root attributes by name, the digest itself apart.
+        The root attributes by name, except the digest itself.
     """
     content = blake2b(digest_size=16)
     content.update(json.dumps(attributes, sort_keys=True).encode())
     for name, values in sorted(columns.items()):
         content.update(f"{name} {len(values)} ".encode())
         if isinstance(values, np.ndarray):
-            # whatever the width in which they are stored; above 2**63 a whole number wraps, in one way
+            # independent of the stored width; whole numbers above 2**63 wrap around, which loses nothing
             content.update(values.astype("<f8" if values.dtype.kind == "f" else "<i8").tobytes())
         else:
             content.update("\0".join(values).encode())

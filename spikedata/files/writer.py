@@ -1,4 +1,4 @@
-"""Append clips to a spike file that appears whole or not at all."""
+"""Write a spike file clip by clip; it appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ _TIMES_DTYPES = tuple(np.dtype(dtype).name for dtype in table.TIMES.dtypes)
 
 
 class SpikeWriter:
-    """A spike file in the making.
+    """A spike file that is being written.
 
-    Clips go to a hidden file beside the path as they come, so that memory stays flat. `close` (or the end of a
-    ``with`` block) puts it in place in one step: a path holds a whole file or what it held before. An exception inside
-    the ``with`` block discards everything. The same clips give the same bytes.
+    Clips are written to a hidden file beside the path as they are appended, so that memory stays flat. `close`, or the
+    end of a ``with`` block, gives the file its name in one step, so that the path has either a complete file or its
+    previous content. An exception within the ``with`` block discards everything. The same clips give the same bytes.
 
     Parameters
     ----------
     path : str or path-like
-        The file to make.
+        The file to write.
     keys : sequence of str
-        Class names; labels count in them.
+        Class names, which the labels index.
     mode : {"x", "w", "a"}
-        Make a new file and refuse one that exists; replace it; or keep its samples and add to them.
+        Write a new file and refuse an existing one; replace an existing file; or append to an existing file.
     times_dtype : {"float16", "float32", "float64"}
-        How times are stored. The published files use float16, which is 1 ms coarse above 1 s.
+        Type of the stored times. The published files use float16, with a resolution of 1 ms above 1 s.
     n_units : int
-        Number of channels, at most 65536.
+        Number of units, at most 65536.
     provenance : Provenance, optional
         How the spikes were made.
     scratch : path-like, optional
-        Folder for the file in the making, in the same file system; default: that of the path.
+        Folder for the file while it is being written, on the same file system; default: that of the path.
 
     Raises
     ------
     OutputError
         If the path cannot be written, or exists in mode "x".
     ValueError, TypeError
-        If an argument breaks its rule, or in mode "a" disagrees with the file.
+        If an argument is invalid or, in mode "a", disagrees with the file.
     FormatError
-        In mode "a", if the file is damaged, or not one that this writer made.
+        In mode "a", if the file is damaged or was not made by this writer.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class SpikeWriter:
             self._keep_existing()
 
     def __len__(self) -> int:
-        """Count the samples, those that were in the file before included."""
+        """Number of samples, including those that were in the file before."""
         return len(self._values[table.LABELS.name])
 
     def append(
@@ -118,37 +118,37 @@ class SpikeWriter:
         n_units: int = 0,
         **others: object,
     ) -> None:
-        """Add one clip; of a `Sample`, ``append(**sample._asdict())``.
+        """Append one clip. To append a `Sample`, call ``append(**sample._asdict())``.
 
         Parameters
         ----------
         times : array_like of float, shape (n_spikes,)
-            Spike times [s], sorted; a clip without spikes is allowed.
+            Spike times [s], sorted; may be empty.
         units : array_like of int, shape (n_spikes,)
-            Channel of each spike.
+            Unit of each spike.
         label : int
             Index into ``keys``.
         speaker : int
-            Number of the speaker, -1 where unknown.
+            Number of the speaker, -1 if unknown.
         source : str
-            Name of the recording.
+            Clip id of the recording.
         sample_rate : int
-            Sample rate of the recording [Hz], 0 where unknown.
+            Sample rate of the recording [Hz], 0 if unknown.
         part : str
-            Part of the split that the clip belongs to; empty where the file is not divided.
+            Part of the split to which the clip belongs; empty unless the file is a shard of a divided data set.
         n_units : int
-            Number of channels that the clip has, as a `Sample` says it: that of the file, or 0 where unknown.
+            Number of units of the clip, as in a `Sample`: that of the file, or 0 if unknown.
         **others
-            What further columns of `spikedata.files.columns.TABLE` take.
+            Values for further columns of `spikedata.files.columns.TABLE`.
 
         Raises
         ------
         ValueError
-            If a value breaks its rule, or the writer is closed; nothing is added then.
+            If a value is invalid or the writer is closed; nothing is appended then.
         TypeError
-            If there is no column for an argument; nothing is added then.
+            If there is no column for an argument; nothing is appended then.
         OutputError
-            If the disk refuses the bytes; everything is discarded then.
+            If writing fails; everything is discarded then.
         """
         if self._closed:
             raise ValueError(f"{self._path}: the writer is closed")
@@ -167,17 +167,17 @@ class SpikeWriter:
         self._add(stored_times, stored_units, values)
 
     def note_skipped(self, line: str) -> None:
-        """Have the file say that a recording was left out.
+        """Record in the file that a recording was left out.
 
         Parameters
         ----------
         line : str
-            Which, and why.
+            The recording and the reason.
         """
         self._values[table.SKIPPED.name].append(" ".join(line.replace("\0", "").splitlines()))
 
     def close(self) -> None:
-        """Write the file; a second call does nothing.
+        """Complete the file and give it its name; a second call does nothing.
 
         Raises
         ------
@@ -195,13 +195,13 @@ class SpikeWriter:
             self._stream.discard()
 
     def __enter__(self) -> Self:
-        """Enter a block at whose end the file is written."""
+        """Enter a block that completes the file at its end."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write the file, or discard everything if the block failed."""
+        """Complete the file, or discard everything if the block raised an exception."""
         if kind is None:
             self.close()
         self._closed = True
@@ -210,7 +210,7 @@ class SpikeWriter:
     def _keep_existing(self) -> None:
         with SpikeFile(self._path) as file:
             if not file.is_ours:
-                raise FormatError(f"{self._path}: was not made by this writer, cannot add to it")
+                raise FormatError(f"{self._path}: was not made by this writer, cannot append to it")
             for name, found, wanted in (
                 ("keys", file.keys, self._keys),
                 ("n_units", file.n_units, self._n_units),
@@ -226,11 +226,11 @@ class SpikeWriter:
                 self._add(sample.times.astype(self._times_dtype), sample.units, values)
 
     def _most(self, column: table.Column) -> float | None:
-        """The largest number that a column of this file may hold."""
+        """The largest number allowed in a column of this file."""
         return len(self._values[column.index_of]) - 1 if column.index_of else column.at_most
 
     def _add(self, times: np.ndarray, units: npt.NDArray[np.uint16], values: dict[str, Any]) -> None:
-        """Take a checked clip: its times in the dtype in which they are stored, and its value for each column."""
+        """Append a checked clip: its times in the stored type, and its value for each column."""
         try:
             self._stream.add(times, units)
         except OSError as error:
@@ -251,7 +251,7 @@ class SpikeWriter:
         self._values[table.CHECKSUM.name].append(schema.checksum(sample, self._keys[label]))
 
     def _contents(self) -> tuple[dict[str, table.Values], dict[str, str | int]]:
-        """Columns and root attributes of the file, beside the rows of spikes."""
+        """The columns, except the rows of spikes, and the root attributes of the file."""
         attributes: dict[str, str | int] = {
             schema.FORMAT_ATTRIBUTE: schema.FORMAT,
             schema.UNITS_ATTRIBUTE: self._n_units,
@@ -290,7 +290,7 @@ def _as_numbers(what: str, values: npt.ArrayLike, dtype: npt.DTypeLike | None = 
 def _checked_row(
     times: npt.ArrayLike, units: npt.ArrayLike, times_dtype: np.dtype, n_units: int, where: str
 ) -> tuple[np.ndarray, npt.NDArray[np.uint16]]:
-    """Times and units as they are stored."""
+    """Times and units in their stored types, checked."""
     given_times, given_units = _as_numbers(f"{where}: times", times, np.float64), _as_numbers(f"{where}: units", units)
     if given_times.ndim != 1 or given_times.shape != given_units.shape:
         raise ValueError(f"{where}: times {given_times.shape} and units {given_units.shape}, must be (n_spikes,) both")

@@ -95,7 +95,7 @@ def test_a_changed_spike_does_not_verify(encoded, tmp_path):
         row = file["spikes/units"][4]
         row[0] ^= 1
         file["spikes/units"][4] = row
-    with pytest.raises(FormatError, match=r"x\.h5: sample 4: damaged, its checksum does not fit"):
+    with pytest.raises(FormatError, match=r"x\.h5: sample 4: damaged, its checksum does not match"):
         verify_file(path)
 
 
@@ -105,7 +105,7 @@ def test_a_changed_number_does_not_verify(encoded, tmp_path, name):
     path.write_bytes(encoded.read_bytes())
     with h5py.File(path, "a") as file:
         file[name][3] = abs(int(file[name][3]) ^ 1)  # -1 is an unknown speaker, -2 none
-    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not fit"):
+    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not match"):
         verify_file(path)
 
 
@@ -115,7 +115,7 @@ def test_a_changed_name_does_not_verify(encoded, tmp_path, name):
     path.write_bytes(encoded.read_bytes())
     with h5py.File(path, "a") as file:
         file[name][0] = b"x" + file[name][0][1:]
-    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not fit"):
+    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not match"):
         verify_file(path)
 
 
@@ -126,7 +126,7 @@ def test_changed_provenance_does_not_verify(encoded, tmp_path, name):
     with h5py.File(path, "a") as file:
         before = file.attrs[f"spikedata_{name}"]
         file.attrs[f"spikedata_{name}"] = before + 1 if name == "seed" else np.bytes_(before.replace(b"0", b"1") + b" ")
-    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not fit"):
+    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not match"):
         verify_file(path)
 
 

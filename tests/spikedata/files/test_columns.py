@@ -117,7 +117,7 @@ def test_a_column_that_must_be_there_is_missed_by_whoever_reads(path, column, re
 def test_a_column_that_somebody_took_out_of_our_file_is_missed(path, column):
     with h5py.File(path, "a") as file:
         del file[column.name]
-    with pytest.raises(FormatError, match="damaged: its digest does not fit"):
+    with pytest.raises(FormatError, match="damaged: its digest does not match"):
         read(path)
 
 
@@ -156,7 +156,7 @@ def test_a_new_column_is_checked_when_it_is_read(tmp_path, with_duration):
     with pytest.raises(FormatError, match=r"sample 1: duration nan, must be >= 0"):
         read(path)
     put(path, DURATION, np.array([0.75, 0.5, 0.75]))
-    with pytest.raises(FormatError, match="its digest does not fit"):
+    with pytest.raises(FormatError, match="its digest does not match"):
         read(path)
 
 

@@ -91,7 +91,7 @@ def test_a_person_reads_what_is_in_the_file(path: Path) -> None:
         "  recordings  8000 Hz, 16000 Hz",
         "  columns     spikes/times, spikes/units, labels, extra/speaker, extra/sample_rate, extra/checksum, "
         "extra/keys, extra/source",
-        "  integrity   2 rows checked; all checksums fit",
+        "  integrity   2 rows checked; all checksums match",
         "  splits      validation_by_speaker",
         "  made by     spikedata-audio 0.1.0 from folder, preset default, seed 7",
     ]

@@ -283,8 +283,8 @@ FAULTS = {
     "a link to nothing": (linked("spikes", h5py.SoftLink("/nothing")), f"'spikes/times' {OUTSIDE} a link"),
     "a link to itself": (linked("spikes", h5py.SoftLink("/spikes")), f"'spikes/times' {OUTSIDE} a link"),
     "another file": (linked("spikes", h5py.ExternalLink("y.h5", "/spikes")), f"'spikes/times' {OUTSIDE} a link"),
-    "a file of numbers": (external_labels, f"'labels' {OUTSIDE} data of other files"),
-    "a view of other data": (virtual_labels, f"'labels' {OUTSIDE} data of other files"),
+    "a file of numbers": (external_labels, f"'labels' {OUTSIDE} data in other files"),
+    "a view of other data": (virtual_labels, f"'labels' {OUTSIDE} data in other files"),
 }
 
 

@@ -191,7 +191,7 @@ def test_a_truncated_file_is_refused(tmp_path, kept):
 def test_our_file_without_its_end_marker_is_refused(tmp_path):
     with h5py.File(write_ours(tmp_path / "x.h5"), "a") as file:
         del file.attrs["spikedata_complete"]
-    with pytest.raises(FormatError, match=r"x\.h5: not written to its end: no attribute 'spikedata_complete'"):
+    with pytest.raises(FormatError, match=r"x\.h5: not complete: no attribute 'spikedata_complete'"):
         SpikeFile(tmp_path / "x.h5")
 
 
@@ -207,7 +207,7 @@ def test_our_file_with_fewer_samples_than_it_had_is_refused(tmp_path):
     [
         ("spikedata_n_units", 0, r"'spikedata_n_units' must be in 1\.\.65536, got 0"),
         ("spikedata_n_units", b"many", "damaged root attributes"),
-        ("spikedata_version", np.bytes_(b"0.1.0"), "damaged: its digest does not fit"),
+        ("spikedata_version", np.bytes_(b"0.1.0"), "damaged: its digest does not match"),
         ("spikedata_seed", 7, "damaged root attributes: Provenance.params must be JSON"),
         ("spikedata_seed", [7, 8], "damaged root attributes: 'spikedata_seed' must be one text or whole number"),
     ],
@@ -235,9 +235,9 @@ def test_a_flipped_bit_in_a_row_is_found(tmp_path):
     path.write_bytes(content)
     with SpikeFile(path) as file:
         assert len(file[2].times) == 300
-        with pytest.raises(FormatError, match=r"x\.h5: sample 3: damaged, its checksum does not fit"):
+        with pytest.raises(FormatError, match=r"x\.h5: sample 3: damaged, its checksum does not match"):
             file[3]
-        with pytest.raises(FormatError, match=r"x\.h5: sample 3: damaged, its checksum does not fit"):
+        with pytest.raises(FormatError, match=r"x\.h5: sample 3: damaged, its checksum does not match"):
             file.read_events()
 
 
@@ -254,7 +254,9 @@ def test_a_flipped_bit_in_what_is_said_is_found(tmp_path, text):
 def test_a_swapped_label_is_found_when_the_file_is_opened(tmp_path):
     with h5py.File(write_ours(tmp_path / "x.h5"), "a") as file:
         file["labels"][4] = 1
-    with pytest.raises(FormatError, match=r"x\.h5: damaged: its digest does not fit its labels, names and provenance"):
+    with pytest.raises(
+        FormatError, match=r"x\.h5: damaged: its digest does not match its labels, names and provenance"
+    ):
         SpikeFile(tmp_path / "x.h5")
 
 

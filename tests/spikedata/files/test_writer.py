@@ -348,7 +348,7 @@ def test_options_that_break_a_rule_are_refused(tmp_path, options, message):
         ({"label": -1}, r"sample 1: label -1, must be in 0\.\.2"),
         ({"speaker": -2}, r"sample 1: speaker -2, must be in 0\.\.65535"),
         ({"sample_rate": -1}, r"sample 1: sample_rate -1 Hz, must be in 0\.\.2147483647"),
-        ({"source": "a\0b"}, "must not hold a null character"),
+        ({"source": "a\0b"}, "must not contain a null character"),
     ],
 )
 def test_a_clip_that_breaks_a_rule_is_refused_and_not_kept(tmp_path, changes, message):
