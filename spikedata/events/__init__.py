@@ -1,4 +1,8 @@
-"""Spikes in memory: one clip, many clips as flat arrays, and both cut into time steps."""
+"""Spikes in memory: a clip, many clips as flat arrays, and both binned into time steps.
+
+`Sample` is one clip and `Events` are many clips in flat arrays. `bin_events` and `bin_samples` count spikes per time
+step in plain NumPy and define the edge rule; `batching` makes whole batches with the compiled passes of `kernels`.
+"""
 
 from spikedata.events.binning import bin_events, bin_samples, steps_of
 from spikedata.events.events import Events, Selection, latest_times

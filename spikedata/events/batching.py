@@ -1,8 +1,8 @@
-"""Whole batches out of `Events` in one compiled pass each: dense counts, sparse counts, lists of units by step.
+"""Batches from `Events` in one compiled pass each: dense counts, sparse counts, or lists of units by step.
 
 The edge rule is that of `spikedata.events.binning`: step i holds i * dt <= t < (i + 1) * dt. Clips are cropped to
-`n_steps` (a spike at or after n_steps * dt is dropped), shorter ones padded with steps without spikes. `n_merged` units
-become one: unit u of the result stands for units u * n_merged to (u + 1) * n_merged - 1, the last perhaps for fewer.
+`n_steps` (spikes at or after n_steps * dt are dropped) or padded with empty steps. With `n_merged`, unit u of the
+result stands for the units u * n_merged to (u + 1) * n_merged - 1; the last one may stand for fewer.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ import numpy.typing as npt
 
 from spikedata.events.events import Events
 
-_LARGEST_COUNT = {np.dtype(np.uint8): 255, np.dtype(np.float32): 2**24}  # where counting stops: exact up to there
-_MOST_STEPS = 2**31 - 1  # passes hold a step in 32 bits
+_LARGEST_COUNT = {
+    np.dtype(np.uint8): 255,
+    np.dtype(np.float32): 2**24,
+}  # where counting stops; smaller counts are exact
+_MOST_STEPS = 2**31 - 1  # the passes store a step in 32 bits
 
 
 class EventLists(NamedTuple):
-    """The spikes of a batch in the order of clip and step.
+    """The spikes of a batch, sorted by clip and step.
 
     Parameters
     ----------
     units : ndarray of uint16, shape (n_spikes,)
-        Unit of each spike [1]; the order within a step is that of the file.
+        Unit of each spike [1]; within a step, in the order of the file.
     splits : ndarray of int64, shape (batch, n_steps + 1)
         The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
     n_units : int
@@ -51,7 +54,7 @@ def dense_batch(
     dtype: npt.DTypeLike = np.float32,
     out: npt.NDArray[np.generic] | None = None,
 ) -> npt.NDArray[np.generic]:
-    """Spike counts of some clips in every step and unit.
+    """Spike counts of some clips for every step and unit.
 
     Parameters
     ----------
@@ -63,25 +66,25 @@ def dense_batch(
     n_steps : int
         Number of steps.
     n_merged : int
-        Units that become one [1].
+        Number of neighboring units that are merged into one [1].
     binary : bool
-        Whether to say only if there was a spike: 1, whatever the count.
+        Whether to give 1 for any number of spikes, rather than their count.
     dtype : float32 or uint8
-        Of the result; counts stop at 255 in uint8.
+        Type of the result; uint8 counts stop at 255.
     out : ndarray, shape (batch, n_steps, units), optional
-        Where to write; contiguous. A reused buffer saves more time than the binning takes.
+        Contiguous array for the result. Reusing it saves more time than binning takes.
 
     Returns
     -------
     ndarray, shape (batch, n_steps, units)
-        `out` where it was given.
+        `out`, if it was given.
 
     Raises
     ------
     ValueError
-        If a number is out of its range or `out` does not fit.
+        If a number is out of range, or `out` has the wrong shape or type.
     IndexError
-        If there is no such clip.
+        If a clip does not exist.
 
     Examples
     --------
@@ -114,17 +117,17 @@ def dense_batch(
 
 
 def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: int, n_merged: int = 1) -> EventLists:
-    """The spikes of some clips by step, for kernels that gather instead of multiply.
+    """The spikes of some clips as lists by step, for kernels that gather rows of weights instead of multiplying.
 
     Parameters
     ----------
     events, indices, dt, n_steps, n_merged
-        As `dense_batch`.
+        As in `dense_batch`.
 
     Raises
     ------
     ValueError, IndexError
-        As `dense_batch`.
+        As in `dense_batch`.
     """
     from spikedata.events.kernels import fill_lists
 
@@ -142,7 +145,7 @@ def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: i
 def sparse_batch(
     events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: int, n_merged: int = 1
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Spike counts of some clips, as the list of those that are not zero.
+    """Nonzero spike counts of some clips, as a list of entries.
 
     Parameters
     ----------
@@ -152,9 +155,9 @@ def sparse_batch(
     Returns
     -------
     indices : ndarray of int64, shape (3, n_entries)
-        Clip, step and unit of each entry; each triple occurs once, in rising order.
+        Clip, step and unit of each entry, without repetition, in rising order.
     counts : ndarray of float32, shape (n_entries,)
-        Spikes there, at least 1.
+        Number of spikes of each entry, at least 1.
 
     Raises
     ------
@@ -171,24 +174,24 @@ def sparse_batch(
 
 
 def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> tuple[float, int, int]:
-    """Steps and merging as compiled passes take them.
+    """The arguments of binning, checked and converted for compiled passes.
 
     Parameters
     ----------
     dt, n_steps, n_merged
-        As `dense_batch`; whole numbers and those of NumPy will do.
+        As in `dense_batch`; NumPy numbers are accepted.
 
     Returns
     -------
     (float, int, int)
-        The same.
+        The same values as plain Python numbers.
 
     Raises
     ------
     TypeError
-        If ``dt`` is no number.
+        If ``dt`` is not a number.
     ValueError
-        If a number is out of its range or not whole.
+        If a number is out of range or not whole.
     """
     if isinstance(dt, bool) or not isinstance(dt, Real):
         raise TypeError(f"dt must be a number of seconds, got {dt!r}")
@@ -207,7 +210,7 @@ def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> tuple[float, i
 def _checked(
     events: Events, indices: npt.ArrayLike, n_merged: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    # numbers of the clips, and the unit of the result for each unit of the events
+    # numbers of the clips, and the merged unit of each unit
     if not isinstance(events, Events):
         raise TypeError(f"events must be Events, got {type(events).__name__}")
     numbers = np.asarray(indices)
@@ -218,7 +221,7 @@ def _checked(
 
 
 def _decoding(events: Events, dt: float, n_steps: int) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int32] | None]:
-    # what the passes take for times: half floats as bit patterns with the step of each pattern, others as they are
+    # Numba has no float16: half floats are passed as bit patterns, with a table of the step of each pattern
     if events.times.dtype == np.float16:
         return events.times.view(np.uint16), _steps_of_patterns(dt, n_steps)
     return events.times, None

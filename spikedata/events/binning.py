@@ -1,8 +1,8 @@
-"""From spike times to time steps: the only edge rule.
+"""Assign spikes to time steps. This module defines the edge rule, which the compiled passes reproduce.
 
-Step ``i`` holds the spikes with ``i * dt <= t < (i + 1) * dt``, the edges computed in float64. A spike
-exactly on an edge belongs to the later step; one at or after ``n_steps * dt`` is dropped. Stored times of
-less precision are widened first, never the edges narrowed.
+Step ``i`` holds the spikes with ``i * dt <= t < (i + 1) * dt``, with edges in float64. A spike exactly on an edge
+belongs to the later step; spikes at or after ``n_steps * dt`` are dropped. Stored times of lower precision are
+converted to float64; the edges are never rounded to the precision of the times.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ import numpy.typing as npt
 
 from spikedata.events.sample import Sample, find_fault
 
-_LARGEST_STEP = 2**52  # beyond it float64 cannot tell neighboring edges apart
+_LARGEST_STEP = 2**52  # beyond it, float64 cannot distinguish neighboring edges
 
 
 def bin_events(
     times: npt.ArrayLike, units: npt.ArrayLike, *, dt: float, n_steps: int, n_units: int
 ) -> npt.NDArray[np.int64]:
-    """Spike counts of one clip in each time step and channel.
+    """Spike counts of one clip for each time step and unit.
 
     Parameters
     ----------
     times : array_like of float, shape (n_spikes,)
-        Spike times [s]; need not be sorted.
+        Spike times [s], in any order.
     units : array_like of int, shape (n_spikes,)
-        Channel of each spike.
+        Unit of each spike.
     dt : float
         Length of a step [s].
     n_steps : int
         Number of steps; spikes at or after ``n_steps * dt`` are dropped.
     n_units : int
-        Number of channels.
+        Number of units.
 
     Returns
     -------
     ndarray of int64, shape (n_steps, n_units)
-        Zeros where no spike is; all zeros for a silent clip.
+        Counts; all zeros for a silent clip.
 
     Raises
     ------
@@ -63,26 +63,26 @@ def bin_events(
 def bin_samples(
     samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Spike counts of many clips, as the list of those that are not zero.
+    """Nonzero spike counts of many clips, as a list of entries.
 
     Parameters
     ----------
     samples : sequence of Sample
-        The clips; ``Events`` are one too.
+        The clips, such as ``Events``.
     dt, n_steps, n_units
         As in `bin_events`.
 
     Returns
     -------
     indices : ndarray of int64, shape (3, n_entries)
-        Clip, step and unit of each entry; each occurs once, in rising order.
+        Clip, step and unit of each entry, without repetition, in rising order.
     counts : ndarray of int64, shape (n_entries,)
-        Spikes there, at least 1.
+        Number of spikes of each entry, at least 1.
 
     Raises
     ------
     ValueError
-        As `bin_events`; the message names the sample by its number.
+        As in `bin_events`; the message gives the number of the sample.
 
     Examples
     --------
@@ -113,8 +113,7 @@ def bin_samples(
 def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
     """The time step of each spike.
 
-    Equal to ``np.searchsorted(np.arange(n + 1) * dt, times, side="right") - 1`` for every ``n`` that is
-    large enough.
+    Equal to ``np.searchsorted(np.arange(n + 1) * dt, times, side="right") - 1`` for every sufficiently large ``n``.
 
     Parameters
     ----------
@@ -130,8 +129,7 @@ def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If a time is negative or not finite, or ``dt`` is not positive or so short that steps cannot be
-        told apart.
+        If a time is negative or not finite, or ``dt`` is not positive, or too short to distinguish the steps.
 
     Examples
     --------
@@ -151,7 +149,7 @@ def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
     if times.max() >= _LARGEST_STEP * dt:
         raise ValueError(f"dt must be more than {times.max() / _LARGEST_STEP} for times up to {times.max()}, got {dt}")
     steps = np.floor(times / dt)
-    steps -= times < steps * dt  # the division rounds: it may be one off either way
+    steps -= times < steps * dt  # rounding of the division may be off by one step in either direction
     steps += times >= (steps + 1) * dt
     return steps.astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""A whole set of clips as flat arrays."""
+"""The spikes of many clips as flat arrays, and selections from them."""
 
 from __future__ import annotations
 
@@ -18,41 +18,42 @@ _TIMES_DTYPES = (np.float16, np.float32, np.float64)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Events:
-    """The spikes of many clips, one after the other, and what is known of each clip.
+    """The spikes of many clips, one after the other, and the metadata of each clip.
 
-    Clip ``i`` owns ``times[offsets[i]:offsets[i + 1]]`` and the same part of ``units``. Everything is checked here,
-    once, in one compiled pass: what takes events relies on it, so that their arrays must not be written to afterwards.
+    The spikes of clip ``i`` are ``times[offsets[i]:offsets[i + 1]]`` and the same range of ``units``. Everything is
+    checked once, when the object is made. Functions that take events rely on these checks, so the arrays must not be
+    modified afterwards.
 
     Parameters
     ----------
     times : ndarray of float16, float32 or float64, shape (n_spikes,)
-        Spike times [s], finite and not negative, in the dtype in which they were stored.
+        Spike times [s], finite and not negative, in the stored type.
     units : ndarray of uint16, shape (n_spikes,)
-        Channel of each spike [1], below ``n_units``.
+        Unit of each spike [1], below ``n_units``.
     offsets : ndarray of int64, shape (n_samples + 1,)
-        Where each clip begins [1]; the last entry is the number of spikes.
+        Index of the first spike of each clip [1]; the last entry is the number of spikes.
     labels : ndarray of int64, shape (n_samples,)
         Class of each clip, an index into ``keys`` [1].
     speakers : ndarray of int64, shape (n_samples,)
-        Speaker of each clip [1]; -1 where unknown.
+        Speaker of each clip [1]; -1 if unknown.
     sources : tuple of str
-        Name of each clip's recording [1]; empty where unknown.
+        Clip id of each recording [1]; empty if unknown.
     sample_rates : ndarray of int64, shape (n_samples,)
-        Sample rate of each recording [Hz]; 0 where unknown.
+        Sample rate of each recording [Hz]; 0 if unknown.
     keys : tuple of str
         Class names [1].
     n_units : int
-        Number of channels [1].
+        Number of units [1].
     is_sorted : bool
-        Whether the spikes of each clip are sorted by time [1]. What a transform leaves may not be; a single clip is
-        sorted when it is taken out, and binning does not ask.
+        Whether the spikes of each clip are sorted by time [1]. After a transform they may not be; a single clip is
+        sorted when it is indexed, and binning does not need sorted spikes.
 
     Raises
     ------
     TypeError
-        If something is not an array of its kind of numbers, or a name is not text.
+        If an array is not an ndarray, or a name is not text.
     ValueError
-        If the arrays do not fit each other, or a value is out of its range.
+        If the arrays have inconsistent lengths or wrong types, or a value is out of range.
     """
 
     times: npt.NDArray[np.floating]
@@ -87,7 +88,7 @@ class Events:
         self._check_spikes()
 
     def _check_spikes(self) -> None:
-        """Hold every spike against the rules, so that no compiled pass meets one that it does not expect."""
+        """Check every spike, so that compiled passes, which do not check bounds, never meet an invalid one."""
         from spikedata.events.kernels import count_faults
 
         if not self.times.size:
@@ -103,31 +104,31 @@ class Events:
             raise ValueError(f"Events: {where}: times must be sorted, or is_sorted=False")
 
     def _owner_of(self, spike: int) -> int:
-        """The number of the clip that a spike belongs to."""
+        """The number of the clip to which a spike belongs."""
         return int(np.searchsorted(self.offsets, spike, side="right")) - 1
 
     @classmethod
     def trusted(cls, **values: Any) -> Self:
-        """Events of arrays that are known to keep every rule, since they were checked before: nothing is checked.
+        """Events from arrays that are known to be valid, without any checks.
 
         Parameters
         ----------
         **values
-            All that `Events` takes.
+            The arguments of `Events`.
         """
         events = object.__new__(cls)
         _set(events, **({"is_sorted": True} | values))
         return events
 
     def changed(self, **values: Any) -> Self:
-        """The same events with some of their values replaced by others that keep every rule: nothing is checked.
+        """The same events with some values replaced by others that are known to be valid, without any checks.
 
-        For compiled passes over events; `dataclasses.replace` is the same with all checks.
+        It is meant for compiled passes; `dataclasses.replace` does the same with all checks.
 
         Parameters
         ----------
         **values
-            Some of what `Events` takes.
+            Some of the arguments of `Events`.
         """
         return type(self).trusted(**({field.name: getattr(self, field.name) for field in fields(self)} | values))
 
@@ -135,26 +136,25 @@ class Events:
     def from_samples(
         cls, samples: Sequence[Sample], *, keys: Sequence[str], n_units: int | None = None, is_sorted: bool = True
     ) -> Events:
-        """Events of samples that stand in memory.
+        """Events from a sequence of samples.
 
         Parameters
         ----------
         samples : sequence of Sample
             The clips, in order.
         keys : sequence of str
-            Class names that the labels count in.
+            Class names, which the labels index.
         n_units : int, optional
-            Number of channels. Default: what the samples say; 700, as in the published files, if none of them does.
+            Number of units. Default: that of the samples, or 700 as in the published files if no sample has it.
         is_sorted : bool
             Whether the samples must be sorted by time.
 
         Raises
         ------
         TypeError
-            If one is no `Sample`, or has other than numbers.
+            If an item is not a `Sample`, or its times or units are not numbers.
         ValueError
-            If a sample's times or units break a rule, a label has no name, or samples differ in their number of
-            channels.
+            If times or units of a sample are invalid, a label has no class name, or the numbers of units differ.
 
         Examples
         --------
@@ -180,7 +180,7 @@ class Events:
         )
 
     def __len__(self) -> int:
-        """Count the clips."""
+        """Number of clips."""
         return len(self.offsets) - 1
 
     @overload
@@ -190,14 +190,14 @@ class Events:
     def __getitem__(self, index: slice) -> Events: ...
 
     def __getitem__(self, index: int | slice) -> Sample | Events:
-        """One clip, its times in float64 and sorted; or the events of a slice, as `select` gives them.
+        """One clip, sorted and with times in float64; for a slice, the events that `select` returns.
 
         Raises
         ------
         IndexError
-            If there is no such clip.
+            If the clip does not exist.
         TypeError
-            If it is neither a whole number nor a slice.
+            If the index is neither a whole number nor a slice.
         """
         if isinstance(index, slice):
             return self.select(np.arange(len(self))[index])
@@ -218,7 +218,7 @@ class Events:
         )
 
     def __iter__(self) -> Iterator[Sample]:
-        """Clip after clip."""
+        """Iterate over the clips."""
         return (self[index] for index in range(len(self)))
 
     def select(self, indices: Sequence[int] | npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Events:
@@ -227,12 +227,12 @@ class Events:
         Parameters
         ----------
         indices : array_like of int, or of bool with shape (n_samples,)
-            Which clips.
+            Numbers of the clips, or a mask.
 
         Raises
         ------
         IndexError
-            If there is no such clip.
+            If the clip does not exist.
         """
         from spikedata.events.kernels import take_rows
 
@@ -256,19 +256,19 @@ class Events:
 
 @dataclass(frozen=True, eq=False)
 class Selection(Sequence[Sample]):
-    """Some clips of events, not copied: a sequence of `Sample` that binning takes at once.
+    """Some clips of events, without copying them: a sequence of `Sample` that can be binned as a whole.
 
     Parameters
     ----------
     events : Events
-        What they are taken from [1].
+        The events [1].
     indices : array_like of int, shape (n_samples,)
-        Their numbers [1].
+        Numbers of the selected clips [1].
 
     Raises
     ------
     TypeError
-        If ``events`` are none, or a number is not whole.
+        If ``events`` is not `Events`, or a number is not whole.
     """
 
     events: Events
@@ -281,7 +281,7 @@ class Selection(Sequence[Sample]):
 
     @classmethod
     def of_all(cls, events: Events) -> Selection:
-        """Every clip of events, in order."""
+        """All clips of the events, in order."""
         return cls(events, np.arange(len(events)))
 
     @property
@@ -291,11 +291,11 @@ class Selection(Sequence[Sample]):
 
     @property
     def n_units(self) -> int:
-        """Number of channels."""
+        """Number of units."""
         return self.events.n_units
 
     def __len__(self) -> int:
-        """Count the clips."""
+        """Number of clips."""
         return len(self.indices)
 
     @overload
@@ -311,33 +311,33 @@ class Selection(Sequence[Sample]):
         return self.events[int(self.indices[row_number(index, len(self), self)])]
 
     def __iter__(self) -> Iterator[Sample]:
-        """Clip after clip; one that is not there is an error, not the end."""
+        """Iterate over the clips; a missing clip raises an error instead of ending the iteration."""
         for index in self.indices.tolist():
             yield self.events[index]
 
 
 def row_number(index: Any, n_rows: int, of: object) -> int:
-    """The number of a row that an index means, counted from the beginning.
+    """The row number of an index, counted from the beginning.
 
     Parameters
     ----------
     index : int
-        Below 0 it counts from the end.
+        Negative indices count from the end.
     n_rows : int
-        How many there are.
+        Number of rows [1].
     of : object
-        What is indexed, for the message.
+        The indexed object, for the message.
 
     Raises
     ------
     IndexError
-        If there is no such row.
+        If the row does not exist.
     TypeError
         If the index is not a whole number.
     """
     kind = type(of).__name__
     try:
-        number = operator.index(index)  # NumPy's and PyTorch's whole numbers are some, too
+        number = operator.index(index)  # also accepts whole numbers of NumPy and PyTorch
     except TypeError:
         many = f"; {kind}.select takes many" if hasattr(of, "select") else ""
         raise TypeError(f"an index of {kind} must be a whole number, got {type(index).__name__}{many}") from None
@@ -347,18 +347,18 @@ def row_number(index: Any, n_rows: int, of: object) -> int:
 
 
 def whole_numbers(name: str, numbers: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Whole numbers as a flat array, and nothing else.
+    """Whole numbers as a flat array of int64.
 
     Parameters
     ----------
     name : str
-        What they are, for the message.
+        Name for the message.
     numbers : array_like of int, shape (n,)
 
     Raises
     ------
     TypeError
-        If they are not whole numbers in a row.
+        If they are not a one-dimensional array of whole numbers.
     """
     array = np.asarray(numbers)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
@@ -367,7 +367,7 @@ def whole_numbers(name: str, numbers: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def common_n_units(samples: Sequence[Sample]) -> int:
-    """The number of channels that all samples have; 0 where none of them says it.
+    """The number of units of all samples; 0 if no sample has it.
 
     Parameters
     ----------
@@ -376,9 +376,9 @@ def common_n_units(samples: Sequence[Sample]) -> int:
     Raises
     ------
     TypeError
-        If one is no `Sample`.
+        If an item is not a `Sample`.
     ValueError
-        If they have different numbers of channels.
+        If the samples have different numbers of units.
     """
     if isinstance(samples, Selection):
         return samples.n_units
@@ -395,7 +395,7 @@ def common_n_units(samples: Sequence[Sample]) -> int:
 
 
 def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Where each row begins in a flat array, and where the last one ends.
+    """Index of the first entry of each row in a flat array, and the length of the array.
 
     Parameters
     ----------
@@ -415,7 +415,7 @@ def offsets_of(lengths: npt.ArrayLike) -> npt.NDArray[np.int64]:
 
 
 def latest_times(events: Events) -> npt.NDArray[np.float64]:
-    """Time of each clip's latest spike [s], 0 where there is none: what stands for the clip's duration.
+    """Time of the last spike of each clip [s], 0 if it has none; used in place of the unknown duration.
 
     Parameters
     ----------
@@ -436,7 +436,7 @@ def latest_times(events: Events) -> npt.NDArray[np.float64]:
 
 
 def patterns_of(times: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """Times as compiled code can copy them: half floats as bit patterns.
+    """Times in a type that compiled code supports: half floats as bit patterns.
 
     Parameters
     ----------
@@ -463,7 +463,7 @@ def _texts(name: str, values: Any) -> tuple[str, ...]:
 
 
 def _column(name: str, values: Any) -> npt.NDArray[Any]:
-    """A column of `Events` as passes take it: flat, contiguous, in the machine's byte order."""
+    """A column of `Events` in the form required by compiled passes: flat, contiguous, native byte order."""
     if not isinstance(values, np.ndarray):
         raise TypeError(f"Events.{name} must be an ndarray, got {type(values).__name__}")
     if values.ndim != 1:
@@ -480,7 +480,7 @@ def _column(name: str, values: Any) -> npt.NDArray[Any]:
     else:
         dtype = np.dtype(np.int64)
     if values.dtype == dtype and values.flags.c_contiguous:
-        return values  # a mapped array stays one
+        return values  # not copied: a memory-mapped array stays mapped
     return np.ascontiguousarray(values, dtype)
 
 
@@ -503,7 +503,7 @@ def _checked_row(
         raise ValueError(f"sample {index}: {fault[1]}")
     if is_sorted and np.any(times[1:] < times[:-1]):
         raise ValueError(f"sample {index}: times must be sorted")
-    if times.dtype.type not in _TIMES_DTYPES:  # among them an empty list
+    if times.dtype.type not in _TIMES_DTYPES:  # such as int, or the float64 of an empty list
         times = times.astype(np.float64)
     return times, units.astype(np.uint16)
 

@@ -1,8 +1,8 @@
-"""The compiled passes over the events of a batch; `spikedata.events.batching` is their door.
+"""The compiled passes over events, called by `spikedata.events.batching` and `spikedata.events.events`.
 
-Every pass takes flat arrays of a whole set of clips and the numbers of the chosen ones. Times come either as bit
-patterns of half floats with a table of their steps, or as floats; a spike of no step and one of no unit are left out,
-so that no pass writes beyond its result, whatever a damaged cache holds.
+Every pass takes flat arrays of a whole set of clips and the numbers of the chosen clips. Times are either floats, or
+half floats as bit patterns with a table of their steps, since Numba has no float16. Spikes without a valid step or unit
+are skipped, so that no pass writes beyond its result, even for a damaged cache.
 """
 
 from typing import Any
@@ -11,22 +11,22 @@ import numpy as np
 
 from spikedata.compilation import Array, compiled
 
-# The position of the only bit of a word is found by a de Bruijn product.
+# The position of the only bit set in a word is found by multiplication with a de Bruijn sequence.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _POSITIONS = np.zeros(64, np.int64)
 for _bit in range(64):
     _POSITIONS[((1 << _bit) * 0x03F79D71B4CB0A89 & 0xFFFFFFFFFFFFFFFF) >> 58] = _bit
 
 
-_PRIME = np.uint64(0x9E3779B185EBCA87)  # odd: multiplying by it loses nothing
+_PRIME = np.uint64(0x9E3779B185EBCA87)  # odd, so multiplication modulo 2**64 is invertible
 _HALF_INFINITY, _HALF_MINUS_ZERO, _HALF_NUMBER = 0x7C00, 0x8000, 0x7FFF
 
 
 @compiled
 def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_half: bool) -> tuple[Any, Any]:
-    """How many spikes break a rule, and how many come before the one before them in their clip.
+    """Number of invalid spikes, and number of spikes that are earlier than the previous spike of their clip.
 
-    Times of half floats come as bit patterns, which are in the order of the numbers where none is negative.
+    Half floats are passed as bit patterns, which have the same order as the numbers unless these are negative.
     """
     n_faults, n_descents = np.int64(0), np.int64(0)
     for i in range(units.size):
@@ -50,14 +50,14 @@ def count_faults(times: Array, units: Array, offsets: Array, n_units: int, is_ha
 
 @compiled
 def steps_of_floats(times: Array, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
-    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.events.binning`; -1 for none."""
+    """Step of each spike from `begin` to `end`, by the edge rule of `spikedata.events.binning`; -1 if it has none."""
     last = n_steps * dt
     per_second = 1.0 / dt
     for i in range(begin, end):
         t = np.float64(times[i])
         inside = 0.0 <= t < last
         step = np.int64(t * per_second) if inside else np.int64(-1)
-        # the product rounds: it may be one off either way
+        # rounding of the product may be off by one step in either direction
         step -= inside and t < step * dt
         step += inside and t >= (step + 1) * dt
         steps[i - begin] = step if 0 <= step < n_steps else -1
@@ -65,14 +65,14 @@ def steps_of_floats(times: Array, begin: int, end: int, dt: float, n_steps: int,
 
 @compiled
 def steps_of_halves(patterns: Array, begin: int, end: int, table: Array, steps: Array) -> None:
-    """Step of each spike from `begin` to `end`, of half floats seen as integers."""
+    """Step of each spike from `begin` to `end`, from half floats as bit patterns."""
     for i in range(begin, end):
         steps[i - begin] = table[patterns[i]]
 
 
 @compiled
 def _fill_steps(times: Array, table: Array | None, begin: int, end: int, dt: float, n_steps: int, steps: Array) -> None:
-    if table is None:  # which is decided when this is compiled
+    if table is None:  # decided at compile time, by the type of `table`
         steps_of_floats(times, begin, end, dt, n_steps, steps)
     else:
         steps_of_halves(times, begin, end, table, steps)
@@ -85,7 +85,7 @@ def fill_dense(
 ) -> int:  # fmt: skip
     """Counts of each chosen clip; `counts` (clip, step, unit) is cleared first. They stop at `most`.
 
-    Returns the number of spikes whose unit is none of `unit_of`.
+    Returns the number of spikes whose unit is not in `unit_of`.
     """
     n_steps, n_units = counts.shape[1], counts.shape[2]
     steps = np.empty(_longest(offsets, chosen), np.int32)
@@ -124,7 +124,7 @@ def fill_lists(
     for row in range(chosen.size):
         begin, end = offsets[chosen[row]], offsets[chosen[row] + 1]
         _fill_steps(times, table, begin, end, dt, n_steps, steps)
-        # Spikes that are sorted, as most are, need only be copied.
+        # Sorted spikes, the usual case, need only be copied; others are sorted by counting below.
         step_now, at, is_sorted = 0, n_listed, True
         splits[row, 0] = at
         for i in range(end - begin):
@@ -208,9 +208,10 @@ def fill_sparse(splits: Array, listed: Array, n_units: int, indices: Array, coun
 
 @compiled
 def checksum(words: Array, rest: Any, n_bytes: int) -> Any:
-    """A number that differs wherever one word does: each step is one to one in what it takes.
+    """A checksum that changes if any single word changes, since every step is invertible.
 
-    Four at a time, since each multiplication waits for the one before (as in FNV-1a, with a shift for the upper bits).
+    It resembles FNV-1a, with a shift that also mixes the upper bits. Four independent chains are computed at a time,
+    since each multiplication has to wait for the previous one of its chain.
     """
     a, b, c, d = _PRIME, _PRIME ^ np.uint64(1), _PRIME ^ np.uint64(2), _PRIME ^ np.uint64(3)
     n_rounds = words.size // 4
@@ -233,7 +234,7 @@ def _stirred(word: Any) -> Any:
 
 @compiled
 def take_rows(values: Array, offsets: Array, chosen: Array, taken: Array) -> None:
-    """The rows of the chosen clips, one after the other."""
+    """Copy the rows of the chosen clips, one after the other."""
     at = 0
     for i in chosen:
         row = values[offsets[i] : offsets[i + 1]]

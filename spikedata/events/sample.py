@@ -1,4 +1,4 @@
-"""One clip's spikes, and the rules that every spike keeps."""
+"""The spikes of one clip, and the rules for every spike."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-PUBLISHED_N_UNITS = 700  # of SHD and SSC, and of files that do not say
+PUBLISHED_N_UNITS = 700  # of SHD and SSC, and of files that do not give it
 LARGEST_N_UNITS = 2**16  # units are stored in 16 bits
 UNKNOWN_SPEAKER = -1
 
 
 class Sample(NamedTuple):
-    """One clip's spikes and what is known of the clip.
+    """The spikes and the metadata of one clip.
 
     Parameters
     ----------
     times : ndarray of float64, shape (n_spikes,)
-        When each spike came [s], sorted.
+        Spike times [s], sorted.
     units : ndarray of uint16, shape (n_spikes,)
-        Which channel it came from.
+        Unit of each spike [1].
     label : int
-        Index of the class among the file's ``keys``.
+        Index of the class in the class names (``keys``).
     speaker : int
-        Number of the speaker, -1 where unknown.
+        Number of the speaker, -1 if unknown.
     source : str
-        Name of the recording, empty where unknown.
+        Clip id of the recording, empty if unknown.
     sample_rate : int
-        Sample rate of the recording [Hz], 0 where unknown.
+        Sample rate of the recording [Hz], 0 if unknown.
     n_units : int
-        Number of channels, 0 where unknown.
+        Number of units, 0 if unknown.
     """
 
     times: npt.NDArray[np.float64]
@@ -43,21 +43,21 @@ class Sample(NamedTuple):
 
 
 def find_fault(times: np.ndarray, units: np.ndarray, n_units: int) -> tuple[int, str] | None:
-    """Index of the first spike that breaks a rule, and the rule with the value found.
+    """Index of the first invalid spike, and a message with the rule and the value.
 
     Parameters
     ----------
     times : ndarray of float, shape (n_spikes,)
         Spike times [s].
     units : ndarray of integer, shape (n_spikes,)
-        Channels, row by row the partners of ``times``.
+        Unit of each spike.
     n_units : int
-        Number of channels; units must be below it.
+        Number of units, which all units must be below.
 
     Returns
     -------
     (int, str) or None
-        None where every spike is as it must be.
+        None if all spikes are valid.
 
     Examples
     --------
