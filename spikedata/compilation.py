@@ -1,4 +1,4 @@
-"""Compile a pass over arrays with Numba, and keep the machine code where that can be kept."""
+"""Compile functions of arrays with Numba, and cache the machine code where possible."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
@@ -6,15 +6,15 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numpy.typing import NDArray
 
-Array = NDArray[Any]  # of a pass: Numba compiles it anew for every type that comes
+Array = NDArray[Any]  # any array: Numba compiles a function for each type with which it is called
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function of arrays and numbers, compiled; it runs without the interpreter's lock.
+    """Compile a function of arrays and numbers; it then runs without the interpreter's lock.
 
-    Where no folder for the machine code can be written, it is compiled anew in every process.
+    If no folder for the machine code is writable, the function is compiled again in every process.
     """
     try:
         compiled_pass = numba.njit(cache=True, nogil=True, error_model="numpy")(function)

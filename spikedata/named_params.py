@@ -1,4 +1,4 @@
-"""Params by their names: what a dataclass of params holds, what its docstrings say of it, and other values for some."""
+"""Params by dotted name: list them with unit and meaning, replace their values, and write them as text or TOML."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class NamedParam(NamedTuple):
     Attributes
     ----------
     name : str
-        Dotted where dataclasses stand in dataclasses, as "auditory_nerve.n_fibers".
+        Dotted name for params of nested dataclasses, such as "auditory_nerve.n_fibers".
     value : object
-        What it is.
+        Its value.
     unit : str
-        As its docstring gives it; "1" for a pure number or a name.
+        Unit in the docstring; "1" for pure numbers and names.
     about : str
-        What it means, as its docstring says.
+        Meaning, from the docstring.
     """
 
     name: str
@@ -39,12 +39,12 @@ class NamedParam(NamedTuple):
 
 
 def list_params(params: Any) -> list[NamedParam]:
-    """Every param in a dataclass and in those inside it, in their order.
+    """All params of a dataclass, including nested ones, in their order.
 
     Parameters
     ----------
     params : dataclass
-        Each with a NumPy docstring.
+        The params; the dataclasses must have NumPy docstrings.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def list_params(params: Any) -> list[NamedParam]:
 
 
 def describe_fields(docstring: str) -> dict[str, str]:
-    """What the `Parameters` or `Attributes` section of a NumPy docstring says of each name."""
+    """Descriptions by name from the `Parameters` or `Attributes` section of a NumPy docstring."""
     section = re.search(_SECTION, inspect.cleandoc(docstring))
     descriptions: dict[str, str] = {}
     names: list[str] = []
@@ -70,21 +70,21 @@ def describe_fields(docstring: str) -> dict[str, str]:
 
 
 def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Params:
-    """The params with some of them replaced; the dataclasses check the values.
+    """The params with some values replaced; the dataclasses check the new values.
 
     Parameters
     ----------
     params : dataclass
-        What to start from.
+        The params to start from.
     values : mapping of str to object
-        New values by dotted name; a text is read as TOML reads it where that is possible, and a list is a tuple.
+        New values by dotted name. Texts are parsed as TOML values if possible; lists become tuples.
     what : str
-        What the params are of, for the message of an error.
+        The owner of the params, for error messages.
 
     Raises
     ------
     ValueError, TypeError
-        If a name is unknown, or a value does not fit.
+        If a name is unknown or a value is invalid.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Pa
 
 
 def format_params(params: Iterable[NamedParam]) -> str:
-    """A table to read: name, value, unit and meaning of each.
+    """A text table of the params: name, value, unit and meaning.
 
     Parameters
     ----------
@@ -118,14 +118,14 @@ def format_params(params: Iterable[NamedParam]) -> str:
 
 
 def format_toml(params: Iterable[NamedParam], **head: str) -> str:
-    """The params as a TOML file, a table for each dataclass, a comment with unit and meaning above each.
+    """The params as a TOML file: a table for each dataclass, and a comment with meaning and unit above each param.
 
     Parameters
     ----------
     params : iterable of NamedParam
         From `list_params`.
     **head
-        What else it says, above all.
+        Further entries at the top of the file.
     """
     lines = [f"{name} = {_as_toml(value)}" for name, value in head.items()]
     table = ""
@@ -140,7 +140,7 @@ def format_toml(params: Iterable[NamedParam], **head: str) -> str:
 
 
 def read_tables(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """What tables within tables hold, by dotted name.
+    """The values of nested tables by dotted name.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def _replaced(params: _Params, values: Mapping[str, Any], above: str) -> _Params
         if dataclasses.is_dataclass(old):
             changes[field.name] = _replaced(old, values, f"{name}.")
         elif name in values:
-            # 1 is written for 1.0; no param that is a float means anything else by it
+            # in TOML and on the command line, 1 may be written for 1.0
             is_whole = isinstance(old, float) and type(values[name]) is int
             changes[field.name] = float(values[name]) if is_whole else values[name]
     return dataclasses.replace(params, **changes)  # type: ignore[type-var]
@@ -193,13 +193,13 @@ def _read(value: Any) -> Any:
         try:
             value = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            return value  # a name without quotes
+            return value  # a text without quotes
     return tuple(value) if isinstance(value, list) else value
 
 
 def _as_toml(value: Any) -> str:
     if value is None:
-        return '"none"'  # TOML has no word for it
+        return '"none"'  # TOML has no null
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

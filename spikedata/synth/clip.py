@@ -1,6 +1,6 @@
-"""One clip of synthetic speech: draw how it is spoken, have it spoken, cut, level and pack it.
+"""One clip of synthetic speech: draw how it is spoken, let the engine speak it, then trim, level and encode it.
 
-A clip depends on its own word, voice, take and seed alone.
+A clip depends only on its own word, voice, take and seed.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from spikedata.synth.engine import Engine, EngineError, speak
 from spikedata.synth.words import Word
 
 RATES = (130, 190)  # bounds of the speed [words/min]
-PITCHES = (35, 65)  # of the height of the voice, on the engine's scale of 0 to 99 [1]
-PITCH_RANGES = (30, 70)  # of its movement, on the same scale [1]
+PITCHES = (35, 65)  # bounds of the pitch, on the engine's scale of 0 to 99 [1]
+PITCH_RANGES = (30, 70)  # bounds of the pitch range, on the same scale [1]
 RMS = 0.0347  # level of a clip, as in Heidelberg Digits [1]
-PEAK = 0.99  # no sample is larger [1]
-MARGIN = 0.03  # silence that stays before and after a word [s]
+PEAK = 0.99  # largest magnitude of a sample [1]
+MARGIN = 0.03  # silence kept before and after a word [s]
 FADE = 0.01  # at either end of a clip [s]
-FRAME = 0.005  # loudness is judged in frames of this length [s]
-SILENCE = 1e-4  # power of a silent frame, relative to the loudest: -40 dB [1]
+FRAME = 0.005  # length of the frames in which the power is measured [s]
+SILENCE = 1e-4  # largest power of a silent frame, relative to the loudest frame: -40 dB [1]
 
 
 class SpokenClip(NamedTuple):
@@ -34,7 +34,7 @@ class SpokenClip(NamedTuple):
     label : int
         Number of the class.
     key, text, language : str
-        Name of the class, what is spoken, and in which language.
+        Class name, spoken text and language.
     voice : str
         The engine's voice variant.
     speaker : int
@@ -44,15 +44,15 @@ class SpokenClip(NamedTuple):
     rate : int
         Speed [words/min].
     pitch, pitch_range : int
-        Height of the voice and its movement, 0 to 99 [1].
+        Pitch and pitch range of the voice, 0 to 99 [1].
     engine, tools : str
-        Version and kind of the engine; versions of what resampled and wrote the clip.
+        Version and kind of the engine; versions of the libraries that resampled and wrote the clip.
     seed : int
         Seed of the corpus.
     sample_rate : int
-        Of the file [Hz].
+        Sample rate of the file [Hz].
     sha256 : str
-        Of the file.
+        SHA-256 of the file.
     """
 
     file: str
@@ -74,7 +74,7 @@ class SpokenClip(NamedTuple):
 
 
 class Take(NamedTuple):
-    """How a clip is spoken: speed [words/min], height of the voice and its movement [1], the engine's seed."""
+    """How a clip is spoken: speed [words/min], pitch and pitch range [1], and seed of the engine."""
 
     rate: int
     pitch: int
@@ -88,7 +88,7 @@ def draw_take(word: Word, voice: str, trial: int, *, seed: int) -> Take:
     Parameters
     ----------
     word : Word
-        Its key, text and language count; its label does not.
+        The word; its key, text and language have an influence, its label does not.
     voice : str
         Voice variant.
     trial : int
@@ -120,31 +120,31 @@ def speak_clip(
     Parameters
     ----------
     word : Word
-        What is spoken.
+        The word.
     voice : str
         One of ``engine.variants``.
     trial : int
         Number of the take.
     file : str
-        Path that the clip will have in its corpus.
+        Path of the clip within its corpus.
     speaker : int
         Number of the voice.
     engine : Engine
-        Who speaks.
+        The engine.
     sample_rate : int
-        Of the clip [Hz].
+        Sample rate of the clip [Hz].
     seed : int
         Seed of the corpus.
 
     Returns
     -------
     tuple of SpokenClip, bytes
-        Its line in the manifest, and the FLAC file: mono, 16 bit.
+        The clip's line of the manifest, and its FLAC file: mono, 16 bit.
 
     Raises
     ------
     EngineError
-        If the engine fails, or gives silence.
+        If the engine fails or returns silence.
     """
     import soundfile
     import soxr
@@ -161,7 +161,7 @@ def speak_clip(
         seed=take.engine_seed,
     )
     if not speech.samples.any():
-        raise EngineError(f"{speech.engine} gives silence for {word.text!r} in {word.language} with voice {voice}")
+        raise EngineError(f"{speech.engine} returns silence for {word.text!r} in {word.language} with voice {voice}")
     waveform = soxr.resample(speech.samples / 32768.0, speech.sample_rate, sample_rate)
     samples = np.rint(cut_and_level(waveform, sample_rate) * 32767).astype(np.int16)
     packed = io.BytesIO()
@@ -188,20 +188,20 @@ def speak_clip(
 
 
 def cut_and_level(waveform: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:
-    """Cut the silence around a word down to a margin, fade both ends, and set the level.
+    """Trim the silence around a word to a margin, fade both ends, and set the level.
 
     Parameters
     ----------
     waveform : ndarray of float64, shape (sample,)
         A word, not all zero.
     sample_rate : int
-        Of the waveform [Hz].
+        Sample rate of the waveform [Hz].
 
     Returns
     -------
     ndarray of float64, shape (sample,)
-        From 30 ms before the first frame that is not silent to 30 ms after the last, filled up with zeros where the
-        waveform is shorter; its root mean square is 0.0347, or less where a peak would pass 0.99.
+        The waveform from 30 ms before the first frame that is not silent to 30 ms after the last, padded with zeros if
+        it is too short. Its root mean square is 0.0347, or less if a peak would exceed 0.99.
     """
     frame = round(FRAME * sample_rate)
     n_frames = -(-len(waveform) // frame)

@@ -1,6 +1,6 @@
-"""Speak a small corpus: every word of a list in several voices and takes. Synthetic speech, no recording of people.
+"""Speak a small corpus of synthetic speech: every word of a list in several voices and takes.
 
-The package ships such a corpus, so that demo and tests need no download.
+The package includes such a corpus, so that the demo and the tests need no download.
 """
 
 import csv
@@ -17,8 +17,8 @@ from spikedata.synth.clip import SpokenClip, speak_clip
 from spikedata.synth.engine import find_engine
 from spikedata.synth.words import Word, read_words
 
-# Variants of eSpeak NG that differ clearly; a voice's place here is its speaker number in every corpus. By the
-# convention of Heidelberg Digits 4 and 5 are the test speakers; 6 and 7 may serve validation. Of each pair the first
+# Variants of eSpeak NG that differ clearly. The position of a voice here is its speaker number in every corpus. As in
+# Heidelberg Digits, 4 and 5 are the test speakers; 6 and 7 can be used for validation. The first voice of each pair
 # sounds female.
 VOICES = ("f3", "m3", "Alicia", "rob", "steph", "travis", "Andrea", "boris", "shelby", "Lee", "david", "Andy")
 MANIFEST = "manifest.csv"
@@ -27,12 +27,12 @@ Task = tuple[str, int, Word]  # voice, trial, word
 
 
 def embedded_corpus() -> Path:
-    """Get the folder of the corpus that ships with the package: 20 digits in 12 synthetic voices and 2 takes, 16 kHz.
+    """The folder of the corpus in the package: 20 digits in 12 synthetic voices and 2 takes, at 16 kHz.
 
     Raises
     ------
     FileNotFoundError
-        If the installation lacks it.
+        If it is missing in the installation.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def synthesize(
     engine: str = "auto",
     progress: Callable[[int, int], object] | None = None,
 ) -> tuple[SpokenClip, ...]:
-    """Speak words into a new folder: mono 16-bit FLAC files and a manifest. The folder appears when all is done.
+    """Speak words into a new folder of mono 16-bit FLAC files with a manifest. The folder appears when it is complete.
 
     The digits ("shd") are named as in Heidelberg Digits, ``lang-english_speaker-00_trial-0_digit-0.flac``, other
     words as in Speech Commands, ``word/voice_nohash_take.flac``. A clip depends on its own word, voice, take and seed
@@ -76,15 +76,16 @@ def synthesize(
     takes : int
         Clips of each word in each voice; they differ in speed, pitch and pitch range.
     sample_rate : int
-        Of the files, 8000 to 192000 [Hz].
+        Sample rate of the files, 8000 to 192000 [Hz].
     seed : int
-        Seed of the takes, >= 0.
+        Seed of the takes, not negative.
     overwrite : bool
-        Whether a spoken corpus in `out_dir` is replaced; a folder with any other file in it never is.
+        Whether an existing spoken corpus in `out_dir` is replaced. A folder with any other file in it is never
+        replaced.
     engine : str
         "library", "program" or "auto" (see `find_engine`).
     progress : callable, optional
-        Called after each clip with the number of clips done and the number of all.
+        Called after each clip with the number of finished clips and of all clips.
 
     Returns
     -------
@@ -94,11 +95,11 @@ def synthesize(
     Raises
     ------
     ValueError
-        If there is no such word list, voice or engine, or a number is out of its bounds.
+        If a word list, voice or engine is unknown, or a number is out of range.
     EngineError
-        If eSpeak NG is not installed, fails, or gives silence.
+        If eSpeak NG is not installed, fails, or returns silence.
     OutputError
-        If the folder is there already or cannot be written.
+        If the folder exists already or cannot be written.
     """
     for name, value, lowest, highest in (
         ("takes", takes, 1, 10_000),
@@ -149,7 +150,7 @@ def _word_file(word: Word, voice: str, _speaker: int, trial: int) -> str:
 
 
 def _number_voices(voices: int | Sequence[str], variants: frozenset[str]) -> dict[str, int]:
-    """Return the speaker number of every voice."""
+    """Speaker number by voice."""
     if isinstance(voices, int):
         if not 1 <= voices <= len(VOICES):
             raise ValueError(f"voices must be 1 to {len(VOICES)}, or names, got {voices}")
@@ -169,7 +170,7 @@ def _number_voices(voices: int | Sequence[str], variants: frozenset[str]) -> dic
 def _in_threads(
     make: Callable[[Task], SpokenClip], tasks: Sequence[Task], progress: Callable[[int, int], object] | None
 ) -> tuple[SpokenClip, ...]:
-    """Make every clip; a thread per core, since the work is done in processes of the engine."""
+    """Make every clip, with a thread per core, since the work is done in the engine's processes."""
     clips: list[SpokenClip] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
@@ -177,14 +178,14 @@ def _in_threads(
                 clips.append(clip)
                 if progress is not None:
                     progress(len(clips), len(tasks))
-        except BaseException:  # an interrupt too must not wait for the clips that are left
+        except BaseException:  # an interrupt, too, must not wait for the remaining clips
             pool.shutdown(cancel_futures=True)
             raise
     return tuple(clips)
 
 
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder whose content is not ours to replace."""
+    """Raise if a folder has content that must not be replaced."""
     if not folder.is_dir():
         check_output(folder)
         return
@@ -197,7 +198,7 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
             ours = {line.get("file", "") for line in csv.DictReader(lines)} | {MANIFEST}
     foreign = sorted(there - ours)
     if foreign:
-        raise OutputError(f"{folder}: {foreign[0]} is no part of a spoken corpus, will not replace the folder")
+        raise OutputError(f"{folder}: {foreign[0]} is not part of a spoken corpus, will not replace the folder")
 
 
 def _write_manifest(path: Path, clips: Sequence[SpokenClip]) -> None:
@@ -208,7 +209,7 @@ def _write_manifest(path: Path, clips: Sequence[SpokenClip]) -> None:
 
 
 def _put_in_place(part: Path, folder: Path) -> None:
-    """Give the finished folder its name; what was there steps aside first and comes back if that fails."""
+    """Give the finished folder its name; an existing folder is moved away first, and moved back if that fails."""
     old = part.with_suffix(".old")
     if folder.is_dir():
         folder.replace(old)

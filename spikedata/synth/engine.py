@@ -1,8 +1,8 @@
-"""Find eSpeak NG, as a library or a program, and have it speak one text.
+"""Find eSpeak NG, as a library or as a program, and let it speak a text.
 
-The library repeats itself byte for byte: `spikedata.synth.voice` speaks each clip in a fresh process with a seed of
-its own. The program takes no seed: 1.51 repeats itself, with the same breath and noise in every take; a later one
-seeds itself from the clock and repeats itself only if its help lists ``-D``, which is then used.
+The library is reproducible byte for byte: `spikedata.synth.voice` speaks each clip in a new process with its own seed.
+The program takes no seed. Version 1.51 is reproducible, with the same breath and noise in every take; later versions
+seed themselves from the clock, unless their help lists ``-D``, which is then used.
 """
 
 import importlib.util
@@ -23,18 +23,18 @@ from numpy.typing import NDArray
 from spikedata.synth import voice as synth_voice
 from spikedata.synth.words import LANGUAGES
 
-SECONDS_PER_TEXT = 60  # patience [s]; a word takes 0.02
-PACKAGE = "espeakng_loader"  # the library and its data, as a package of the registry
+SECONDS_PER_TEXT = 60  # time limit [s]; a word takes 0.02 s
+PACKAGE = "espeakng_loader"  # the Python package of the library and its data
 PROGRAM = "espeak-ng"
-WAV_HEADER = 44  # length of the program's WAV header [byte]; the lengths in it are not filled in
+WAV_HEADER = 44  # length of the program's WAV header [byte], which does not contain valid lengths
 
 
 class EngineError(RuntimeError):
-    """eSpeak NG is not there, or failed to speak."""
+    """eSpeak NG is not installed, or failed to speak."""
 
 
 class Engine(NamedTuple):
-    """An eSpeak NG that was found.
+    """An installation of eSpeak NG.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Engine(NamedTuple):
     path : Path
         The shared library or the program.
     data : Path
-        Its data folder, which holds the voices.
+        Its data folder, which contains the voices.
     """
 
     kind: str
@@ -52,19 +52,19 @@ class Engine(NamedTuple):
 
     @property
     def variants(self) -> frozenset[str]:
-        """Names of the voice variants that it has; it would silently ignore any other."""
+        """Names of its voice variants; it silently ignores unknown ones."""
         return frozenset(file.name for file in (self.data / "voices" / "!v").iterdir())
 
 
 class Speech(NamedTuple):
-    """What an engine spoke.
+    """A text as spoken by an engine.
 
     Attributes
     ----------
     samples : ndarray of int16, shape (sample,)
         The waveform.
     sample_rate : int
-        The engine's own rate [Hz].
+        Sample rate of the engine [Hz].
     engine : str
         Version and kind of the engine.
     """
@@ -75,24 +75,24 @@ class Speech(NamedTuple):
 
 
 def find_engine(kind: str = "auto") -> Engine:
-    """Find the eSpeak NG of this machine.
+    """Find the installation of eSpeak NG on this machine.
 
     Parameters
     ----------
     kind : str
-        "library" (package espeakng-loader), "program" (``espeak-ng``), or "auto": the library, else the program.
+        "library" (package espeakng-loader), "program" (``espeak-ng``), or "auto": the library or else the program.
 
     Returns
     -------
     Engine
-        Where it is.
+        The installation.
 
     Raises
     ------
     EngineError
-        If there is none.
+        If eSpeak NG is not installed.
     ValueError
-        If `kind` is none of the three.
+        If `kind` is unknown.
     """
     finders = {"library": (_find_library,), "program": (_find_program,), "auto": (_find_library, _find_program)}
     if kind not in finders:
@@ -112,14 +112,14 @@ def find_engine(kind: str = "auto") -> Engine:
 def speak(
     engine: Engine, text: str, *, language: str, voice: str, rate: int, pitch: int, pitch_range: int, seed: int
 ) -> Speech:
-    """Speak one text; the same arguments give the same samples, whatever was spoken before.
+    """Speak one text. The same arguments give the same samples, regardless of what was spoken before.
 
     Parameters
     ----------
     engine : Engine
         From `find_engine`.
     text : str
-        What is spoken.
+        The text.
     language : str
         "english", "german" or another language's code in eSpeak NG.
     voice : str
@@ -127,14 +127,14 @@ def speak(
     rate : int
         Speed [words/min].
     pitch, pitch_range : int
-        Height of the voice and its movement, 0 to 99 [1].
+        Pitch and pitch range of the voice, 0 to 99 [1].
     seed : int
-        Start of the engine's random numbers; the program has no place for it.
+        Seed of the engine's random numbers; the program does not use it.
 
     Returns
     -------
     Speech
-        The waveform at the engine's own rate; empty where the text has no sound.
+        The waveform at the engine's sample rate; empty if the text has no sound.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _speak_by_library(
 ) -> Speech:
     voice = {"library": str(engine.path), "data": str(engine.data), "voice": code, "text": text}
     manner = {"rate": rate, "pitch": pitch, "pitch_range": pitch_range, "seed": seed}
-    # -I and -S: the standard library alone, whatever the environment says; it starts in 20 ms
+    # -I and -S: only the standard library, regardless of the environment; it starts in 20 ms
     output = _run([sys.executable, "-I", "-S", str(Path(synth_voice.__file__)), json.dumps(voice | manner)])
     header, _, samples = output.partition(b"\n")
     about = json.loads(header)
@@ -164,12 +164,12 @@ def _speak_by_library(
 
 def _speak_by_program(engine: Engine, text: str, code: str, rate: int, pitch: int, pitch_range: int) -> Speech:
     version, options = _about_program(engine.path)
-    # the range goes in as markup, since 1.51 has no option for it; 100 % is the library's 50
+    # the pitch range is given as markup, since 1.51 has no option for it; 100 % corresponds to 50 of the library
     markup = f'<prosody range="{2 * pitch_range}%">{escape(text)}</prosody>'
     command = [str(engine.path), "-m", "-b", "1", "-v", code, "-s", str(rate), "-p", str(pitch), *options]
     wav = _run([*command, "--stdin", "--stdout"], markup.encode())
     if len(wav) < WAV_HEADER or wav[:4] != b"RIFF":
-        raise EngineError("the program gave no WAV file")
+        raise EngineError("the program returned no WAV file")
     sample_rate = int.from_bytes(wav[24:28], "little")
     samples = wav[WAV_HEADER : len(wav) - len(wav) % 2]
     return Speech(np.frombuffer(samples, "<i2").astype(np.int16), sample_rate, f"eSpeak NG {version} (program)")

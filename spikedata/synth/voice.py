@@ -1,11 +1,11 @@
-"""Speak one text with the eSpeak NG library, as a program of its own.
+"""A program that speaks one text with the eSpeak NG library.
 
-`spikedata.synth.engine` starts it by its path, once per clip: eSpeak NG keeps the phase of its pitch flutter and more
-from one utterance to the next, and only a fresh process makes a clip independent of what was spoken before. It needs
-nothing but the standard library, so that a start takes about 20 ms.
+`spikedata.synth.engine` starts it by its path, once per clip. eSpeak NG keeps state, such as the phase of its pitch
+flutter, from one utterance to the next; only a new process makes a clip independent of what was spoken before. The
+program needs only the standard library, so that it starts in about 20 ms.
 
-The first argument is a JSON object: the arguments of `speak`. To standard output go the version and the sample rate
-[Hz] as one line of JSON, then the samples, 16 bit.
+Its argument is a JSON object with the arguments of `speak`. Its output is the version and the sample rate [Hz] as one
+line of JSON, followed by the 16-bit samples.
 """
 
 import ctypes
@@ -29,15 +29,15 @@ def speak(
     library, data : str
         Paths of the shared library and its data folder.
     voice : str
-        Language and variant, such as "de+f3"; an unknown variant is ignored by the library, so check it before.
+        Language and variant, such as "de+f3". The library ignores unknown variants, so check them before.
     text : str
-        What is spoken.
+        The text.
     rate : int
         Speed [words/min].
     pitch, pitch_range : int
-        Height of the voice and its movement, 0 to 99 [1].
+        Pitch and pitch range of the voice, 0 to 99 [1].
     seed : int
-        Start of the library's random numbers.
+        Seed of the library's random numbers.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def speak(
     OSError
         If the library or its data cannot be loaded.
     ValueError
-        If the library does not know the language, or refuses to speak.
+        If the library does not know the language, or fails to speak.
     """
     engine = ctypes.CDLL(library)
     for name in ("espeak_Info", "espeak_ng_SetRandSeed"):
@@ -64,9 +64,9 @@ def speak(
     def collect(block: int | None, n_samples: int, _events: int | None) -> int:
         if block and n_samples > 0:
             samples.extend(ctypes.string_at(block, 2 * n_samples))
-        return 0  # go on
+        return 0  # continue
 
-    callback = CALLBACK(collect)  # kept alive for as long as the engine may call it
+    callback = CALLBACK(collect)  # a reference is kept as long as the engine may call it
     engine.espeak_SetSynthCallback(callback)
     if engine.espeak_SetVoiceByName(voice.encode()) != 0:
         raise ValueError(f"eSpeak NG has no language {voice.partition('+')[0]!r}")
@@ -80,7 +80,7 @@ def speak(
 
 
 def main() -> int:
-    """Speak what the first argument asks for; return the exit status."""
+    """Speak as the first argument requests, and return the exit status."""
     try:
         version, sample_rate, samples = speak(**json.loads(sys.argv[1]))
     except (OSError, ValueError) as error:

@@ -1,14 +1,14 @@
-"""What to speak: the built-in word lists, or a text file with a word on each line.
+"""Word lists: the built-in ones, or a text file with one word per line.
 
-A line of a file is one word, spoken in English, or ``key<TAB>text<TAB>language``: the name of the class, what is
-spoken, and the language (optional; "english", "german" or a code of eSpeak NG such as "fr").
+A line of a file is a word, spoken in English, or ``key<TAB>text<TAB>language``: the class name, the spoken text, and
+optionally the language ("english", "german" or a code of eSpeak NG such as "fr").
 """
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-LANGUAGES = {"english": "en-us", "german": "de"}  # eSpeak NG's codes; any other of them stands for itself
+LANGUAGES = {"english": "en-us", "german": "de"}  # codes of eSpeak NG; other codes are used as they are
 
 
 class Word(NamedTuple):
@@ -17,9 +17,9 @@ class Word(NamedTuple):
     Attributes
     ----------
     key : str
-        Name of the class, ASCII; file names are made of it.
+        Class name in ASCII; used in file names.
     text : str
-        What is spoken.
+        Spoken text.
     language : str
         "english", "german" or another language's code in eSpeak NG.
     label : int
@@ -49,7 +49,7 @@ WORD_LISTS = {
 
 
 def read_words(name: str | Path) -> tuple[Word, ...]:
-    """Get a word list by its name, "shd" or "ssc", or from a text file.
+    """The word list of a name, "shd" or "ssc", or of a text file.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def read_words(name: str | Path) -> tuple[Word, ...]:
     Raises
     ------
     ValueError
-        If there is neither such a list nor such a file, or the file has no word, a key twice, or a key that cannot be a
-        folder's name.
+        If there is no list or file of that name, or the file has no words, the same key twice, or a key that cannot be
+        the name of a folder.
 
     Examples
     --------
@@ -87,10 +87,10 @@ def read_words(name: str | Path) -> tuple[Word, ...]:
             continue
         word = _parse_line(line, label=len(words), place=f"{path}:{number}")
         if any(word.key.lower() == other.key.lower() for other in words):  # some file systems ignore case
-            raise ValueError(f"{path}:{number}: the key {word.key!r} stands twice")
+            raise ValueError(f"{path}:{number}: the key {word.key!r} occurs twice")
         words.append(word)
     if not words:
-        raise ValueError(f"{path}: no word in it")
+        raise ValueError(f"{path}: must have at least one word")
     return tuple(words)
 
 

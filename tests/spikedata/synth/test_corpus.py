@@ -166,7 +166,7 @@ def test_an_unknown_language_is_an_error_in_one_line_and_leaves_nothing(tmp_path
 def test_a_text_without_sound_is_an_error(tmp_path):
     words = tmp_path / "words.txt"
     words.write_text("dots\t...\n")
-    with pytest.raises(EngineError, match=r"gives silence for '\.\.\.' in english with voice f3"):
+    with pytest.raises(EngineError, match=r"returns silence for '\.\.\.' in english with voice f3"):
         synthesize(words, tmp_path / "out", voices=1, takes=1)
 
 
@@ -217,7 +217,7 @@ def test_a_folder_with_a_foreign_file_is_never_replaced(two_words, tmp_path):
     out = tmp_path / "out"
     synthesize(two_words, out, voices=1, takes=1)
     (out / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputError, match=r"thesis\.tex is no part of a spoken corpus"):
+    with pytest.raises(OutputError, match=r"thesis\.tex is not part of a spoken corpus"):
         synthesize(two_words, out, voices=1, takes=1, overwrite=True)
     assert (out / "thesis.tex").read_text() == "years of work"
 

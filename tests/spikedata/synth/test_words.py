@@ -35,8 +35,8 @@ def test_a_file_gives_words_and_keys_with_texts_and_languages(tmp_path):
         ("a\n../a\ta\n", r"words\.txt:2: a key must be"),
         ("a\ta\ten+f3\n", r"words\.txt:1: a language must be"),
         ("a\t\tenglish\n", r"words\.txt:1: must be a word or key"),
-        ("a\nb\nA\n", r"words\.txt:3: the key 'A' stands twice"),
-        ("\n# nothing\n", r"words\.txt: no word in it"),
+        ("a\nb\nA\n", r"words\.txt:3: the key 'A' occurs twice"),
+        ("\n# nothing\n", r"words\.txt: must have at least one word"),
     ],
 )
 def test_a_bad_line_is_named_with_its_number(content, message, tmp_path):
