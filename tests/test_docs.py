@@ -67,7 +67,9 @@ PYTHON = list({block.file: None for block in BLOCKS if block.kind == "python"})
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a reader has: recordings in class folders and of a known corpus, and spike files of several speakers."""
     rng = np.random.default_rng(0)
+    audiomnist = [f"AudioMNIST/data/{who:02d}/{digit}_{who:02d}_0.wav" for who in range(1, 9) for digit in (0, 1)]
     for name in (
+        *audiomnist,
         "words/cat/1.wav",
         "words/dog/1.wav",
         "recordings/cat/1.wav",
