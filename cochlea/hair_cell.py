@@ -13,7 +13,7 @@ from cochlea.signals import as_signals
 # Places from which the velocity at a cell is interpolated. With four places (cubic) the release probability is off by
 # up to 3e-3, with six (quintic) by 1e-4 (measured).
 NODES = 6
-_TILE = 16  # cells that a kernel advances together, one step at a time: 64 bytes of float32, one or two vector registers
+_TILE = 16  # cells that a kernel advances together, step by step: 64 bytes of float32, one or two vector registers
 _CHUNK = 128  # steps that it transposes at once: 8 kB for a tile, which stays in the first-level cache
 
 
