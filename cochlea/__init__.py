@@ -1,18 +1,18 @@
 """A model of the auditory periphery: sound in, the spikes of bushy cells out.
 
-`encode` runs the whole chain. Each stage is also a public function, in a file of its own; in the order in which sound
-passes through them:
+`encode` runs the whole chain. Each stage is also a public function in a file of its own. In the order in which sound
+passes through them, they are:
 
-- `stimulus`: the recording as mono samples, resampled if asked for, at a fixed level, with onset and offset ramps;
+- `stimulus`: the recording, resampled if asked for, brought to a fixed level, and given onset and offset ramps;
 - `basilar_membrane`: the velocity at each place along the membrane. `transfer_function` holds its equations and
   parameters, `transfer_table` their values, computed once and kept on disk;
 - `hair_cell`: the transmitter pools of the inner hair cells, and the release probability that follows from them;
 - `auditory_nerve`: how many refractory nerve fibers fire in each step;
 - `bushy_cell`: one integrate-and-fire cell of the cochlear nucleus per channel, whose spikes are the result.
 
-`model` joins the stages: `CochleaParams`, `encode` and `encode_many`. `engine` is the same chain fused for speed; `encode`
-uses it, and the tests check it against the stages. `physiology` measures the model as a physiologist measures an animal.
-`signals` and `checks` check arguments, `interpolation` and `compilation` serve several stages.
+`model` joins the stages: `CochleaParams`, `encode` and `encode_many`. `engine` is the same chain fused for speed;
+`encode` uses it, and the tests check it against the stages. `physiology` measures the model as a physiologist measures
+an animal. `signals` and `checks` check arguments; `interpolation` and `compilation` serve several stages.
 
 Signals have the axes (channel, sample); place 0 and channel 0 are at the base of the cochlea, which responds to the
 highest frequencies. The functions take arrays and return arrays. The package prints nothing, knows no data set, and the
