@@ -169,8 +169,8 @@ def rate_level(levels: ArrayLike, rates: ArrayLike) -> RateLevel:
     spontaneous, saturated = float(rate[0]), float(rate[-1])
     if not saturated > spontaneous:
         raise ValueError(f"rates must rise with the level, got {spontaneous:g} at the lowest, {saturated:g} at the top")
-    # Measured rates fluctuate, but `np.interp` needs ascending abscissas: the running maximum gives the level at which a
-    # rate is first reached.
+    # Measured rates fluctuate, but `np.interp` needs ascending abscissas: the running maximum gives the level at which
+    # a rate is first reached.
     driven = np.maximum.accumulate((rate - spontaneous) / (saturated - spontaneous))
     low, high = np.interp([0.1, 0.9], driven, np.asarray(levels, np.float64))
     return RateLevel(spontaneous, saturated, float(low), float(high - low))
