@@ -253,7 +253,7 @@ def _load(path: Path, params: BasilarMembraneParams, max_frequency: float) -> Tr
         with np.load(BytesIO(content), allow_pickle=False) as stored:
             response, checksum = stored["response"], str(stored["checksum"])
     except Exception as error:  # a damaged archive makes NumPy and zipfile raise errors of many kinds
-        _log.warning("%s: not a table of the membrane (%s); computing it anew", path, error)
+        _log.warning("%s: not a table of the membrane (%s); computing it again", path, error)
         return None
     frequencies, positions = _frequencies(max_frequency, _step(params)), _positions(params)
     fits = response.shape == (positions.size, frequencies.size) and response.dtype == np.complex64
@@ -261,7 +261,7 @@ def _load(path: Path, params: BasilarMembraneParams, max_frequency: float) -> Tr
     if fits and np.isfinite(response).all():
         table = _table_of(frequencies, _step(params), np.ascontiguousarray(response))
     if table is None or checksum != _checksum(table) or not _agrees(table, positions, params):
-        _log.warning("%s: the table of the membrane is damaged; computing it anew", path)
+        _log.warning("%s: the table of the membrane is damaged; computing it again", path)
         return None
     return table
 
@@ -294,7 +294,7 @@ def _save(path: Path, table: TransferTable) -> None:
                 Path(file.name).unlink()
                 raise
     except OSError as error:
-        _log.info("%s: the table of the membrane could not be kept: %s", path, error)
+        _log.info("%s: the table of the membrane could not be saved: %s", path, error)
 
 
 def _checksum(table: TransferTable) -> str:
