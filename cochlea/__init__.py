@@ -1,7 +1,7 @@
 """A model of the auditory periphery: sound in, the spikes of bushy cells out.
 
-`encode` runs the whole chain. Each stage is also a public function in a file of its own. In the order in which sound
-passes through them, they are:
+`encode` runs the whole chain. Each stage is also a public function in a module of the same name, so `cochlea.hair_cell`
+is the function. In the order in which sound passes through them, the modules are:
 
 - `stimulus`: the recording, resampled if asked for, brought to a fixed level, and given onset and offset ramps;
 - `basilar_membrane`: the velocity at each place along the membrane. `transfer_function` holds its equations and

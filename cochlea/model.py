@@ -132,7 +132,7 @@ def encode(
     --------
     >>> time = np.arange(2400) / 48_000
     >>> spikes = encode(np.sin(2 * np.pi * 1000 * time), 48_000, key="a 1 kHz tone of 50 ms")
-    >>> bool(350 < np.median(spikes.units) < 420)  # channel 400 answers best to 1 kHz
+    >>> bool(350 < np.median(spikes.units) < 420)  # channel 400 responds best to 1 kHz
     True
     """
     params = CochleaParams() if params is None else checked_object("params", params, CochleaParams)
@@ -180,9 +180,9 @@ def encode_many(
     Raises
     ------
     ValueError
-        If `workers` is not a whole number of at least 1.
+        If `workers` is not a whole number of at least 1; raised when the first clip is asked for.
     TypeError
-        If `params` is not a `CochleaParams`.
+        If `params` is not a `CochleaParams`; raised when the first clip is asked for.
     """
     n_workers = (os.cpu_count() or 1) if workers is None else whole_number("workers", workers, at_least=1)
     if params is not None:

@@ -35,7 +35,7 @@ N_BEYOND = 3
 # proportion at high ones, which follows the rate at which the phase turns. Cubic interpolation between them is within
 # 1.2e-5 of a row's peak (2e-5 where the peak is above 24 kHz). Resonances get narrower as the damping falls, so the
 # step shrinks in proportion.
-_STEP = 0.004  # [1], at the damping below and above it
+_STEP = 0.004  # [1], at a damping of _DAMPING or more
 _DAMPING = 0.15  # [1]
 _BEND = 20.0  # [Hz]
 _NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency whose response exceeds this
@@ -120,8 +120,8 @@ def locate(frequencies: NDArray[np.float64], table: TransferTable) -> TableAxis:
         Indices and weights [1].
     """
     u = np.arcsinh(frequencies / _BEND) / table.step
-    # One entry below and two above the interval that holds the frequency, so that it lies in the middle of the four,
-    # where the cubic is most accurate; at the ends of the table it does not.
+    # The four entries are the two around the frequency and one more on either side, which puts the frequency in the
+    # middle, where the cubic is most accurate. At the ends of the table it may lie nearer to one side.
     first = np.clip(u.astype(np.int32) - 1, 0, table.frequencies.size - 4)
     # The last frequencies that a row is asked for still have all four of their entries within the row.
     n_relevant = np.searchsorted(u, table.lengths - 3.0)
@@ -155,12 +155,15 @@ def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> Trans
     wanted = shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
     with _guard:
         lock = _being_made.setdefault(wanted, threading.Lock())
-    with lock:  # of the threads that want the same table the first makes it; threads that want another do not wait
+    # Of several threads that want the same table, the first makes it and the others wait. Threads that want another
+    # table do not wait.
+    with lock:
         return _remembered(*wanted)
 
 
 def _renew_locks() -> None:
-    # A process that is forked while a thread makes a table inherits the lock, but not the thread that would release it.
+    # A process that is forked while a thread makes a table inherits the held lock, but not the thread that would
+    # release it.
     global _guard
     _guard = threading.Lock()
     _being_made.clear()

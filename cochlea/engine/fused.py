@@ -189,6 +189,7 @@ def _advance(
     # Processes all tiles of a block, one after the other, and returns the number of spikes. All stages of a tile run
     # before the next tile begins, so the tile stays in the cache.
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
+    # The grid points that the steps of a tile span, the taps, and one to spare at either end for rounding.
     source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
     hazard = np.zeros((STEPS, LANES), np.float32)
     fiber_spikes = np.zeros((STEPS, LANES), np.float32)
@@ -196,7 +197,7 @@ def _advance(
     n_found = 0
     for first in range(0, n_steps, STEPS):
         n_tile = min(STEPS, n_steps - first)
-        if aligned:
+        if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
             _copy_tile(grid, np.int64(start) + first, n_tile, velocity)
         else:
             _interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
