@@ -210,8 +210,8 @@ def _published_segments(
 ) -> Iterator[Segment]:
     # The converter transforms the n // 2 + 1 bins of the half spectrum back to the same number of steps and takes the
     # real part. This is the velocity evoked by the analytic signal, circular over the clip, at that number of times.
-    # Its frequency axis runs from 1 Hz to half the rate, so the response is taken at a frequency slightly beside that
-    # of the bin: `stretched` is the ratio of the two spacings. The phase is that of the table, not conjugated, so the
+    # Its frequency axis runs from 1 Hz to half the rate, so the response is taken at a frequency slightly off that of
+    # the bin: `stretched` is the ratio of the two spacings. The phase is that of the table, not conjugated, so the
     # membrane responds before the sound.
     n = pressure.size
     n_steps = n // 2 + 1
@@ -219,7 +219,7 @@ def _published_segments(
     stretched = (sample_rate // 2 - 1) / max(1, n_steps - 1) * n / sample_rate
     hop, n_in, before = n_steps, n, 0
     n_folded: int | None = n_steps
-    # In a segment of a long sound, a stretch is no whole number of steps and nothing can be folded. The membrane is
+    # In a segment of a long sound, a stretch is not a whole number of steps, so nothing is folded. The membrane is
     # anti-causal here, so its memory is what comes after the segment.
     if n > LONGEST_SEGMENT * sample_rate:
         hop, before, n_folded = int(LONGEST_SEGMENT * sample_rate / 2), ceil(_RINGING * sample_rate), None
