@@ -237,11 +237,11 @@ def _is_hidden(name: str) -> bool:
 def _read_parts(
     lists: _PartLists, folder: Path, names: Sequence[str]
 ) -> tuple[Mapping[str, tuple[str, ...]] | None, str]:
-    """Clip names by part, and the names of the lists that say so; None and "" where the corpus has no lists.
+    """Clip ids by part, and the names of the lists; None and "" if the lists do not exist.
 
     A list has one file name per line. Neither the suffix nor the folders around the corpus matter: ``lang-…_digit-0``,
     ``lang-…_digit-0.flac`` and ``audio/lang-…_digit-0.wav`` are the same recording. A line that names no clip is kept
-    as it is; whatever makes a split of the parts refuses it.
+    as it is; making a split of the parts refuses it.
     """
     folders = (folder, folder.absolute().parent) if lists.may_lie_above else (folder,)
     home = next((place for place in folders if any((place / file).is_file() for file in lists.files.values())), None)
@@ -272,7 +272,7 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _recording(name: str, n_folders: int) -> str:
-    """What a list's line and a clip's name have in common: the name without its suffix and without outer folders."""
+    """The form in which list lines and clip ids are compared: the name without its suffix and its outer folders."""
     last = name.replace("\\", "/").split("/")[-1 - n_folders :]
     stem, dot, suffix = last[-1].rpartition(".")
     return "/".join([*last[:-1], stem if dot else suffix])

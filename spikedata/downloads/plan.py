@@ -72,7 +72,7 @@ def plan_download(name: str, root: str | os.PathLike[str] | None = None, *, form
     Raises
     ------
     ValueError
-        If there is no such name or form.
+        If the name or the form is unknown.
     """
     folder = data_folder() if root is None else Path(root)
     return [_plan(file, folder) for file in files_of(name, form)]

@@ -121,9 +121,9 @@ def available_splits(samples: Samples, *, seed: int = 0) -> tuple[str, ...]:
 
 
 def _exists(name: str, samples: Samples, seed: int) -> bool:
-    somebody = int(samples.speakers[0]) if len(samples.speakers) else None
+    some_speaker = int(samples.speakers[0]) if len(samples.speakers) else None
     try:
-        _MAKERS[name](samples, seed, somebody)
+        _MAKERS[name](samples, seed, some_speaker)
     except ValueError:
         return False
     return True

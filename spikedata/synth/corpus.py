@@ -71,8 +71,8 @@ def synthesize(
     out_dir : str or Path
         Folder to make; an empty one may stand there.
     voices : int or sequence of str
-        The first so many of `VOICES`, or names of eSpeak NG's voice variants, of which those beyond `VOICES` are
-        numbered on from its end.
+        Number of voices, the first ones of `VOICES`; or names of eSpeak NG's voice variants, of which those beyond
+        `VOICES` are numbered on from its end.
     takes : int
         Clips of each word in each voice; they differ in speed, pitch and pitch range.
     sample_rate : int
