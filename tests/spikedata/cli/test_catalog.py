@@ -152,7 +152,7 @@ def test_a_preset_given_as_a_file_gives_the_bytes_of_the_preset(
             "bad.toml: the cochlea has no param 'nerve.n_fibers'; nearest:",
         ),
         (["--params", "{broken}"], "broken.toml: cannot be read as TOML"),
-        (["--params", "{ear}", "--preset", "default"], "of the preset 'published', which is not the preset 'default'"),
+        (["--params", "{ear}", "--preset", "default"], "has the preset 'published', but 'default' was requested"),
     ],
 )
 def test_a_param_that_the_cochlea_does_not_take_gives_one_line(
