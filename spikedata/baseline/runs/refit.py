@@ -17,6 +17,7 @@ from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.data import read_run_data, split_entry
 from spikedata.baseline.runs.folder import ChosenRun, read_split
 from spikedata.baseline.runs.train import Plan, make_run
+from spikedata.checks import Seed, checked
 from spikedata.splits import Split
 from spikedata.training.history import EpochRecord
 
@@ -65,6 +66,7 @@ def refit_run(
     OutputError, FileNotFoundError, FloatingPointError, OutOfMemory
         As `spikedata.baseline.protocol.runs.train_run`.
     """
+    seed = checked("seed", seed, Seed)
     return make_run(
         lambda: _plan(spike_path, chosen, seed=seed),
         run_dir,

@@ -41,6 +41,7 @@ from spikedata.baseline.runs.evaluation import control_name, evaluate_run, scori
 from spikedata.baseline.runs.folder import ChosenRun, load_run, read_card
 from spikedata.baseline.runs.identity import identity_of_card, training_identity
 from spikedata.baseline.runs.operations import Operations, count_operations, measure
+from spikedata.checks import Seed, checked, whole_number
 from spikedata.disk import OutputError
 from spikedata.events import Events
 from spikedata.nn.networks import CountParams, Network
@@ -212,6 +213,7 @@ def make_run(
     Card
         The result card.
     """
+    threads = whole_number("threads", threads, at_least=1)
     is_first = started_processes().is_first
     is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
     if is_first and not is_there:
@@ -414,6 +416,7 @@ def train_run(
     OutOfMemory
         If there is not enough memory.
     """
+    seed = checked("seed", seed, Seed)
     choice = SplitChoice(
         name=split,
         validation_speakers=validation_speakers,
