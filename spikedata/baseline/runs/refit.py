@@ -33,6 +33,7 @@ def refit_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
     """Train on the training and validation parts of a finished run, as long as it chose, and write a run.
@@ -50,7 +51,7 @@ def refit_run(
         The run that chose: see `spikedata.baseline.protocol.chosen.read_chosen_run`.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
-    tensorboard, overwrite, keep_finished, device, threads, on_epoch
+    tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
         As `spikedata.baseline.protocol.runs.train_run` takes them.
 
     Returns
@@ -75,6 +76,7 @@ def refit_run(
         keep_finished=keep_finished,
         device=device,
         threads=threads,
+        on_plan=on_plan,
         on_epoch=on_epoch,
     )
 

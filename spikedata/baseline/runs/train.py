@@ -197,6 +197,7 @@ def make_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
     """Train as planned and write a run, from where it stopped if it did.
@@ -205,7 +206,7 @@ def make_run(
     ----------
     make_plan : callable
         Gives the plan; called when it is known that the run can be written, since it reads the spike file.
-    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_epoch
+    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
         As `spikedata.baseline.protocol.runs.train_run` takes them, and it raises the same.
 
     Returns
@@ -230,6 +231,8 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+    if on_plan is not None:
+        on_plan(plan)
     # what a card says before the training: what cannot be written must not cost one
     command = _command(plan, run_dir, device=device, threads=threads)
     for known in (plan.recipe, plan.data, plan.split_entry):
@@ -355,6 +358,7 @@ def train_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
     """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
@@ -394,6 +398,8 @@ def train_run(
         cpu, cuda, cuda:N, or auto: cuda where there is one.
     threads : int
         Threads of PyTorch on the processor [1].
+    on_plan : callable, optional
+        Given the plan before anything is trained; what it raises ends the call.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
 
@@ -432,6 +438,7 @@ def train_run(
         keep_finished=keep_finished,
         device=device,
         threads=threads,
+        on_plan=on_plan,
         on_epoch=on_epoch,
     )
 
