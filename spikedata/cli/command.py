@@ -51,7 +51,7 @@ class CommandParser(argparse.ArgumentParser):
         """As that of argparse; params are taken out first, lest the value of one be taken for a positional argument."""
         words = list(sys.argv[1:] if args is None else args)
         if not self._takes_params:
-            return super().parse_known_args(words, namespace)
+            return super().parse_known_args(self._positionals_first(words), namespace)
         own, params = [], {}
         while words:
             word = words.pop(0)
@@ -62,9 +62,33 @@ class CommandParser(argparse.ArgumentParser):
             if not equals and (not words or words[0].startswith("--")):
                 self.error(f"{name} needs a value, as {name} VALUE")
             params[name[2:].replace("-", "_")] = value if equals else words.pop(0)
-        parsed, rest = super().parse_known_args(own, namespace)
+        parsed, rest = super().parse_known_args(self._positionals_first(own), namespace)
         parsed.params = params
         return parsed, rest
+
+    def _positionals_first(self, words: list[str]) -> list[str]:
+        """The words with those of no option in front.
+
+        argparse matches positional arguments as soon as it meets some, so an optional one such as FILE.h5 would have
+        to stand before all options: `evaluate RUN --device cpu FILE.h5` would leave FILE.h5 over.
+        """
+        if self._subparsers is not None:  # what stands behind a command is for the parser of that command
+            return words
+        words, first, behind = list(words), [], []
+        while words and words[0] != "--":
+            word = words.pop(0)
+            if not word.startswith("-") or word == "-":
+                first.append(word)
+                continue
+            behind.append(word)
+            action = self._option_string_actions.get(word)
+            nargs = 0 if action is None else 1 if action.nargs is None else action.nargs
+            most = nargs if isinstance(nargs, int) else 1 if nargs == "?" else len(words)
+            # a value that must be there may begin with a dash, as -1 does
+            while words and most and (isinstance(nargs, int) or not words[0].startswith("-")):
+                behind.append(words.pop(0))
+                most -= 1
+        return [*first, *behind, *words]
 
     def refuse(self, word: str) -> NoReturn:
         """End with status 2: a word that no argument takes."""

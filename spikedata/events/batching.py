@@ -7,15 +7,14 @@ result stands for the units u * n_merged to (u + 1) * n_merged - 1; the last one
 
 from __future__ import annotations
 
-import math
 import sys
 from functools import lru_cache
-from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Positive, checked, whole_number
 from spikedata.events.events import Events
 
 _LARGEST_COUNT = {
@@ -188,23 +187,14 @@ def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> tuple[float, i
 
     Raises
     ------
-    TypeError
-        If ``dt`` is not a number.
     ValueError
-        If a number is out of range or not whole.
+        If one is not a number, is out of range, or is not whole.
     """
-    if isinstance(dt, bool) or not isinstance(dt, Real):
-        raise TypeError(f"dt must be a number of seconds, got {dt!r}")
-    if not (math.isfinite(dt) and dt >= sys.float_info.min):
-        raise ValueError(f"dt must be > 0, got {dt}")
-    for name, value in (("n_steps", n_steps), ("n_merged", n_merged)):
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise ValueError(f"{name} must be a whole number, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value}")
-    if n_steps > _MOST_STEPS:
-        raise ValueError(f"n_steps must be <= {_MOST_STEPS}, got {n_steps}")
-    return float(dt), int(n_steps), int(n_merged)
+    dt = float(checked("dt", dt, Positive))
+    if dt < sys.float_info.min:  # passes divide by it
+        raise ValueError(f"dt must be >= {sys.float_info.min}, got {dt}")
+    n_steps = whole_number("n_steps", n_steps, at_least=1, at_most=_MOST_STEPS)
+    return dt, n_steps, whole_number("n_merged", n_merged, at_least=1)
 
 
 def _checked(

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from spikedata.checks import whole_number
+
 
 @contextmanager
 def on_threads(n: int = 1) -> Iterator[None]:
@@ -23,7 +25,7 @@ def on_threads(n: int = 1) -> Iterator[None]:
     Raises
     ------
     ValueError
-        If it is below 1.
+        If it is no whole number, or below 1.
 
     Examples
     --------
@@ -31,8 +33,7 @@ def on_threads(n: int = 1) -> Iterator[None]:
     ...     torch.get_num_threads()
     1
     """
-    if n < 1:
-        raise ValueError(f"threads must be >= 1, got {n}")
+    n = whole_number("threads", n, at_least=1)
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.utils.data._utils.collate import collate as collate_values
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from spikedata.checks import whole_number
 from spikedata.events import Sample
 from spikedata.events.batching import dense_batch, event_lists
 from spikedata.events.events import Events, Selection, common_n_units
@@ -235,10 +235,7 @@ def as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
         _refuse_counts(samples)
         labels = [sample.label if isinstance(sample, Sample) else 0 for sample in samples]
         for index, label in enumerate(labels):
-            if isinstance(label, bool) or not isinstance(label, Integral):
-                raise TypeError(f"sample {index}: label must be a whole number, got {label!r}")
-            if not 0 <= label < 2**63:
-                raise ValueError(f"sample {index}: label must be in 0..2**63-1, got {label}")
+            whole_number(f"sample {index}: label", label, at_least=0, at_most=2**63 - 1)
         # nobody knows the names of the classes here, which may be any number
         unlabeled = [sample._replace(label=0) if isinstance(sample, Sample) else sample for sample in samples]
         events = Events.from_samples(unlabeled, keys=[""], n_units=n_units, is_sorted=False)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
+from spikedata.checks import whole_number
 from spikedata.events import Events, Sample
 from spikedata.events.batching import check_steps
 from spikedata.torch.datasets import SpikeDataset
@@ -161,7 +160,7 @@ class SpikeLoader:
     ) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(f"dataset must be a SpikeDataset or made of such, got {type(dataset).__name__}")
-        batch_size = _size(batch_size)
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         streams_of(seed, 0, [])  # which refuses what is no seed
@@ -249,14 +248,6 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
         for place, sample in zip(places, own, strict=True):
             samples[place] = sample
     return samples  # type: ignore[return-value]
-
-
-def _size(batch_size: Any) -> int:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, Integral):
-        raise ValueError(f"batch_size must be a whole number, got {batch_size!r}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be >= 1, got {batch_size}")
-    return int(batch_size)
 
 
 def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -> tuple[float, int]:

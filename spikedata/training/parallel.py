@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,6 +20,8 @@ import numpy.typing as npt
 import torch
 import torch.distributed as distributed
 from torch import nn
+
+LONGEST_WAIT = timedelta(minutes=5)  # for all processes to start
 
 _logger = logging.getLogger(__name__)
 _Made = TypeVar("_Made")
@@ -99,14 +102,22 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     ValueError
         As `started_processes`.
     ConnectionError
-        If the others do not answer.
+        If the others do not come within `LONGEST_WAIT`, or cannot be joined.
     """
     processes = started_processes()
     if processes.n < 2 or distributed.is_initialized():
         yield ALONE
         return
+    # not every PyTorch has these
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
     try:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        # the bound is for coming together alone: later a process may wait long for what the first one makes
+        store, rank, n = next(rendezvous("env://", processes.rank, processes.n, timeout=LONGEST_WAIT))
+        store = PrefixStore("default_pg", store)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=n)
     except (RuntimeError, ValueError) as error:  # PyTorch's own errors are of the first kind
         reason = str(error).splitlines()[0]
         raise ConnectionError(f"process {processes.rank} of {processes.n} cannot join the others: {reason}") from error

@@ -7,10 +7,10 @@ a clip depend neither on the batch it is in nor on what was drawn before.
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import numpy.typing as npt
+
+from spikedata.checks import whole_number
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd: the step of SplitMix64
 
@@ -38,9 +38,9 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
     Raises
     ------
     TypeError
-        If a number is not whole.
+        If the indices are not whole numbers.
     ValueError
-        If a number is not in 0..2**63-1.
+        If a number is not whole, or not in 0..2**63-1.
 
     Examples
     --------
@@ -51,12 +51,8 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
     if chosen.size and chosen.dtype.kind not in "iu":
         raise TypeError(f"indices must be whole numbers, got {chosen.dtype}")
     chosen = chosen.astype(np.int64)
-    for name, number in (("seed", seed), ("epoch", epoch)):
-        if isinstance(number, bool) or not isinstance(number, Integral):
-            raise TypeError(f"{name} must be a whole number, got {number!r}")
     for name, number in (("seed", seed), ("epoch", epoch), ("indices", int(chosen.min(initial=0)))):
-        if not 0 <= number < 2**63:
-            raise ValueError(f"{name} must be in 0..2**63-1, got {number}")
+        whole_number(name, number, at_least=0, at_most=2**63 - 1)
     streams = substreams(np.full(chosen.size, seed, np.uint64), epoch)
     return mixed(streams + (chosen.astype(np.uint64) + np.uint64(1)) * GOLDEN)
 

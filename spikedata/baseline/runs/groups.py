@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.runs.card import known_speakers
+from spikedata.baseline.runs.card import Card, known_speakers
 from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import evaluate_run, find_test_file, require_scored
-from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, runs_of_group
-from spikedata.baseline.runs.group_summary import FOLDS, GroupSummary, require_one_group, summarize_group
+from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, read_card, runs_of_group
+from spikedata.baseline.runs.group_summary import (
+    FOLDS,
+    GroupSummary,
+    require_group_of,
+    require_one_group,
+    summarize_group,
+)
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.selection_bias import epoch_paths, measure_selection_bias
-from spikedata.baseline.runs.train import train_run
+from spikedata.baseline.runs.train import Plan, train_run
 from spikedata.disk import OutputError
 from spikedata.training.history import EpochRecord
 from spikedata.transforms.named import known_control
@@ -179,17 +185,26 @@ def _make_group(
     folder = Path(group_dir)
     if (folder / CARD).exists():
         raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
+    others: dict[str, Card] = {}
     if has_finished_runs(folder):  # of an earlier call, or of something else
         summarize_group(folder)
+        names = {member.name for member in members}  # which `keep_finished` compares with what is to be made
+        others = {run.name: read_card(run) for run in runs_of_group(folder) if run.name not in names}
+
+    def require_same_group(plan: Plan) -> None:
+        is_refit = plan.chosen is not None
+        require_group_of(folder, others, recipe=plan.recipe, data=plan.data, split=plan.split_entry, is_refit=is_refit)
+
     for number, member in enumerate(members):
         make_member(
             member,
             folder / member.name,
             seed=member.seed,
             keep_finished=True,
+            on_plan=require_same_group,
             on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
         )
-        if number == 0:  # before the others take their time: runs of something else may lie there
+        if number == 0:  # before the others take their time: one of them may be of another training
             summarize_group(folder)
     return summarize_group(folder)
 

@@ -17,6 +17,7 @@ from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.data import read_run_data, split_entry
 from spikedata.baseline.runs.folder import ChosenRun, read_split
 from spikedata.baseline.runs.train import Plan, make_run
+from spikedata.checks import Seed, checked
 from spikedata.splits import Split
 from spikedata.training.history import EpochRecord
 
@@ -32,6 +33,7 @@ def refit_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
     """Train on the training and validation parts of a finished run, as long as it chose, and write a run.
@@ -49,7 +51,7 @@ def refit_run(
         The run that chose: see `spikedata.baseline.runs.folder.read_chosen_run`.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
-    tensorboard, overwrite, keep_finished, device, threads, on_epoch
+    tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
         As `spikedata.baseline.runs.train.train_run` takes them.
 
     Returns
@@ -65,6 +67,7 @@ def refit_run(
     OutputError, FileNotFoundError, FloatingPointError, OutOfMemory
         As `spikedata.baseline.runs.train.train_run`.
     """
+    seed = checked("seed", seed, Seed)
     return make_run(
         lambda: _plan(spike_path, chosen, seed=seed),
         run_dir,
@@ -73,6 +76,7 @@ def refit_run(
         keep_finished=keep_finished,
         device=device,
         threads=threads,
+        on_plan=on_plan,
         on_epoch=on_epoch,
     )
 

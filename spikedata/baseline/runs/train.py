@@ -41,6 +41,7 @@ from spikedata.baseline.runs.evaluation import control_name, evaluate_run, scori
 from spikedata.baseline.runs.folder import ChosenRun, load_run, read_card
 from spikedata.baseline.runs.identity import identity_of_card, training_identity
 from spikedata.baseline.runs.operations import Operations, count_operations, measure
+from spikedata.checks import Seed, checked, whole_number
 from spikedata.disk import OutputError
 from spikedata.events import Events
 from spikedata.nn.networks import CountParams, Network
@@ -196,6 +197,7 @@ def make_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
     """Train as planned and write a run, from where it stopped if it did.
@@ -204,7 +206,7 @@ def make_run(
     ----------
     make_plan : callable
         Gives the plan; called when it is known that the run can be written, since it reads the spike file.
-    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_epoch
+    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
         As `spikedata.baseline.runs.train.train_run` takes them, and it raises the same.
 
     Returns
@@ -212,6 +214,7 @@ def make_run(
     Card
         The result card.
     """
+    threads = whole_number("threads", threads, at_least=1)
     is_first = started_processes().is_first
     is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
     if is_first and not is_there:
@@ -228,6 +231,8 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+    if on_plan is not None:
+        on_plan(plan)
     # what a card says before the training: what cannot be written must not cost one
     command = _command(plan, run_dir, device=device, threads=threads)
     for known in (plan.recipe, plan.data, plan.split_entry):
@@ -353,6 +358,7 @@ def train_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
     """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
@@ -392,6 +398,8 @@ def train_run(
         cpu, cuda, cuda:N, or auto: cuda where there is one.
     threads : int
         Threads of PyTorch on the processor [1].
+    on_plan : callable, optional
+        Given the plan before anything is trained; what it raises ends the call.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
 
@@ -414,6 +422,7 @@ def train_run(
     OutOfMemory
         If there is not enough memory.
     """
+    seed = checked("seed", seed, Seed)
     choice = SplitChoice(
         name=split,
         validation_speakers=validation_speakers,
@@ -429,6 +438,7 @@ def train_run(
         keep_finished=keep_finished,
         device=device,
         threads=threads,
+        on_plan=on_plan,
         on_epoch=on_epoch,
     )
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import torch
 
+from spikedata.checks import whole_number
 from spikedata.nn.threads import on_one_thread
 
 CHUNK = 64  # clips
@@ -47,8 +48,7 @@ def kernel_threads(n_threads: int) -> Iterator[None]:
     ...     over_chunks(lambda begin, end: end - begin, 5, 3)
     [3, 2]
     """
-    if n_threads < 1:
-        raise ValueError(f"n_threads must be >= 1, got {n_threads}")
+    n_threads = whole_number("n_threads", n_threads, at_least=1)
     token = _threads.set(n_threads)
     try:
         yield

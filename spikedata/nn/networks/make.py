@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from spikedata.checks import checked, whole_number
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
 from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
@@ -34,6 +35,8 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
     ------
     ValueError
         If there is no unit or class, or the params have no network for so many units.
+    TypeError
+        If the params are those of no network.
 
     Examples
     --------
@@ -42,10 +45,11 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
     >>> tuple(network(torch.ones(2, 1, 700)).logits.shape)
     (2, 20)
     """
-    for name, value in (("n_units", n_units), ("n_classes", n_classes)):
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value}")
-    sizes = {"n_units": n_units, "n_classes": n_classes}
+    params = checked("params", params, NetworkParams)
+    sizes = {
+        "n_units": whole_number("n_units", n_units, at_least=1),
+        "n_classes": whole_number("n_classes", n_classes, at_least=1),
+    }
     match params:
         case SpikingNetworkParams():
             return SpikingNetwork(params, **sizes, generator=generator)

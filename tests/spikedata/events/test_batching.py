@@ -329,9 +329,9 @@ def test_whatever_damaged_events_hold_nothing_is_written_beyond(times, units, dt
     [
         ({"dt": 0.0}, r"dt must be > 0, got 0\.0"),
         ({"dt": -1.0}, r"dt must be > 0, got -1\.0"),
-        ({"dt": float("nan")}, "dt must be > 0, got nan"),
-        ({"dt": float("inf")}, "dt must be > 0, got inf"),
-        ({"n_steps": 0}, "n_steps must be >= 1, got 0"),
+        ({"dt": float("nan")}, "dt must be a number > 0, got nan"),
+        ({"dt": float("inf")}, "dt must be finite, got inf"),
+        ({"n_steps": 0}, "n_steps must be >= 1 and <= 2147483647, got 0"),
         ({"n_merged": 0}, "n_merged must be >= 1, got 0"),
         ({"n_merged": -5}, "n_merged must be >= 1, got -5"),
     ],

@@ -270,10 +270,10 @@ def test_an_epoch_that_was_broken_off_is_followed_by_the_next(dataset):
     ("changes", "message"),
     [
         ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
-        ({"n_steps": 0}, "n_steps must be >= 1, got 0"),
+        ({"n_steps": 0}, "n_steps must be >= 1 and <= 2147483647, got 0"),
         ({"n_merged": -1}, "n_merged must be >= 1, got -1"),
         ({"dt": 0.0}, r"dt must be > 0, got 0\.0"),
-        ({"dt": float("nan")}, "dt must be > 0, got nan"),
+        ({"dt": float("nan")}, "dt must be a number > 0, got nan"),
         ({"dtype": torch.float64}, r"dtype must be torch\.float32 or torch\.uint8, got torch\.float64"),
     ],
 )
