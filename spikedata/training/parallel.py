@@ -1,6 +1,6 @@
 """One training on several processes, as `torchrun` starts them: each takes its share of every batch.
 
-    torchrun --nproc-per-node 2 -m spikedata train digits.h5 --recipe published --out run
+    torchrun --nproc-per-node 2 -m spikedata train digits.h5 --recipe cramer2022 --out run
 
 All hold the same weights and draw the same order. The gradients of their shares are summed, weighted so that the sum is
 that of the whole batch; so the result is that of one process, but for rounding.

@@ -43,7 +43,7 @@ def recipe_from(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     if name not in RECIPES:
         nearest = difflib.get_close_matches(name, RECIPES)
         hint = f"nearest: {', '.join(nearest)}; " if nearest else ""
-        raise ValueError(f"no recipe {name!r}; {hint}there are: {', '.join(RECIPES)}")
+        raise ValueError(f"no recipe {name!r}; {hint}there are: {', '.join(RECIPES)}; see `spikedata recipes`")
     values = {key.lstrip("-").replace("-", "_"): value for key, value in (overrides or {}).items()}
     return with_params(RECIPES[name], values)
 

@@ -1,6 +1,6 @@
 """Params in a file: TOML, or YAML where PyYAML is installed.
 
-    recipe = "minimal"
+    recipe = "spytorch"
     learning_rate = 1e-3
     hidden = [128]
     augmentation = ["channel_jitter sigma=20"]

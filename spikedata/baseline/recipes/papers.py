@@ -21,14 +21,14 @@ def _gains(gain: float, *, kind: str) -> InitializationParams:
     return InitializationParams(kind=kind, input_gain=gain, hidden_gain=gain, recurrent_gain=gain, readout_gain=gain)
 
 
-def _minimal() -> Recipe:
+def _spytorch() -> Recipe:
     """The tutorial of spytorch (Neftci, Mostafa, Zenke 2019): 100 bins of 14 ms, decays of bins of 1 ms.
 
     Its two penalties, of the sum of all spikes and of the squared spikes of each neuron, are one here.
     """
     dt = 14e-3
     return Recipe(
-        name="minimal",
+        name="spytorch",
         about="the widely copied network: 200 recurrent LIF neurons, 100 bins over 1.4 s (published: 69.2)",
         network=SpikingNetworkParams(
             hidden=(200,),
@@ -51,7 +51,7 @@ def _minimal() -> Recipe:
     )
 
 
-def _published(
+def _cramer2022(
     name: str,
     about: str,
     *,
@@ -66,7 +66,7 @@ def _published(
 
     What a membrane takes of its current, ``gain``, decides how fast it learns, and is not known. In steps of 4 ms all
     of it learns twice as fast as 1 - beta, 0.18. In steps of 0.5 ms all of it drives every neuron without end. With a
-    ``slowness`` of 7 its time constants are those of the minimal network: docs/results.md says what that gives.
+    ``slowness`` of 7 its time constants are those of `spytorch`: docs/results.md says what that gives.
     """
     return Recipe(
         name=name,
@@ -109,10 +109,10 @@ def _quick(recipe: Recipe) -> Recipe:
     return with_params(recipe, adam)
 
 
-def _adlif() -> Recipe:
+def _se_adlif() -> Recipe:
     """SE-adLIF: Baronig, Ferrand, Sabathiel, Legenstein, Nature Communications (2025)."""
     return Recipe(
-        name="adlif",
+        name="se_adlif",
         about="two recurrent layers of 360 adaptive LIF neurons, symplectic Euler (clean split: 93.8)",
         network=SpikingNetworkParams(
             hidden=(360, 360),
@@ -183,10 +183,10 @@ def _radlif() -> Recipe:
     )
 
 
-def _delays() -> Recipe:
+def _dcls_delays() -> Recipe:
     """Learned delays: Hammouamri, Khalfaoui-Hassani, Masquelier, ICLR (2024)."""
     return Recipe(
-        name="delays",
+        name="dcls_delays",
         about="two layers of 256 LIF neurons whose delays up to 250 ms are learned (clean split: 93.8)",
         network=SpikingNetworkParams(
             hidden=(256, 256),
@@ -220,37 +220,37 @@ def _delays() -> Recipe:
 _JITTER = ("channel_jitter sigma=20",)
 
 PAPERS = (
-    _minimal(),
-    _published(
-        "published",
+    _spytorch(),
+    _cramer2022(
+        "cramer2022",
         "the recurrent network of Cramer et al. 2022: 128 LIF neurons, steps of 0.5 ms (published: 71.4)",
         dt=0.5e-3,
         gain=0.0247,  # 1 - beta
     ),
-    _published(
-        "published_coarse",
+    _cramer2022(
+        "cramer2022_coarse",
         "the same in steps of 4 ms, eight times quicker",
         dt=4e-3,
     ),
-    _published(
-        "published_augmented",
+    _cramer2022(
+        "cramer2022_augmented",
         "the same with 1,024 neurons, ten units merged and channel jitter (published: 83.2)",
         dt=4e-3,
         n_hidden=1024,
         n_merged=10,
         augmentation=_JITTER,
     ),
-    _published(
-        "published_slow",
-        "published_coarse with slow neurons: membranes of 140 ms, synapses of 70 ms, as the minimal network has",
+    _cramer2022(
+        "recurrent_slow",
+        "cramer2022_coarse with slow neurons: membranes of 140 ms, synapses of 70 ms, as in spytorch",
         dt=4e-3,
         gain=0.2,
         slowness=7.0,
     ),
     _quick(
-        _published(
-            "published_slow_augmented",
-            "published_augmented with slow neurons, in steps of 10 ms; 40 epochs of Adam",
+        _cramer2022(
+            "recurrent_slow_augmented",
+            "cramer2022_augmented with slow neurons, in steps of 10 ms; 40 epochs of Adam",
             dt=10e-3,
             gain=0.2,
             n_hidden=1024,
@@ -259,7 +259,7 @@ PAPERS = (
             augmentation=_JITTER,
         )
     ),
-    _adlif(),
+    _se_adlif(),
     _radlif(),
-    _delays(),
+    _dcls_delays(),
 )
