@@ -68,8 +68,8 @@ class ListBatch(NamedTuple):
     ----------
     units : Tensor of uint16, shape (n_spikes,)
         Unit of each spike [1].
-    splits : Tensor of int64, shape (batch, n_steps + 1)
-        The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
+    offsets : Tensor of int64, shape (batch, n_steps + 1)
+        The spikes of clip b in step i are ``units[offsets[b, i]:offsets[b, i + 1]]`` [1].
     labels : Tensor of int64, shape (batch,)
         Class of each clip [1].
     n_units : int
@@ -79,7 +79,7 @@ class ListBatch(NamedTuple):
     """
 
     units: Tensor
-    splits: Tensor
+    offsets: Tensor
     labels: Tensor
     n_units: int
     dt: float | None = None
@@ -87,7 +87,7 @@ class ListBatch(NamedTuple):
     @property
     def n_steps(self) -> int:
         """Number of steps."""
-        return self.splits.shape[1] - 1
+        return self.offsets.shape[1] - 1
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device.
@@ -97,7 +97,9 @@ class ListBatch(NamedTuple):
         device : torch.device or str
             Where to.
         """
-        return self._replace(units=self.units.to(device), splits=self.splits.to(device), labels=self.labels.to(device))
+        return self._replace(
+            units=self.units.to(device), offsets=self.offsets.to(device), labels=self.labels.to(device)
+        )
 
 
 def collate_dense(
@@ -180,14 +182,14 @@ def collate_lists(
     --------
     >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=1, speaker=0)
     >>> batch = collate_lists([clip], dt=0.01, n_steps=2, n_units=700)
-    >>> batch.units.tolist(), batch.splits.tolist()
+    >>> batch.units.tolist(), batch.offsets.tolist()
     ([4, 4, 6], [[0, 2, 3]])
     """
     chosen = as_selection(samples, n_units)
     lists = event_lists(chosen.events, chosen.indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
     return ListBatch(
         torch.from_numpy(lists.units),
-        torch.from_numpy(lists.splits),
+        torch.from_numpy(lists.offsets),
         torch.from_numpy(chosen.labels),
         lists.n_units,
         float(dt),

@@ -125,9 +125,9 @@ def source_of(values: Tensor) -> Source:
 
 def source_of_lists(lists: ListBatch) -> Source:
     """What lists of events are as the source of connections, without their zeros ever being made."""
-    n_places = lists.splits.shape[0] * (lists.splits.shape[1] - 1)
-    places = torch.arange(n_places, device=lists.splits.device)
-    codes = places.repeat_interleave(lists.splits.diff(dim=1).flatten()) * lists.n_units
+    n_places = lists.offsets.shape[0] * (lists.offsets.shape[1] - 1)
+    places = torch.arange(n_places, device=lists.offsets.device)
+    codes = places.repeat_interleave(lists.offsets.diff(dim=1).flatten()) * lists.n_units
     codes, counts = torch.unique(codes + lists.units[: len(codes)].to(torch.int64), return_counts=True)
     n_active = torch.bincount(codes % lists.n_units, minlength=lists.n_units).to(torch.float64)
     return Source(n_active, bool((counts == 1).all()), n_places)

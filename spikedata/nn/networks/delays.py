@@ -56,9 +56,9 @@ class Delays(nn.Module):
         delayed_weight = self.kernel() * weight
         if isinstance(inputs, Tensor) or weight.device.type != "cpu":
             return _convolve(as_dense(inputs, dtype=weight.dtype), delayed_weight)
-        n_steps = inputs.splits.shape[1] - 1
+        n_steps = inputs.offsets.shape[1] - 1
         taps = (
-            project_inputs(inputs._replace(splits=_later(inputs.splits, k)), delayed_weight[k])
+            project_inputs(inputs._replace(offsets=_later(inputs.offsets, k)), delayed_weight[k])
             for k in range(min(self.longest + 1, n_steps))
         )
         return sum(taps, start=torch.zeros((), dtype=weight.dtype, device=weight.device))
@@ -119,6 +119,6 @@ def _convolve(inputs: Tensor, delayed_weight: Tensor) -> Tensor:
     return conv1d(padded, kernel).transpose(1, 2)
 
 
-def _later(splits: Tensor, n_steps: int) -> Tensor:
+def _later(offsets: Tensor, n_steps: int) -> Tensor:
     """Splits of the same lists, some steps later; what leaves the last step is dropped."""
-    return torch.cat([splits[:, :1].expand(-1, n_steps), splits[:, : splits.shape[1] - n_steps]], dim=1)
+    return torch.cat([offsets[:, :1].expand(-1, n_steps), offsets[:, : offsets.shape[1] - n_steps]], dim=1)

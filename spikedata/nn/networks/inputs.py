@@ -61,8 +61,8 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None
     if isinstance(inputs, Tensor):
         if inputs.ndim != 3 or inputs.shape[2] != n_inputs or not inputs.shape[1]:
             raise ValueError(f"inputs must be (batch, step, {n_inputs}), got {tuple(inputs.shape)}")
-    elif inputs.n_units != n_inputs or inputs.splits.shape[1] < 2:
-        n_steps = inputs.splits.shape[1] - 1
+    elif inputs.n_units != n_inputs or inputs.offsets.shape[1] < 2:
+        n_steps = inputs.offsets.shape[1] - 1
         raise ValueError(f"inputs must be lists of {n_inputs} units in steps, got {inputs.n_units} in {n_steps} steps")
     else:
         if dt is not None and inputs.dt is not None and not math.isclose(inputs.dt, dt, rel_tol=1e-9):
@@ -74,13 +74,13 @@ def _check_lists(lists: ListBatch) -> None:
     """Raise unless lists are whole: passes over them read and write where they say."""
     if lists.units.device.type != "cpu":
         return  # asking a GPU would wait for it
-    splits, units = lists.splits, lists.units
-    if splits.ndim != 2 or units.ndim != 1 or splits.dtype != torch.int64:
-        found = f"{tuple(splits.shape)} of {splits.dtype}"
-        raise ValueError(f"ListBatch.splits must be (batch, n_steps + 1) of int64 over flat units, got {found}")
-    flat = splits.flatten()
+    offsets, units = lists.offsets, lists.units
+    if offsets.ndim != 2 or units.ndim != 1 or offsets.dtype != torch.int64:
+        found = f"{tuple(offsets.shape)} of {offsets.dtype}"
+        raise ValueError(f"ListBatch.offsets must be (batch, n_steps + 1) of int64 over flat units, got {found}")
+    flat = offsets.flatten()
     if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat.diff() < 0).any()):
-        raise ValueError(f"ListBatch.splits must rise from 0 to at most {len(units)}, one per unit")
+        raise ValueError(f"ListBatch.offsets must rise from 0 to at most {len(units)}, one per unit")
     # PyTorch finds no largest uint16
     if len(units) and not 0 <= int(units.numpy().min()) <= int(units.numpy().max()) < lists.n_units:
         raise ValueError(f"ListBatch.units must be in 0..{lists.n_units - 1}, got {int(units.numpy().max())}")
@@ -102,7 +102,7 @@ def project_inputs(inputs: Inputs, weight: Tensor) -> Tensor:
     """
     if isinstance(inputs, Tensor):
         return project_spikes(inputs.to(weight.dtype), weight)
-    return project_events(inputs.units, inputs.splits, weight)
+    return project_events(inputs.units, inputs.offsets, weight)
 
 
 def as_dense(inputs: Inputs, *, dtype: torch.dtype) -> Tensor:
@@ -128,4 +128,4 @@ def as_dense(inputs: Inputs, *, dtype: torch.dtype) -> Tensor:
     """
     if isinstance(inputs, Tensor):
         return inputs.to(dtype)
-    return dense_events(inputs.units, inputs.splits, inputs.n_units, dtype)
+    return dense_events(inputs.units, inputs.offsets, inputs.n_units, dtype)
