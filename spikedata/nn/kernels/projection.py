@@ -1,7 +1,7 @@
-"""What spikes inject into the next layer, for all steps at once: rows of the weight are gathered, not multiplied.
+"""Input that spikes inject into the next layer, for all steps at once: the weight's rows are gathered, not multiplied.
 
-A product of matrices costs the same however few spikes there are; gathering costs a row per spike. Up to about a third
-of all neurons firing at a step, which is far more than networks do, the rows are faster.
+A matrix product costs the same however few spikes there are; gathering costs one row per spike. It is faster up to
+about a third of all neurons firing at a step, far more than in any trained network.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from spikedata.nn.kernels.weights import dense_gradient, sparse_up_to, sum_in_or
 
 
 def project_events(units: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
-    """What the spikes of some clips, listed by step, inject into each neuron.
+    """The input that each neuron gets from spikes of several clips, listed by step.
 
-    Gradients go to the weight, once. On a GPU the lists are made dense and multiplied.
+    Gradients reach the weight; there are no second derivatives. On a GPU the lists are made dense and multiplied.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def project_events(units: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the lists do not fit each other or the weight.
+        If the lists are not consistent, or do not fit the weight.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def project_events(units: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
 
 
 def dense_events(units: Tensor, offsets: Tensor, n_units: int, dtype: torch.dtype) -> Tensor:
-    """The counts that lists stand for.
+    """The spike counts that event lists stand for.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def dense_events(units: Tensor, offsets: Tensor, n_units: int, dtype: torch.dtyp
     n_units : int
         Number of units [1].
     dtype : torch.dtype
-        Of the counts.
+        Data type of the counts.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def dense_events(units: Tensor, offsets: Tensor, n_units: int, dtype: torch.dtyp
     n_batch, n_steps = offsets.shape[0], offsets.shape[1] - 1
     rows = torch.arange(n_batch * n_steps, device=units.device).repeat_interleave(offsets.diff(dim=1).flatten())
     listed = units.int()
-    if n_batch:  # what lies before the first or after the last clip belongs to none
+    if n_batch:  # a slice of a batch keeps all units: drop those of other clips
         listed = listed[offsets[0, 0] : offsets[-1, -1]]
     dense = torch.zeros(n_batch * n_steps, n_units, dtype=dtype, device=units.device)
     dense.index_put_((rows, listed), torch.ones((), dtype=dtype, device=units.device), accumulate=True)
@@ -92,9 +92,9 @@ def dense_events(units: Tensor, offsets: Tensor, n_units: int, dtype: torch.dtyp
 
 
 def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
-    """What the spikes of a layer inject into the next one: ``spikes @ weight``.
+    """The input that a layer's spikes inject into the next layer: ``spikes @ weight``.
 
-    Gradients go to both, once. On the CPU only spikes that are not 0 cost something forward.
+    Gradients reach both; there are no second derivatives. On the CPU the forward pass skips zeros.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes do not fit each other.
+        If the shapes do not match.
     """
     if spikes.ndim != 3 or weight.ndim != 2 or spikes.shape[2] != weight.shape[0]:
         found = f"{tuple(spikes.shape)} and {tuple(weight.shape)}"
@@ -192,7 +192,7 @@ def _check_lists(units: Tensor, offsets: Tensor, weight: Tensor) -> None:
     if units.ndim != 1 or units.dtype != torch.uint16:
         raise ValueError(f"units must be uint16 (n_spikes,), got {units.dtype} {tuple(units.shape)}")
     if weight.device.type != "cpu":
-        return  # asking a GPU for numbers would wait for it
+        return  # reading values back would make the CPU wait for the GPU
     if len(offsets) and not (offsets.min() >= 0 and offsets.max() <= len(units) and (offsets.diff(dim=1) >= 0).all()):
         raise ValueError(f"offsets must rise along steps within 0..{len(units)}, the number of units listed")
     highest = int(units.numpy().max(initial=0))
