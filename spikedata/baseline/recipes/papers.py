@@ -1,7 +1,9 @@
 """Recipes of papers, in the units and equations of this package.
 
-Where an equation scales a membrane's input by a factor and ours does not, the first weights and the learning rate carry
-it: with an optimizer of the Adam family the course of the training is the same.
+Where a paper's equation scales a membrane's input by a factor and ours does not, the initial weights and the learning
+rate are scaled instead: with an optimizer of the Adam family, training takes the same course.
+
+The two ``recurrent_slow`` recipes are ours, not of the paper: the network of Cramer et al. with slow neurons.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ def _gains(gain: float, *, kind: str) -> InitializationParams:
 
 
 def _spytorch() -> Recipe:
-    """The tutorial of spytorch (Neftci, Mostafa, Zenke 2019): 100 bins of 14 ms, decays of bins of 1 ms.
+    """The tutorial spytorch (Neftci, Mostafa, Zenke 2019): 100 bins of 14 ms, with decays computed for bins of 1 ms.
 
-    Its two penalties, of the sum of all spikes and of the squared spikes of each neuron, are one here.
+    Its two penalties, on the sum of all spikes and on the squared spikes of each neuron, are merged into one.
     """
     dt = 14e-3
     return Recipe(
@@ -64,9 +66,10 @@ def _cramer2022(
 ) -> Recipe:
     """The recurrent network of Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022).
 
-    What a membrane takes of its current, ``gain``, decides how fast it learns, and is not known. In steps of 4 ms all
-    of it learns twice as fast as 1 - beta, 0.18. In steps of 0.5 ms all of it drives every neuron without end. With a
-    ``slowness`` of 7 its time constants are those of `spytorch`: docs/results.md says what that gives.
+    The paper does not say which fraction of its current a membrane takes, here ``gain``; it decides how fast the
+    network learns. In steps of 4 ms, a gain of 1 learns twice as fast as 1 - beta = 0.18; in steps of 0.5 ms, a gain of
+    1 makes every neuron fire without end. With a ``slowness`` of 7, the time constants are those of `spytorch`; see
+    docs/results.md for its effect.
     """
     return Recipe(
         name=name,
@@ -98,13 +101,13 @@ def _cramer2022(
             ),
             unit_shift=0.0,
             augmentation=augmentation,
-            layout="lists" if n_merged == 1 else "dense",  # of merged units, most are not silent
+            layout="lists" if n_merged == 1 else "dense",  # most merged units are not silent, so lists save nothing
         ),
     )
 
 
 def _quick(recipe: Recipe) -> Recipe:
-    """A recipe of 150 epochs at one rate, in 40 of a learning-rate cycle."""
+    """The same recipe with 40 epochs of one learning-rate cycle, in place of 150 at a constant rate."""
     adam = {"epochs": 40, "optimizer": "adam", "learning_rate": 4e-4, "schedule": "one_cycle", "gradient_clip": 1.0}
     return with_params(recipe, adam)
 
@@ -229,12 +232,12 @@ PAPERS = (
     ),
     _cramer2022(
         "cramer2022_coarse",
-        "the same in steps of 4 ms, eight times quicker",
+        "cramer2022 in steps of 4 ms, eight times faster",
         dt=4e-3,
     ),
     _cramer2022(
         "cramer2022_augmented",
-        "the same with 1,024 neurons, ten units merged and channel jitter (published: 83.2)",
+        "cramer2022_coarse with 1,024 neurons, ten units merged and channel jitter (published: 83.2)",
         dt=4e-3,
         n_hidden=1024,
         n_merged=10,

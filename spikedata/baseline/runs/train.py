@@ -15,7 +15,6 @@ import torch
 from spikedata.baseline.recipes.catalog import network_of
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import to_json
-from spikedata.baseline.runs import folder as run_folder
 from spikedata.baseline.runs.card import (
     Card,
     DataEntry,
@@ -38,7 +37,19 @@ from spikedata.baseline.runs.data import (
     split_entry,
 )
 from spikedata.baseline.runs.evaluation import control_name, evaluate_run, scoring_options
-from spikedata.baseline.runs.folder import ChosenRun, load_run, read_card
+from spikedata.baseline.runs.folder import (
+    CARD,
+    HISTORY,
+    SPLIT,
+    WEIGHTS,
+    ChosenRun,
+    card_bytes,
+    check_run_dir,
+    load_run,
+    read_card,
+    weights_bytes,
+    write_run_dir,
+)
 from spikedata.baseline.runs.identity import identity_of_card, training_identity
 from spikedata.baseline.runs.operations import Operations, count_operations, measure
 from spikedata.disk import OutputError
@@ -213,9 +224,9 @@ def make_run(
         The result card.
     """
     is_first = started_processes().is_first
-    is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
+    is_there = keep_finished and Path(run_dir, CARD).is_file()
     if is_first and not is_there:
-        run_folder.check_run_dir(run_dir, overwrite=overwrite)
+        check_run_dir(run_dir, overwrite=overwrite)
     if tensorboard:
         require_tensorboard()
     chosen_device = resolve_device(device_of_rank(device))
@@ -253,16 +264,16 @@ def make_run(
             on_epoch=on_epoch,
         )
         environment = environment_of(chosen_device, n_processes=processes.n)
-        weights = run_folder.weights_bytes(trained.network)
+        weights = weights_bytes(trained.network)
         card = _card(plan, trained, weights, command=command, environment=environment)
         if is_first:
             contents = {
-                run_folder.WEIGHTS: weights,
-                run_folder.HISTORY: history_bytes(trained.history),
-                run_folder.SPLIT: split,
-                run_folder.CARD: run_folder.card_bytes(card),
+                WEIGHTS: weights,
+                HISTORY: history_bytes(trained.history),
+                SPLIT: split,
+                CARD: card_bytes(card),
             }
-            run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
+            write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
             folder.remove()
     return card
 
