@@ -139,7 +139,7 @@ def collate_dense(
     TypeError
         If one is no `Sample`.
     ValueError
-        If there is no sample, a number is out of its range, or nobody says how many channels there are.
+        If there is no sample, a number is out of range, or the number of units is unknown.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
                 raise TypeError(f"sample {index}: label must be a whole number, got {label!r}")
             if not 0 <= label < 2**63:
                 raise ValueError(f"sample {index}: label must be in 0..2**63-1, got {label}")
-        # nobody knows the names of the classes here, which may be any number
+        # Samples do not carry the class names, so any number of classes is allowed.
         unlabeled = [sample._replace(label=0) if isinstance(sample, Sample) else sample for sample in samples]
         events = Events.from_samples(unlabeled, keys=[""], n_units=n_units, is_sorted=False)
         return Selection.of_all(events.changed(labels=np.array(labels, np.int64)))

@@ -1,8 +1,8 @@
-"""Train anew on the training and the validation part together, for as long as a finished run has chosen.
+"""Refit: train again on training and validation part together, for the number of epochs that a run has chosen.
 
-A run learns from its training part alone, since its validation part must choose. What was chosen can then be trained on
+A run is trained on its training part only, since its validation part has to choose the epoch. A refit then trains on
 both: the same recipe, for the same number of epochs, at the same learning rates. Nothing is chosen any more, so the
-weights of the last epoch are kept, and no held-out score but that of the test part can be had.
+weights of the last epoch are kept, and the test part is the only held-out score left.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def refit_run(
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
-    """Train on the training and validation parts of a finished run, as long as it chose, and write a run.
+    """Train on the training and validation parts of a finished run, for the epochs that it chose, and write a run.
 
-    Training clips are in the order of the file. On the card, ``refit`` says which run chose, by the name of its folder
-    and the SHA-256 of its weights, how many epochs, and with what seed; ``validation`` is the score of that run.
+    Training clips are in the order of the file. On the card, ``refit`` names the run that chose (its folder, the
+    SHA-256 of its weights, its epochs and seed), and ``validation`` is the score of that run.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def refit_run(
 
 
 def joined(split: Split) -> Split:
-    """A split with its validation part in its training part, whose samples are in rising order.
+    """A split whose validation part has been added to its training part, in rising order.
 
     Parameters
     ----------

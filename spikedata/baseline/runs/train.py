@@ -1,4 +1,4 @@
-"""The protocol: train on some speakers, choose on others, score once on unseen speakers."""
+"""Train a run under the protocol: on some speakers, with the epoch chosen on others, and the test part left closed."""
 
 from __future__ import annotations
 
@@ -88,26 +88,26 @@ def fit_recipe(
     processes: Processes,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Trained:
-    """The network of a recipe with the weights that the validation part chose, or of the last of the repeated epochs.
+    """A recipe's trained network, with the weights that validation chose, or those of the last repeated epoch.
 
     Parameters
     ----------
     recipe : Recipe
         Network and training.
     training : Events
-        Clips to learn from.
+        Clips to train on.
     validation : Events or None
-        Clips to choose by; None where epochs are repeated.
+        Clips to choose the epoch on; None if epochs are repeated.
     seed : int
-        Of all chance [1].
+        Seed of all randomness [1].
     repeated : sequence of EpochRecord
-        The epochs of an earlier training that are to be gone through again; not for the linear classifier.
+        The epochs of an earlier training to repeat; not for the linear classifier.
     device : torch.device
-        Where to train.
+        Device to train on.
     folder : TrainingFolder
-        Where the state is kept, by the first process.
+        Folder in which the first process keeps checkpoints.
     overwrite : bool
-        Whether the state of another training may be thrown away.
+        Whether the checkpoint of another training may be discarded.
     processes : Processes
         Which of how many processes this is.
     on_epoch : callable, optional
@@ -147,7 +147,7 @@ def fit_recipe(
 
 
 def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Processes) -> Checkpoint | None:
-    """Where the training stopped: the first process looks what there is, the others read it after that."""
+    """The checkpoint to resume from: the first process checks it, and only then the others read it."""
     checkpoint = folder.begin(overwrite=overwrite) if processes.is_first else None
     wait_for_others(processes)
     path: Path = folder.path / CHECKPOINT
@@ -157,7 +157,7 @@ def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Pr
 
 
 class Plan(NamedTuple):
-    """What is to be trained, and on what.
+    """Plan of a run: what to train, and on which clips.
 
     Attributes
     ----------
@@ -209,12 +209,12 @@ def make_run(
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
-    """Train as planned and write a run, from where it stopped if it did.
+    """Train as planned and write a run, resuming an unfinished training if there is one.
 
     Parameters
     ----------
     make_plan : callable
-        Gives the plan; called when it is known that the run can be written, since it reads the spike file.
+        Returns the plan; called only once it is certain that the run can be written, since it reads the spike file.
     run_dir, tensorboard, overwrite, keep_finished, device, threads, on_epoch
         As `train_run` takes them, and it raises the same.
 
@@ -239,7 +239,7 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
-    # what a card says before the training: what cannot be written must not cost one
+    # Written as a test before training, so that what a card cannot hold does not cost a whole training.
     command = _command(plan, run_dir, device=device, threads=threads)
     for known in (plan.recipe, plan.data, plan.split_entry):
         json.dumps(to_json(known, type(known), "card"))
@@ -323,7 +323,7 @@ def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environ
 
 
 def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
-    """The score on the clips that chose, and what the network does with them."""
+    """The score on the clips that chose the epoch, and the network's cost on them."""
     operations: list[Operations] = []
     clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)
     score = evaluate(
@@ -366,11 +366,11 @@ def train_run(
     threads: int = 1,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
-    """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
+    """Train on a spike file and write a run: weights, card, history and split. The test part is not used.
 
-    The state after every epoch is kept beside the run, in a folder named for it with ``.training`` behind. Whatever
-    stopped a training, the same call goes on from there, and the weights are those of a training that never stopped.
-    PyTorch runs on so many threads as are asked for, so the weights do not depend on the number of processors.
+    The state after every epoch is kept beside the run, in a folder with the run's name plus ``.training``. Whatever
+    interrupts a training, the same call resumes it, and the weights are those of an uninterrupted training. PyTorch
+    runs on the given number of threads, so the weights do not depend on the number of processors.
 
     Parameters
     ----------
@@ -390,19 +390,19 @@ def train_run(
         Speakers of those parts, of the split "by_speaker"; None chooses some. An empty ``test_speakers`` leaves all
         speakers to training and validation, for files whose test set is another file.
     left_out : int, optional
-        Who tests, of the split "leave_one_speaker_out".
+        The test speaker, for the split "leave_one_speaker_out".
     keep_epochs : bool
         Whether to keep the weights after each epoch; the size of the selection bias is computed from them.
     tensorboard : bool
         Whether to log for TensorBoard.
     overwrite : bool
-        Whether a run that is there already, or the unfinished training of another one, may be replaced.
+        Whether an existing run, or the unfinished training of another one, may be replaced.
     keep_finished : bool
-        Whether a run of the very same training that is there already is the result, and nothing is done.
+        Whether to return an existing run of the same training as it is, instead of refusing to replace it.
     device : str
-        cpu, cuda, cuda:N, or auto: cuda where there is one.
+        cpu, cuda, cuda:N, or auto: a GPU if there is one.
     threads : int
-        Threads of PyTorch on the processor [1].
+        Number of PyTorch threads on the CPU [1].
     on_epoch : callable, optional
         Given each epoch's record when it is there.
 
