@@ -1,4 +1,4 @@
-"""What all commands share: the options of every one, and how a result is printed."""
+"""Shared by all commands: common options, types of arguments, and how a result is printed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from spikedata.cli.progress import Progress
 # a text, since the class takes its argument only from a type checker
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 
-MOST = 2**63 - 1  # what a seed may be: an HDF5 file keeps it in 64 bits with a sign
+MOST = 2**63 - 1  # largest seed: an HDF5 file stores it as a signed 64-bit integer
 
 
 class UsageError(ValueError):
-    """What was typed cannot be meant: the process leaves with 2, as it does where argparse finds the fault."""
+    """The command line is not valid: the process exits with status 2, as when argparse finds the fault."""
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that can take `--NAME VALUE` for names that nobody has listed, wherever they stand.
+    """A parser that can take `--NAME VALUE` for names that are not listed in advance, at any position.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def add_command(
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """The option `--seed`."""
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all chance (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all randomness (default: 0)")
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -214,7 +214,7 @@ def print_result(args: argparse.Namespace, record: dict[str, Any], text: str) ->
 
 
 def write_out(text: str = "") -> None:
-    """Print on standard output, and see that it arrives; a reader that has left, as `head` does, misses nothing.
+    """Print on standard output and flush it; a reader that has gone, such as `head`, is not an error.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Dense batches in one process, the next one binned while the last is used.
 
-Making a dense batch costs less than moving it from a worker process. Clearing used memory costs less than asking for
-new, so that buffers can be used again by whoever does not keep batches.
+Making a dense batch costs less than moving it from a worker process. Clearing used memory costs less than allocating
+new memory, so buffers can be reused if batches are not kept.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def loader(
 class SpikeLoader:
     """Dense batches of a data set, one epoch per iteration.
 
-    The order of the clips and what a transform draws are those of the seeds and the epoch, which goes on by one with
-    each iteration; two iterations at once do not disturb each other. An epoch that the data set has pinned
-    (`SpikeDataset.set_epoch`) goes before for the transform.
+    The order of the clips and the random numbers of a transform depend on the seeds and the epoch, which increases by
+    one with each iteration; simultaneous iterations do not disturb each other. For the transform, an epoch that the
+    data set has pinned (`SpikeDataset.set_epoch`) takes precedence.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _FACTOR_0, _FACTOR_1 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111
 
 
 def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.uint64]:
-    """One stream for each clip, of which all of its chance in this epoch derives.
+    """One stream for each clip, from which all of its random numbers in this epoch derive.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
 
 
 def substreams(streams: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.uint64]:
-    """One of the streams that derive from each stream, for a purpose of its own.
+    """A stream derived from each stream, for a purpose of its own.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""What several runs say together: mean, deviation and intervals, over the runs and over the clips.
+"""Summary of a group of runs: mean, standard deviation and intervals, over runs and over clips.
 
-A group is some runs of one recipe on one file, which differ in their seed or in the fold of the same kind of split.
+The runs of a group share recipe, file and kind of split; they differ in their seed or in the fold of the split.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOLDS = "leave_one_speaker_out"
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRow:
-    """What one run of a group says.
+    """Results of one run of a group.
 
     Attributes
     ----------
@@ -104,12 +104,12 @@ class GroupBias:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSummary:
-    """What the runs of a group say together.
+    """Results of a group of runs.
 
     Attributes
     ----------
     runs : tuple of GroupRow
-        What each says.
+        Results of each run.
     recipe : str
         Name of their recipe [1].
     validation : OverSeeds
@@ -150,7 +150,7 @@ class GroupSummary:
 
 
 def require_one_group(group_dir: str | os.PathLike[str], cards: Mapping[str, Card]) -> None:
-    """Raise unless some runs may be averaged: one recipe, one file, one kind of split, and no training twice.
+    """Raise ValueError unless runs may be averaged: one recipe, one file, one kind of split, and no training twice.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def require_group_of(
 
 
 def summarize_group(group_dir: str | os.PathLike[str]) -> GroupSummary:
-    """What the runs of a group say together; it opens nothing and changes no card.
+    """Summary of the runs of a group; opens no test clips and changes no card.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Several runs in one folder that differ in their seed, or in the speaker who is left out."""
+"""Groups: several runs in one folder that differ in their seed, or in the speaker who is left out."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Member(NamedTuple):
     name : str
         Of its folder.
     seed : int
-        Of its training [1].
+        Seed of its training [1].
     left_out : int or None
-        The speaker who tests [1]; None where nobody is left out in turn.
+        The test speaker [1]; None if no speaker is left out in turn.
     """
 
     name: str
@@ -54,12 +54,12 @@ def plan_group(seeds: Sequence[int], speakers: Sequence[int] | None = None) -> l
     seeds : sequence of int
         Seeds, each once [1].
     speakers : sequence of int, optional
-        Who is left out in turn [1]; None for nobody.
+        Speakers to leave out in turn [1]; None for a group of seeds only.
 
     Raises
     ------
     ValueError
-        If there is no seed, or one is there twice.
+        If there is no seed, or one is given twice.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def train_group(
 ) -> GroupSummary:
     """Train the runs of a group, one after the other; those that are finished already are kept.
 
-    All have the same split, but where speakers are left out in turn.
+    All have the same split, unless speakers are left out in turn.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def train_group(
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
     **options
-        As `spikedata.baseline.runs.train.train_run` takes them.
+        As `train_run` takes them.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def train_group(
     OutputError
         If the folder cannot be made, or holds a run of another training.
     ValueError, FloatingPointError
-        As `spikedata.baseline.runs.train.train_run`; the runs before are then there.
+        As `train_run`; the runs before are then there.
     """
     speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
     members = plan_group(seeds, speakers)
@@ -156,7 +156,7 @@ def refit_group(
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
     **options
-        As `spikedata.baseline.runs.refit.refit_run` takes them.
+        As `refit_run` takes them.
 
     Returns
     -------
@@ -217,18 +217,18 @@ def evaluate_group(
     selection_bias: bool = False,
     device: str = "cpu",
 ) -> GroupSummary:
-    """Evaluate each run of a group, as `evaluate_run` does, and say what they say together.
+    """Evaluate each run of a group with `evaluate_run`, and summarize the group.
 
-    What can be known to fail is found out before the first run is scored.
+    Everything that can be checked in advance is checked before the first run is scored.
 
     Parameters
     ----------
     group_dir : str or path-like
         The folder of the runs.
     spike_path, control, device
-        As `spikedata.baseline.runs.evaluation.evaluate_run`.
+        As `evaluate_run`.
     selection_bias : bool
-        Whether to find out instead what picking the epochs on the test clips would have claimed, as
+        Whether to measure instead what picking the epochs on the test clips would have claimed, as
         `spikedata.baseline.runs.selection_bias.measure_selection_bias`.
 
     Returns

@@ -1,4 +1,4 @@
-"""The network that params describe."""
+"""Make any of the networks from its params."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | Convolutio
 
 
 def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> Network:
-    """The untrained network that params describe.
+    """An untrained network, as its params describe it.
 
-    All networks are used alike: ``network(inputs, generator=None)`` gives an `Activity`; ``params``, ``dt``,
-    ``n_steps``, ``n_merged``, ``n_units`` and ``n_classes`` say what they take.
+    All networks have the same interface: ``network(inputs, generator=None)`` returns an `Activity`, and the attributes
+    ``params``, ``dt``, ``n_steps``, ``n_merged``, ``n_units`` and ``n_classes`` describe the inputs they take.
 
     Parameters
     ----------
     params : SpikingNetworkParams, CountParams, SequenceParams or ConvolutionParams
-        Which network.
+        Their type decides the kind of network.
     n_units : int
-        Units of the spike file [1].
+        Number of units of the spike file [1].
     n_classes : int
-        Classes to tell apart [1].
+        Number of classes [1].
     generator : torch.Generator
-        Draws the first weights; nothing else does.
+        Draws the initial weights; no other source of randomness is used.
 
     Raises
     ------
     ValueError
-        If there is no unit or class, or the params have no network for so many units.
+        If there is no unit or class, or the network cannot be made for this number of units.
     TypeError
-        If the params are those of no network.
+        If the params belong to no network.
 
     Examples
     --------
