@@ -50,6 +50,8 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As that of argparse; params are taken out first, lest the value of one be taken for a positional argument."""
         words = list(sys.argv[1:] if args is None else args)
+        if any(action.nargs == argparse.OPTIONAL and not action.option_strings for action in self._actions):
+            words = self._positionals_last(words)
         if not self._takes_params:
             return super().parse_known_args(words, namespace)
         own, params = [], {}
@@ -65,6 +67,20 @@ class CommandParser(argparse.ArgumentParser):
         parsed, rest = super().parse_known_args(own, namespace)
         parsed.params = params
         return parsed, rest
+
+    def _positionals_last(self, words: list[str]) -> list[str]:
+        """The words with the options first: argparse takes an optional argument after an option for one too many."""
+        first, last = [], []
+        while words and words[0] != "--":
+            word = words.pop(0)
+            if not word.startswith("-"):
+                last.append(word)
+                continue
+            first.append(word)
+            option = self._option_string_actions.get(word)
+            if option is not None and option.nargs != 0 and words:
+                first.append(words.pop(0))
+        return [*first, *last, *words]
 
     def refuse(self, word: str) -> NoReturn:
         """End with status 2: a word that no argument takes."""
