@@ -107,17 +107,17 @@ def random_events(n_batch: int, n_steps: int, seed: int = 0) -> tuple[Tensor, Te
     counts = rng.binomial(N_UNITS, DENSITY, n_batch * n_steps)
     units = np.concatenate([np.sort(rng.choice(N_UNITS, count, replace=False)) for count in counts])
     ends = np.concatenate([[0], np.cumsum(counts)])
-    splits = np.stack([ends[i : i + n_steps + 1] for i in range(0, n_batch * n_steps, n_steps)])
-    return torch.from_numpy(units.astype(np.uint16)), torch.from_numpy(splits)
+    offsets = np.stack([ends[i : i + n_steps + 1] for i in range(0, n_batch * n_steps, n_steps)])
+    return torch.from_numpy(units.astype(np.uint16)), torch.from_numpy(offsets)
 
 
 def training_step(
     neuron: str, n_batch: int, n_steps: int, sizes: tuple[int, ...], *, fused: bool
 ) -> Callable[[], list[Tensor]]:
     """A function that trains once and returns the spikes of the hidden layers."""
-    units, splits = random_events(n_batch, n_steps)
+    units, offsets = random_events(n_batch, n_steps)
     labels = torch.from_numpy(np.random.default_rng(1).integers(0, N_CLASSES, n_batch))
-    dense = None if fused else dense_events(units, splits, N_UNITS, torch.float32)
+    dense = None if fused else dense_events(units, offsets, N_UNITS, torch.float32)
     generator = torch.Generator().manual_seed(0)
 
     def weight(n_from: int, n_to: int, gain: float) -> Tensor:
@@ -142,7 +142,7 @@ def training_step(
     def step() -> list[Tensor]:
         optimizer.zero_grad()
         project = project_spikes if fused else torch.matmul
-        drive = torch.matmul(dense, inputs[0]) if dense is not None else project_events(units, splits, inputs[0])
+        drive = torch.matmul(dense, inputs[0]) if dense is not None else project_events(units, offsets, inputs[0])
         fired = []
         for i in range(len(sizes)):
             spikes = layer(drive, i)

@@ -92,6 +92,7 @@ class Order:
 
 
 Count = Annotated[int, Bounds(at_least=1)]
+Seed = Annotated[int, Bounds(at_least=0, at_most=2**63 - 1)]
 Positive = Annotated[float, Bounds(above=0)]
 NotNegative = Annotated[float, Bounds(at_least=0)]
 Share = Annotated[float, Bounds(at_least=0, at_most=1)]
@@ -158,6 +159,9 @@ def whole_number(name: str, value: object, *, at_least: int | None = None, at_mo
     ValueError
         `n_steps must be a whole number >= 1, got 2.5`.
     """
+    # asked of every clip in places, and nearly always answered here
+    if type(value) is int and (at_least is None or value >= at_least) and (at_most is None or value <= at_most):
+        return value
     return typing.cast(int, checked(name, value, Annotated[int, Bounds(at_least=at_least, at_most=at_most)]))
 
 

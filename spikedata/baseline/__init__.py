@@ -1,4 +1,11 @@
-"""Baselines: spiking networks and references, trained and scored under one honest protocol."""
+"""Baselines: networks with named recipes, trained and scored under one protocol (docs/protocol.md).
+
+- `recipes`: a network and how it is trained, by name (`RECIPES`, `recipe_from`), or one of your own (`Recipe`)
+- `runs`: train a recipe on some speakers (`train_run`), choose the epoch on others, score once on unseen ones
+  (`evaluate_run`); every run is a folder with a result card (`Card`)
+
+The networks themselves are in `spikedata.nn`, the training loop in `spikedata.training`.
+"""
 
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe

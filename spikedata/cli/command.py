@@ -1,4 +1,4 @@
-"""What all commands share: the options of every one, and how a result is printed."""
+"""Shared by all commands: common options, types of arguments, and how a result is printed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from spikedata.cli.progress import Progress
 # a text, since the class takes its argument only from a type checker
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 
-MOST = 2**63 - 1  # what a seed may be: an HDF5 file keeps it in 64 bits with a sign
+MOST = 2**63 - 1  # largest seed: an HDF5 file stores it as a signed 64-bit integer
 
 
 class UsageError(ValueError):
-    """What was typed cannot be meant: the process leaves with 2, as it does where argparse finds the fault."""
+    """The command line is not valid: the process exits with status 2, as when argparse finds the fault."""
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that can take `--NAME VALUE` for names that nobody has listed, wherever they stand.
+    """A parser that can take `--NAME VALUE` for names that are not listed in advance, at any position.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class CommandParser(argparse.ArgumentParser):
         """As that of argparse; params are taken out first, lest the value of one be taken for a positional argument."""
         words = list(sys.argv[1:] if args is None else args)
         if not self._takes_params:
-            return super().parse_known_args(words, namespace)
+            return super().parse_known_args(self._positionals_first(words), namespace)
         own, params = [], {}
         while words:
             word = words.pop(0)
@@ -62,9 +62,33 @@ class CommandParser(argparse.ArgumentParser):
             if not equals and (not words or words[0].startswith("--")):
                 self.error(f"{name} needs a value, as {name} VALUE")
             params[name[2:].replace("-", "_")] = value if equals else words.pop(0)
-        parsed, rest = super().parse_known_args(own, namespace)
+        parsed, rest = super().parse_known_args(self._positionals_first(own), namespace)
         parsed.params = params
         return parsed, rest
+
+    def _positionals_first(self, words: list[str]) -> list[str]:
+        """The words with those of no option in front.
+
+        argparse matches positional arguments as soon as it meets some, so an optional one such as FILE.h5 would have
+        to stand before all options: `evaluate RUN --device cpu FILE.h5` would leave FILE.h5 over.
+        """
+        if self._subparsers is not None:  # what stands behind a command is for the parser of that command
+            return words
+        words, first, behind = list(words), [], []
+        while words and words[0] != "--":
+            word = words.pop(0)
+            if not word.startswith("-") or word == "-":
+                first.append(word)
+                continue
+            behind.append(word)
+            action = self._option_string_actions.get(word)
+            nargs = 0 if action is None else 1 if action.nargs is None else action.nargs
+            most = nargs if isinstance(nargs, int) else 1 if nargs == "?" else len(words)
+            # a value that must be there may begin with a dash, as -1 does
+            while words and most and (isinstance(nargs, int) or not words[0].startswith("-")):
+                behind.append(words.pop(0))
+                most -= 1
+        return [*first, *behind, *words]
 
     def refuse(self, word: str) -> NoReturn:
         """End with status 2: a word that no argument takes."""
@@ -112,7 +136,7 @@ def add_command(
 
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """The option `--seed`."""
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all chance (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all randomness (default: 0)")
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -190,7 +214,7 @@ def print_result(args: argparse.Namespace, record: dict[str, Any], text: str) ->
 
 
 def write_out(text: str = "") -> None:
-    """Print on standard output, and see that it arrives; a reader that has left, as `head` does, misses nothing.
+    """Print on standard output and flush it; a reader that has gone, such as `head`, is not an error.
 
     Raises
     ------

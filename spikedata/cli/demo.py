@@ -17,7 +17,7 @@ from spikedata.corpora import Clip, list_clips
 from spikedata.disk import OutputError
 from spikedata.synth import embedded_corpus
 
-TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data: never heard in training
+TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data; held out from training
 VALIDATION_SPEAKERS = (6, 7)
 SHOWN_CLIP = "lang-german_speaker-04_trial-0_digit-7.flac"  # "sieben", by a voice of the test part
 
@@ -48,7 +48,7 @@ def run_demo(
     Returns
     -------
     dict
-        `steps` with seconds and what was made, `scores` of both classifiers on the held-out voices, `pictures`.
+        `steps` with seconds and what was made, `scores` of both classifiers on the held-out speakers, `pictures`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Look at the installation the way a helpful colleague would: what is there, what is in the way, what to do."""
+"""Check the installation as a helpful colleague would: what is installed, what is wrong, and what to do about it."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def format_checks(checks: Iterable[Check]) -> str:
 def _safely(look: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         return list(look())
-    except Exception as error:  # a doctor that dies of the illness helps nobody
+    except Exception as error:  # one broken check must not hide the others
         return [
             Check(look.__name__.strip("_").replace("_", " "), f"{type(error).__name__}: {error}", False, "look here")
         ]

@@ -35,7 +35,7 @@ def add_commands(commands: Commands) -> None:
 def _add_encode(commands: Commands) -> None:
     sub = add_command(commands, "encode", _encode, "turn the recordings of a corpus into spikes")
     sub.epilog = (
-        "Stopped at any moment, the same command goes on where it was. The result does not depend on workers, shards, "
+        "After an interruption, the same command resumes the encoding. The result does not depend on workers, shards, "
         "cluster or interruptions."
     )
     sub.add_argument(
@@ -54,7 +54,7 @@ def _add_encode(commands: Commands) -> None:
     )
     sub.add_argument(
         "--set", action="append", type=_setting, default=[], metavar="NAME=VALUE",
-        help="a param of the cochlea, as auditory_nerve.n_fibers=4; may be given again",
+        help="a param of the cochlea, such as auditory_nerve.n_fibers=4; can be repeated",
     )  # fmt: skip
     sub.add_argument("--split", type=one_of("split", _splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")

@@ -1,4 +1,4 @@
-"""Commands that train a baseline, score it and compare what there is: train, evaluate, leaderboard."""
+"""Commands that train a baseline, score it and compare runs: train, evaluate, leaderboard."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
 
     sub = add_command(commands, "leaderboard", _leaderboard, "compare all runs below a folder")
-    sub.add_argument("folder", metavar="DIR", help="where to look for result cards, however deep")
+    sub.add_argument("folder", metavar="DIR", help="folder to search for result cards, at any depth")
     sub.add_argument("--markdown", action="store_true", help="print a table of Markdown")
 
 
@@ -60,10 +60,10 @@ def _add_train(commands: Commands) -> None:
         takes_params=True,
     )
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
-    sub.add_argument("--recipe", metavar="NAME", help="network and training; a wrong name lists those there are")
-    sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; perhaps with recipe = NAME")
+    sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")
+    sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; may hold recipe = NAME")
     sub.add_argument(
-        "--refit", metavar="RUN", help="train anew on training and validation part, as and as long as this run chose"
+        "--refit", metavar="RUN", help="train again on training and validation part, for the epochs that this run chose"
     )
     sub.add_argument("--out", required=True, metavar="RUN", help="folder for weights, history and result card")
     add_seed(sub)
@@ -72,11 +72,11 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("--split-seed", type=whole(0), metavar="N", help="seed of the split (default: the first seed)")
     sub.add_argument("--validation-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
     sub.add_argument("--test-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
+    sub.add_argument("--leave-out", type=whole(0), metavar="N", help="test speaker of the split leave_one_speaker_out")
     sub.add_argument(
-        "--leave-out", type=whole(0), metavar="N", help="speaker who tests, of the split leave_one_speaker_out"
-    )
-    sub.add_argument(
-        "--leave-one-speaker-out", action="store_true", help="one run for each speaker, who tests it: RUN/speaker-N"
+        "--leave-one-speaker-out",
+        action="store_true",
+        help="one run for each speaker as the test speaker: RUN/speaker-N",
     )
     sub.add_argument("--epochs", type=whole(1), metavar="N", help="epochs (default: the recipe's)")
     sub.add_argument("--keep-epochs", action="store_true", help="keep the weights after each epoch")
@@ -85,7 +85,7 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads on the processor (default: 1)")
     sub.epilog = (
         "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3; `spikedata params "
-        "RECIPE` lists them. Stopped at any moment, the same command goes on where it was, to the same weights. "
+        "RECIPE` lists them. After an interruption, the same command resumes the training, to the same weights. "
         "torchrun trains on several GPUs."
     )
     add_overwrite(sub)
@@ -208,7 +208,7 @@ def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
     from spikedata.training.parallel import started_processes
 
     if started_processes().n > 1:
-        raise ValueError("evaluate works in one process, each of several would open the test part: leave out torchrun")
+        raise ValueError("evaluate runs in one process, since each of several would open the test part: omit torchrun")
     if args.selection_bias and args.control is not None:
         raise ValueError("--selection-bias is that of the plain score, so leave out --control")
     device, control = args.device or "auto", args.control or "none"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import cochlea
 from spikedata import __version__
-from spikedata.checks import whole_number
+from spikedata.checks import Seed, checked
 from spikedata.corpora import Clip
 from spikedata.files.schema import Provenance
 
@@ -54,7 +54,7 @@ class Job:
     def __post_init__(self) -> None:
         if self.preset not in PRESETS and (self.preset != OWN or self.own is None):
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}")
-        object.__setattr__(self, "seed", whole_number("seed", self.seed, at_least=0, at_most=2**63 - 1))
+        object.__setattr__(self, "seed", checked("seed", self.seed, Seed))
 
     @property
     def params(self) -> cochlea.CochleaParams:

@@ -24,6 +24,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from spikedata import __version__
+from spikedata.checks import whole_number
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Security
@@ -96,8 +97,7 @@ def map_on_cluster(
     ValueError
         If `n_ahead` is below 1.
     """
-    if n_ahead < 1:
-        raise ValueError(f"n_ahead must be >= 1, got {n_ahead}")
+    n_ahead = whole_number("n_ahead", n_ahead, at_least=1)
     scheduler = find_scheduler(address)
     with connected(scheduler, connect_timeout) as client:
         _count_threads(client, scheduler, worker_timeout)

@@ -9,9 +9,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from cochlea import CochleaParams
+from spikedata.checks import checked, whole_number
 from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError, write_atomically
@@ -264,14 +263,12 @@ def _list(source: str | os.PathLike[str] | Listing, corpus: str | None, on_error
 
 
 def _check(workers: int | None, shard: tuple[int, int] | None, on_error: str) -> None:
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int | np.integer)):
-        raise TypeError(f"workers must be a whole number, got {workers!r}")
+    if workers is not None:
+        whole_number("workers", workers, at_least=1)
     if on_error not in ("fail", "skip"):
         raise ValueError(f"on_error must be 'fail' or 'skip', got {on_error!r}")
-    if shard is not None and not (
-        isinstance(shard, tuple) and len(shard) == 2 and all(type(number) is int for number in shard)
-    ):
-        raise TypeError(f"shard must be two whole numbers, as (3, 16), got {shard!r}")
+    if shard is not None:
+        checked("shard, such as (3, 16),", shard, tuple[int, int])
 
 
 class _Progress:

@@ -7,15 +7,14 @@ result stands for the units u * n_merged to (u + 1) * n_merged - 1; the last one
 
 from __future__ import annotations
 
-import math
 import sys
 from functools import lru_cache
-from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Positive, checked, whole_number
 from spikedata.events.events import Events
 
 _LARGEST_COUNT = {
@@ -32,14 +31,14 @@ class EventLists(NamedTuple):
     ----------
     units : ndarray of uint16, shape (n_spikes,)
         Unit of each spike [1]; within a step, in the order of the file.
-    splits : ndarray of int64, shape (batch, n_steps + 1)
-        The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
+    offsets : ndarray of int64, shape (batch, n_steps + 1)
+        The spikes of clip b in step i are ``units[offsets[b, i]:offsets[b, i + 1]]`` [1].
     n_units : int
         Number of units [1].
     """
 
     units: npt.NDArray[np.uint16]
-    splits: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
     n_units: int
 
 
@@ -136,10 +135,10 @@ def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: i
     times, table = _decoding(events, dt, n_steps)
     n_spikes = int((events.offsets[chosen + 1] - events.offsets[chosen]).sum())
     listed = np.empty(n_spikes, np.uint16)
-    splits = np.empty((chosen.size, n_steps + 1), np.int64)
-    n_wrong = fill_lists(times, table, events.units, events.offsets, chosen, dt, n_steps, unit_of, splits, listed)
+    offsets = np.empty((chosen.size, n_steps + 1), np.int64)
+    n_wrong = fill_lists(times, table, events.units, events.offsets, chosen, dt, n_steps, unit_of, offsets, listed)
     _refuse_units(n_wrong, events)
-    return EventLists(listed[: splits[-1, -1] if chosen.size else 0], splits, int(unit_of[-1]) + 1)
+    return EventLists(listed[: offsets[-1, -1] if chosen.size else 0], offsets, int(unit_of[-1]) + 1)
 
 
 def sparse_batch(
@@ -167,9 +166,9 @@ def sparse_batch(
     from spikedata.events.kernels import count_entries, fill_sparse
 
     lists = event_lists(events, indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
-    n_entries = count_entries(lists.splits, lists.units, lists.n_units)
+    n_entries = count_entries(lists.offsets, lists.units, lists.n_units)
     entries, counts = np.empty((3, n_entries), np.int64), np.empty(n_entries, np.float32)
-    fill_sparse(lists.splits, lists.units, lists.n_units, entries, counts)
+    fill_sparse(lists.offsets, lists.units, lists.n_units, entries, counts)
     return entries, counts
 
 
@@ -188,23 +187,14 @@ def check_steps(*, dt: float, n_steps: int, n_merged: int = 1) -> tuple[float, i
 
     Raises
     ------
-    TypeError
-        If ``dt`` is not a number.
     ValueError
-        If a number is out of range or not whole.
+        If one is not a number, is out of range, or is not whole.
     """
-    if isinstance(dt, bool) or not isinstance(dt, Real):
-        raise TypeError(f"dt must be a number of seconds, got {dt!r}")
-    if not (math.isfinite(dt) and dt >= sys.float_info.min):
-        raise ValueError(f"dt must be > 0, got {dt}")
-    for name, value in (("n_steps", n_steps), ("n_merged", n_merged)):
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise ValueError(f"{name} must be a whole number, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value}")
-    if n_steps > _MOST_STEPS:
-        raise ValueError(f"n_steps must be <= {_MOST_STEPS}, got {n_steps}")
-    return float(dt), int(n_steps), int(n_merged)
+    dt = float(checked("dt", dt, Positive))
+    if dt < sys.float_info.min:  # passes divide by it
+        raise ValueError(f"dt must be >= {sys.float_info.min}, got {dt}")
+    n_steps = whole_number("n_steps", n_steps, at_least=1, at_most=_MOST_STEPS)
+    return dt, n_steps, whole_number("n_merged", n_merged, at_least=1)
 
 
 def _checked(

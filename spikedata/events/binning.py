@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import Positive, checked, whole_number
 from spikedata.events.sample import Sample, find_fault
 
 _LARGEST_STEP = 2**52  # beyond it, float64 cannot distinguish neighboring edges
@@ -92,7 +92,7 @@ def bin_samples(
            [0, 1],
            [4, 6]]), array([2, 1]))
     """
-    shape = (len(samples), _count("n_steps", n_steps), _count("n_units", n_units))
+    shape = (len(samples), whole_number("n_steps", n_steps, at_least=1), whole_number("n_units", n_units, at_least=1))
     lengths = [len(sample.times) for sample in samples]
     for index, sample in enumerate(samples):
         if len(sample.units) != lengths[index]:
@@ -136,11 +136,7 @@ def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
     >>> steps_of([0.0, 0.0999, 0.1, 0.25], dt=0.1)
     array([0, 0, 1, 2])
     """
-    if isinstance(dt, bool) or not isinstance(dt, Real):
-        raise TypeError(f"dt must be a number of seconds, got {dt!r}")
-    dt = float(dt)
-    if not (math.isfinite(dt) and dt > 0):
-        raise ValueError(f"dt must be > 0, got {dt}")
+    dt = float(checked("dt", dt, Positive))
     times = np.asarray(times, dtype=np.float64)
     if times.size == 0:
         return np.empty(times.shape, dtype=np.int64)
@@ -152,14 +148,6 @@ def steps_of(times: npt.ArrayLike, *, dt: float) -> npt.NDArray[np.int64]:
     steps -= times < steps * dt  # rounding of the division may be off by one step in either direction
     steps += times >= (steps + 1) * dt
     return steps.astype(np.int64)
-
-
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be >= 1, got {value}")
-    return int(value)
 
 
 def _integers(units: npt.ArrayLike) -> np.ndarray:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral
 from typing import Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import whole_number
 from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
 
 _TIMES_DTYPES = (np.float16, np.float32, np.float64)
@@ -68,7 +68,7 @@ class Events:
     is_sorted: bool = True
 
     def __post_init__(self) -> None:
-        _set(self, n_units=_whole("Events.n_units", self.n_units))
+        _set(self, n_units=whole_number("Events.n_units", self.n_units))
         if not 1 <= self.n_units <= LARGEST_N_UNITS:
             raise ValueError(f"Events.n_units must be in 1..{LARGEST_N_UNITS}, got {self.n_units}")
         for name in ("keys", "sources"):
@@ -203,7 +203,8 @@ class Events:
             return self.select(np.arange(len(self))[index])
         index = row_number(index, len(self), self)
         row = slice(self.offsets[index], self.offsets[index + 1])
-        times, units = self.times[row].astype(np.float64), self.units[row]
+        # copies: the arrays of a mapped cache cannot be written to, and PyTorch, which does not ask, would crash
+        times, units = self.times[row].astype(np.float64), self.units[row].copy()
         if not self.is_sorted:
             order = np.argsort(times, kind="stable")
             times, units = times[order], units[order]
@@ -450,12 +451,6 @@ def _set(events: Events, **values: Any) -> None:
         object.__setattr__(events, name, value)
 
 
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    return int(value)
-
-
 def _texts(name: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, (tuple, list)) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} must be a tuple of str, got {values!r:.60}")
@@ -509,5 +504,5 @@ def _checked_row(
 
 
 def _numbers_of(samples: Sequence[Sample], name: str) -> npt.NDArray[np.int64]:
-    numbers = [_whole(f"sample {index}: {name}", getattr(sample, name)) for index, sample in enumerate(samples)]
+    numbers = [whole_number(f"sample {index}: {name}", getattr(sample, name)) for index, sample in enumerate(samples)]
     return np.array(numbers, dtype=np.int64)

@@ -111,11 +111,11 @@ def fill_dense(
 @compiled
 def fill_lists(
     times: Array, table: Array | None, units: Array, offsets: Array, chosen: Array, dt: float, n_steps: int,
-    unit_of: Array, splits: Array, listed: Array,
+    unit_of: Array, step_offsets: Array, listed: Array,
 ) -> int:  # fmt: skip
     """Units of the spikes of each chosen clip in the order of their steps.
 
-    `splits` (clip, step + 1) becomes where each step begins in `listed`, the last entry of a clip being its end.
+    `step_offsets` (clip, step + 1) becomes where each step begins in `listed`, the last entry of a clip being its end.
     `listed` has room for all spikes of the clips. Returns the number of spikes whose unit is none of `unit_of`.
     """
     steps = np.empty(_longest(offsets, chosen), np.int32)
@@ -126,7 +126,7 @@ def fill_lists(
         _fill_steps(times, table, begin, end, dt, n_steps, steps)
         # Sorted spikes, the usual case, need only be copied; others are sorted by counting below.
         step_now, at, is_sorted = 0, n_listed, True
-        splits[row, 0] = at
+        step_offsets[row, 0] = at
         for i in range(end - begin):
             unit, step = units[begin + i], steps[i]
             if unit >= unit_of.size:
@@ -136,12 +136,12 @@ def fill_lists(
                 is_sorted &= step >= step_now
                 while step_now < step:
                     step_now += 1
-                    splits[row, step_now] = at
+                    step_offsets[row, step_now] = at
                 listed[at] = unit_of[unit]
                 at += 1
         if is_sorted:
             for step in range(step_now + 1, n_steps + 1):
-                splits[row, step] = at
+                step_offsets[row, step] = at
             n_listed = at
             continue
         ends[:] = 0
@@ -149,10 +149,10 @@ def fill_lists(
             if steps[i] >= 0:
                 ends[steps[i]] += 1
         for step in range(n_steps):
-            splits[row, step] = n_listed
+            step_offsets[row, step] = n_listed
             n_listed += ends[step]
-            ends[step] = splits[row, step]
-        splits[row, n_steps] = n_listed
+            ends[step] = step_offsets[row, step]
+        step_offsets[row, n_steps] = n_listed
         for i in range(end - begin):
             step = steps[i]
             if step >= 0:
@@ -162,21 +162,21 @@ def fill_lists(
 
 
 @compiled
-def count_entries(splits: Array, listed: Array, n_units: int) -> int:
+def count_entries(offsets: Array, listed: Array, n_units: int) -> int:
     """How many pairs of step and unit of the clips have a spike, in the lists that `fill_lists` made."""
     last_seen = np.full(n_units, -1, np.int64)
     n_entries = 0
-    for row in range(splits.shape[0]):
-        for step in range(splits.shape[1] - 1):
-            here = row * splits.shape[1] + step
-            for i in range(splits[row, step], splits[row, step + 1]):
+    for row in range(offsets.shape[0]):
+        for step in range(offsets.shape[1] - 1):
+            here = row * offsets.shape[1] + step
+            for i in range(offsets[row, step], offsets[row, step + 1]):
                 n_entries += last_seen[listed[i]] != here
                 last_seen[listed[i]] = here
     return n_entries
 
 
 @compiled
-def fill_sparse(splits: Array, listed: Array, n_units: int, indices: Array, counts: Array) -> None:
+def fill_sparse(offsets: Array, listed: Array, n_units: int, indices: Array, counts: Array) -> None:
     """Coalesced entries of the lists that `fill_lists` made, as many as `count_entries` says.
 
     `indices` (3, entry) becomes clip, step and unit in rising order, `counts` (entry,) the spikes there.
@@ -185,9 +185,9 @@ def fill_sparse(splits: Array, listed: Array, n_units: int, indices: Array, coun
     present = np.zeros(n_words, np.uint64)
     count_of = np.zeros(n_units, np.int32)
     n_entries = 0
-    for row in range(splits.shape[0]):
-        for step in range(splits.shape[1] - 1):
-            for i in range(splits[row, step], splits[row, step + 1]):
+    for row in range(offsets.shape[0]):
+        for step in range(offsets.shape[1] - 1):
+            for i in range(offsets[row, step], offsets[row, step + 1]):
                 unit = np.int64(listed[i])
                 present[unit >> 6] |= np.uint64(1) << np.uint64(unit & 63)
                 count_of[unit] += 1

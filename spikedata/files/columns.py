@@ -114,10 +114,11 @@ class Column:
             if "\0" in text:
                 raise ValueError(f"{where}: {self.field} {text!r}, must not contain a null character")
             return text
-        if np.dtype(self.dtypes[-1]).kind == "f":
-            number = checked(f"{where}: {self.field}", value, float)
-        else:  # most are of type int, and the full check takes longer than the rest of `append`
-            number = value if type(value) is int else whole_number(f"{where}: {self.field}", value)
+        is_whole = np.dtype(self.dtypes[-1]).kind in "iu"
+        if is_whole and type(value) is int:  # most are, and the full check takes longer than the rest of `append`
+            number: int | float = value
+        else:
+            number = (whole_number if is_whole else _number)(f"{where}: {self.field}", value)
         if not self._holds(number, at_most):
             raise ValueError(f"{where}: {self._breach(number, at_most)}")
         return number
@@ -265,6 +266,10 @@ def digest_of(values: Mapping[str, Values], attributes: Mapping[str, str | int])
         The root attributes; the digest itself is ignored.
     """
     return schema.digest(values, {name: v for name, v in attributes.items() if name != schema.DIGEST_ATTRIBUTE})
+
+
+def _number(name: str, value: object) -> float:
+    return cast(float, checked(name, value, float))
 
 
 def _type_of(dataset: h5py.Dataset) -> str:

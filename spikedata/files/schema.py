@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.checks import whole_number
+from spikedata.checks import Seed, checked
 from spikedata.events.sample import UNKNOWN_SPEAKER, Sample
 
 FORMAT_ATTRIBUTE = "spikedata_format"
@@ -96,7 +96,7 @@ class Provenance:
             json.loads(self.params)
         except ValueError:
             raise ValueError(f"Provenance.params must be JSON, got {self.params[:40]!r} …") from None
-        object.__setattr__(self, "seed", whole_number("Provenance.seed", self.seed, at_least=0, at_most=2**63 - 1))
+        object.__setattr__(self, "seed", checked("Provenance.seed", self.seed, Seed))
 
 
 def attributes_of(provenance: Provenance | None) -> dict[str, str | int]:

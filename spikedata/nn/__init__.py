@@ -1,1 +1,56 @@
-"""Spiking neurons, layers and networks, fused on the CPU; knows no training."""
+"""Spiking neurons, layers and networks in PyTorch, fused on the CPU.
+
+From the equations up:
+
+- `surrogate`: a step function that gradients can pass, by one of six surrogate derivatives
+- `neurons`: LIF, adaptive LIF and the leaky integrator: their params, one step, and the plain loop over all steps
+- `kernels`: the same loops compiled for the CPU, forward and backward, with projections, dropout and readout
+- `networks`: whole networks, made by `make_network` from params that describe them
+
+Nothing here knows losses, optimizers, recipes or splits: `spikedata.training` trains a network, `spikedata.baseline`
+names recipes and keeps runs.
+"""
+
+from spikedata.nn.networks import (
+    Activity,
+    ConvolutionNetwork,
+    ConvolutionParams,
+    CountClassifier,
+    CountParams,
+    Network,
+    NetworkParams,
+    SequenceNetwork,
+    SequenceParams,
+    SpikingNetwork,
+    SpikingNetworkParams,
+    anneal_delays,
+    class_scores,
+    make_network,
+)
+from spikedata.nn.networks.initialization import InitializationParams
+from spikedata.nn.neurons import AdLIFParams, IntegratorParams, LIFParams
+from spikedata.nn.surrogate import SurrogateParams, spike, surrogate_derivative
+
+__all__ = [
+    "Activity",
+    "AdLIFParams",
+    "ConvolutionNetwork",
+    "ConvolutionParams",
+    "CountClassifier",
+    "CountParams",
+    "InitializationParams",
+    "IntegratorParams",
+    "LIFParams",
+    "Network",
+    "NetworkParams",
+    "SequenceNetwork",
+    "SequenceParams",
+    "SpikingNetwork",
+    "SpikingNetworkParams",
+    "SurrogateParams",
+    "anneal_delays",
+    "class_scores",
+    "make_network",
+    "spike",
+    "surrogate_derivative",
+]

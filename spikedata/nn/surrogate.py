@@ -1,6 +1,6 @@
-"""A step function that can be trained through: another derivative stands for its own, which is zero.
+"""A step function that gradients can pass: a surrogate takes the place of its derivative, which is zero.
 
-The derivative is ``height * f(scale * x)``, x the membrane minus its threshold, and f is 1 at 0:
+The surrogate derivative is ``height * f(scale * x)``, with x the membrane minus its threshold and f(0) = 1:
 
 ========== ============================ =====================================================================
 shape      f(z)                         from
@@ -13,7 +13,7 @@ arctan     1 / (1 + z**2)               Fang et al., ICCV (2021)
 slayer     exp(-abs(z))                 Shrestha & Orchard, NeurIPS 31 (2018)
 ========== ============================ =====================================================================
 
-The shape hardly matters, the scale does: Zenke & Vogels, Neural Computation 33:899 (2021).
+The shape hardly matters for learning, but the scale does: Zenke & Vogels, Neural Computation 33:899 (2021).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ SHAPES = ("superspike", "sigmoid", "triangle", "boxcar", "arctan", "slayer")
 
 @dataclass(frozen=True, kw_only=True)
 class SurrogateParams:
-    """What stands for the derivative of the step function.
+    """Shape, scale and height of a surrogate derivative.
 
     Attributes
     ----------
     shape : str
         One of ``SHAPES`` [1].
     scale : float
-        Steepness [1]: the larger, the closer to the threshold a membrane must be to learn.
+        Steepness [1]: the larger it is, the closer to its threshold a membrane must be to get a gradient.
     height : float
         Derivative at the threshold [1].
 
@@ -59,15 +59,15 @@ class SurrogateParams:
 def spike(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
     """Spikes: 1 where a membrane is above its threshold, 0 elsewhere; NaN stays NaN.
 
-    Forward it is the step function (0 at exactly the threshold). Backward its derivative, zero almost everywhere, is
-    replaced by the surrogate.
+    The forward pass is the step function, 0 at exactly the threshold. The backward pass replaces its derivative, which
+    is zero almost everywhere, by the surrogate.
 
     Parameters
     ----------
     membrane_minus_threshold : Tensor, any shape
         How far each membrane is above its threshold [1].
     params : SurrogateParams
-        What stands for the derivative.
+        Derivative to use in the backward pass.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def spike(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
 
 
 def surrogate_derivative(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
-    """What stands for the derivative of `spike`.
+    """The derivative that `spike` uses in its backward pass.
 
     Parameters
     ----------

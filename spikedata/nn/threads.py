@@ -1,4 +1,4 @@
-"""Hold PyTorch to a number of threads for a while."""
+"""Limit PyTorch to a number of threads for a while."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from contextlib import contextmanager
 
 import torch
 
+from spikedata.checks import whole_number
+
 
 @contextmanager
 def on_threads(n: int = 1) -> Iterator[None]:
-    """Run a block, or a function that it decorates, on some threads of PyTorch; the former number comes back.
+    """Run a block, or a decorated function, on a number of PyTorch threads; the former number is restored.
 
-    Networks of a few hundred neurons gain nothing from a second thread, and lose much where another process wants the
-    processor. And sums over several threads round differently on every machine.
+    Networks of a few hundred neurons gain nothing from a second thread, and lose a lot when another process needs the
+    processor. Besides, sums over several threads round differently on every machine.
 
     Parameters
     ----------
     n : int
-        How many [1].
+        Number of threads [1].
 
     Raises
     ------
     ValueError
-        If it is below 1.
+        If it is no whole number, or below 1.
 
     Examples
     --------
@@ -31,8 +33,7 @@ def on_threads(n: int = 1) -> Iterator[None]:
     ...     torch.get_num_threads()
     1
     """
-    if n < 1:
-        raise ValueError(f"threads must be >= 1, got {n}")
+    n = whole_number("threads", n, at_least=1)
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
@@ -43,6 +44,6 @@ def on_threads(n: int = 1) -> Iterator[None]:
 
 @contextmanager
 def on_one_thread() -> Iterator[None]:
-    """Run a block, or a function that it decorates, on one thread of PyTorch: `on_threads` of 1."""
+    """Run a block, or a decorated function, on one PyTorch thread: `on_threads(1)`."""
     with on_threads(1):
         yield

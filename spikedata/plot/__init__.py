@@ -1,6 +1,6 @@
 """Pictures: every `plot_…` takes arrays, events or a file and returns a Matplotlib figure; `save_figure` writes it.
 
-Nothing here touches pyplot or the global settings of Matplotlib, so a script, a server or a notebook keeps its own.
+Nothing here touches pyplot or Matplotlib's global settings, so those of a script, server or notebook are not affected.
 """
 
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_word

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import whole_number
 from spikedata.splits.split import Split
 
 WAY_ON = "use a split with shared speakers for such files: --split stratified_shared_speakers"
@@ -99,15 +100,9 @@ def generator(seed: int) -> np.random.Generator:
     Raises
     ------
     ValueError
-        If the seed is negative.
-    TypeError
-        If the seed is not a whole number.
+        If it is not a whole number, or is below 0.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"the seed of a split must be a whole number, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"the seed of a split must be >= 0, got {seed}")
-    return np.random.default_rng(seed)
+    return np.random.default_rng(whole_number("the seed of a split", seed, at_least=0))
 
 
 def require_every_class(split: Split, labels: npt.ArrayLike) -> None:

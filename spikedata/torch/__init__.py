@@ -1,4 +1,8 @@
-"""Spike files as PyTorch data sets and batches."""
+"""Spike files as PyTorch data sets, batches and loaders.
+
+`SHD`, `SSC` and `SpikeDataset` are data sets; `loader` makes dense batches of any of them; `collate`, `collate_dense`
+and `collate_lists` are for a ``DataLoader`` of your own.
+"""
 
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset

@@ -1,4 +1,4 @@
-"""Binned clips as tensors: small ones that cross to where the dense or sparse one is made."""
+"""Binned clips as their nonzero counts: small tensors to send to where the dense or sparse tensor is made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Kind = TypeVar("_Kind", bound="Batch")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Spike counts of some clips, as the list of those that are not zero.
+    """Spike counts of a batch of clips, as a list of those that are not zero.
 
     Parameters
     ----------
@@ -150,8 +150,7 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
     TypeError
         If one is no `Sample`.
     ValueError
-        If there is no sample, one breaks a rule of `spikedata.events.Events`, or nobody says how many channels
-        there are.
+        If there is no sample, one breaks a rule of `spikedata.events.Events`, or the number of channels is unknown.
 
     Examples
     --------

@@ -27,13 +27,13 @@ class SpikeDataset(Dataset[Any]):
     """A map-style data set of `Sample`, or of counts and labels if it is told the steps.
 
     The events are memory-mapped from a cache that is made on the first use of a file. A ``DataLoader`` fetches whole
-    batches at once (``__getitems__``). Chance in a transform depends on the seed, the epoch and the number of the clip,
-    never on the batch, the order or the worker.
+    batches at once (``__getitems__``). A transform's random numbers depend on the seed, the epoch and the number of the
+    clip, never on the batch, the order or the worker.
 
-    A transform draws anew in each pass: a clip that is fetched for the first time is drawn as in epoch 0, for the
-    second time as in epoch 1, and so on; loader workers count together with the process that started them.
-    Process r of w that train together (`torch.distributed`) draw as in epochs r, w + r, 2 w + r, ..., so that a clip
-    which comes to another process in the next pass is drawn anew there, too. `set_epoch` pins one epoch instead.
+    A transform draws anew in each pass: the first time a clip is fetched, it is drawn as in epoch 0, the second time as
+    in epoch 1, and so on; loader workers share the count with the process that started them. Process r of w that train
+    together (`torch.distributed`) draws as in epochs r, w + r, 2 w + r, ..., so that a clip which another process gets
+    in the next pass is drawn anew there, too. `set_epoch` pins one epoch instead.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ class SpikeDataset(Dataset[Any]):
     ) -> None:
         if transform is not None and not callable(transform) and not isinstance(transform, EventTransform):
             raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
+        if isinstance(transform, type):
+            raise TypeError(f"transform must be one that is made, as {transform.__name__}(...), got the class")
         if (dt is None) != (n_steps is None):
             raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
         self.dt, self.n_steps = dt, n_steps
@@ -166,7 +168,7 @@ class SpikeDataset(Dataset[Any]):
 
     @property
     def epoch(self) -> int | None:
-        """The epoch that `set_epoch` has pinned; None where a transform draws anew in each pass."""
+        """The epoch that `set_epoch` has pinned; None if a transform draws anew in each pass."""
         pinned = int(self._chance[0])
         return None if pinned == _EACH_ANEW else pinned
 
@@ -176,7 +178,7 @@ class SpikeDataset(Dataset[Any]):
         Parameters
         ----------
         epoch : int or None
-            Number of the epoch; None has each pass draw anew again, going on where it was.
+            Number of the epoch; with None each pass draws anew again, continuing its count.
 
         Raises
         ------

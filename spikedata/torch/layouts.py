@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.utils.data._utils.collate import collate as collate_values
 from torch.utils.data._utils.collate import default_collate_fn_map
 
+from spikedata.checks import whole_number
 from spikedata.events import Sample
 from spikedata.events.batching import dense_batch, event_lists
 from spikedata.events.events import Events, Selection, common_n_units
@@ -68,8 +68,8 @@ class ListBatch(NamedTuple):
     ----------
     units : Tensor of uint16, shape (n_spikes,)
         Unit of each spike [1].
-    splits : Tensor of int64, shape (batch, n_steps + 1)
-        The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
+    offsets : Tensor of int64, shape (batch, n_steps + 1)
+        The spikes of clip b in step i are ``units[offsets[b, i]:offsets[b, i + 1]]`` [1].
     labels : Tensor of int64, shape (batch,)
         Class of each clip [1].
     n_units : int
@@ -79,7 +79,7 @@ class ListBatch(NamedTuple):
     """
 
     units: Tensor
-    splits: Tensor
+    offsets: Tensor
     labels: Tensor
     n_units: int
     dt: float | None = None
@@ -87,7 +87,7 @@ class ListBatch(NamedTuple):
     @property
     def n_steps(self) -> int:
         """Number of steps."""
-        return self.splits.shape[1] - 1
+        return self.offsets.shape[1] - 1
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device.
@@ -97,7 +97,9 @@ class ListBatch(NamedTuple):
         device : torch.device or str
             Where to.
         """
-        return self._replace(units=self.units.to(device), splits=self.splits.to(device), labels=self.labels.to(device))
+        return self._replace(
+            units=self.units.to(device), offsets=self.offsets.to(device), labels=self.labels.to(device)
+        )
 
 
 def collate_dense(
@@ -137,7 +139,7 @@ def collate_dense(
     TypeError
         If one is no `Sample`.
     ValueError
-        If there is no sample, a number is out of its range, or nobody says how many channels there are.
+        If there is no sample, a number is out of range, or the number of units is unknown.
 
     Examples
     --------
@@ -180,14 +182,14 @@ def collate_lists(
     --------
     >>> clip = Sample(np.array([0.0, 0.001, 0.012]), np.array([4, 4, 6], np.uint16), label=1, speaker=0)
     >>> batch = collate_lists([clip], dt=0.01, n_steps=2, n_units=700)
-    >>> batch.units.tolist(), batch.splits.tolist()
+    >>> batch.units.tolist(), batch.offsets.tolist()
     ([4, 4, 6], [[0, 2, 3]])
     """
     chosen = as_selection(samples, n_units)
     lists = event_lists(chosen.events, chosen.indices, dt=dt, n_steps=n_steps, n_merged=n_merged)
     return ListBatch(
         torch.from_numpy(lists.units),
-        torch.from_numpy(lists.splits),
+        torch.from_numpy(lists.offsets),
         torch.from_numpy(chosen.labels),
         lists.n_units,
         float(dt),
@@ -235,11 +237,8 @@ def as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
         _refuse_counts(samples)
         labels = [sample.label if isinstance(sample, Sample) else 0 for sample in samples]
         for index, label in enumerate(labels):
-            if isinstance(label, bool) or not isinstance(label, Integral):
-                raise TypeError(f"sample {index}: label must be a whole number, got {label!r}")
-            if not 0 <= label < 2**63:
-                raise ValueError(f"sample {index}: label must be in 0..2**63-1, got {label}")
-        # nobody knows the names of the classes here, which may be any number
+            whole_number(f"sample {index}: label", label, at_least=0, at_most=2**63 - 1)
+        # Samples do not carry the class names, so any number of classes is allowed.
         unlabeled = [sample._replace(label=0) if isinstance(sample, Sample) else sample for sample in samples]
         events = Events.from_samples(unlabeled, keys=[""], n_units=n_units, is_sorted=False)
         return Selection.of_all(events.changed(labels=np.array(labels, np.int64)))

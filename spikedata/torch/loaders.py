@@ -1,7 +1,7 @@
 """Dense batches in one process, the next one binned while the last is used.
 
-Making a dense batch costs less than moving it from a worker process. Clearing used memory costs less than asking for
-new, so that buffers can be used again by whoever does not keep batches.
+Making a dense batch costs less than moving it from a worker process. Clearing used memory costs less than allocating
+new memory, so buffers can be reused if batches are not kept.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
+from spikedata.checks import whole_number
 from spikedata.events import Events, Sample
 from spikedata.events.batching import check_steps
+from spikedata.events.events import whole_numbers
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
@@ -97,9 +97,9 @@ def loader(
 class SpikeLoader:
     """Dense batches of a data set, one epoch per iteration.
 
-    The order of the clips and what a transform draws are those of the seeds and the epoch, which goes on by one with
-    each iteration; two iterations at once do not disturb each other. An epoch that the data set has pinned
-    (`SpikeDataset.set_epoch`) goes before for the transform.
+    The order of the clips and the random numbers of a transform depend on the seeds and the epoch, which increases by
+    one with each iteration; simultaneous iterations do not disturb each other. For the transform, an epoch that the
+    data set has pinned (`SpikeDataset.set_epoch`) takes precedence.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class SpikeLoader:
     TypeError
         If the data set has no length.
     ValueError
-        If a number is out of its range, or the steps are not known.
+        If a number is out of its range, the steps are not known, or data sets differ in their classes.
 
     Examples
     --------
@@ -161,10 +161,11 @@ class SpikeLoader:
     ) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(f"dataset must be a SpikeDataset or made of such, got {type(dataset).__name__}")
-        batch_size = _size(batch_size)
+        batch_size = whole_number("batch_size", batch_size, at_least=1)
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         streams_of(seed, 0, [])  # which refuses what is no seed
+        _refuse_other_classes(dataset)
         self._array_dtype = array_dtype_of(dtype)
         self.reuse = reuse
         self.dataset = dataset
@@ -235,7 +236,8 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
     if isinstance(dataset, SpikeDataset):
         return dataset.samples(indices, epoch=epoch)
     if isinstance(dataset, Subset):
-        return _samples_of(dataset.dataset, [int(dataset.indices[index]) for index in indices], epoch)
+        chosen = whole_numbers("indices of a Subset", [dataset.indices[index] for index in indices])
+        return _samples_of(dataset.dataset, chosen.tolist(), epoch)
     if not isinstance(dataset, ConcatDataset):
         return [dataset[index] for index in indices]  # type: ignore[misc]
     starts = [0, *dataset.cumulative_sizes]
@@ -251,14 +253,6 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
     return samples  # type: ignore[return-value]
 
 
-def _size(batch_size: Any) -> int:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, Integral):
-        raise ValueError(f"batch_size must be a whole number, got {batch_size!r}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be >= 1, got {batch_size}")
-    return int(batch_size)
-
-
 def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -> tuple[float, int]:
     """The steps that were given, or else those that a data set or what it is made of was told."""
     told = {(part.dt, part.n_steps) for part in _spike_datasets(dataset)}
@@ -268,6 +262,14 @@ def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -
     if dt is None or n_steps is None:
         raise ValueError("dt and n_steps must be given here or to the SpikeDataset")
     return dt, n_steps
+
+
+def _refuse_other_classes(dataset: Dataset[object]) -> None:
+    """Labels of several data sets in one batch must mean the same."""
+    first, *others = [part.classes for part in _spike_datasets(dataset)] or [()]
+    for classes in others:
+        if classes != first:
+            raise ValueError(f"data sets in one batch must have the same classes, got {first} and {classes}")
 
 
 def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset]:

@@ -1,7 +1,7 @@
-"""Clips, batch after batch, as a network takes them: dense counts or lists of events.
+"""Batches of clips as a network takes them: dense counts or event lists.
 
-Nothing is binned ahead: a compiled pass makes a batch from the events in far less time than a network takes for it, and
-an augmentation gives other events in every epoch anyway.
+Nothing is binned in advance: a compiled pass bins a batch in far less time than a network needs for it, and an
+augmentation gives different events in every epoch anyway.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from spikedata.transforms.rows import passed
 
 
 class Grid(NamedTuple):
-    """How a network sees a clip.
+    """Time grid and inputs of a network.
 
     Attributes
     ----------
     dt : float
         Length of a step [s].
     n_steps : int
-        Steps that clips are cropped or padded to [1].
+        Number of steps to which clips are cropped or padded [1].
     n_merged : int
-        Neighboring units whose spikes are counted as those of one input [1].
+        Number of neighboring units that are merged into one input [1].
     """
 
     dt: float
@@ -41,7 +41,7 @@ class Grid(NamedTuple):
 
 
 def batches_of(order: npt.NDArray[np.int64], batch_size: int) -> list[npt.NDArray[np.int64]]:
-    """Numbers of clips cut into batches; the last may be smaller."""
+    """Clip numbers cut into batches; the last batch may be smaller."""
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
 
@@ -54,12 +54,12 @@ def iterate_batches(
     device: torch.device | str = "cpu",
     shifts: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[tuple[Inputs, Tensor]]:
-    """Go through clips, batch after batch.
+    """Iterate over batches of clips.
 
     Parameters
     ----------
     dataset : SpikeDataset
-        The clips, with what transforms them; its epoch decides on the chance in that.
+        The clips, with their transform; the data set's epoch determines its random numbers.
     batches : sequence of ndarray of int64
         Numbers of the clips of each batch [1].
     grid : Grid
@@ -67,15 +67,15 @@ def iterate_batches(
     layout : str
         "dense" or "lists".
     device : torch.device or str
-        Where the tensors are to be. Only lists travel there: dense counts are made where they are used.
+        Device of the tensors. Only lists are copied to it: dense counts are made on the device.
     shifts : ndarray of int64, shape (n_clips,), optional
-        How far each clip of the data set is moved along the inputs [1]; what leaves the range is dropped.
+        How far each clip of the data set is shifted along the inputs [1]; events that leave the range are dropped.
 
     Yields
     ------
     inputs : Tensor of float32, (batch, step, input), or ListBatch
-        Spikes in each step and input. The next batch overwrites dense ones: a fresh tensor of this size costs more
-        than filling it.
+        Spikes in each step and input. The next batch overwrites a dense tensor: allocating a fresh one of this size
+        costs more than filling it.
     labels : Tensor of int64, (batch,)
         Class of each clip.
 
@@ -114,7 +114,7 @@ def _clips_of(dataset: SpikeDataset, chosen: npt.NDArray[np.int64]) -> Selection
 
 
 def _shifted(clips: Selection, shifts: npt.NDArray[np.int64], n_units: int) -> Selection:
-    """Clips, each moved along the units, of which there are so many."""
+    """Clips, each shifted along the `n_units` units."""
     from spikedata.transforms.passes import shift_units
 
     events = replace(clips.events.select(clips.indices), n_units=n_units)

@@ -1,8 +1,8 @@
-"""The whole state of a training between two epochs, as the bytes of one file that runs no code when it is read.
+"""The complete state of a training between two epochs, as one file that runs no code when it is read.
 
-A safetensors file: tensors (weights, those of the best epoch, the moments of the optimizer) under their names, and
-everything else (epochs so far, state of the generator, what training it is) as JSON in its header. One file, so that
-no two can disagree.
+It is a safetensors file: tensors (current weights, weights of the best epoch, moments of the optimizer) by name, and
+everything else (history, state of the generator, identity of the training) as JSON in its header. It is one file, so
+that no two files can disagree.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _KEY = "spikedata"  # of the JSON in the header
 
 
 class Checkpoint(NamedTuple):
-    """All that a training needs to go on as if it had never stopped.
+    """Everything that a training needs to continue as if it had never stopped.
 
     Attributes
     ----------
     weights, best_weights : dict of str to Tensor
-        State of the network now, and at the end of the best epoch.
+        State of the network now, and after the best epoch.
     moments : dict of int to dict of str to Tensor
-        What the optimizer remembers of each parameter, by its number.
+        State of the optimizer for each parameter, by the parameter's number.
     history : tuple of EpochRecord
-        The epochs that are done.
+        The finished epochs.
     best_epoch : int
-        The one that validated best, counted from 1.
+        Epoch with the best validation score, counted from 1.
     order : dict
-        State of the generator that draws the order of the clips.
+        State of the generator that shuffles the clips.
     """
 
     weights: dict[str, Tensor]
@@ -50,9 +50,9 @@ def checkpoint_bytes(checkpoint: Checkpoint, training: Mapping[str, Any]) -> byt
     Parameters
     ----------
     checkpoint : Checkpoint
-        What to keep.
+        The checkpoint to write.
     training : mapping
-        What tells its training from others, of JSON's types.
+        Identity of the training, in JSON's types: everything that must be the same to resume it.
     """
     import safetensors.torch
 
@@ -75,12 +75,12 @@ def checkpoint_bytes(checkpoint: Checkpoint, training: Mapping[str, Any]) -> byt
 
 
 def checkpoint_from(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
-    """A checkpoint of its file's bytes, and what tells its training from others.
+    """The checkpoint in a file's bytes, and the identity of its training.
 
     Parameters
     ----------
     content : bytes
-        As `checkpoint_bytes` gives them.
+        As returned by `checkpoint_bytes`.
 
     Raises
     ------
@@ -112,12 +112,12 @@ def checkpoint_from(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
 
 
 def difference(training: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """What tells two trainings apart, in words: the first difference; None where they are the same.
+    """The first difference between two trainings, in words; None if they are the same.
 
     Parameters
     ----------
     training, other : mapping
-        As `checkpoint_bytes` takes it, nested as deep as need be.
+        As for `checkpoint_bytes`, nested to any depth.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def difference(training: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
 
 
 def _by_number(value: Any) -> Any:
-    """A list of objects, as the neurons of several layers are, with its numbers for keys: one of them differs."""
+    """A list of objects, such as the neurons of several layers, as a dict by number: so one of them can differ."""
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):
         return {str(number): part for number, part in enumerate(value)}
     return value

@@ -1,9 +1,9 @@
-"""The reference that knows no time: a linear classifier on the number of spikes in each unit.
+"""A reference without time: a linear classifier on the number of spikes in each unit.
 
-What a spiking network must beat to have used the spikes' timing. It is made as strong as a linear classifier
-can fairly be: square roots of counts (which make Poisson noise even), standardized on the training part;
-multinomial logistic regression solved to its optimum (it is convex), once for each of a range of L2 strengths,
-of which the validation part chooses.
+A spiking network must beat it to show that it uses the timing of spikes. It is made as strong as a linear classifier
+can fairly be: square roots of counts (which stabilize the variance of Poisson noise), standardized on the training
+part; multinomial logistic regression, which is convex, solved to its optimum for each of several L2 strengths, among
+which the validation part chooses.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from spikedata.nn.networks import CountClassifier, CountParams
 from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.scoring import evaluate
 
-_LARGEST_ITERATIONS = 10_000  # some dozen are enough where the strength is not next to nothing
-_TOLERANCE = 1e-5  # of the gradient of the mean loss [1]: that is then within 1e-6 of the least one
-_BIAS_OF_ABSENT = -30.0  # of a class that the training part lacks; without a bound it would be -inf
+_LARGEST_ITERATIONS = 10_000  # a few dozen are enough unless the strength is almost 0
+_TOLERANCE = 1e-5  # of the gradient of the mean loss [1]; the loss is then within 1e-6 of its minimum
+_BIAS_OF_ABSENT = -30.0  # of a class without training clips; its optimum would be -inf
 _logger = logging.getLogger(__name__)
 
 
@@ -38,16 +38,16 @@ def fit_counts(
 ) -> Trained:
     """Fit the linear classifier once per L2 strength and keep the one that did best on the validation part.
 
-    There is no chance in it: the problem is convex and is solved to its optimum.
+    The result is deterministic: the problem is convex and is solved to its optimum.
 
     Parameters
     ----------
     training, validation : Events
-        Clips to learn from, and clips to choose the strength by.
+        Clips to fit, and clips to choose the strength on.
     params : CountParams
         Window and strengths.
     on_epoch : callable, optional
-        Given the record of each strength, in the given order, as if it were an epoch.
+        Called with the record of each strength, in order, as if it were an epoch.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def _features(events: Events, duration: float) -> npt.NDArray[np.float64]:
 
 
 class _Solver:
-    """Multinomial logistic regression at one strength after the other, each begun where the one before ended.
+    """Multinomial logistic regression at one strength after the other, each starting from the last solution.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class _Solver:
     labels : ndarray of int64, shape (n_clips,)
         Class of each clip.
     n_classes : int
-        Classes there are [1].
+        Number of classes [1].
     """
 
     def __init__(self, features: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], *, n_classes: int) -> None:
@@ -123,7 +123,7 @@ class _Solver:
     def solve(self, strength: float) -> npt.NDArray[np.float64]:
         """Weights and, in the last row, biases (unit + 1, class) at the optimum.
 
-        It is that of the mean cross-entropy plus half the strength times the sum of squared weights.
+        Minimized is the mean cross-entropy plus half the strength times the sum of squared weights.
         """
         solution = np.zeros((self._features.shape[1] + 1, self._n_classes))
         solution[-1, np.setdiff1d(np.arange(self._n_classes), self._present)] = _BIAS_OF_ABSENT
@@ -139,7 +139,7 @@ class _Solver:
         # one row w, where ours are -w/2 and w/2, whose squares sum to half of w's.
         is_binary = len(self._present) == 2
         self._model.C = (2 if is_binary else 1) / (strength * len(self._labels))
-        # Products so small keep several threads of BLAS busy with waiting: 20 times the processor time.
+        # With products this small, several BLAS threads mostly wait for each other: 20 times the CPU time.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # said below
             self._model.fit(self._features, self._labels)

@@ -1,4 +1,4 @@
-"""Where a training runs, how precisely it multiplies, and what is said where memory runs out."""
+"""Devices to train on, the precision of their matrix products, and the error when their memory runs out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Device(NamedTuple):
     Attributes
     ----------
     name : str
-        What `resolve_device` takes: "cpu", "cuda:0", "cuda:1", ...
+        Name that `resolve_device` takes: "cpu", "cuda:0", "cuda:1", ...
     description : str
-        The product's name; for the processor its number of threads.
+        Product name; for the CPU its number of threads.
     memory : int
-        Memory of the device [byte]; 0 for the processor, which shares the machine's.
+        Memory of the device [byte]; 0 for the CPU, which uses that of the machine.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Device(NamedTuple):
 
 
 def describe_devices() -> list[Device]:
-    """The processor and every GPU that PyTorch sees.
+    """The CPU and every GPU that PyTorch finds.
 
     Examples
     --------
@@ -43,13 +43,12 @@ def describe_devices() -> list[Device]:
 
 
 def resolve_device(name: str = "auto") -> torch.device:
-    """The device that a name stands for, if it is there.
+    """The device of a name, if this machine has it.
 
     Parameters
     ----------
     name : str
-        "cpu", "cuda" (the current GPU), "cuda:1" (a certain one), or "auto": a GPU where there is one, else the
-        processor.
+        "cpu", "cuda" (the current GPU), "cuda:1" (a specific one), or "auto": a GPU if there is one, else the CPU.
 
     Returns
     -------
@@ -81,13 +80,13 @@ PRECISIONS = ("highest", "high", "medium")
 
 @contextmanager
 def at_precision(precision: str) -> Iterator[None]:
-    """Run a block with PyTorch's `torch.set_float32_matmul_precision`; the former precision comes back.
+    """Run a block with `torch.set_float32_matmul_precision`; the former precision is restored.
 
     Parameters
     ----------
     precision : str
-        "highest": float32. "high" and "medium" let a GPU multiply TensorFloat32 or bfloat16 numbers, "medium" a
-        processor that can bfloat16; sums stay float32.
+        "highest": float32. "high" and "medium" let a GPU multiply TensorFloat32 or bfloat16 numbers; "medium" lets a
+        CPU that supports it multiply bfloat16. Sums stay in float32.
 
     Examples
     --------
@@ -107,17 +106,17 @@ _ALLOCATOR_SAYS = ("can't allocate memory", "not enough memory", "CUDA out of me
 
 
 class OutOfMemory(OSError):
-    """The memory of the machine or of its GPU did not suffice; the message says what would need less."""
+    """The machine or its GPU ran out of memory; the message says what would need less."""
 
 
 @contextmanager
 def explaining_out_of_memory(advice: str) -> Iterator[None]:
-    """Turn what NumPy and PyTorch raise where memory runs out into one error of one line.
+    """Turn the errors that NumPy and PyTorch raise when memory runs out into one error of one line.
 
     Parameters
     ----------
     advice : str
-        What would need less.
+        What would need less memory.
 
     Raises
     ------

@@ -1,13 +1,13 @@
-"""A training that is not finished, in a folder beside its run: after any stop, the same command goes on from there.
+"""The folder of an unfinished training, beside its run: after any interruption, the same command resumes from it.
 
 ============================  =======================================================================
-``checkpoint.safetensors``    the whole state after the last finished epoch, see `checkpoint.py`
+``checkpoint.safetensors``    the complete state after the last finished epoch, see `checkpoint.py`
 ``history.csv``               one row per finished epoch
-``epochs/``                   the weights after each epoch, where they are to be kept
-``tensorboard/``              for TensorBoard, where that is asked for
+``epochs/``                   the weights after each epoch, if they are kept
+``tensorboard/``              logs for TensorBoard, if asked for
 ============================  =======================================================================
 
-The folder is named for the run, with ``.training`` behind, and is gone when the run is there.
+The folder has the name of the run plus ``.training``, and is removed when the run is complete.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def training_folder(run_dir: str | os.PathLike[str]) -> Path:
 
 
 class TrainingFolder:
-    """The unfinished training of one run, for one process at a time.
+    """The folder of a run's unfinished training, open to one process at a time.
 
-    Used as ``with TrainingFolder(run_dir, training) as folder``; at the end the folder stays if it holds a checkpoint.
+    Used as ``with TrainingFolder(run_dir, training) as folder``; on leaving, the folder stays if it holds a checkpoint.
 
     Parameters
     ----------
     run_dir : str or path-like
-        The run that is being made.
+        The run being trained.
     training : mapping
-        What tells this training from others, of JSON's types.
+        Identity of the training, in JSON's types: everything that must be the same to resume it.
     keep_epochs : bool
         Whether to keep the weights after each epoch.
     tensorboard : bool
@@ -57,7 +57,7 @@ class TrainingFolder:
     Raises
     ------
     OutputError
-        If the folder cannot be made, or another process is at work in it.
+        If the folder cannot be made, or another process is using it.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class TrainingFolder:
         self._room: WorkFolder | None = None
 
     def __enter__(self) -> Self:
-        """Make the folder, and those above it, and keep other processes out of it."""
+        """Make the folder and its parents, and lock it against other processes."""
         self._room = WorkFolder(self.path, busy=f"{self.path}: another process is training there")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove the folder if it holds no checkpoint; let others in."""
+        """Remove the folder if it holds no checkpoint, and release the lock."""
         if self._log is not None:
             self._log.close()
         if self._room is None:
@@ -92,17 +92,17 @@ class TrainingFolder:
             self._room.remove()
 
     def begin(self, *, overwrite: bool) -> Checkpoint | None:
-        """Where this training stopped, None if it is to begin.
+        """The checkpoint to resume from; None if the training starts from scratch.
 
         Parameters
         ----------
         overwrite : bool
-            Whether the state of another training may be thrown away.
+            Whether the checkpoint of another training may be discarded.
 
         Raises
         ------
         ValueError
-            If the state is that of another training, or damaged.
+            If the checkpoint belongs to another training, or is damaged.
         """
         checkpoint = self._read(overwrite=overwrite)
         if checkpoint is None:
@@ -116,12 +116,12 @@ class TrainingFolder:
         return checkpoint
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Write the state after an epoch; the one before is replaced when this one is on the disk.
+        """Write the checkpoint after an epoch; it replaces the one before only once it is on the disk.
 
         Raises
         ------
         OutputError
-            If the disk refuses.
+            If it cannot be written.
         """
         import safetensors.torch
 
@@ -137,11 +137,11 @@ class TrainingFolder:
 
     @property
     def folders(self) -> dict[str, Path]:
-        """What belongs into the finished run, by its name there."""
+        """The folders to move into the finished run, by their names there."""
         return {name: self.path / name for name in (EPOCHS, TENSORBOARD) if (self.path / name).is_dir()}
 
     def remove(self) -> None:
-        """Remove what is no longer needed when the run is there."""
+        """Remove the folder, once the run is complete."""
         (self.path / CHECKPOINT).unlink(missing_ok=True)
 
     def _read(self, *, overwrite: bool) -> Checkpoint | None:
@@ -163,7 +163,7 @@ class TrainingFolder:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Give a file other content at once, but do not wait for the disk: the checkpoint holds the same."""
+    """Replace a file atomically, but do not wait for the disk: the checkpoint holds the same content."""
     temporary = temporary_beside(path)
     try:
         temporary.write_bytes(content)
@@ -175,5 +175,5 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def epoch_file(epoch: int) -> str:
-    """Name of the file with the weights after an epoch."""
+    """File name of the weights after an epoch."""
     return f"epoch-{epoch:04d}.safetensors"

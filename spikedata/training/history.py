@@ -1,4 +1,4 @@
-"""The epochs of a training: their records, and the files that show them while it runs."""
+"""The history of a training: a record for each epoch, its CSV file, and logs for TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from spikedata.nn.networks import Network
 
 
 class EpochRecord(NamedTuple):
-    """What one epoch gave. Losses are cross-entropies [nat], without the regularization.
+    """Results of one epoch. Losses are cross-entropies [nat], without regularization.
 
     Attributes
     ----------
     epoch : int
         Counted from 1.
     train_loss, train_accuracy : float
-        While training, so each batch with the weights of its time.
+        Measured during training, so each batch with the weights that it met.
     validation_loss, validation_accuracy : float
-        With the weights at the end of the epoch; no numbers (NaN) where nothing was validated.
+        Measured with the weights at the end of the epoch; NaN if nothing was validated.
     hidden_spikes : float
-        Mean spikes per hidden neuron and validation clip; likewise.
+        Mean number of spikes per hidden neuron and validation clip; NaN if nothing was validated.
     learning_rate : float
-        Of the last batch [1]; 0 where there is none.
+        Learning rate of the last batch [1]; 0 if there is none.
     seconds : float
         Wall time of the epoch.
     """
@@ -43,17 +43,17 @@ class EpochRecord(NamedTuple):
 
     @property
     def is_validated(self) -> bool:
-        """Whether clips were scored after the epoch."""
+        """Whether the epoch was scored on validation clips."""
         return not math.isnan(self.validation_accuracy)
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The larger the better: validation accuracy, then the lower validation loss."""
+        """Sort key, the larger the better: validation accuracy, then the lower validation loss."""
         return self.validation_accuracy, -self.validation_loss
 
 
 class Trained(NamedTuple):
-    """A network with the weights of its best epoch, or of its last where none was chosen, and how it got there.
+    """A trained network, with the weights of its best epoch (of its last if none was chosen), and its history.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Trained(NamedTuple):
     history : tuple of EpochRecord
         One per epoch.
     best_epoch : int
-        The epoch whose weights these are, counted from 1.
+        Epoch that the weights are from, counted from 1.
     """
 
     network: Network
@@ -71,12 +71,12 @@ class Trained(NamedTuple):
 
 
 def history_bytes(history: Sequence[EpochRecord]) -> bytes:
-    """Epochs as the bytes of a CSV file.
+    """The bytes of a CSV file with one row per epoch.
 
     Parameters
     ----------
     history : sequence of EpochRecord
-        One for each row.
+        The epochs.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -86,7 +86,7 @@ def history_bytes(history: Sequence[EpochRecord]) -> bytes:
 
 
 def read_history(path: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
-    """The epochs of a file with what `history_bytes` gave, to the last bit.
+    """The epochs in a file of `history_bytes`, exact to the last bit.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ def read_history(path: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     ValueError
-        If it is no table of epochs.
+        If it is not a table of epochs.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
@@ -112,14 +112,14 @@ def read_history(path: str | os.PathLike[str]) -> tuple[EpochRecord, ...]:
 
 
 class TensorBoardLog:
-    """Writes each epoch for TensorBoard, which shows what is in the folder.
+    """Log of epochs for TensorBoard.
 
     Parameters
     ----------
     folder : str or path-like
-        Where to; it is made.
+        Folder to write to; it is made.
     first_epoch : int
-        The first epoch that will be written: what an earlier process wrote of it and later ones is not shown.
+        First epoch to be written: TensorBoard hides it and later ones if an earlier process has written them.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class TensorBoardLog:
         self._writer = SummaryWriter(os.fspath(folder), purge_step=first_epoch)
 
     def write(self, record: EpochRecord) -> None:
-        """Write one epoch, so that it can be seen at once."""
+        """Write one epoch, and flush it so that it shows at once."""
         for name in EpochRecord._fields[1:]:
             part, _, what = name.partition("_")
             tag = f"{what}/{part}" if part in ("train", "validation") else name
@@ -149,7 +149,7 @@ class TensorBoardLog:
 
 
 def require_tensorboard() -> None:
-    """Raise a ValueError unless TensorBoard is installed: before the training, not after its first epoch."""
+    """Raise ValueError unless TensorBoard is installed; called before training, not after its first epoch."""
     import importlib.util
 
     if importlib.util.find_spec("tensorboard") is None:

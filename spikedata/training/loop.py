@@ -1,4 +1,4 @@
-"""Back-propagation through time on a training part, weights chosen on a validation part or by an earlier training."""
+"""Train a network, and keep the weights of the epoch that a validation part, or an earlier training, has chosen."""
 
 from __future__ import annotations
 
@@ -50,45 +50,45 @@ def train(
 ) -> Trained:
     """Train a copy of a network, and keep the weights of the epoch that did best on the validation part.
 
-    Better is the higher validation accuracy, then the lower validation loss, then the earlier epoch. The same
-    network, events, params and seed, on the same device and number of threads, give the same weights, whether the
-    training is stopped and goes on from a checkpoint or not.
+    The best epoch has the highest validation accuracy; ties go to the lower validation loss, then to the earlier epoch.
+    The same network, events, params and seed, on the same device and number of threads, give the same weights, whether
+    or not the training is interrupted and resumed from a checkpoint.
 
-    Without a validation part it goes through the epochs of an earlier training again: as many, at its learning rates,
-    and the weights of the last one are kept. No clip is scored: validation and spikes are no numbers in the history.
+    Without a validation part, the epochs of an earlier training are repeated: the same number, at the same learning
+    rates, and the weights of the last one are kept. No clip is scored, so the history's validation columns are NaN.
 
     Parameters
     ----------
     network : Network
-        Left as it is. The device is its own.
+        Network to start from, which is not changed. Training runs on its device.
     training : Events
-        Clips to learn from.
+        Clips to train on.
     validation : Events or None
-        Clips to choose the epoch by; None where ``repeated`` says how many there are.
+        Clips to choose the epoch on; None if ``repeated`` gives the epochs.
     params : TrainParams
         How to train.
     seed : int
-        Of the order of the clips, the augmentation and the dropout [1].
+        Seed of the order of the clips, the augmentation and the dropout [1].
     repeated : sequence of EpochRecord
-        The epochs of an earlier training, from its first on.
+        The epochs of an earlier training, starting with its first.
     on_epoch : callable, optional
-        Given each epoch's record when it is there.
+        Called with the record of each finished epoch.
     checkpoint : Checkpoint, optional
-        Of the same training, to go on from.
+        Checkpoint of the same training, to resume from.
     on_checkpoint : callable, optional
-        Given the whole state after each epoch, before ``on_epoch``.
+        Called with the complete state after each epoch, before ``on_epoch``.
     processes : Processes
-        Which of how many processes this is.
+        Rank of this process and number of processes.
 
     Raises
     ------
     ValueError
-        If a part holds no clip, or there are both or neither of a validation part and epochs to go through again.
+        If a part holds no clip, or both or neither of a validation part and epochs to repeat are given.
     FloatingPointError
-        If the loss, or a weight that is to be kept, is no longer finite; the message says where.
+        If the loss, or a weight at the end of an epoch, is not finite; the message says where.
     """
     if (validation is None) != bool(repeated):
-        raise ValueError("a training needs a validation part, or else the epochs to go through again")
+        raise ValueError("training needs either a validation part or epochs to repeat, not both")
     check_clips(network, training, "training part")
     if validation is not None:
         check_clips(network, validation, "validation part")
@@ -141,13 +141,13 @@ def train(
 
 
 def transform_of(params: TrainParams) -> EventTransform | None:
-    """What becomes of a training clip: the control, then the augmentation; None if it stays as it is."""
+    """The transform of training clips: the control, then the augmentation; None if there is neither."""
     both = [transform for transform in (control_of(params.control), augmentation_of(params.augmentation)) if transform]
     return Compose(tuple(both)) if both else None
 
 
 class _Validated(NamedTuple):
-    """What the validation part says of an epoch; no numbers where there is none."""
+    """Validation results of an epoch; NaN if there is no validation part."""
 
     loss: float = math.nan
     accuracy: float = math.nan
@@ -163,7 +163,7 @@ def _validate(
 
 
 def _check_weights(network: Network, *, epoch: int, learning_rate: float) -> None:
-    """Raise a FloatingPointError if the last step of an epoch spoiled a weight, which no loss has seen yet."""
+    """Raise FloatingPointError if a weight is not finite: no loss has checked the last step of an epoch yet."""
     spoiled = not_finite(network)
     if spoiled:
         raise FloatingPointError(
@@ -180,7 +180,7 @@ def _plan_epoch(
     rng: np.random.Generator,
     processes: Processes,
 ) -> tuple[list[float], Iterator[Step]]:
-    """The learning rates of an epoch, and its steps, whose batches are made one by one."""
+    """The learning rates of an epoch, and its steps, whose batches are made one at a time."""
     order = rng.permutation(len(dataset))
     n_inputs = -(-dataset.n_units // network.n_merged)
     shifts = np.empty(len(order), np.int64)
@@ -201,7 +201,7 @@ def _plan_epoch(
 
 
 def _learning_rate(params: TrainParams, history: Sequence[EpochRecord], share: float) -> float:
-    """The learning rate after some share of an epoch; but for one cycle it stays as it is for the whole epoch."""
+    """The learning rate after a share of an epoch; only "one_cycle" changes it within an epoch."""
     return learning_rate_at(
         params.schedule,
         learning_rate=params.learning_rate,
@@ -214,7 +214,7 @@ def _learning_rate(params: TrainParams, history: Sequence[EpochRecord], share: f
 
 
 def _generator(network: Network, seed: int, epoch: int, processes: Processes) -> torch.Generator:
-    """What the dropout of one epoch and process is drawn from, so that it has no state to keep."""
+    """The generator of the dropout, seeded for one epoch and process, so that a checkpoint need not save its state."""
     words = np.random.SeedSequence([seed, epoch, processes.rank]).generate_state(1, np.uint64)
     return torch.Generator(next(network.parameters()).device).manual_seed(int(words[0] >> np.uint64(1)))
 

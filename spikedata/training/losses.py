@@ -1,4 +1,4 @@
-"""What training makes small: the cross-entropy of the classes, and activity that is too low or too high."""
+"""The training loss: cross-entropy of the classes, plus penalties on hidden activity that is too low or too high."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEVELS = ("neuron", "population")
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityParams:
-    """Bounds on the spikes of hidden layers, in spikes per neuron and clip, which do not depend on the step.
+    """Bounds on the activity of hidden layers, in spikes per neuron and clip, so independent of the step's length.
 
     After Cramer et al., IEEE TNNLS 33:2744 (2022), with means in place of sums. With n the spikes of a neuron
     (level "neuron") or the mean of them over the neurons of a layer (level "population") in one clip, a layer adds
@@ -29,19 +29,19 @@ class ActivityParams:
     Attributes
     ----------
     lower_threshold : float
-        Spikes per neuron and clip that are demanded [1].
+        Spikes per neuron and clip below which activity is penalized [1].
     lower_strength : float
-        Weight of that demand [1].
+        Weight of the lower penalty [1].
     upper_threshold : float
-        Spikes per neuron and clip that are free [1].
+        Spikes per neuron and clip above which activity is penalized [1].
     upper_strength : float
-        Weight of that limit [1].
+        Weight of the upper penalty [1].
     norm : str
         "l1" or "l2" [1].
     lower_level : str
-        Of what activity is demanded [1]: "neuron" or "population".
+        What the lower bound applies to [1]: each "neuron", or the mean of the "population".
     upper_level : str
-        Of what activity is limited [1]: "neuron" or "population".
+        What the upper bound applies to [1]: each "neuron", or the mean of the "population".
 
     Raises
     ------
@@ -65,7 +65,7 @@ NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)
 
 
 def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-    """The mean cross-entropy of the scores of the classes [nat].
+    """The mean cross-entropy of the class scores [nat].
 
     With the readout "softmax_sum" the scores are sums of softmaxes, and this is the loss of Bittar & Garner (2022),
     Hammouamri et al. (2024) and Baronig et al. (2024).
@@ -73,11 +73,11 @@ def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: 
     Parameters
     ----------
     activity : Activity
-        What a network did with a batch.
+        Returned by a network for a batch.
     labels : Tensor of int64, (batch,)
         True classes.
     label_smoothing : float
-        Part of each target that is spread evenly over all classes [1] (Szegedy et al., CVPR 2016).
+        Share of each target that is spread evenly over all classes [1] (Szegedy et al., CVPR 2016).
 
     Returns
     -------
@@ -94,7 +94,7 @@ def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: 
 
 
 def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor:
-    """What the activity of hidden layers adds to the loss, summed over the layers.
+    """The penalty on the activity of hidden layers, summed over the layers.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor
     Returns
     -------
     Tensor, ()
-        0 where there is no layer or no strength.
+        0 if there is no layer, or both strengths are 0.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""One training on several processes, as `torchrun` starts them: each takes its share of every batch.
+"""Training with several processes, as `torchrun` starts them: each takes its share of every batch.
 
-    torchrun --nproc-per-node 2 -m spikedata train digits.h5 --recipe published --out run
+    torchrun --nproc-per-node 2 -m spikedata train digits.h5 --recipe cramer2022 --out run
 
 All hold the same weights and draw the same order. The gradients of their shares are summed, weighted so that the sum is
-that of the whole batch; so the result is that of one process, but for rounding.
+that of the whole batch; so the result is that of a single process, up to rounding.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -19,6 +20,8 @@ import numpy.typing as npt
 import torch
 import torch.distributed as distributed
 from torch import nn
+
+LONGEST_WAIT = timedelta(minutes=5)  # for all processes to start
 
 _logger = logging.getLogger(__name__)
 _Made = TypeVar("_Made")
@@ -28,14 +31,14 @@ _ADVICE = (
 
 
 class Processes(NamedTuple):
-    """Which one of how many processes this is.
+    """Rank of this process, and number of processes.
 
     Attributes
     ----------
     rank : int
-        Its number, from 0 [1].
+        Number of this process, counted from 0 [1].
     n : int
-        How many there are [1].
+        Number of processes [1].
     """
 
     rank: int = 0
@@ -43,7 +46,7 @@ class Processes(NamedTuple):
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this is the process that writes files."""
         return self.rank == 0
 
 
@@ -51,19 +54,19 @@ ALONE = Processes()
 
 
 def device_of_rank(name: str) -> str:
-    """The device that a process started by `torchrun` takes: where any GPU will do, the one of its number."""
+    """The device of a process started by `torchrun`: if any GPU will do, the one of its local rank."""
     local = os.environ.get("LOCAL_RANK")
     return f"cuda:{local}" if local and name in ("auto", "cuda") and torch.cuda.is_available() else name
 
 
 def started_processes() -> Processes:
-    """Which of how many processes this is, by the environment that `torchrun` sets; `ALONE` where it sets none.
+    """Rank and number of processes from the environment that `torchrun` sets; `ALONE` if it is not set.
 
     Raises
     ------
     ValueError
-        If what the environment says does not fit together: this process would wait for others that do not come, or
-        take itself for one that writes nothing.
+        If the environment variables contradict each other: this process would wait for others that never come, or
+        would take itself for one that writes nothing.
     """
     given = {name: os.environ[name] for name in ("RANK", "WORLD_SIZE") if os.environ.get(name)}
     if not given:
@@ -87,26 +90,34 @@ def started_processes() -> Processes:
 
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the other processes, where `torchrun` has started some, for as long as the block runs.
+    """Join the other processes that `torchrun` has started, if any, while the block runs.
 
     Parameters
     ----------
     device : torch.device
-        Of this process: GPUs speak by NCCL, processors by Gloo.
+        Device of this process: GPUs communicate by NCCL, CPUs by Gloo.
 
     Raises
     ------
     ValueError
         As `started_processes`.
     ConnectionError
-        If the others do not answer.
+        If the other processes do not come within `LONGEST_WAIT`, or cannot be joined.
     """
     processes = started_processes()
     if processes.n < 2 or distributed.is_initialized():
         yield ALONE
         return
+    # not every PyTorch has these
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
     try:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        # the bound is for coming together alone: later a process may wait long for what the first one makes
+        store, rank, n = next(rendezvous("env://", processes.rank, processes.n, timeout=LONGEST_WAIT))
+        store = PrefixStore("default_pg", store)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=n)
     except (RuntimeError, ValueError) as error:  # PyTorch's own errors are of the first kind
         reason = str(error).splitlines()[0]
         raise ConnectionError(f"process {processes.rank} of {processes.n} cannot join the others: {reason}") from error
@@ -118,16 +129,16 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
 
 
 def made_by_first(make: Callable[[], _Made], device: torch.device, processes: Processes) -> _Made:
-    """What the first process makes while the others wait: all have it then.
+    """The result of a function that only the first process calls; the others wait for it and get a copy.
 
     Parameters
     ----------
     make : callable
-        Gives it; called by the first process alone.
+        Called without arguments, by the first process only.
     device : torch.device
-        Of this process.
+        Device of this process.
     processes : Processes
-        Which of how many processes this is.
+        Rank of this process and number of processes.
     """
     if processes.n < 2:
         return make()
@@ -139,7 +150,7 @@ def made_by_first(make: Callable[[], _Made], device: torch.device, processes: Pr
 
 
 def wait_for_others(processes: Processes) -> None:
-    """Go on when every process has come here."""
+    """Wait until every process has reached this point."""
     if processes.n > 1:
         distributed.barrier()
 
@@ -147,22 +158,22 @@ def wait_for_others(processes: Processes) -> None:
 def shares_of(
     batches: Sequence[npt.NDArray[np.int64]], processes: Processes
 ) -> tuple[list[npt.NDArray[np.int64]], list[float]]:
-    """This process's share of each batch, and what part of the batch it is.
+    """This process's share of each batch, and the fraction of the batch that it is.
 
     Parameters
     ----------
     batches : sequence of ndarray
-        Numbers of the clips of each batch, the same in every process.
+        Clip numbers of each batch, the same in every process.
     processes : Processes
-        Which of how many processes this is.
+        Rank of this process and number of processes.
 
     Returns
     -------
     shares : list of ndarray
-        Every clip is in the share of one process. Where there are fewer clips than processes, a process without a
-        clip gets one whose part is 0, since every process has to take every step.
+        Every clip is in the share of exactly one process. With fewer clips than processes, a process without a clip
+        gets one that counts 0, since every process has to take every step.
     parts : list of float
-        Of all processes together, 1 for each batch.
+        Fractions; over all processes they add up to 1 for each batch.
 
     Examples
     --------
@@ -198,7 +209,7 @@ def sum_numbers(numbers: tuple[float, ...], device: torch.device, processes: Pro
 
 
 def share_buffers(network: nn.Module, processes: Processes) -> None:
-    """Give every process what the first one has of what is not trained, as running means."""
+    """Copy the first process's buffers, such as the running means of batch normalization, to all others."""
     if processes.n > 1:
         for buffer in network.buffers():
             distributed.broadcast(buffer, src=0)

@@ -1,4 +1,4 @@
-"""How a network is trained: every number and name beside the network, the data and the seed."""
+"""Params of a training: everything but the network, the data and the seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikedata.transforms.named import augmentation_of, control_of
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
 
-_LARGEST_RATE = 1e3  # beyond it optimizers overflow before anything can be said of the loss
+_LARGEST_RATE = 1e3  # above it, optimizers overflow before the loss can be checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,46 +24,46 @@ class TrainParams:
     Attributes
     ----------
     epochs : int
-        Times that the training part is gone through [1].
+        Number of passes over the training part [1].
     batch_size : int
-        Clips in a batch [1].
+        Number of clips in a batch [1].
     optimizer : str
         Name of the optimizer [1]: adam, adamax, adamw or sgd.
     learning_rate : float
-        Largest step size of the optimizer [1].
+        Largest learning rate [1].
     weight_decay : float
-        L2 strength; of adamw, the part by which weights shrink per step and learning rate [1].
+        L2 strength; for adamw, the fraction by which weights shrink per step and unit of learning rate [1].
     momentum : float
-        Of sgd [1].
+        Momentum of sgd [1].
     gradient_clip : float
         Largest norm of the gradient of all weights together [1]; 0 for no limit.
     schedule : str
-        How the learning rate goes on [1]: see `spikedata.training.schedules.learning_rate_at`.
+        How the learning rate changes [1]: see `spikedata.training.schedules.learning_rate_at`.
     schedule_factor : float
-        What a plateau multiplies the learning rate by [1].
+        Factor of the learning rate at each plateau [1].
     schedule_patience : int
-        Epochs without a better validation accuracy that are not yet a plateau [1].
+        Number of epochs without a better validation accuracy before one more makes a plateau [1].
     schedule_rise : float
-        Part of the training in which the learning rate of one cycle rises [1].
+        Share of the training in which "one_cycle" raises the learning rate [1].
     label_smoothing : float
-        Part of the target that goes to all classes alike [1].
+        Share of the target that is spread evenly over all classes [1].
     activity : ActivityParams
         Bounds on the spikes of hidden neurons [1].
     unit_shift : float
-        Standard deviation of the shift along the units that each clip gets anew in each epoch, as a fraction of
-        all units [1]. Units are places on the cochlea, a logarithmic axis of frequency, so a shift scales all
-        frequencies as a longer or shorter vocal tract would: new voices from few.
+        Standard deviation of the random shift along the units that each clip gets in each epoch, as a fraction of all
+        units [1]. Units are places on the cochlea, a logarithmic axis of frequency, so a shift scales all frequencies
+        as a longer or shorter vocal tract would: it simulates more speakers.
     augmentation : tuple of str
-        Transforms that each training clip goes through anew in each epoch [1]: see
+        Transforms of the training clips, drawn anew in each epoch [1]: see
         `spikedata.transforms.named.augmentation_of`.
     control : str
-        What is taken away from every clip, those of validation and test too [1]: see
+        Information that is removed from every clip, including validation and test clips [1]: see
         `spikedata.transforms.named`.
     layout : str
-        Whether the network gets "dense" counts or "lists" of events [1]; the same to rounding, and a matter of speed.
+        Whether the network gets "dense" counts or event "lists" [1]: results agree up to rounding, speed differs.
     matmul_precision : str
-        Of products of matrices in training [1]: see `spikedata.training.devices.at_precision`. Spikes that
-        are gathered, and all scoring, stay in the full one.
+        Precision of matrix products in training [1]: see `spikedata.training.devices.at_precision`. Gathered spikes,
+        and all scoring, keep full precision.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""How large a step the optimizer takes when: pure functions of the epoch, the batch and the history.
+"""Learning-rate schedules: pure functions of the progress and the history of a training.
 
-A schedule has no state, so a training that goes on after an interruption takes the very steps that it would have taken.
+A schedule has no state, so a training that resumes after an interruption takes exactly the steps it would have taken.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from spikedata.training.history import EpochRecord
 
 SCHEDULES = ("constant", "cosine", "plateau", "one_cycle")
-ANNEALED = ("cosine", "one_cycle")  # end at a rate of almost 0, so that a training is whole after its last epoch alone
+ANNEALED = ("cosine", "one_cycle")  # end at a rate of almost 0, so only the last epoch completes a training
 
 _FIRST_SHARE = 1 / 25  # of the largest learning rate, where one cycle begins
 _LAST_SHARE = 1e-4  # of the first one, where it ends
@@ -27,7 +27,7 @@ def learning_rate_at(
     patience: int = 5,
     rise: float = 0.3,
 ) -> float:
-    """The learning rate at a moment of a training.
+    """The learning rate at a point of a training.
 
     =========  ====================================================================================================
     constant   always the same
@@ -41,17 +41,17 @@ def learning_rate_at(
     schedule : str
         One of ``SCHEDULES``.
     learning_rate : float
-        The largest one [1].
+        Largest learning rate [1].
     progress : float
-        How much of the training is done, in 0..1 [1].
+        Fraction of the training that is done, 0 to 1 [1].
     history : sequence of EpochRecord
-        The epochs before: what the plateau is found in.
+        The epochs so far, in which plateaus are found.
     factor : float
-        What a plateau multiplies the rate by [1].
+        Factor of the learning rate at each plateau [1].
     patience : int
-        Epochs without a better accuracy that are waited for [1].
+        Number of epochs without a better accuracy before one more makes a plateau [1].
     rise : float
-        Part of the training in which the rate of one cycle rises [1].
+        Share of the training in which "one_cycle" raises the learning rate [1].
 
     Raises
     ------

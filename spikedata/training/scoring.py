@@ -1,4 +1,4 @@
-"""How good a network is on some clips."""
+"""Score a network on clips."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from spikedata.training.losses import classification_loss
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Score:
-    """What a network said of some clips.
+    """Predictions of a network for a set of clips, and what follows from them.
 
     Attributes
     ----------
     labels, predictions : ndarray of int64, shape (n_clips,)
-        True and chosen class of each clip.
+        True and predicted class of each clip.
     n_classes : int
-        Classes there are.
+        Number of classes.
     loss : float
         Mean cross-entropy [nat].
     hidden_spikes : float
-        Mean spikes per hidden neuron and clip [1].
+        Mean number of spikes per hidden neuron and clip [1].
     n_hidden : int
-        Hidden neurons that spike [1].
+        Number of spiking hidden neurons [1].
     """
 
     labels: npt.NDArray[np.int64]
@@ -43,17 +43,17 @@ class Score:
 
     @property
     def n_correct(self) -> int:
-        """Clips whose class was found."""
+        """Number of clips classified correctly."""
         return int((self.labels == self.predictions).sum())
 
     @property
     def accuracy(self) -> float:
-        """Fraction of clips whose class was found [1]."""
+        """Fraction of clips classified correctly [1]."""
         return self.n_correct / len(self.labels)
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Clips by (true class, chosen class)."""
+        """Number of clips by (true class, predicted class)."""
         counts = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
         np.add.at(counts, (self.labels, self.predictions), 1)
         return counts
@@ -67,20 +67,20 @@ def evaluate(
     layout: str = "dense",
     watch: Callable[[Inputs, Activity], None] | None = None,
 ) -> Score:
-    """Score a network on all clips; network, events and the mode that the network is in stay as they are.
+    """Score a network on all clips, without changing the network, its mode or the events.
 
     Parameters
     ----------
     network : Network
-        Which one.
+        Network to score.
     events : Events
         Clips to classify, at least one.
     batch_size : int
-        Clips in a batch [1]; the score does not depend on it beyond rounding.
+        Number of clips in a batch [1]; the score does not depend on it, except by rounding.
     layout : str
-        Whether the network gets "dense" counts or "lists" of events.
+        Whether the network gets "dense" counts or event "lists".
     watch : callable, optional
-        Given the inputs of each batch and what the network did with them.
+        Called with the inputs of each batch and the network's `Activity`.
 
     Raises
     ------
@@ -100,14 +100,14 @@ def score_clips(
     layout: str = "dense",
     watch: Callable[[Inputs, Activity], None] | None = None,
 ) -> Score:
-    """Score a network on the clips of a data set, transformed as it says; see `evaluate`.
+    """Score a network on the clips of a data set, with its transform; see `evaluate`.
 
     Parameters
     ----------
     network, batch_size, layout, watch
         As `evaluate`.
     dataset : SpikeDataset
-        The clips, at least one; its epoch decides on the chance in its transform.
+        The clips, at least one; the data set's epoch determines the random numbers of its transform.
     """
     was_training = network.training
     network.eval()
@@ -136,26 +136,26 @@ def score_clips(
 
 
 def grid_of(network: Network) -> Grid:
-    """How a network sees a clip."""
+    """Time grid and inputs of a network."""
     return Grid(network.dt, network.n_steps, network.n_merged)
 
 
 def check_clips(network: Network, events: Events, name: str) -> None:
-    """Raise unless a network can be given these clips.
+    """Raise ValueError unless clips fit a network.
 
     Parameters
     ----------
     network : Network
-        Which one.
+        Network that is to get them.
     events : Events
         The clips.
     name : str
-        What the message begins with.
+        Name of the clips, with which the message begins.
 
     Raises
     ------
     ValueError
-        If there is no clip, or the units are not the network's.
+        If there is no clip, or the number of units differs from the network's.
     """
     if not len(events):
         raise ValueError(f"{name}: holds no clip")

@@ -1,4 +1,4 @@
-"""One passage over the training clips: a step of the optimizer for every batch."""
+"""One epoch over the training clips: the optimizer, and one step of it for every batch."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def make_optimizer(network: nn.Module, params: TrainParams) -> optim.Optimizer:
     Parameters
     ----------
     network : nn.Module
-        Whose weights it changes.
+        Network whose weights it changes.
     params : TrainParams
-        Which, and how.
+        Kind and settings of the optimizer.
     """
     weights, rate, decay = network.parameters(), params.learning_rate, params.weight_decay
     match params.optimizer:
@@ -40,13 +40,13 @@ def make_optimizer(network: nn.Module, params: TrainParams) -> optim.Optimizer:
 
 
 def set_learning_rate(optimizer: optim.Optimizer, learning_rate: float) -> None:
-    """Make the next steps of an optimizer so large [1]."""
+    """Set the learning rate [1] of an optimizer's next steps."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
 
 
 def moments_of(optimizer: optim.Optimizer) -> dict[int, dict[str, Tensor]]:
-    """A copy of what an optimizer remembers of each weight, by the weight's number."""
+    """A copy of an optimizer's state for each weight, by the weight's number."""
     state = optimizer.state_dict()["state"]
     return {
         number: {name: value.clone() for name, value in named.items() if isinstance(value, Tensor)}
@@ -55,12 +55,12 @@ def moments_of(optimizer: optim.Optimizer) -> dict[int, dict[str, Tensor]]:
 
 
 def restore_moments(optimizer: optim.Optimizer, moments: dict[int, dict[str, Tensor]]) -> None:
-    """Make an optimizer remember what `moments_of` gave."""
+    """Restore the state of an optimizer that `moments_of` returned."""
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 class Step(NamedTuple):
-    """A batch, or this process's share of it, and how far to go.
+    """A batch, or this process's share of it, and its learning rate.
 
     Attributes
     ----------
@@ -69,9 +69,9 @@ class Step(NamedTuple):
     labels : Tensor of int64, (batch,)
         Class of each clip.
     learning_rate : float
-        Of this step [1].
+        Learning rate of this step [1].
     weight : float
-        The share's part of the batch [1]: 1 where there is one process.
+        Fraction of the batch that this share is [1]: 1 if there is one process.
     """
 
     inputs: Inputs
@@ -81,14 +81,14 @@ class Step(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """Means over the training clips on the way, so each batch with the weights of its time.
+    """Means over the training clips of an epoch, each batch with the weights that it met.
 
     Attributes
     ----------
     loss : float
         Cross-entropy [nat].
     accuracy : float
-        Part of the clips whose class was found [1].
+        Fraction of clips classified correctly [1].
     """
 
     loss: float
@@ -105,14 +105,14 @@ def train_epoch(
     generator: torch.Generator,
     processes: Processes,
 ) -> Passage:
-    """Take every step; network and optimizer change.
+    """Take every step of an epoch, changing network and optimizer in place.
 
     Parameters
     ----------
     network : Network
-        Which one.
+        Network to train.
     optimizer : torch.optim.Optimizer
-        Of its weights.
+        Optimizer of its weights.
     steps : iterable of Step
         The batches.
     params : TrainParams
@@ -120,14 +120,14 @@ def train_epoch(
     epoch : int
         Number of the epoch, for messages.
     generator : torch.Generator
-        Draws what is dropped.
+        Decides what dropout drops.
     processes : Processes
-        Which of how many processes this is.
+        Rank of this process and number of processes.
 
     Raises
     ------
     FloatingPointError
-        If the loss is no longer finite; the message says where.
+        If the loss is not finite; the message says where.
     """
     network.train()
     device = next(network.parameters()).device
@@ -155,7 +155,7 @@ def train_epoch(
 
 
 def check_loss(loss: float, network: torch.nn.Module, *, where: str, learning_rate: float) -> None:
-    """Raise a FloatingPointError that says where and at what learning rate, unless the loss is finite."""
+    """Raise FloatingPointError, with the place and the learning rate, unless the loss is finite."""
     if math.isfinite(loss):
         return
     spoilt = not_finite(network)
@@ -164,5 +164,5 @@ def check_loss(loss: float, network: torch.nn.Module, *, where: str, learning_ra
 
 
 def not_finite(network: torch.nn.Module) -> list[str]:
-    """Names of the weights that hold something that is no finite number."""
+    """Names of the weights that are not all finite."""
     return [name for name, weight in network.named_parameters() if not torch.isfinite(weight).all()]

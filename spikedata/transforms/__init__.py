@@ -1,7 +1,7 @@
 """Augmentations and controls: transforms of the events of whole batches, composable, each with the paper that used it.
 
-A transform is a frozen dataclass with one method, ``transform_events``. What becomes of a clip depends on the seed, the
-epoch and the clip's number alone. Each is one compiled pass over the events.
+A transform is a frozen dataclass with one method, ``transform_events``, which is one compiled pass over the events. Its
+result for a clip depends on the seed, the epoch and the clip's number alone.
 """
 
 from spikedata.transforms.channels import ChannelJitter, ChannelMerge, ChannelShift

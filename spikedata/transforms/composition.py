@@ -1,4 +1,4 @@
-"""What a transform of events is, several of them in a row, and one that comes now and then."""
+"""The interface of transforms, and two that apply others: several in a row, or one with some probability."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spikedata.transforms.streams import substreams, uniforms
 
 @runtime_checkable
 class EventTransform(Protocol):
-    """What changes whole batches of events at once."""
+    """A transform of whole batches of events."""
 
     def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
         """Events of the same clips, changed.
@@ -27,8 +27,8 @@ class EventTransform(Protocol):
         events : Events
             The clips of a batch.
         streams : ndarray of uint64, shape (n_clips,)
-            All chance of a clip derives from its stream (`spikedata.transforms.streams.streams_of`), so that what
-            becomes of a clip does not depend on the others.
+            All randomness of a clip derives from its stream (`spikedata.transforms.streams.streams_of`), so that the
+            result for a clip does not depend on the others.
         source : Events
             The data set that the clips were taken from, where a transform may find them a partner.
 
@@ -80,7 +80,7 @@ class Compose:
 
 @dataclass(frozen=True)
 class Maybe:
-    """A transform that comes over each clip with a probability.
+    """A transform that is applied to each clip with some probability.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class Maybe:
 
 
 def transformed(transform: EventTransform, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
-    """What a transform makes of events, which is as many clips.
+    """The events that a transform returns, checked to be as many clips as it was given.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Controls that tell rate from timing: what is left of a score when one of them is taken away."""
+"""Controls that separate rate from timing, to show how a score changes when one of them is removed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shuffle_units(units: Array, offsets: Array, keys: Array) -> None:
 
 @compiled
 def uniform_times(offsets: Array, keys: Array, latest: Array, times: Array) -> None:
-    """Times from 0 to each clip's latest."""
+    """Fill `times` with random ones, uniform from 0 to each clip's latest."""
     words = words_for(offsets)
     for clip in range(offsets.size - 1):
         row, scale = times[offsets[clip] : offsets[clip + 1]], latest[clip] * 2.0**-53
@@ -85,10 +85,9 @@ def _below(word: np.uint64, n: int) -> np.int64:
 
 @dataclass(frozen=True, kw_only=True)
 class TimeReversal:
-    """Each clip backwards: time t becomes the time of the latest spike less t.
+    """Each clip reversed in time: t becomes the time of the latest spike minus t.
 
-    Intervals, coincidences and counts stay as they are; the order in which things happen is reversed. Chance plays no
-    part.
+    Intervals, coincidences and counts stay as they are; their order is reversed. Nothing is random.
 
     References
     ----------
@@ -115,13 +114,13 @@ class TimeReversal:
 
 @dataclass(frozen=True, kw_only=True)
 class ShuffleTimes:
-    """The count of every unit kept, the times drawn anew: rates without timing.
+    """New random times with the count of every unit kept: rates without timing.
 
     Parameters
     ----------
     keep_envelope : bool
-        If so, the clip's own times are dealt out again to its events: how many spikes come when stays as it is, only
-        which unit fires when is lost. If not, times are uniform from 0 to the clip's latest spike [1].
+        If true, the clip's own times are permuted among its events: the number of spikes at every moment stays, and
+        only which unit fires when is lost. If false, times are uniform from 0 to the clip's latest spike [1].
 
     References
     ----------
@@ -158,7 +157,7 @@ class NormalizeCounts:
     """Every unit of every clip with the same number of events: timing without rates.
 
     A unit with more keeps some, drawn at random; one with fewer gets more, at times uniform from 0 to the clip's latest
-    spike. What is left tells a network that only counts nothing at all. A clip without events stays so.
+    spike. A network that only counts spikes is then at chance level. A clip without events stays empty.
 
     Parameters
     ----------

@@ -203,8 +203,8 @@ class NoiseEvents:
 class Blend:
     """Random events of two clips of a class in one, after both were moved so that their centers agree.
 
-    A partner is drawn from the clips of the same class in the source, itself among them, as the source has it: what
-    other transforms did to the clip before was not done to the partner. Each of its events is taken with probability
+    A partner is drawn from the clips of the same class in the source, the clip itself included, as it is there: other
+    transforms applied to the clip before are not applied to its partner. Each of its events is taken with probability
     `share`, each of the clip's own with 1 - `share`. Before, both are moved halfway towards each other in mean time
     and, by whole units, in mean unit; what leaves the range is dropped.
 
@@ -309,7 +309,7 @@ class CutMix:
 
 
 def partners_of(events: Events, draws: npt.NDArray[np.float64], source: Events) -> npt.NDArray[np.int64]:
-    """Number in the source of a clip of the same class for each clip, perhaps itself.
+    """A partner for each clip: the number, in the source, of a clip of the same class, possibly the clip itself.
 
     Parameters
     ----------

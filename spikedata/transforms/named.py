@@ -1,14 +1,17 @@
-"""Controls by name: the same clips with something taken away, to show what the rest gives.
+"""Transforms by name: the augmentations of a recipe, and the controls of its clips.
+
+An augmentation is written as a line of text, "event_drop probability=0.1". A control removes some information from all
+clips, to show how much the rest can tell:
 
 ===============  ==============================================================================================
-none             nothing taken away
-times_shuffled   the clip's own times dealt out anew to its spikes: which unit fires when is lost, while the counts of
-                 every unit and the number of spikes at every moment stay
-counts_only      every spike at a time drawn anew: the counts of every unit stay, all timing is lost
-time_reversed    the clip backwards: intervals, coincidences and counts stay, the order is turned round
+none             removes nothing
+times_shuffled   the clip's times are permuted among its spikes: the count of every unit and the number of spikes at
+                 every moment stay, but not which unit fires at which time
+counts_only      every spike gets a random time: the count of every unit stays, all timing is lost
+time_reversed    the clip runs backwards: intervals, coincidences and counts stay, their order is reversed
 ===============  ==============================================================================================
 
-What a control draws depends on the seed and the clip's number alone; while training, on the epoch too.
+A control draws the same numbers for a clip of the same seed and number; in training, they change with the epoch.
 """
 
 from __future__ import annotations
@@ -32,12 +35,12 @@ _NOT_NAMED = {"Compose", "EventTransform", "Maybe", "ChannelMerge"}  # the last:
 
 
 def augmentation_of(lines: Sequence[str]) -> EventTransform | None:
-    """The transform that a recipe's augmentations make in their order, None where there is none.
+    """The transform that applies a recipe's augmentations in order; None if there are none.
 
     Parameters
     ----------
     lines : sequence of str
-        Each with the name of a transform and its params, as "event_drop probability=0.1".
+        Each has the name of a transform and its params, such as "event_drop probability=0.1".
 
     Raises
     ------
@@ -57,7 +60,7 @@ def augmentation_of(lines: Sequence[str]) -> EventTransform | None:
 
 
 def names_of_transforms() -> dict[str, Callable[..., EventTransform]]:
-    """Every transform that can be named, by its name in a recipe."""
+    """All transforms that a recipe can use, by name."""
     return {
         re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): getattr(transforms, name)
         for name in transforms.__all__
@@ -112,7 +115,7 @@ CONTROLS: dict[str, EventTransform | None] = {
 
 
 def known_control(name: str) -> str:
-    """The name of a control as ``CONTROLS`` has it.
+    """The name of a control, spelled as in ``CONTROLS``.
 
     Parameters
     ----------
@@ -137,7 +140,7 @@ def known_control(name: str) -> str:
 
 
 def control_of(name: str) -> EventTransform | None:
-    """The transform of a control, None for "none"; `known_control` says which there are."""
+    """The transform of a control; None for "none". `known_control` checks names that a user has typed."""
     return CONTROLS[known_control(name)]
 
 

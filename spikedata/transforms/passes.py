@@ -1,4 +1,4 @@
-"""The compiled passes over the events of a batch that move events or leave some out.
+"""Compiled passes over the events of a batch that move events or leave some out.
 
 Each takes the flat `times`, `units` and `offsets` of the clips and fills those of the result: `moved_times` and
 `moved_units` have room for as many events as there were, `moved_offsets` says where each clip of the result begins.
@@ -85,7 +85,7 @@ def words_for(offsets: Array) -> Array:
 
 @compiled
 def keep_marked(times: Array, units: Array, is_kept: Array, moved_times: Array, moved_units: Array, at: int) -> int:
-    """Copy the marked events of one clip to `at` and beyond; returns where they end. Free of branches."""
+    """Copy the marked events of a clip to `at` and beyond; return where they end. Free of branches, so fast."""
     for i in range(times.size):
         moved_times[at] = times[i]
         moved_units[at] = units[i]

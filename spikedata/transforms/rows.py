@@ -1,4 +1,4 @@
-"""What a compiled pass over events is given, and the events that it leaves."""
+"""Run a compiled pass over events, and make events of its result."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def check_streams(events: Events, streams: npt.NDArray[np.uint64]) -> None:
-    """Raise unless there is one stream for each clip, which is what compiled passes read.
+    """Raise unless there is one stream per clip: compiled passes read them without checking.
 
     Parameters
     ----------

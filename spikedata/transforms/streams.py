@@ -7,10 +7,10 @@ a clip depend neither on the batch it is in nor on what was drawn before.
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import numpy.typing as npt
+
+from spikedata.checks import whole_number
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd: the step of SplitMix64
 
@@ -19,7 +19,7 @@ _FACTOR_0, _FACTOR_1 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111
 
 
 def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.uint64]:
-    """One stream for each clip, of which all of its chance in this epoch derives.
+    """One stream for each clip, from which all of its random numbers in this epoch derive.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
     Raises
     ------
     TypeError
-        If a number is not whole.
+        If the indices are not whole numbers.
     ValueError
-        If a number is not in 0..2**63-1.
+        If a number is not whole, or not in 0..2**63-1.
 
     Examples
     --------
@@ -51,18 +51,14 @@ def streams_of(seed: int, epoch: int, indices: npt.ArrayLike) -> npt.NDArray[np.
     if chosen.size and chosen.dtype.kind not in "iu":
         raise TypeError(f"indices must be whole numbers, got {chosen.dtype}")
     chosen = chosen.astype(np.int64)
-    for name, number in (("seed", seed), ("epoch", epoch)):
-        if isinstance(number, bool) or not isinstance(number, Integral):
-            raise TypeError(f"{name} must be a whole number, got {number!r}")
     for name, number in (("seed", seed), ("epoch", epoch), ("indices", int(chosen.min(initial=0)))):
-        if not 0 <= number < 2**63:
-            raise ValueError(f"{name} must be in 0..2**63-1, got {number}")
+        whole_number(name, number, at_least=0, at_most=2**63 - 1)
     streams = substreams(np.full(chosen.size, seed, np.uint64), epoch)
     return mixed(streams + (chosen.astype(np.uint64) + np.uint64(1)) * GOLDEN)
 
 
 def substreams(streams: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.uint64]:
-    """One of the streams that derive from each stream, for a purpose of its own.
+    """A stream derived from each stream, for a purpose of its own.
 
     Parameters
     ----------

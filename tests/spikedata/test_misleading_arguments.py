@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
+from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.train import train_run
 from spikedata.encoding.encode import encode_clips
 from spikedata.files.reader import SpikeFile
 from spikedata.files.writer import SpikeWriter
+from spikedata.nn.networks import CountParams, make_network
 from spikedata.splits import split_by_speaker, split_stratified
 
 GOOD = {"times": [0.1], "units": [1], "label": 0, "speaker": 0}
@@ -94,3 +98,33 @@ def test_a_seed_of_a_split_is_refused_by_name(seed):
 def test_one_speaker_in_place_of_several_is_shown_how():
     with pytest.raises(TypeError, match=r"validation must be speakers, such as \(1,\), got 1"):
         split_by_speaker([0, 1, 2, 3], [0, 0, 0, 0], validation=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed must be >= 0 and <= 9223372036854775807, got -1"),
+        ({"seed": 0.5}, r"seed must be a whole number .*, got 0\.5"),
+        ({"threads": True}, "threads must be a whole number >= 1, got True"),
+        ({"threads": 0}, "threads must be >= 1, got 0"),
+    ],
+)
+def test_a_training_of_the_wrong_kind_is_refused_before_anything_is_made(path, tmp_path, options, message):
+    run = tmp_path / "runs" / "run"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        train_run(path, run, recipe=recipe_from("counts"), **options)
+    assert not run.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_units": 2.5}, r"n_units must be a whole number >= 1, got 2\.5"),
+        ({"n_classes": True}, "n_classes must be a whole number >= 1, got True"),
+        ({"params": {}}, r"params must be SpikingNetworkParams or .*, got {}; \w+\(\*\*values\) makes it of a dict"),
+    ],
+)
+def test_a_network_of_the_wrong_kind_is_refused(options, message):
+    good = {"params": CountParams(), "n_units": 700, "n_classes": 20, "generator": torch.Generator()}
+    with pytest.raises((TypeError, ValueError), match=f"^{message}$"):
+        make_network(**good | options)

@@ -1,4 +1,4 @@
-"""Named recipes: everything that a training run is told beside the data and the seed."""
+"""The named recipes: everything that a training run needs except the data and the seed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OURS, *PAPERS)
 
 
 def recipe_from(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe of a name, with some params set: by text as a command line gives it, or by values.
+    """A named recipe, with some of its params set, to values or to text as on a command line.
 
     Parameters
     ----------
     name : str
         One of ``RECIPES``.
     overrides : mapping of str to object, optional
-        Param, with underscores or hyphens, to its value; the values of a tuple are separated by commas.
+        Values by param name, with underscores or hyphens; in text, the values of a tuple are separated by commas.
 
     Raises
     ------
@@ -43,18 +43,18 @@ def recipe_from(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     if name not in RECIPES:
         nearest = difflib.get_close_matches(name, RECIPES)
         hint = f"nearest: {', '.join(nearest)}; " if nearest else ""
-        raise ValueError(f"no recipe {name!r}; {hint}there are: {', '.join(RECIPES)}")
+        raise ValueError(f"no recipe {name!r}; {hint}there are: {', '.join(RECIPES)}; see `spikedata recipes`")
     values = {key.lstrip("-").replace("-", "_"): value for key, value in (overrides or {}).items()}
     return with_params(RECIPES[name], values)
 
 
 def typed_params(recipe: Recipe) -> dict[str, str] | None:
-    """What must be typed to make a recipe of the one that bears its name here; None where nothing can.
+    """The params to type for turning the recipe of that name into this one; None if that is not possible.
 
     Parameters
     ----------
     recipe : Recipe
-        One of these with some params set, or one of somebody's own.
+        A named recipe with some params set, or one of a user's own.
 
     Examples
     --------
@@ -82,17 +82,17 @@ def _typed(value: Any) -> str:
 
 
 def changes_of(recipe: Recipe) -> dict[str, Any]:
-    """In which params a recipe differs from the one of its name here; nothing where there is none of that name."""
+    """The params in which a recipe differs from the named one; empty if there is none of its name."""
     return changed_params(recipe, RECIPES[recipe.name]) if recipe.name in RECIPES else {}
 
 
 def network_of(recipe: Recipe, *, n_units: int, n_classes: int, seed: int) -> Network:
-    """The untrained network of a recipe, for data of so many units and classes; the seed draws its first weights."""
+    """The untrained network of a recipe, for data with `n_units` and `n_classes`; the seed draws its weights."""
     generator = torch.Generator().manual_seed(seed)
     return make_network(recipe.network, n_units=n_units, n_classes=n_classes, generator=generator)
 
 
 def describe_recipes() -> str:
-    """Every recipe in a line."""
+    """A table of all recipes, one per line."""
     width = max(map(len, RECIPES))
     return "\n".join(f"{name:<{width}}  {recipe.about}" for name, recipe in RECIPES.items())

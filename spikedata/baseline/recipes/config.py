@@ -1,6 +1,6 @@
 """Params in a file: TOML, or YAML where PyYAML is installed.
 
-    recipe = "minimal"
+    recipe = "spytorch"
     learning_rate = 1e-3
     hidden = [128]
     augmentation = ["channel_jitter sigma=20"]
@@ -19,7 +19,7 @@ _YAML = (".yaml", ".yml")
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a file says, by name.
+    """The params in a file, by name.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Names with underscores; `recipe` perhaps among them.
+        Values by name, with underscores; one of them may be `recipe`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If its ending is another, it cannot be read, or it holds tables.
+        If it has another suffix, cannot be read, or holds tables.
     """
     file = Path(path)
     if file.suffix not in (".toml", *_YAML):

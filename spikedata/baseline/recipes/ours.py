@@ -29,7 +29,7 @@ OURS = (
     ),
     Recipe(
         name="counts",
-        about="linear classifier on the spike count of each unit: what is known without time",
+        about="linear classifier on the spike count of each unit: how far one gets without timing",
         network=CountParams(),
         training=None,
     ),
@@ -49,7 +49,7 @@ OURS = (
     ),
     Recipe(
         name="adlif_augmented",
-        about="two recurrent layers of 256 adaptive LIF neurons on clips that change in each epoch: our best",
+        about="two recurrent layers of 256 adaptive LIF neurons, four augmentations: our best",
         network=SpikingNetworkParams(
             hidden=(256, 256),
             neuron=AdLIFParams(),

@@ -1,7 +1,9 @@
 """Recipes of papers, in the units and equations of this package.
 
-Where an equation scales a membrane's input by a factor and ours does not, the first weights and the learning rate carry
-it: with an optimizer of the Adam family the course of the training is the same.
+Where a paper's equation scales a membrane's input by a factor and ours does not, the initial weights and the learning
+rate are scaled instead: with an optimizer of the Adam family, training takes the same course.
+
+The two ``recurrent_slow`` recipes are ours, not of the paper: the network of Cramer et al. with slow neurons.
 """
 
 from __future__ import annotations
@@ -21,14 +23,14 @@ def _gains(gain: float, *, kind: str) -> InitializationParams:
     return InitializationParams(kind=kind, input_gain=gain, hidden_gain=gain, recurrent_gain=gain, readout_gain=gain)
 
 
-def _minimal() -> Recipe:
-    """The tutorial of spytorch (Neftci, Mostafa, Zenke 2019): 100 bins of 14 ms, decays of bins of 1 ms.
+def _spytorch() -> Recipe:
+    """The tutorial spytorch (Neftci, Mostafa, Zenke 2019): 100 bins of 14 ms, with decays computed for bins of 1 ms.
 
-    Its two penalties, of the sum of all spikes and of the squared spikes of each neuron, are one here.
+    Its two penalties, on the sum of all spikes and on the squared spikes of each neuron, are merged into one.
     """
     dt = 14e-3
     return Recipe(
-        name="minimal",
+        name="spytorch",
         about="the widely copied network: 200 recurrent LIF neurons, 100 bins over 1.4 s (published: 69.2)",
         network=SpikingNetworkParams(
             hidden=(200,),
@@ -51,7 +53,7 @@ def _minimal() -> Recipe:
     )
 
 
-def _published(
+def _cramer2022(
     name: str,
     about: str,
     *,
@@ -64,9 +66,10 @@ def _published(
 ) -> Recipe:
     """The recurrent network of Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022).
 
-    What a membrane takes of its current, ``gain``, decides how fast it learns, and is not known. In steps of 4 ms all
-    of it learns twice as fast as 1 - beta, 0.18. In steps of 0.5 ms all of it drives every neuron without end. With a
-    ``slowness`` of 7 its time constants are those of the minimal network: docs/results.md says what that gives.
+    The paper does not say which fraction of its current a membrane takes, here ``gain``; it decides how fast the
+    network learns. In steps of 4 ms, a gain of 1 learns twice as fast as 1 - beta = 0.18; in steps of 0.5 ms, a gain of
+    1 makes every neuron fire without end. With a ``slowness`` of 7, the time constants are those of `spytorch`; see
+    docs/results.md for its effect.
     """
     return Recipe(
         name=name,
@@ -98,21 +101,21 @@ def _published(
             ),
             unit_shift=0.0,
             augmentation=augmentation,
-            layout="lists" if n_merged == 1 else "dense",  # of merged units, most are not silent
+            layout="lists" if n_merged == 1 else "dense",  # most merged units are not silent, so lists save nothing
         ),
     )
 
 
 def _quick(recipe: Recipe) -> Recipe:
-    """A recipe of 150 epochs at one rate, in 40 of a learning-rate cycle."""
+    """The same recipe with 40 epochs of one learning-rate cycle, in place of 150 at a constant rate."""
     adam = {"epochs": 40, "optimizer": "adam", "learning_rate": 4e-4, "schedule": "one_cycle", "gradient_clip": 1.0}
     return with_params(recipe, adam)
 
 
-def _adlif() -> Recipe:
+def _se_adlif() -> Recipe:
     """SE-adLIF: Baronig, Ferrand, Sabathiel, Legenstein, Nature Communications (2025)."""
     return Recipe(
-        name="adlif",
+        name="se_adlif",
         about="two recurrent layers of 360 adaptive LIF neurons, symplectic Euler (clean split: 93.8)",
         network=SpikingNetworkParams(
             hidden=(360, 360),
@@ -183,10 +186,10 @@ def _radlif() -> Recipe:
     )
 
 
-def _delays() -> Recipe:
+def _dcls_delays() -> Recipe:
     """Learned delays: Hammouamri, Khalfaoui-Hassani, Masquelier, ICLR (2024)."""
     return Recipe(
-        name="delays",
+        name="dcls_delays",
         about="two layers of 256 LIF neurons whose delays up to 250 ms are learned (clean split: 93.8)",
         network=SpikingNetworkParams(
             hidden=(256, 256),
@@ -220,37 +223,37 @@ def _delays() -> Recipe:
 _JITTER = ("channel_jitter sigma=20",)
 
 PAPERS = (
-    _minimal(),
-    _published(
-        "published",
+    _spytorch(),
+    _cramer2022(
+        "cramer2022",
         "the recurrent network of Cramer et al. 2022: 128 LIF neurons, steps of 0.5 ms (published: 71.4)",
         dt=0.5e-3,
         gain=0.0247,  # 1 - beta
     ),
-    _published(
-        "published_coarse",
-        "the same in steps of 4 ms, eight times quicker",
+    _cramer2022(
+        "cramer2022_coarse",
+        "cramer2022 in steps of 4 ms, eight times faster",
         dt=4e-3,
     ),
-    _published(
-        "published_augmented",
-        "the same with 1,024 neurons, ten units merged and channel jitter (published: 83.2)",
+    _cramer2022(
+        "cramer2022_augmented",
+        "cramer2022_coarse with 1,024 neurons, ten units merged and channel jitter (published: 83.2)",
         dt=4e-3,
         n_hidden=1024,
         n_merged=10,
         augmentation=_JITTER,
     ),
-    _published(
-        "published_slow",
-        "published_coarse with slow neurons: membranes of 140 ms, synapses of 70 ms, as the minimal network has",
+    _cramer2022(
+        "recurrent_slow",
+        "cramer2022_coarse with slow neurons: membranes of 140 ms, synapses of 70 ms, as in spytorch",
         dt=4e-3,
         gain=0.2,
         slowness=7.0,
     ),
     _quick(
-        _published(
-            "published_slow_augmented",
-            "published_augmented with slow neurons, in steps of 10 ms; 40 epochs of Adam",
+        _cramer2022(
+            "recurrent_slow_augmented",
+            "cramer2022_augmented with slow neurons, in steps of 10 ms; 40 epochs of Adam",
             dt=10e-3,
             gain=0.2,
             n_hidden=1024,
@@ -259,7 +262,7 @@ PAPERS = (
             augmentation=_JITTER,
         )
     ),
-    _adlif(),
+    _se_adlif(),
     _radlif(),
-    _delays(),
+    _dcls_delays(),
 )

@@ -1,4 +1,4 @@
-"""A recipe: a network and how it is trained; its params by name, wherever in it they stand."""
+"""A recipe: a network and how it is trained, with params that are read and set by name."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _TRUTHS = {"true": True, "false": False}
 class Recipe:
     """A network and how it is trained.
 
-    A recipe of one's own is used as one of the catalog is: it is written on cards by what it is made of, not by its
-    name. Its name is what tables call it.
+    A recipe of your own is used like one of the catalog: cards hold a recipe's structure, not just its name, which only
+    labels it in tables.
 
     Attributes
     ----------
     name : str
-        What it is called [1].
+        Name in tables and on cards [1].
     network : dataclass
-        Params of the network, which say its kind, too [1].
+        Params of the network; their type decides its kind [1].
     training : TrainParams or None
         How it is trained [1]; None for the linear classifier, which is solved to its optimum.
     about : str
-        What it is, in a line [1].
+        Description in one line [1].
 
     Raises
     ------
@@ -73,7 +73,7 @@ class Recipe:
             raise ValueError(f"Recipe.training {rule}, got {self.training}")
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in JSON's types, each dataclass as an object that says its ``type``."""
+        """The recipe in JSON's types, with each dataclass as an object that names its ``type``."""
         return fields_to_json(self, "Recipe", tagged=True)
 
     @classmethod
@@ -95,36 +95,36 @@ class Recipe:
 
     @property
     def structure(self) -> dict[str, Any]:
-        """What it is made of, in JSON's types: two recipes that share it train to the same weights."""
+        """Network and training in JSON's types: two recipes with the same structure train to the same weights."""
         content = self.to_json()
         return {part: content[part] for part in ("network", "training")}
 
     @property
     def params(self) -> dict[str, Any]:
-        """Every number and name in it by its own name; what several layers have, by its path in full."""
+        """Every param by its name, or by its full path if several layers have one of that name."""
         leaves = _leaves(self)
         plain = [leaf.path[-1] for leaf in leaves]
         return {leaf.path[-1] if plain.count(leaf.path[-1]) == 1 else leaf.name: leaf.value for leaf in leaves}
 
     @property
     def n_epochs(self) -> int:
-        """How many records a run reports: its epochs, or the strengths that the linear classifier tries."""
+        """Number of records that a run reports: its epochs, or the strengths that the linear classifier tries."""
         if self.training is None:
             return len(typing.cast(CountParams, self.network).strengths)
         return self.training.epochs
 
 
 def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe with some of its ``params`` replaced, wherever in it they stand.
+    """The recipe with some of its ``params`` replaced, at whatever depth.
 
     Parameters
     ----------
     recipe : Recipe
-        What to start from.
+        Recipe to start from.
     values : mapping of str to object
-        New values by name: of the param's type, or as text, as a command line gives it. The values of a tuple are
-        separated by commas; a list stands for a tuple. A param that several layers have is set in each of them, unless
-        it is named by its path, as "network.neuron.0.tau_mem".
+        New values by name, of the param's type or as text, as on a command line. In text, the values of a tuple are
+        separated by commas; a list becomes a tuple. A param that several layers have is set in all of them, unless it
+        is given by its path, such as "network.neuron.0.tau_mem".
 
     Raises
     ------
@@ -153,12 +153,12 @@ def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
 
 
 def changed_params(recipe: Recipe, usual: Recipe) -> dict[str, Any]:
-    """In which params a recipe differs from another, in JSON's types.
+    """The params in which a recipe differs from another, in JSON's types.
 
     Parameters
     ----------
     recipe, usual : Recipe
-        The one, and what it is held against.
+        The recipe, and the one that it is compared with.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def changed_params(recipe: Recipe, usual: Recipe) -> dict[str, Any]:
 
 
 def _near(name: str, known: Collection[str]) -> str:
-    """At most three names that may be meant, by their letters or their initials: `lr` is `learning_rate`."""
+    """Up to three suggestions for an unknown name, by its letters or as initials: `lr` suggests `learning_rate`."""
     initials = [one for one in known if len(name) > 1 and "".join(word[:1] for word in one.split("_")) == name]
     nearest = list(dict.fromkeys([*initials, *difflib.get_close_matches(name, known, n=3)]))[:3]
     nearest = nearest or (sorted(known) if len(known) <= 3 else [])

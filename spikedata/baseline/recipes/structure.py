@@ -1,8 +1,8 @@
 """Frozen dataclasses as nested JSON and back, by the types of their fields.
 
-Where several dataclasses may stand, as the networks of a recipe, the object says in ``type`` which it is; no registry
-of names is asked, so what a user composes comes back as what the catalog holds does. Both ways are strict: what cannot
-come back is not written.
+Where several dataclasses are allowed, such as the networks of a recipe, the object names its own in ``type``. There is
+no registry, so a user's recipe is read back just like one of the catalog. Both directions are strict: what could not
+be read back is not written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The result card of a run: what was done, with what, and how good it is."""
+"""The result card of a run: what was trained, on what, and how well it scored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CARD_FORMAT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """With what a run was made.
+    """Software and hardware that a run was made with.
 
     Attributes
     ----------
@@ -74,16 +74,16 @@ class DataEntry:
     keys : tuple of str
         Class names [1].
     corpus : str or None
-        Of which its clips come [1]; None where nothing says so.
+        Corpus that its clips come from [1]; None if unknown.
     numbering : str or None
-        What numbers its speakers, a corpus or an encoding of one [1]: where it is the same in two files, a number means
-        the same speaker. None where nobody knows.
+        The corpus, or encoding of one, that numbers its speakers [1]: if it is the same in two files, a number means
+        the same speaker. None if unknown.
     official : str or None
-        Its name where it is a published file, as its checksum shows [1].
+        Name of the published file that it is, by its checksum [1]; None if it is none.
     preset : str or None
-        Of the cochlea that made it, where it was encoded by this package [1].
+        Preset of the cochlea, if this package encoded it [1].
     provenance : Provenance or None
-        What it says of its making.
+        How it was made, as the file itself says.
     """
 
     file: str
@@ -252,7 +252,7 @@ class ScoreEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """What a network costs for one clip, as means over the clips of a score.
+    """Cost of a network for one clip, as means over the clips of a score.
 
     Attributes
     ----------
@@ -284,8 +284,8 @@ class Measures:
 class ScoredEntry:
     """A score on clips that took no part in the training.
 
-    A speaker is known again only where the same corpus numbers the speakers: of a file of another corpus, or of one
-    that says none, nobody is said to have trained.
+    Speakers are recognized only if the same corpus numbers them: for a file of another corpus, or one that names no
+    corpus, no speaker is reported as having been in training.
 
     Attributes
     ----------
@@ -337,12 +337,12 @@ class ScoredEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class ControlEntry:
-    """A score on clips from which something was taken away.
+    """A score on clips under a control, which removes some information.
 
     Attributes
     ----------
     control : str
-        What was taken away [1].
+        Name of the control [1].
     file, sha256, part : str
         The file, the SHA-256 of its bytes, and what of it was scored [1].
     score : ScoreEntry
@@ -545,13 +545,13 @@ def how_to_make(
 ) -> str:
     """The command that makes the same run, with its split and each param that was changed.
 
-    A recipe that cannot be typed is no command's: of such a run it is the call in Python, which takes the recipe from
-    the card.
+    For a recipe that cannot be typed as a command, it is the call in Python instead, which takes the recipe from the
+    card.
 
     Parameters
     ----------
     spike_path, run_dir, recipe, seed, device, keep_epochs, threads
-        As `spikedata.baseline.runs.train.train_run` was given them.
+        As `train_run` was given them.
     split : mapping
         What of its arguments makes the split, by name.
     refit : str or path-like, optional

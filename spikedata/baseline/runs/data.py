@@ -1,4 +1,4 @@
-"""Which clips train, which choose and which test: the split of a run, and what its card says of it."""
+"""The data of a run: its spike file, the split of its clips into parts, and the card's entries for both."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from spikedata.splits import (
 )
 from spikedata.splits.promises import require_every_class
 
-_ANYBODYS = ("folder", "manifest")  # what recordings are called that come of no corpus with a name of its own
+_ANYBODYS = ("folder", "manifest")  # "corpora" of a user's own recordings: the name says nothing about the speakers
 
 
 def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events]:
-    """What a card says of a spike file, and its events.
+    """The card's entry for a spike file, and the file's events.
 
     Parameters
     ----------
@@ -66,10 +66,10 @@ def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events
 
 
 def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:
-    """Whether a number means the same speaker in two files; None where it is not known.
+    """Whether a number means the same speaker in two files; None if unknown.
 
-    It is known of the same file, and of two whose numbering is that of the same corpus or encoding. Speakers of
-    corpora with different names are other people.
+    It does in the same file, and in two files numbered by the same corpus or encoding. Speakers of corpora with
+    different names are different people.
     """
     if one.sha256 == other.sha256:
         return True
@@ -84,19 +84,19 @@ BY_SPEAKER = "by_speaker"
 
 @dataclass(frozen=True, kw_only=True)
 class SplitChoice:
-    """Which split of a file a run is to have.
+    """Choice of a split for a run.
 
     Attributes
     ----------
     name : str
         As `spikedata.splits.make_split` takes it [1], or a file of JSON that `spikedata.splits.save_split` wrote.
     validation_speakers, test_speakers : sequence of int, optional
-        Who is held out, of "by_speaker" [1]; None draws somebody. Nobody to test leaves all to training and
-        validation, for files whose test set is another file.
+        For "by_speaker": the held-out speakers [1]; None draws some. An empty list of test speakers leaves all clips to
+        training and validation, for files whose test set is another file.
     left_out : int, optional
-        Who tests, of "leave_one_speaker_out" [1].
+        For "leave_one_speaker_out": the test speaker [1].
     seed : int
-        Seed of what is drawn [1].
+        Seed of what the split draws [1].
     """
 
     name: str = BY_SPEAKER
@@ -117,12 +117,12 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
     events : Events
         All clips of the file.
     choice : SplitChoice
-        Which.
+        Choice of the split.
 
     Raises
     ------
     ValueError
-        If there is no such split, it has no part to train on or to choose by, or a class is not in training.
+        If there is no such split, it lacks a training or validation part, or a class is not in training.
     FileNotFoundError
         If there is no such file.
     """
@@ -130,7 +130,7 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
     if name == BY_SPEAKER:
         return split_by_speaker(events.speakers, events.labels, validation=validation, test=test, seed=choice.seed)
     if validation is not None or test is not None:
-        raise ValueError(f"speakers can be named for the split {BY_SPEAKER!r} alone, got split {name!r}")
+        raise ValueError(f"speakers can be named only for the split {BY_SPEAKER!r}, got split {name!r}")
     if name.endswith(".json"):
         split = load_split(name, sample_names(events.sources))
     else:
@@ -143,7 +143,7 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
 
 
 def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:
-    """What a card says of a split, of which something was drawn with a seed."""
+    """The card's entry for a split, and the seed that it was drawn with."""
     speakers = {part: tuple(known_speakers(events.speakers[indices])) for part, indices in split.parts.items()}
     return SplitEntry(
         name=split.name,
@@ -157,7 +157,7 @@ def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:
 
 
 def arguments_of_split(choice: SplitChoice, entry: SplitEntry) -> dict[str, Any]:
-    """The arguments of `train_run` that make the split of a card's entry again.
+    """The arguments of `train_run` that reproduce the split of a card's entry.
 
     Parameters
     ----------

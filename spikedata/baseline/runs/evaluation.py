@@ -1,4 +1,4 @@
-"""Score a finished run on clips that took no part in its training, and write that on its card."""
+"""Score a finished run on clips that took no part in its training, and record the score on its card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.runs import folder as run_folder
 from spikedata.baseline.runs.card import (
     Card,
     ControlEntry,
@@ -23,7 +22,7 @@ from spikedata.baseline.runs.card import (
     tallies_by_speaker,
 )
 from spikedata.baseline.runs.data import is_same_numbering, read_run_data
-from spikedata.baseline.runs.folder import load_run, read_split
+from spikedata.baseline.runs.folder import load_run, read_card, read_split, update_card
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
 from spikedata.events import Events
@@ -44,7 +43,7 @@ class ScoredFile(NamedTuple):
     sha256 : str
         Of its bytes.
     is_own : bool
-        Whether the run was trained on it, so that its test part alone is meant.
+        Whether the run was trained on it, so that only its test part is scored.
     """
 
     path: Path
@@ -83,35 +82,35 @@ def evaluate_run(
     control: str = "none",
     device: str = "cpu",
 ) -> Card:
-    """Score a run's weights on its own test part, or on the whole of another file, and write that on its card.
+    """Score a run's weights on its own test part, or on the whole of another file, and record it on the run's card.
 
-    Each is scored once. Whoever asks again gets the recorded score, and ``times_opened`` grows by one: the
-    weights being what they are, a second look cannot change them, but a reader of the card should know of it.
-    `show_run` gives what is there and opens nothing.
+    Each file is scored only once. Asking again returns the recorded score and increases ``times_opened`` by one: a
+    second look cannot change the weights any more, but a reader of the card should know about it. `show_run` returns
+    the card without opening anything.
 
-    Several processes may do it at the same time: none waits for another's score, and each is counted.
+    Several processes may evaluate a run at the same time: none waits for another's score, and each is counted.
 
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.runs.train.train_run` made.
+        What `train_run` made.
     spike_path : str or path-like, optional
-        Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
-        test part.
+        Another file, all of whose clips are scored. With None, or the file that the run was trained on, its test part
+        is scored.
     control : str
-        What is taken away from the clips: see `spikedata.transforms.named`.
+        Information to remove from the clips: see `spikedata.transforms.named`.
     device : str
-        cpu, cuda, cuda:N, or auto: cuda where there is one.
+        cpu, cuda, cuda:N, or auto: a GPU if there is one.
 
     Returns
     -------
     Card
-        The card. The score asked for is the last of ``tests``, or, of a control, the last of ``controls``.
+        The card. The score asked for is the last of ``tests``; with a control, the last of ``controls``.
 
     Raises
     ------
     FileNotFoundError
-        If run or file is not there.
+        If the run or the file does not exist.
     ValueError
         If the run is damaged, the file has changed, has other classes or units, or no test part, there is no such
         control or device, or a control is asked for before the plain score.
@@ -132,12 +131,12 @@ def evaluate_run(
 
 
 def show_run(run_dir: str | os.PathLike[str]) -> Card:
-    """The card of a run as it is: nothing is opened, scored or written.
+    """The card of a run as it is; nothing is opened, scored or written.
 
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.runs.train.train_run` made.
+        What `train_run` made.
 
     Raises
     ------
@@ -146,11 +145,11 @@ def show_run(run_dir: str | os.PathLike[str]) -> Card:
     ValueError
         If its card is none, or of another version.
     """
-    return run_folder.read_card(run_dir)
+    return read_card(run_dir)
 
 
 def write_on_card(run_dir: str | os.PathLike[str], scored: Card, change: Callable[[Card], Card]) -> Card:
-    """Write on a run's card what was found out about its weights, beside what others have written meanwhile.
+    """Add a result about a run's weights to its card, keeping what other processes have added meanwhile.
 
     Parameters
     ----------
@@ -176,12 +175,10 @@ def write_on_card(run_dir: str | os.PathLike[str], scored: Card, change: Callabl
 
     def change_same(now: Card) -> Card:
         if now.network.sha256 != scored.network.sha256:
-            raise ValueError(
-                f"{run_dir}: was replaced by another run while this one was scored; give the command again"
-            )
+            raise ValueError(f"{run_dir}: was replaced by another run while this one was scored; run the command again")
         return change(now)
 
-    return run_folder.update_card(run_dir, change_same)
+    return update_card(run_dir, change_same)
 
 
 def _with_test(card: Card, scored: ScoredEntry) -> Card:

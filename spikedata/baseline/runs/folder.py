@@ -1,13 +1,15 @@
 """The folder of a training run: its files, written whole or not at all.
 
 =======================  ====================================================================
-``card.json``            what was done, with what, and how good it is
-``weights.safetensors``  the weights of the best epoch, of a refit the last; no code is run to read them
+``card.json``            the result card: what was trained, on what, and how well it scored
+``weights.safetensors``  the weights of the best epoch (of a refit, the last); reading them runs no code
 ``history.csv``          one row per epoch
-``split.json``           which samples trained, chose and test
-``epochs/``              the weights after each epoch, where they were to be kept
-``tensorboard/``         for TensorBoard, where that was asked for
+``split.json``           which samples are for training, validation and test
+``epochs/``              the weights after each epoch, if they were kept
+``tensorboard/``         logs for TensorBoard, if asked for
 =======================  ====================================================================
+
+Several runs in one folder are a group; a refit reads what a run has chosen.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class Run(NamedTuple):
     Attributes
     ----------
     network : Network
-        With the weights that validation chose, on the CPU, in evaluation mode.
+        Network with the weights that validation chose, on the CPU, in evaluation mode.
     card : Card
         Its result card.
     """
@@ -51,19 +53,19 @@ class Run(NamedTuple):
 
 
 def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Find out before the training, not after it, whether a run's folder can be made.
+    """Raise OutputError unless a run's folder can be made; called before training, not after it.
 
     Parameters
     ----------
     run_dir : str or path-like
-        The folder that is to be made.
+        Folder to make.
     overwrite : bool
-        Whether a run that is there already may be replaced; anything else is never replaced.
+        Whether an existing run may be replaced; anything else is never replaced.
 
     Raises
     ------
     OutputError
-        If there is something already, or it cannot be made in the nearest folder above that is there.
+        If something is there already, or the nearest existing parent folder is not writable.
     """
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
@@ -101,7 +103,7 @@ def write_run_dir(
     Raises
     ------
     OutputError
-        As `check_run_dir`, or if the disk refuses the bytes; an older run is then still there.
+        As for `check_run_dir`, or if the files cannot be written; an older run is then kept.
     """
     check_run_dir(run_dir, overwrite=overwrite)
     target = Path(run_dir).absolute()
@@ -142,7 +144,7 @@ def read_card(run_dir: str | os.PathLike[str]) -> Card:
     path = Path(run_dir, CARD)
     if not path.is_file():
         is_begun = training_folder(run_dir).is_dir()
-        hint = "its training is not finished: give the command again" if is_begun else f"no {CARD}"
+        hint = "its training is not finished: run the command again" if is_begun else f"no {CARD}"
         raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
     try:
         content = json.loads(path.read_bytes())
@@ -231,7 +233,7 @@ def write_card(run_dir: str | os.PathLike[str], card: Card) -> None:
 
 
 def update_card(run_dir: str | os.PathLike[str], change: Callable[[Card], Card]) -> Card:
-    """Change a run's card while no other process does, so that nothing that others have written on it is lost.
+    """Change a run's card under a lock, so that nothing that other processes have added is lost.
 
     Parameters
     ----------
@@ -283,12 +285,12 @@ _UNFINISHED = ".training"
 
 
 def is_group(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder is no run, but has runs right below it, finished or not."""
+    """Whether a folder is not a run itself but contains runs, finished or not."""
     return not Path(folder, CARD).is_file() and (has_finished_runs(folder) or bool(unfinished_runs(folder)))
 
 
 def has_finished_runs(folder: str | os.PathLike[str]) -> bool:
-    """Whether there is a finished run right below a folder."""
+    """Whether a folder contains a finished run."""
     return bool(_finished(folder))
 
 
@@ -303,24 +305,24 @@ def runs_of_group(group_dir: str | os.PathLike[str]) -> list[Path]:
     runs = _finished(group_dir)
     if not runs:
         begun = unfinished_runs(group_dir)
-        hint = f", {', '.join(begun)} unfinished: give the command that trains again" if begun else ""
+        hint = f", {', '.join(begun)} unfinished: run the training command again" if begun else ""
         raise FileNotFoundError(f"{group_dir}: holds no finished run{hint}")
     return sorted(runs, key=lambda run: (len(run.name), run.name))
 
 
 def unfinished_runs(group_dir: str | os.PathLike[str]) -> list[str]:
-    """The names of the runs of a group that are begun and not finished."""
+    """The names of a group's unfinished runs."""
     names = (path.name.removesuffix(_UNFINISHED) for path in Path(group_dir).glob(f"[!.]*{_UNFINISHED}"))
     return sorted((name for name in names if not Path(group_dir, name, CARD).is_file()), key=lambda n: (len(n), n))
 
 
 def _finished(folder: str | os.PathLike[str]) -> list[Path]:
-    # what is hidden is a run that is just being written
+    # A hidden folder is a run that is being written right now.
     return [card.parent for card in Path(folder).glob(f"[!.]*/{CARD}")]
 
 
 class ChosenRun(NamedTuple):
-    """A run whose validation part has chosen.
+    """A run whose validation part has chosen the epoch.
 
     Attributes
     ----------
@@ -329,7 +331,7 @@ class ChosenRun(NamedTuple):
     card : Card
         Its result card, with its recipe.
     epochs : tuple of EpochRecord
-        The epochs up to the chosen one; all of a training whose learning rate goes to 0, which is whole only then.
+        The epochs up to the chosen one; all of them if the learning rate goes to 0 only at the end.
     """
 
     path: Path
@@ -338,7 +340,7 @@ class ChosenRun(NamedTuple):
 
     @property
     def entry(self) -> RefitEntry:
-        """What the card of a refit says of it."""
+        """The entry for it on the card of a refit."""
         return RefitEntry(
             run=self.path.absolute().name,
             weights=self.card.network.sha256,
@@ -348,17 +350,17 @@ class ChosenRun(NamedTuple):
 
     @property
     def validation(self) -> ScoreEntry:
-        """The score by which it chose."""
+        """The validation score of its choice."""
         return self.card.validation
 
 
 def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
-    """What a run chose.
+    """A finished run and what its validation part has chosen, for a refit.
 
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.runs.train.train_run` made.
+        What `train_run` made.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""What several runs say together: mean, deviation and intervals, over the runs and over the clips.
+"""Summary of a group of runs: mean, standard deviation and intervals, over runs and over clips.
 
-A group is some runs of one recipe on one file, which differ in their seed or in the fold of the same kind of split.
+The runs of a group share recipe, file and kind of split; they differ in their seed or in the fold of the split.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_to_json
-from spikedata.baseline.runs.card import Card, RefitEntry, ScoredEntry
+from spikedata.baseline.runs.card import Card, DataEntry, RefitEntry, ScoredEntry, SplitEntry
 from spikedata.baseline.runs.evaluation import show_run
 from spikedata.baseline.runs.folder import runs_of_group, unfinished_runs
 from spikedata.baseline.runs.identity import identity_of_card
@@ -33,7 +34,7 @@ FOLDS = "leave_one_speaker_out"
 
 @dataclass(frozen=True, kw_only=True)
 class GroupRow:
-    """What one run of a group says.
+    """Results of one run of a group.
 
     Attributes
     ----------
@@ -103,12 +104,12 @@ class GroupBias:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSummary:
-    """What the runs of a group say together.
+    """Results of a group of runs.
 
     Attributes
     ----------
     runs : tuple of GroupRow
-        What each says.
+        Results of each run.
     recipe : str
         Name of their recipe [1].
     validation : OverSeeds
@@ -149,7 +150,7 @@ class GroupSummary:
 
 
 def require_one_group(group_dir: str | os.PathLike[str], cards: Mapping[str, Card]) -> None:
-    """Raise unless some runs may be averaged: one recipe, one file, one kind of split, and no training twice.
+    """Raise ValueError unless runs may be averaged: one recipe, one file, one kind of split, and no training twice.
 
     Parameters
     ----------
@@ -179,8 +180,41 @@ def require_one_group(group_dir: str | os.PathLike[str], cards: Mapping[str, Car
             )
 
 
+def require_group_of(
+    group_dir: str | os.PathLike[str],
+    cards: Mapping[str, Card],
+    *,
+    recipe: Recipe,
+    data: DataEntry,
+    split: SplitEntry,
+    is_refit: bool,
+) -> None:
+    """Raise unless a training that is still to be made belongs to the group of runs that are there.
+
+    Parameters
+    ----------
+    group_dir : str or path-like
+        Their folder, for the message.
+    cards : mapping of str to Card
+        Result card of each, by the name of the run.
+    recipe, data, split, is_refit
+        What will be said on the card of the training.
+
+    Raises
+    ------
+    ValueError
+        If it does not; the message says which run differs and in what.
+    """
+    planned = _shared(recipe, data, split, is_refit=is_refit)
+    for name, card in cards.items():
+        found = difference(_of_group(card), planned)
+        if found:
+            found = found.replace(" there and ", f" in {name} and ")
+            raise ValueError(f"{group_dir}: is not one group of runs: {found}; train into another folder")
+
+
 def summarize_group(group_dir: str | os.PathLike[str]) -> GroupSummary:
-    """What the runs of a group say together; it opens nothing and changes no card.
+    """Summary of the runs of a group; opens no test clips and changes no card.
 
     Parameters
     ----------
@@ -279,12 +313,16 @@ def over_tested_clips(tests: Sequence[ScoredEntry]) -> OverClips:
 
 def _of_group(card: Card) -> dict[str, Any]:
     """What the runs of a group share."""
+    return _shared(card.recipe, card.data, card.split, is_refit=bool(card.refit))
+
+
+def _shared(recipe: Recipe, data: DataEntry, split: SplitEntry, *, is_refit: bool) -> dict[str, Any]:
     return {
-        "recipe": card.recipe.name,
-        "param": card.recipe.structure,
-        "SHA-256 of the data": card.data.sha256,
-        "split": card.split.name if card.split.kind == OWN else card.split.kind,
-        "refit": bool(card.refit),
+        "recipe": recipe.name,
+        "param": recipe.structure,
+        "SHA-256 of the data": data.sha256,
+        "split": split.name if split.kind == OWN else split.kind,
+        "refit": is_refit,
     }
 
 

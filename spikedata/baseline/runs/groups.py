@@ -1,4 +1,4 @@
-"""Several runs in one folder that differ in their seed, or in the speaker who is left out."""
+"""Groups: several runs in one folder that differ in their seed, or in the speaker who is left out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.runs.card import known_speakers
+from spikedata.baseline.runs.card import Card, known_speakers
 from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import evaluate_run, find_test_file, require_scored
-from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, runs_of_group
-from spikedata.baseline.runs.group_summary import FOLDS, GroupSummary, require_one_group, summarize_group
+from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, read_card, runs_of_group
+from spikedata.baseline.runs.group_summary import (
+    FOLDS,
+    GroupSummary,
+    require_group_of,
+    require_one_group,
+    summarize_group,
+)
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.selection_bias import epoch_paths, measure_selection_bias
-from spikedata.baseline.runs.train import train_run
+from spikedata.baseline.runs.train import Plan, train_run
 from spikedata.disk import OutputError
 from spikedata.training.history import EpochRecord
 from spikedata.transforms.named import known_control
@@ -30,9 +36,9 @@ class Member(NamedTuple):
     name : str
         Of its folder.
     seed : int
-        Of its training [1].
+        Seed of its training [1].
     left_out : int or None
-        The speaker who tests [1]; None where nobody is left out in turn.
+        The test speaker [1]; None if no speaker is left out in turn.
     """
 
     name: str
@@ -48,12 +54,12 @@ def plan_group(seeds: Sequence[int], speakers: Sequence[int] | None = None) -> l
     seeds : sequence of int
         Seeds, each once [1].
     speakers : sequence of int, optional
-        Who is left out in turn [1]; None for nobody.
+        Speakers to leave out in turn [1]; None for a group of seeds only.
 
     Raises
     ------
     ValueError
-        If there is no seed, or one is there twice.
+        If there is no seed, or one is given twice.
 
     Examples
     --------
@@ -81,7 +87,7 @@ def train_group(
 ) -> GroupSummary:
     """Train the runs of a group, one after the other; those that are finished already are kept.
 
-    All have the same split, but where speakers are left out in turn.
+    All have the same split, unless speakers are left out in turn.
 
     Parameters
     ----------
@@ -100,7 +106,7 @@ def train_group(
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
     **options
-        As `spikedata.baseline.runs.train.train_run` takes them.
+        As `train_run` takes them.
 
     Returns
     -------
@@ -112,7 +118,7 @@ def train_group(
     OutputError
         If the folder cannot be made, or holds a run of another training.
     ValueError, FloatingPointError
-        As `spikedata.baseline.runs.train.train_run`; the runs before are then there.
+        As `train_run`; the runs before are then there.
     """
     speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
     members = plan_group(seeds, speakers)
@@ -150,7 +156,7 @@ def refit_group(
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
     **options
-        As `spikedata.baseline.runs.refit.refit_run` takes them.
+        As `refit_run` takes them.
 
     Returns
     -------
@@ -179,17 +185,26 @@ def _make_group(
     folder = Path(group_dir)
     if (folder / CARD).exists():
         raise OutputError(f"{group_dir}: is a run, cannot hold the runs of several seeds or speakers")
+    others: dict[str, Card] = {}
     if has_finished_runs(folder):  # of an earlier call, or of something else
         summarize_group(folder)
+        names = {member.name for member in members}  # which `keep_finished` compares with what is to be made
+        others = {run.name: read_card(run) for run in runs_of_group(folder) if run.name not in names}
+
+    def require_same_group(plan: Plan) -> None:
+        is_refit = plan.chosen is not None
+        require_group_of(folder, others, recipe=plan.recipe, data=plan.data, split=plan.split_entry, is_refit=is_refit)
+
     for number, member in enumerate(members):
         make_member(
             member,
             folder / member.name,
             seed=member.seed,
             keep_finished=True,
+            on_plan=require_same_group,
             on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
         )
-        if number == 0:  # before the others take their time: runs of something else may lie there
+        if number == 0:  # before the others take their time: one of them may be of another training
             summarize_group(folder)
     return summarize_group(folder)
 
@@ -202,18 +217,18 @@ def evaluate_group(
     selection_bias: bool = False,
     device: str = "cpu",
 ) -> GroupSummary:
-    """Evaluate each run of a group, as `evaluate_run` does, and say what they say together.
+    """Evaluate each run of a group with `evaluate_run`, and summarize the group.
 
-    What can be known to fail is found out before the first run is scored.
+    Everything that can be checked in advance is checked before the first run is scored.
 
     Parameters
     ----------
     group_dir : str or path-like
         The folder of the runs.
     spike_path, control, device
-        As `spikedata.baseline.runs.evaluation.evaluate_run`.
+        As `evaluate_run`.
     selection_bias : bool
-        Whether to find out instead what picking the epochs on the test clips would have claimed, as
+        Whether to measure instead what picking the epochs on the test clips would have claimed, as
         `spikedata.baseline.runs.selection_bias.measure_selection_bias`.
 
     Returns

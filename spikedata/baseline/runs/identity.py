@@ -1,4 +1,4 @@
-"""What tells one training from another: with the same of it, the weights are the same."""
+"""The identity of a training: two trainings with the same identity give the same weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spikedata.baseline.runs.card import Card, RefitEntry
 def training_identity(
     recipe: Recipe, *, seed: int, data: str, split: str, keep_epochs: bool, refit: RefitEntry | None = None
 ) -> dict[str, Any]:
-    """What tells a training from others.
+    """The identity of a training, in JSON's types.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def training_identity(
 
 
 def identity_of_card(card: Card) -> dict[str, Any]:
-    """What tells the training of a result card from others."""
+    """The identity of the training that a result card describes."""
     return _identity(
         card.recipe.structure,
         seed=card.seed,

@@ -1,4 +1,4 @@
-"""Look inside a trained network: what it does with one clip."""
+"""Look inside a trained network: its spikes and readout for one clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spikedata.training.scoring import grid_of
 
 
 class ClipActivity(NamedTuple):
-    """What a network did with one clip.
+    """Hidden spikes and readout of a network for one clip.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.runs.train.train_run` made.
+        What `train_run` made.
     sample : Sample
         The clip; its units must be those that the network was trained on.
 

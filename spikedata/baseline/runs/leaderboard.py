@@ -84,7 +84,7 @@ class LeaderboardLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard:
-    """What all result cards below a folder say.
+    """All result cards below a folder, as lines of a table.
 
     Attributes
     ----------
@@ -108,12 +108,12 @@ class _Member(NamedTuple):
 
 
 def leaderboard(folder: str | os.PathLike[str]) -> Leaderboard:
-    """What all result cards below a folder say.
+    """The leaderboard of all result cards below a folder.
 
     Parameters
     ----------
     folder : str or path-like
-        Where to look, however deep.
+        Folder to search, at any depth.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def leaderboard(folder: str | os.PathLike[str]) -> Leaderboard:
         usual.setdefault(card.recipe.name, card.recipe)
         for test in card.tests or (None,):
             members = groups.setdefault(_key(card, test), {})
-            members.setdefault(card.network.sha256, _Member(card, test))  # a copy is no other run
+            members.setdefault(card.network.sha256, _Member(card, test))  # a copied folder counts once
     lines = [_line(list(members.values()), usual) for members in groups.values()]
     lines.sort(key=lambda line: line.test.mean if line.test else -1.0, reverse=True)
     return Leaderboard(lines=tuple(lines), unreadable=tuple(unreadable))
@@ -166,7 +166,7 @@ def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
 
 
 def _key(card: Card, test: ScoredEntry | None) -> str:
-    """What runs must share to be one line."""
+    """The key that runs must share to be one line."""
     is_fold = card.split.kind == FOLDS
     tested = None if test is None else (test.part, "folds" if is_fold else test.sha256)
     divided = [FOLDS if is_fold else card.split.digest, bool(card.refit)]

@@ -1,8 +1,8 @@
-"""How many operations a network's connections take, counted as NeuroBench does: those whose factors are not zero.
+"""Synaptic operations of a network, counted as in NeuroBench: only those whose factors are not zero.
 
-An input that is not zero costs one operation for each connection from it whose weight is not zero: an addition (AC)
-where all inputs of the layer are -1, 0 or 1, as spikes are, a multiplication and addition (MAC) elsewhere. What a
-neuron does for itself in a step, and biases, do not count.
+A nonzero input costs one operation for each connection from it with a nonzero weight: an addition (AC) if all inputs of
+the layer are -1, 0 or 1, as spikes are, and a multiplication with addition (MAC) otherwise. The updates of the neurons
+themselves and biases do not count.
 
 References
 ----------
@@ -44,7 +44,7 @@ class Operations(NamedTuple):
     acs : float
         Additions of weights that are not zero, for spikes [1].
     dense : float
-        What it would be if nothing were zero [1].
+        Number of operations if nothing were zero [1].
     """
 
     macs: float = 0.0
@@ -57,7 +57,7 @@ class Operations(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What goes into a set of connections, for all clips and steps together.
+    """The inputs of a set of connections, over all clips and steps.
 
     Attributes
     ----------
@@ -76,16 +76,16 @@ class Source(NamedTuple):
 
 @torch.no_grad()
 def count_operations(network: Network, inputs: Inputs, activity: Activity) -> Operations:
-    """The operations that a network took for a batch.
+    """The number of operations of a network for a batch.
 
     Parameters
     ----------
     network : Network
-        Which one, in evaluation mode.
+        The network, in evaluation mode.
     inputs : Tensor (batch, step, input), or ListBatch
-        What it was given.
+        Its inputs.
     activity : Activity
-        What it did with that.
+        Its result for them.
     """
     total = Operations()
     for source, weight in _connections(network, inputs, activity):
@@ -117,24 +117,24 @@ def operations_of(source: Source, weight: Tensor) -> Operations:
 
 
 def source_of(values: Tensor) -> Source:
-    """What values (..., from) are as the source of connections."""
+    """The source that values (..., from) are for connections."""
     flat = values.reshape(-1, values.shape[-1])
     is_binary = bool(((flat == 0) | (flat.abs() == 1)).all())
     return Source((flat != 0).sum(dim=0, dtype=torch.float64), is_binary, len(flat))
 
 
 def source_of_lists(lists: ListBatch) -> Source:
-    """What lists of events are as the source of connections, without their zeros ever being made."""
-    n_places = lists.splits.shape[0] * (lists.splits.shape[1] - 1)
-    places = torch.arange(n_places, device=lists.splits.device)
-    codes = places.repeat_interleave(lists.splits.diff(dim=1).flatten()) * lists.n_units
+    """The source that event lists are for connections, found without making them dense."""
+    n_places = lists.offsets.shape[0] * (lists.offsets.shape[1] - 1)
+    places = torch.arange(n_places, device=lists.offsets.device)
+    codes = places.repeat_interleave(lists.offsets.diff(dim=1).flatten()) * lists.n_units
     codes, counts = torch.unique(codes + lists.units[: len(codes)].to(torch.int64), return_counts=True)
     n_active = torch.bincount(codes % lists.n_units, minlength=lists.n_units).to(torch.float64)
     return Source(n_active, bool((counts == 1).all()), n_places)
 
 
 def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterator[tuple[Source, Tensor]]:
-    """What goes through each set of connections of a network, and its weights (from, to)."""
+    """The source and the weights (from, to) of each set of connections of a network."""
     if isinstance(network, SpikingNetwork):
         source = source_of(inputs) if isinstance(inputs, Tensor) else source_of_lists(inputs)
         for layer, spikes in zip(network.layers, activity.spikes, strict=True):
@@ -170,7 +170,7 @@ def _taps(picture: Tensor, convolution: nn.Conv2d) -> Iterator[tuple[Source, Ten
 
 
 def measure(network: Network, score: Score, operations: Sequence[Operations]) -> Measures:
-    """What a network costs, as it stands on a card.
+    """The cost of a network, as a card records it.
 
     Parameters
     ----------

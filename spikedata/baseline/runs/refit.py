@@ -1,8 +1,8 @@
-"""Train anew on the training and the validation part together, for as long as a finished run has chosen.
+"""Refit: train again on training and validation part together, for the number of epochs that a run has chosen.
 
-A run learns from its training part alone, since its validation part must choose. What was chosen can then be trained on
+A run is trained on its training part only, since its validation part has to choose the epoch. A refit then trains on
 both: the same recipe, for the same number of epochs, at the same learning rates. Nothing is chosen any more, so the
-weights of the last epoch are kept, and no held-out score but that of the test part can be had.
+weights of the last epoch are kept, and the test part is the only held-out score left.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.data import read_run_data, split_entry
 from spikedata.baseline.runs.folder import ChosenRun, read_split
 from spikedata.baseline.runs.train import Plan, make_run
+from spikedata.checks import Seed, checked
 from spikedata.splits import Split
 from spikedata.training.history import EpochRecord
 
@@ -32,12 +33,13 @@ def refit_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
-    """Train on the training and validation parts of a finished run, as long as it chose, and write a run.
+    """Train on the training and validation parts of a finished run, for the epochs that it chose, and write a run.
 
-    Training clips are in the order of the file. On the card, ``refit`` says which run chose, by the name of its folder
-    and the SHA-256 of its weights, how many epochs, and with what seed; ``validation`` is the score of that run.
+    Training clips are in the order of the file. On the card, ``refit`` names the run that chose (its folder, the
+    SHA-256 of its weights, its epochs and seed), and ``validation`` is the score of that run.
 
     Parameters
     ----------
@@ -49,8 +51,8 @@ def refit_run(
         The run that chose: see `spikedata.baseline.runs.folder.read_chosen_run`.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
-    tensorboard, overwrite, keep_finished, device, threads, on_epoch
-        As `spikedata.baseline.runs.train.train_run` takes them.
+    tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
+        As `train_run` takes them.
 
     Returns
     -------
@@ -61,10 +63,11 @@ def refit_run(
     ------
     ValueError
         If the file is not the one of that run, or its split has been changed; else as
-        `spikedata.baseline.runs.train.train_run`.
+        `train_run`.
     OutputError, FileNotFoundError, FloatingPointError, OutOfMemory
-        As `spikedata.baseline.runs.train.train_run`.
+        As `train_run`.
     """
+    seed = checked("seed", seed, Seed)
     return make_run(
         lambda: _plan(spike_path, chosen, seed=seed),
         run_dir,
@@ -73,12 +76,13 @@ def refit_run(
         keep_finished=keep_finished,
         device=device,
         threads=threads,
+        on_plan=on_plan,
         on_epoch=on_epoch,
     )
 
 
 def joined(split: Split) -> Split:
-    """A split with its validation part in its training part, whose samples are in rising order.
+    """A split whose validation part has been added to its training part, in rising order.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""How much picking the epoch on the test clips would have claimed: the size of a mistake, never a result.
+"""The selection bias: how much picking the epoch on the test clips would add to a score. It is never a result.
 
-A published accuracy is often that of the epoch which did best on the test clips. From a run that kept the weights of
-every epoch, and only after its honest score stands on the card, this computes what that would have said.
+Published accuracies are often those of the epoch that did best on the test clips. For a run that kept the weights of
+every epoch, and only once its honest score is on the card, this computes what that would have claimed.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from spikedata.training.folder import EPOCHS, epoch_file
 def measure_selection_bias(
     run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
 ) -> Card:
-    """Score the weights of every epoch on the test clips, and write what the best would have claimed on the card.
+    """Score the weights of every epoch on the test clips, and record on the card what the best would have claimed.
 
     Parameters
     ----------
     run_dir : str or path-like
         A run with the weights of its epochs, whose test clips have been scored.
     spike_path, device
-        As `spikedata.baseline.runs.evaluation.evaluate_run`.
+        As `evaluate_run`.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def measure_selection_bias(
 
 
 def epoch_paths(run_dir: str | os.PathLike[str], card: Card) -> list[Path]:
-    """The files of the weights after each epoch, the first first.
+    """The files of the weights after each epoch, in order.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How sure a score is: over the clips of a test, and over the seeds of a training."""
+"""Uncertainty of scores: over the clips of a test, and over the seeds of a training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OverSeeds:
 def over_seeds(scores: Sequence[float]) -> OverSeeds:
     """Mean, standard deviation and 95 % interval of the mean of some scores.
 
-    The interval says how far another set of seeds could shift the mean. It says nothing of other speakers or clips.
+    The interval says how far another set of seeds could shift the mean. It says nothing about other speakers or clips.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def wilson_interval(n_correct: int, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class OverClips:
-    """What several runs say of the clips that one or more of them tested.
+    """Accuracy over the clips that one or more of several runs tested.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class OverClips:
     accuracy : float
         Mean over the clips of the fraction of the runs that tested the clip and found its class.
     interval_95 : tuple of float
-        Wilson's, of so many clips.
+        Wilson's interval for n clips.
     """
 
     n: int
@@ -128,8 +128,8 @@ class OverClips:
 def over_clips(tests: Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]) -> OverClips:
     """Accuracy over all clips that some runs tested, each clip counted once, whichever runs tested it.
 
-    More runs on the same clips say nothing of other clips, so the interval is that of the number of clips. It is a
-    little too wide for the mean over several runs, which varies less than one run.
+    More runs on the same clips say nothing about other clips, so the interval is that for the number of clips. It is
+    slightly too wide for the mean over several runs, which varies less than a single run.
 
     Parameters
     ----------

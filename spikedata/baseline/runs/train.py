@@ -1,4 +1,4 @@
-"""The protocol: train on some speakers, choose on others, score once on unseen speakers."""
+"""Train a run under the protocol: on some speakers, with the epoch chosen on others, and the test part left closed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import torch
 from spikedata.baseline.recipes.catalog import network_of
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import to_json
-from spikedata.baseline.runs import folder as run_folder
 from spikedata.baseline.runs.card import (
     Card,
     DataEntry,
@@ -38,9 +37,22 @@ from spikedata.baseline.runs.data import (
     split_entry,
 )
 from spikedata.baseline.runs.evaluation import control_name, evaluate_run, scoring_options
-from spikedata.baseline.runs.folder import ChosenRun, load_run, read_card
+from spikedata.baseline.runs.folder import (
+    CARD,
+    HISTORY,
+    SPLIT,
+    WEIGHTS,
+    ChosenRun,
+    card_bytes,
+    check_run_dir,
+    load_run,
+    read_card,
+    weights_bytes,
+    write_run_dir,
+)
 from spikedata.baseline.runs.identity import identity_of_card, training_identity
 from spikedata.baseline.runs.operations import Operations, count_operations, measure
+from spikedata.checks import Seed, checked, whole_number
 from spikedata.disk import OutputError
 from spikedata.events import Events
 from spikedata.nn.networks import CountParams, Network
@@ -77,26 +89,26 @@ def fit_recipe(
     processes: Processes,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Trained:
-    """The network of a recipe with the weights that the validation part chose, or of the last of the repeated epochs.
+    """A recipe's trained network, with the weights that validation chose, or those of the last repeated epoch.
 
     Parameters
     ----------
     recipe : Recipe
         Network and training.
     training : Events
-        Clips to learn from.
+        Clips to train on.
     validation : Events or None
-        Clips to choose by; None where epochs are repeated.
+        Clips to choose the epoch on; None if epochs are repeated.
     seed : int
-        Of all chance [1].
+        Seed of all randomness [1].
     repeated : sequence of EpochRecord
-        The epochs of an earlier training that are to be gone through again; not for the linear classifier.
+        The epochs of an earlier training to repeat; not for the linear classifier.
     device : torch.device
-        Where to train.
+        Device to train on.
     folder : TrainingFolder
-        Where the state is kept, by the first process.
+        Folder in which the first process keeps checkpoints.
     overwrite : bool
-        Whether the state of another training may be thrown away.
+        Whether the checkpoint of another training may be discarded.
     processes : Processes
         Which of how many processes this is.
     on_epoch : callable, optional
@@ -136,7 +148,7 @@ def fit_recipe(
 
 
 def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Processes) -> Checkpoint | None:
-    """Where the training stopped: the first process looks what there is, the others read it after that."""
+    """The checkpoint to resume from: the first process checks it, and only then the others read it."""
     checkpoint = folder.begin(overwrite=overwrite) if processes.is_first else None
     wait_for_others(processes)
     path: Path = folder.path / CHECKPOINT
@@ -146,7 +158,7 @@ def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Pr
 
 
 class Plan(NamedTuple):
-    """What is to be trained, and on what.
+    """Plan of a run: what to train, and on which clips.
 
     Attributes
     ----------
@@ -196,26 +208,28 @@ def make_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
-    """Train as planned and write a run, from where it stopped if it did.
+    """Train as planned and write a run, resuming an unfinished training if there is one.
 
     Parameters
     ----------
     make_plan : callable
-        Gives the plan; called when it is known that the run can be written, since it reads the spike file.
-    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_epoch
-        As `spikedata.baseline.runs.train.train_run` takes them, and it raises the same.
+        Returns the plan; called only once it is certain that the run can be written, since it reads the spike file.
+    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
+        As `train_run` takes them, and it raises the same.
 
     Returns
     -------
     Card
         The result card.
     """
+    threads = whole_number("threads", threads, at_least=1)
     is_first = started_processes().is_first
-    is_there = keep_finished and Path(run_dir, run_folder.CARD).is_file()
+    is_there = keep_finished and Path(run_dir, CARD).is_file()
     if is_first and not is_there:
-        run_folder.check_run_dir(run_dir, overwrite=overwrite)
+        check_run_dir(run_dir, overwrite=overwrite)
     if tensorboard:
         require_tensorboard()
     chosen_device = resolve_device(device_of_rank(device))
@@ -228,7 +242,9 @@ def make_run(
             return finished
         if not overwrite:
             raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
-    # what a card says before the training: what cannot be written must not cost one
+    if on_plan is not None:
+        on_plan(plan)
+    # Written as a test before training, so that what a card cannot hold does not cost a whole training.
     command = _command(plan, run_dir, device=device, threads=threads)
     for known in (plan.recipe, plan.data, plan.split_entry):
         json.dumps(to_json(known, type(known), "card"))
@@ -253,16 +269,16 @@ def make_run(
             on_epoch=on_epoch,
         )
         environment = environment_of(chosen_device, n_processes=processes.n)
-        weights = run_folder.weights_bytes(trained.network)
+        weights = weights_bytes(trained.network)
         card = _card(plan, trained, weights, command=command, environment=environment)
         if is_first:
             contents = {
-                run_folder.WEIGHTS: weights,
-                run_folder.HISTORY: history_bytes(trained.history),
-                run_folder.SPLIT: split,
-                run_folder.CARD: run_folder.card_bytes(card),
+                WEIGHTS: weights,
+                HISTORY: history_bytes(trained.history),
+                SPLIT: split,
+                CARD: card_bytes(card),
             }
-            run_folder.write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
+            write_run_dir(run_dir, contents, folders=folder.folders, overwrite=overwrite)
             folder.remove()
     return card
 
@@ -312,7 +328,7 @@ def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environ
 
 
 def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
-    """The score on the clips that chose, and what the network does with them."""
+    """The score on the clips that chose the epoch, and the network's cost on them."""
     operations: list[Operations] = []
     clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)
     score = evaluate(
@@ -353,13 +369,14 @@ def train_run(
     keep_finished: bool = False,
     device: str = "auto",
     threads: int = 1,
+    on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> Card:
-    """Train on a spike file and write a run: weights, card, history and split. The test part takes no part in it.
+    """Train on a spike file and write a run: weights, card, history and split. The test part is not used.
 
-    The state after every epoch is kept beside the run, in a folder named for it with ``.training`` behind. Whatever
-    stopped a training, the same call goes on from there, and the weights are those of a training that never stopped.
-    PyTorch runs on so many threads as are asked for, so the weights do not depend on the number of processors.
+    The state after every epoch is kept beside the run, in a folder with the run's name plus ``.training``. Whatever
+    interrupts a training, the same call resumes it, and the weights are those of an uninterrupted training. PyTorch
+    runs on the given number of threads, so the weights do not depend on the number of processors.
 
     Parameters
     ----------
@@ -379,19 +396,21 @@ def train_run(
         Speakers of those parts, of the split "by_speaker"; None chooses some. An empty ``test_speakers`` leaves all
         speakers to training and validation, for files whose test set is another file.
     left_out : int, optional
-        Who tests, of the split "leave_one_speaker_out".
+        The test speaker, for the split "leave_one_speaker_out".
     keep_epochs : bool
         Whether to keep the weights after each epoch; the size of the selection bias is computed from them.
     tensorboard : bool
         Whether to log for TensorBoard.
     overwrite : bool
-        Whether a run that is there already, or the unfinished training of another one, may be replaced.
+        Whether an existing run, or the unfinished training of another one, may be replaced.
     keep_finished : bool
-        Whether a run of the very same training that is there already is the result, and nothing is done.
+        Whether to return an existing run of the same training as it is, instead of refusing to replace it.
     device : str
-        cpu, cuda, cuda:N, or auto: cuda where there is one.
+        cpu, cuda, cuda:N, or auto: a GPU if there is one.
     threads : int
-        Threads of PyTorch on the processor [1].
+        Number of PyTorch threads on the CPU [1].
+    on_plan : callable, optional
+        Given the plan before anything is trained; an exception that it raises ends the call.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
 
@@ -414,6 +433,7 @@ def train_run(
     OutOfMemory
         If there is not enough memory.
     """
+    seed = checked("seed", seed, Seed)
     choice = SplitChoice(
         name=split,
         validation_speakers=validation_speakers,
@@ -429,6 +449,7 @@ def train_run(
         keep_finished=keep_finished,
         device=device,
         threads=threads,
+        on_plan=on_plan,
         on_epoch=on_epoch,
     )
 

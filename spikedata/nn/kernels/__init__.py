@@ -1,7 +1,7 @@
-"""Layers of neurons over all steps at once: fused on the CPU, elsewhere the loops of `spikedata.nn.neurons`.
+"""Whole layers over all steps at once: compiled on the CPU, the loops of `spikedata.nn.neurons` elsewhere.
 
-Each kernel is one function of tensors that autograd takes for one operation: a compiled loop over the steps forward,
-and one written by hand backward. What decides is the device and type of what is given.
+Autograd sees each kernel as one operation: a compiled loop over the steps forward, and a hand-written one backward,
+which can be differentiated once. The device and dtype of the arguments decide which form runs.
 """
 
 from spikedata.nn.kernels.adlif import run_adlif

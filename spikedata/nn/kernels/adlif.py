@@ -26,12 +26,12 @@ def adlif_forward(
     symplectic: bool, negligible: float, begin: int, end: int, first: int, last: int, state: Array, injected: Array,
     membranes: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
 ) -> int:  # fmt: skip
-    """Go from step `first` to `last`; return how many spikes there were.
+    """Run the steps from `first` up to `last`; return the number of spikes.
 
-    `state` (membrane after its reset and adaptation; clip; neuron) and `injected` (clip, neuron), what the spikes of
-    the step before inject, are carried along; the latter is gathered from `weight` where `gathers`. `membranes` (before
-    their reset) and `spikes` are filled. Spikes are listed from place `n_listed`[0] on; it becomes -1, and they are
-    listed no more, where room runs out.
+    Carried from step to step: `state` (2, clip, neuron), membrane after the reset and adaptation, and `injected`
+    (clip, neuron), the recurrent input from the spikes of the step before, gathered from `weight` if `gathers`. Filled:
+    `membranes` (before the reset) and `spikes`. Spikes are also listed from position `n_listed`[0] on; when the lists
+    are full, `n_listed`[0] becomes -1 and nothing more is listed.
     """
     n_neurons = drive.shape[2]
     zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
@@ -88,12 +88,12 @@ def adlif_backward(
     detached: bool, symplectic: bool, shape: int, scale: float, height: float, negligible: float, begin: int,
     end: int, first: int, last: int, state: Array, grad_step: Array, grad_drive: Array, sums: Array,
 ) -> None:  # fmt: skip
-    """Go from step `last` - 1 back to `first`.
+    """Run the steps backward, from `last` - 1 down to `first`.
 
-    `state` (gu, gw and h; clip; neuron) is carried along. `recurrent` (clip, neuron) is (1 - alpha) gu V^T of the step
-    after; where it has a size there must be only one step. `grad_drive` is filled, `grad_step` (clip, neuron) too with
-    the same of the last step done. To `sums` (4, neuron), where it has a size, the coefficients' gradients are added;
-    that of alpha is still to be divided by 1 - alpha.
+    Carried from step to step: `state` (3, clip, neuron), holding gu, gw and h. `recurrent` (clip, neuron) is
+    (1 - alpha) gu V^T of the step after; unless it is empty, only one step may be run. Filled: `grad_drive`, and
+    `grad_step` (clip, neuron) with its last step. The coefficients' gradients are added to `sums` (4, neuron) unless it
+    is empty; the caller still has to divide that of alpha by 1 - alpha.
     """
     n_neurons = membranes.shape[2]
     zero, one = membranes.dtype.type(0.0), membranes.dtype.type(1.0)
@@ -184,18 +184,18 @@ def adlif_backward(
 def run_adlif(
     drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: AdLIFParams
 ) -> Tensor:
-    """Spikes of neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused on the CPU.
+    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused on the CPU.
 
-    Gradients go to the drive, the recurrent weight and the coefficients, once.
+    Gradients reach the drive, the recurrent weight and the coefficients; there are no second derivatives.
 
     Parameters
     ----------
     drive : Tensor, (batch, step, neuron)
-        What the input spikes of each step inject [1].
+        Input that the spikes of each step inject [1].
     recurrent_weight : Tensor, (neuron, neuron), or None
         From the row's neuron to the column's [1].
     coefficients : AdLIFCoefficients
-        Of each neuron; the decays of the membranes below 1.
+        Coefficients of each neuron; the decay of the membrane must be below 1.
     params : AdLIFParams
         Scheme, threshold, reset and surrogate.
 
@@ -207,7 +207,7 @@ def run_adlif(
     Raises
     ------
     ValueError
-        If the shapes do not fit each other, or a membrane does not decay.
+        If the shapes do not match, or a membrane does not decay.
 
     Examples
     --------
@@ -268,7 +268,7 @@ class _AdLIF(torch.autograd.Function):
 
 
 class _Kept(NamedTuple):
-    """What the backward pass needs: (batch, step, neuron) twice, the recurrent weight, (4, neuron)."""
+    """What the backward pass needs: two tensors (batch, step, neuron), the recurrent weight, and (4, neuron)."""
 
     membranes: Tensor
     spikes: Tensor
@@ -323,7 +323,7 @@ def _backward(
         go_back(0, n_steps, nothing)
         return sums
     go_back(n_steps - 1, n_steps, nothing)
-    transposed = kept.weight.t().contiguous()  # a product with it takes a fifth less
+    transposed = kept.weight.t().contiguous()  # products with a contiguous copy are a fifth faster
     more = recurrent.numpy()
     for step in range(n_steps - 2, -1, -1):
         torch.mm(grad_step, transposed, out=recurrent)

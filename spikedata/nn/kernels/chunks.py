@@ -1,9 +1,9 @@
-"""Share the clips of a batch among threads, so that the result does not depend on how many there are.
+"""Share the clips of a batch among threads, with a result that does not depend on the number of threads.
 
-A batch is cut into chunks of a fixed number of clips. Each chunk is worked on by one thread, sums within a chunk have
-one order, and sums over chunks are made afterwards in the order of the chunks.
+A batch is cut into chunks of a fixed number of clips. One thread works on each chunk, sums within a chunk are made in a
+fixed order, and the chunks' sums are added afterwards, in the order of the chunks.
 
-PyTorch's own threads stay awake for some milliseconds after each operation and take the processor from those of the
+PyTorch's own threads spin for some milliseconds after each operation and take the processor from the threads of the
 kernels. So hold PyTorch to one thread (`spikedata.nn.threads.on_one_thread`) and give the kernels theirs with
 `kernel_threads`.
 """
@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import torch
 
+from spikedata.checks import whole_number
 from spikedata.nn.threads import on_one_thread
 
 CHUNK = 64  # clips
@@ -29,17 +30,17 @@ _threads: ContextVar[int | None] = ContextVar("kernel_threads", default=None)
 
 @contextmanager
 def kernel_threads(n_threads: int) -> Iterator[None]:
-    """Run the kernels within a block, or a function that it decorates, on so many threads.
+    """Run the kernels in a block, or in a decorated function, on a given number of threads.
 
     Parameters
     ----------
     n_threads : int
-        Threads, at least 1 [1]; without this there are as many as PyTorch has.
+        Number of threads, at least 1 [1]. Outside such a block, kernels use as many as PyTorch.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If it is below 1.
 
     Examples
     --------
@@ -47,8 +48,7 @@ def kernel_threads(n_threads: int) -> Iterator[None]:
     ...     over_chunks(lambda begin, end: end - begin, 5, 3)
     [3, 2]
     """
-    if n_threads < 1:
-        raise ValueError(f"n_threads must be >= 1, got {n_threads}")
+    n_threads = whole_number("n_threads", n_threads, at_least=1)
     token = _threads.set(n_threads)
     try:
         yield
@@ -57,13 +57,13 @@ def kernel_threads(n_threads: int) -> Iterator[None]:
 
 
 def over_chunks(work: Callable[[int, int], _Result], n_batch: int, chunk: int = CHUNK) -> list[_Result]:
-    """What a function returns for each chunk of a batch, in order; as many at once as there are threads.
+    """The results of a function for each chunk of a batch, in order, computed on as many threads as allowed.
 
     Parameters
     ----------
     work : callable
-        Takes the first clip of a chunk and the one after its last. It must let go of the interpreter's lock to gain
-        from threads, as compiled passes and products of PyTorch do; no gradients are recorded in it.
+        Called with the first clip of a chunk and the one after its last. It gains from threads only if it releases the
+        GIL, as compiled passes and PyTorch's products do. No gradients are recorded in it.
     n_batch : int
         Clips in the batch [1].
     chunk : int
@@ -93,7 +93,7 @@ def over_chunks(work: Callable[[int, int], _Result], n_batch: int, chunk: int = 
 
 
 def clips_together(n_batch: int) -> int:
-    """Clips in a chunk of a recurrent layer: products of matrices reach their full speed with more than `CHUNK`.
+    """Clips in a chunk of a recurrent layer: matrix products reach their full speed only with more than `CHUNK`.
 
     Parameters
     ----------
@@ -105,5 +105,5 @@ def clips_together(n_batch: int) -> int:
 
 @lru_cache(maxsize=4)
 def _pool(n_threads: int, process: int) -> ThreadPoolExecutor:
-    # a process has its own: threads do not survive a fork
+    # One pool per process, since threads do not survive a fork.
     return ThreadPoolExecutor(n_threads, thread_name_prefix="kernels", initializer=torch.set_num_threads, initargs=(1,))

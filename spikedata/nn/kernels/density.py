@@ -1,4 +1,4 @@
-"""Whether recurrent spikes are gathered or multiplied, decided by how many there are."""
+"""Choose between gathering rows for recurrent spikes and multiplying matrices, by how many neurons fire."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import torch
 
+# Measured: gathering rows beats a matrix product up to this share of neurons firing at a step, or, where products are
+# made in bfloat16 and so are faster, up to this many spikes of a clip.
+_GATHER_UP_TO = 0.2
+_FEW = 64
 _BLOCK = 16  # steps between two decisions
-_GATHER_UP_TO = 0.2  # share of neurons that fire up to which gathering rows beats a product of matrices
-_FEW = 64  # spikes of a clip and step up to which it does so where products are quicker
 
 
 def has_quick_products() -> bool:
-    """Whether matrices are multiplied as bfloat16: by "medium" of `torch.set_float32_matmul_precision`."""
+    """Whether matrices are multiplied in bfloat16: `torch.set_float32_matmul_precision("medium")`."""
     return torch.get_float32_matmul_precision() == "medium"
 
 
@@ -24,19 +26,19 @@ def step_by_density(
     n_clips: int,
     n_neurons: int,
 ) -> None:
-    """Go through all steps, in blocks; the spikes of one block decide how those of the next one are injected.
+    """Run all steps in blocks; the spikes of one block decide how those of the next block are injected.
 
     Parameters
     ----------
     go_on : callable
-        Takes the first step, the one after the last, and whether to gather what spikes inject; returns how many
-        spikes there were.
+        Called with the first step, the one after the last, and whether to gather the rows of the spikes; returns the
+        number of spikes.
     inject : callable
-        Takes a step; injects its spikes by a product of matrices.
+        Called with a step; injects its spikes by a matrix product.
     n_steps : int
-        Steps to go [1].
+        Number of steps [1].
     n_clips, n_neurons : int
-        Clips, and neurons of each [1].
+        Number of clips, and of neurons [1].
     """
     few = _GATHER_UP_TO * n_neurons
     if has_quick_products():

@@ -1,7 +1,7 @@
-"""Drop values at random while training, by a generator that is given: no global chance, and nothing is kept.
+"""Dropout with a generator of its own: no global random state, and no mask kept for the backward pass.
 
-What is dropped is decided by a hash, of keys that the generator draws and of each value's place. So the backward pass
-finds it again, and it is the same on every device, fused or not, with any number of threads.
+A hash of each value's position and of keys drawn from the generator decides what is dropped. So the backward pass
+can compute the mask again, and it is the same on every device, fused or not, with any number of threads.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from spikedata.nn.kernels.arguments import is_fused, scalars
 from spikedata.nn.kernels.chunks import over_chunks
 from spikedata.nn.kernels.memory import empty
 
+# The golden ratio of Weyl sequences, and the factors of the integer hash lowbias32 (C. Wellons, 2018).
 SPREAD, FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B9, 0x7FEB352D, 0x846CA68B
+_LEVELS = 2**32  # of the hash
+_ROWS_AT_ONCE = 4096  # rows in a chunk of a thread
 
 
 @compiled
 def drop_values(
     values: Array, keys: Array, n_alike: int, n_dropped: int, scale: float, first: int, last: int, kept: Array,
 ) -> None:  # fmt: skip
-    """Fill the rows `first` to `last` of `kept` with those of `values` times `scale`, or zero where the hash says so.
+    """Fill the rows `first` up to `last` of `kept` with those of `values` times `scale`, or 0 where a value is dropped.
 
-    `keys` (2, row key) has one pair for `n_alike` rows in a row. Of the 2**32 hashes `n_dropped` drop a value.
+    `keys` (2, key) has one pair for each `n_alike` successive rows. Of the 2**32 hashes, the lowest `n_dropped` drop.
     """
     zero, spread = values.dtype.type(0.0), np.uint32(SPREAD)
     first_factor, second_factor = np.uint32(FIRST_FACTOR), np.uint32(SECOND_FACTOR)
@@ -42,26 +45,24 @@ def drop_values(
             out[j] = zero if x < n_dropped else given[j] * scale
 
 
-_LEVELS = 2**32
-_ROWS_AT_ONCE = 4096  # that a thread takes
-
-
 def drop(values: Tensor, probability: float, generator: torch.Generator | None, *, n_alike: int = 1) -> Tensor:
-    """Values of which each is 0 with a probability, the others scaled up so that the mean stays.
+    """Values of which each is set to 0 with some probability; the others are scaled up, so that the mean stays.
 
-    Srivastava et al., Journal of Machine Learning Research 15:1929 (2014). Gradients go to the values, once.
+    Srivastava et al., Journal of Machine Learning Research 15:1929 (2014). Gradients reach the values; there are no
+    second derivatives.
 
     Parameters
     ----------
     values : Tensor, (..., neuron)
         What to drop from.
     probability : float
-        Of each to be dropped [1], at least 0 and below 1; with 0 the values come back and nothing is drawn.
+        Probability that a value is dropped [1], at least 0 and below 1. With 0 the values are returned as they are and
+        nothing is drawn.
     generator : torch.Generator or None
-        What to draw from, on any device.
+        Draws the keys of the mask, on any device.
     n_alike : int
-        Rows of neurons, one after the other, that lose the same ones [1]: with the number of steps a neuron is silent
-        for a whole clip, as in Hammouamri et al., ICLR (2024).
+        Number of successive rows that share a mask [1]: with the number of steps, a dropped neuron is silent for the
+        whole clip, as in Hammouamri et al., ICLR (2024).
 
     Returns
     -------
@@ -70,7 +71,7 @@ def drop(values: Tensor, probability: float, generator: torch.Generator | None, 
     Raises
     ------
     ValueError
-        If something is to be dropped and there is no generator.
+        If the probability is not 0 and there is no generator.
 
     Examples
     --------
@@ -81,7 +82,7 @@ def drop(values: Tensor, probability: float, generator: torch.Generator | None, 
     if probability == 0.0:
         return values
     if generator is None:
-        raise ValueError("dropout draws from a generator: give the network one in training (generator=...)")
+        raise ValueError("dropout needs a generator in training: call the network with generator=...")
     if not values.numel():
         return values
     n_rows = -(-values.numel() // values.shape[-1] // n_alike)
@@ -121,7 +122,7 @@ def _dropped(values: Tensor, rule: tuple[Any, ...]) -> Tensor:
 
 
 def _mask(shape: torch.Size, keys: Tensor, n_alike: int, n_dropped: int) -> Tensor:
-    """Which values stay, by the hash of `drop_values`, in 32-bit numbers that have a sign."""
+    """Which values stay: the hash of `drop_values` in signed 32-bit numbers, as PyTorch has no arithmetic of others."""
     places = torch.arange(shape[-1], dtype=torch.int32, device=keys.device) * _signed(SPREAD)
     mixed = _mixed(places + keys[0, :, None], keys[1, :, None])
     stays = (mixed ^ _signed(2**31)) >= n_dropped - 2**31
@@ -129,7 +130,7 @@ def _mask(shape: torch.Size, keys: Tensor, n_alike: int, n_dropped: int) -> Tens
 
 
 def _mixed(x: Tensor, second_key: Tensor | int = 0) -> Tensor:
-    """The hash of `drop_values` of 32-bit numbers; without a second key it is lowbias32."""
+    """The hash of `drop_values`, for signed 32-bit numbers; without a second key it is lowbias32."""
     x = (x ^ _shifted(x, 16)) * _signed(FIRST_FACTOR) + second_key
     x = (x ^ _shifted(x, 15)) * _signed(SECOND_FACTOR)
     return x ^ _shifted(x, 16)
@@ -145,6 +146,6 @@ def _signed(bits: int) -> int:
 
 
 def _shifted(x: Tensor, n_bits: int) -> Tensor:
-    """Shifted to the right without copies of the sign."""
+    """Shifted to the right, with zeros moving in, as unsigned numbers are shifted."""
     shifted: Tensor = (x >> n_bits) & (2 ** (32 - n_bits) - 1)
     return shifted

@@ -1,4 +1,4 @@
-"""The leaky integrator that reads spikes out, over all steps at once."""
+"""The leaky integrators of a readout, over all steps at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spikedata.nn.neurons import IntegratorParams, leaky_integrator
 def integrate(
     drive: Array, membranes: Array, alpha: float, beta: float, negligible: float, begin: int, end: int,
 ) -> None:  # fmt: skip
-    """Fill `membranes` by the equations of `spikedata.nn.neurons.integrator`."""
+    """Fill `membranes` by the equations of `spikedata.nn.neurons.integrator`; an `alpha` below 0 means no synapse."""
     zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
     current, membrane = np.empty(drive.shape[2], drive.dtype), np.empty(drive.shape[2], drive.dtype)
     for clip in range(begin, end):
@@ -48,7 +48,7 @@ def integrate(
 def integrate_back(
     gradient: Array, grad_drive: Array, alpha: float, beta: float, negligible: float, begin: int, end: int,
 ) -> None:  # fmt: skip
-    """Fill `grad_drive`: the same filter, from the last step to the first."""
+    """Fill `grad_drive`: the same filter, run from the last step to the first."""
     zero, one = gradient.dtype.type(0.0), gradient.dtype.type(1.0)
     current, membrane = np.empty(gradient.shape[2], gradient.dtype), np.empty(gradient.shape[2], gradient.dtype)
     for clip in range(begin, end):
@@ -72,12 +72,12 @@ def integrate_back(
 def run_integrator(drive: Tensor, params: IntegratorParams, *, dt: float) -> Tensor:
     """Membranes that never fire: `spikedata.nn.neurons.leaky_integrator`, step by step on the CPU.
 
-    Gradients go to the drive, once.
+    Gradients reach the drive; there are no second derivatives.
 
     Parameters
     ----------
     drive : Tensor, (batch, step, neuron)
-        What is injected at each step [1].
+        Input injected at each step [1].
     params : IntegratorParams
         Time constants.
     dt : float

@@ -26,11 +26,12 @@ def lif_forward(
     negligible: float, begin: int, end: int, first: int, last: int, current: Array, membrane: Array, above: Array,
     decayed: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
 ) -> int:  # fmt: skip
-    """Go from step `first` to `last`; return how many spikes there were.
+    """Run the steps from `first` up to `last`; return the number of spikes.
 
-    `current` and `membrane` (clip, neuron) are carried along. `above` (membrane minus threshold), `spikes` and, where
-    it has a size, `decayed` (beta U + I) are filled. What spikes inject is gathered from `weight` where `gathers`.
-    Spikes are listed from place `n_listed`[0] on; it becomes -1, and they are listed no more, where room runs out.
+    Carried from step to step: `current` and `membrane` (clip, neuron). Filled: `above` (membrane minus threshold),
+    `spikes` and, unless it is empty, `decayed` (beta U + I). Recurrent input is gathered from `weight` if `gathers`.
+    Spikes are also listed from position `n_listed`[0] on; when the lists are full, `n_listed`[0] becomes -1 and nothing
+    more is listed.
     """
     n_neurons = drive.shape[2]
     zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
@@ -83,9 +84,10 @@ def lif_backward(
     to_zero: bool, detached: bool, shape: int, scale: float, height: float, negligible: float, begin: int, end: int,
     first: int, last: int, grad_current: Array, grad_membrane: Array, grad_drive: Array,
 ) -> None:  # fmt: skip
-    """Go from step `last` - 1 back to `first`; `grad_current` and `grad_membrane` (clip, neuron) are carried along.
+    """Run the steps backward, from `last` - 1 down to `first`, and fill `grad_drive`.
 
-    `recurrent` (clip, neuron) is gI V^T; where it has a size, there must be only one step.
+    Carried from step to step: `grad_current` and `grad_membrane` (clip, neuron). `recurrent` (clip, neuron) is gI V^T;
+    unless it is empty, only one step may be run.
     """
     n_neurons = above.shape[2]
     zero = above.dtype.type(0.0)
@@ -131,14 +133,14 @@ def lif_backward(
 
 
 def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
-    """Spikes of neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused on the CPU.
+    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused on the CPU.
 
-    Gradients go to the drive and the recurrent weight, once.
+    Gradients reach the drive and the recurrent weight; there are no second derivatives.
 
     Parameters
     ----------
     drive : Tensor, (batch, step, neuron)
-        What the input spikes of each step inject [1].
+        Input that the spikes of each step inject [1].
     recurrent_weight : Tensor, (neuron, neuron), or None
         From the row's neuron to the column's [1].
     params : LIFParams
@@ -154,7 +156,7 @@ def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *
     Raises
     ------
     ValueError
-        If the shapes do not fit each other.
+        If the shapes do not match.
 
     Examples
     --------
@@ -204,7 +206,7 @@ class _LIF(torch.autograd.Function):
 
 
 class _Kept(NamedTuple):
-    """What the backward pass needs: (batch, step, neuron) each, and the recurrent weight; no value where not needed."""
+    """What the backward pass needs: tensors (batch, step, neuron) and the recurrent weight; empty if not needed."""
 
     above: Tensor
     decayed: Tensor

@@ -1,8 +1,8 @@
-"""Large results without the price of fresh memory: what one step of training has let go of, the next one takes.
+"""Large results without the cost of fresh memory: one training step reuses the buffers of the one before.
 
-The system clears memory before it hands it out, which takes as long as a kernel takes to fill it. So buffers are kept:
-one that no tensor uses any more is taken again for the next result of its size. When a result of another size is asked
-for, all that lie idle are given back first; what is kept is at most what was once in use together.
+The system clears memory before it hands it out, which takes as long as a kernel takes to fill it. So buffers are kept,
+and one that no tensor uses any more serves the next result of its size. When another size is asked for, all idle
+buffers are freed first, so that no more is ever kept than was once in use at the same time.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import torch
 from torch import Tensor
 
 _NUMPY_OF: dict[torch.dtype, type[np.floating]] = {torch.float32: np.float32, torch.float64: np.float64}
-_SMALL = 2**20  # bytes; below, memory costs little
+_SMALL = 2**20  # bytes, below which fresh memory costs little
 
 _buffers: list[npt.NDArray[np.uint8]] = []
 _lock = Lock()
 
 
 def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A tensor whose values are not set.
+    """An uninitialized tensor, in memory that an earlier one has freed where there is some of its size.
 
     Parameters
     ----------
     shape : tuple of int
-        Its sizes [1].
+        Shape of the tensor [1].
     dtype : torch.float32 or torch.float64
-        Of its values.
+        Data type of its values.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def _buffer(n_bytes: int) -> npt.NDArray[np.uint8]:
             return _buffers[i]
     for i in reversed(idle):
         del _buffers[i]
-    _buffers.append(np.empty(n_bytes, np.uint8))  # which NumPy asks for in huge pages, unlike PyTorch
+    _buffers.append(np.empty(n_bytes, np.uint8))  # NumPy, unlike PyTorch, asks for huge pages
     return _buffers[-1]
 
 
@@ -67,4 +67,6 @@ def _references(buffers: list[Any], i: int) -> int:
     return sys.getrefcount(buffers[i])
 
 
-_IDLE = _references([np.empty(0)], 0)  # a tensor or a view of it would be one more
+# What `sys.getrefcount` reports for a buffer that only the list holds; a tensor or a view of it adds one. Measured,
+# since the number differs between versions of Python.
+_IDLE = _references([np.empty(0)], 0)

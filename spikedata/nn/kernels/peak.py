@@ -1,4 +1,4 @@
-"""The largest value over time, and its gradient, in one pass each."""
+"""The largest value over time and its gradient, each in one pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spikedata.nn.kernels.memory import empty
 
 @compiled
 def find_peaks(values: Array, peaks: Array, begin: int, end: int) -> None:
-    """Fill `peaks` (clip, class) with the largest of `values` (clip, step, class); NaN where there is one."""
+    """Fill `peaks` (clip, class) with the largest of `values` (clip, step, class), or NaN if one is NaN."""
     for clip in range(begin, end):
         peak = peaks[clip]
         peak[:] = values[clip, 0]
@@ -29,7 +29,7 @@ def find_peaks(values: Array, peaks: Array, begin: int, end: int) -> None:
 
 @compiled
 def share_among_peaks(values: Array, peaks: Array, gradient: Array, shared: Array, begin: int, end: int) -> None:
-    """Fill `shared` (clip, step, class) with the `gradient` of the peaks, in equal parts for steps that all have it."""
+    """Fill `shared` (clip, step, class) with the `gradient` of the peaks, in equal parts among tied steps."""
     zero, one = values.dtype.type(0.0), values.dtype.type(1.0)
     part = np.empty(values.shape[2], values.dtype)
     for clip in range(begin, end):
@@ -48,9 +48,9 @@ def share_among_peaks(values: Array, peaks: Array, gradient: Array, shared: Arra
 
 
 def max_over_time(values: Tensor) -> Tensor:
-    """The largest over the steps: ``values.amax(dim=1)``, in one pass on the CPU, and with its gradient.
+    """The largest value over the steps, ``values.amax(dim=1)``, in one pass on the CPU.
 
-    Where several steps hold it, as where nothing happened, they share the gradient in equal parts. It goes back once.
+    Steps that tie, as all do in a silent readout, share the gradient in equal parts. There are no second derivatives.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""What spikes inject into the next layer, for all steps at once: rows of the weight are gathered, not multiplied.
+"""Input that spikes inject into the next layer, for all steps at once: the weight's rows are gathered, not multiplied.
 
-A product of matrices costs the same however few spikes there are; gathering costs a row per spike. Up to about a third
-of all neurons firing at a step, which is far more than networks do, the rows are faster.
+A matrix product costs the same however few spikes there are; gathering costs one row per spike. It is faster up to
+about a third of all neurons firing at a step, far more than in any trained network.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from spikedata.nn.kernels.spike_lists import SpikeLists, gather, gather_back, li
 from spikedata.nn.kernels.weights import dense_gradient, sparse_up_to, sum_in_order
 
 
-def project_events(units: Tensor, splits: Tensor, weight: Tensor) -> Tensor:
-    """What the spikes of some clips, listed by step, inject into each neuron.
+def project_events(units: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
+    """The input that each neuron gets from spikes of several clips, listed by step.
 
-    Gradients go to the weight, once. On a GPU the lists are made dense and multiplied.
+    Gradients reach the weight; there are no second derivatives. On a GPU the lists are made dense and multiplied.
 
     Parameters
     ----------
     units : Tensor of uint16, (n_spikes,)
         Unit of each spike [1], as in `spikedata.torch.layouts.ListBatch`.
-    splits : Tensor of int64, (batch, n_steps + 1)
-        The spikes of clip b in step i are ``units[splits[b, i]:splits[b, i + 1]]`` [1].
+    offsets : Tensor of int64, (batch, n_steps + 1)
+        The spikes of clip b in step i are ``units[offsets[b, i]:offsets[b, i + 1]]`` [1].
     weight : Tensor, (unit, neuron)
         From the row's unit to the column's neuron [1].
 
@@ -42,33 +42,33 @@ def project_events(units: Tensor, splits: Tensor, weight: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the lists do not fit each other or the weight.
+        If the lists are not consistent, or do not fit the weight.
 
     Examples
     --------
     >>> import torch
-    >>> units, splits = torch.tensor([0, 2, 2], dtype=torch.uint16), torch.tensor([[0, 1, 3]])
-    >>> project_events(units, splits, torch.tensor([[1.0], [10.0], [100.0]])).flatten().tolist()
+    >>> units, offsets = torch.tensor([0, 2, 2], dtype=torch.uint16), torch.tensor([[0, 1, 3]])
+    >>> project_events(units, offsets, torch.tensor([[1.0], [10.0], [100.0]])).flatten().tolist()
     [1.0, 200.0]
     """
-    _check_lists(units, splits, weight)
-    if not is_fused(weight) or not len(splits):
-        return torch.matmul(dense_events(units, splits, len(weight), weight.dtype), weight)
-    drive: Tensor = _EventProjection.apply(units, splits, weight)
+    _check_lists(units, offsets, weight)
+    if not is_fused(weight) or not len(offsets):
+        return torch.matmul(dense_events(units, offsets, len(weight), weight.dtype), weight)
+    drive: Tensor = _EventProjection.apply(units, offsets, weight)
     return drive
 
 
-def dense_events(units: Tensor, splits: Tensor, n_units: int, dtype: torch.dtype) -> Tensor:
-    """The counts that lists stand for.
+def dense_events(units: Tensor, offsets: Tensor, n_units: int, dtype: torch.dtype) -> Tensor:
+    """The spike counts that event lists stand for.
 
     Parameters
     ----------
-    units, splits
+    units, offsets
         As `project_events`.
     n_units : int
         Number of units [1].
     dtype : torch.dtype
-        Of the counts.
+        Data type of the counts.
 
     Returns
     -------
@@ -77,24 +77,24 @@ def dense_events(units: Tensor, splits: Tensor, n_units: int, dtype: torch.dtype
     Examples
     --------
     >>> import torch
-    >>> units, splits = torch.tensor([0, 2, 2], dtype=torch.uint16), torch.tensor([[0, 1, 3]])
-    >>> dense_events(units, splits, 3, torch.float32).tolist()
+    >>> units, offsets = torch.tensor([0, 2, 2], dtype=torch.uint16), torch.tensor([[0, 1, 3]])
+    >>> dense_events(units, offsets, 3, torch.float32).tolist()
     [[[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]]
     """
-    n_batch, n_steps = splits.shape[0], splits.shape[1] - 1
-    rows = torch.arange(n_batch * n_steps, device=units.device).repeat_interleave(splits.diff(dim=1).flatten())
+    n_batch, n_steps = offsets.shape[0], offsets.shape[1] - 1
+    rows = torch.arange(n_batch * n_steps, device=units.device).repeat_interleave(offsets.diff(dim=1).flatten())
     listed = units.int()
-    if n_batch:  # what lies before the first or after the last clip belongs to none
-        listed = listed[splits[0, 0] : splits[-1, -1]]
+    if n_batch:  # a slice of a batch keeps all units: drop those of other clips
+        listed = listed[offsets[0, 0] : offsets[-1, -1]]
     dense = torch.zeros(n_batch * n_steps, n_units, dtype=dtype, device=units.device)
     dense.index_put_((rows, listed), torch.ones((), dtype=dtype, device=units.device), accumulate=True)
     return dense.view(n_batch, n_steps, n_units)
 
 
 def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
-    """What the spikes of a layer inject into the next one: ``spikes @ weight``.
+    """The input that a layer's spikes inject into the next layer: ``spikes @ weight``.
 
-    Gradients go to both, once. On the CPU only spikes that are not 0 cost something forward.
+    Gradients reach both; there are no second derivatives. On the CPU the forward pass skips zeros.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes do not fit each other.
+        If the shapes do not match.
     """
     if spikes.ndim != 3 or weight.ndim != 2 or spikes.shape[2] != weight.shape[0]:
         found = f"{tuple(spikes.shape)} and {tuple(weight.shape)}"
@@ -123,13 +123,13 @@ def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
 
 class _EventProjection(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, units: Tensor, splits: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, units: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
         weight = weight.detach().contiguous()
         ones = np.ones(len(units), weight.numpy().dtype)
-        starts, ends = (part.contiguous().numpy() for part in (splits[:, :-1], splits[:, 1:]))
+        starts, ends = (part.contiguous().numpy() for part in (offsets[:, :-1], offsets[:, 1:]))
         lists = SpikeLists(units.contiguous().numpy(), ones, starts, ends)
-        drive = empty((splits.shape[0], splits.shape[1] - 1, weight.shape[1]), weight.dtype)
-        over_chunks(lambda begin, end: gather(lists.of_clips(begin, end), weight, drive[begin:end]), len(splits))
+        drive = empty((offsets.shape[0], offsets.shape[1] - 1, weight.shape[1]), weight.dtype)
+        over_chunks(lambda begin, end: gather(lists.of_clips(begin, end), weight, drive[begin:end]), len(offsets))
         ctx.lists, ctx.n_units = lists, len(weight)
         return drive
 
@@ -186,15 +186,15 @@ class _SpikeProjection(torch.autograd.Function):
         return grad_spikes, sum_in_order(parts) if needs_weight else None
 
 
-def _check_lists(units: Tensor, splits: Tensor, weight: Tensor) -> None:
-    if splits.ndim != 2 or splits.shape[1] < 2 or splits.dtype != torch.int64:
-        raise ValueError(f"splits must be int64 (batch, n_steps + 1), got {splits.dtype} {tuple(splits.shape)}")
+def _check_lists(units: Tensor, offsets: Tensor, weight: Tensor) -> None:
+    if offsets.ndim != 2 or offsets.shape[1] < 2 or offsets.dtype != torch.int64:
+        raise ValueError(f"offsets must be int64 (batch, n_steps + 1), got {offsets.dtype} {tuple(offsets.shape)}")
     if units.ndim != 1 or units.dtype != torch.uint16:
         raise ValueError(f"units must be uint16 (n_spikes,), got {units.dtype} {tuple(units.shape)}")
     if weight.device.type != "cpu":
-        return  # asking a GPU for numbers would wait for it
-    if len(splits) and not (splits.min() >= 0 and splits.max() <= len(units) and (splits.diff(dim=1) >= 0).all()):
-        raise ValueError(f"splits must rise along steps within 0..{len(units)}, the number of units listed")
+        return  # reading values back would make the CPU wait for the GPU
+    if len(offsets) and not (offsets.min() >= 0 and offsets.max() <= len(units) and (offsets.diff(dim=1) >= 0).all()):
+        raise ValueError(f"offsets must rise along steps within 0..{len(units)}, the number of units listed")
     highest = int(units.numpy().max(initial=0))
     if len(units) and highest >= len(weight):
         raise ValueError(f"units must be below {len(weight)}, the rows of the weight, got {highest}")

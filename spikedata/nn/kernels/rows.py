@@ -1,7 +1,7 @@
-"""Compiled passes over rows, one row being the neurons of one clip at one step; the kernels are made of these.
+"""Compiled passes over rows, of which the kernels are made; a row holds the neurons of one clip at one step.
 
-Each loop touches few arrays, so that the compiler can tell that they do not overlap, and makes it one of vectors. Tiny
-values are set to zero: decaying states would become subnormal numbers, which slow a processor down a hundredfold.
+Each loop touches only a few arrays, so that the compiler can prove that they do not overlap and vectorize it. Tiny
+values are set to zero: decaying states would become subnormal numbers, which are a hundred times slower.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from numba.extending import intrinsic
 
 from spikedata.compilation import Array, compiled
 
-_LINE = 64  # bytes that are fetched together
+_LINE = 64  # bytes of a cache line
 
 
 @compiled
 def fetch_ahead(row: Array) -> None:
-    """Ask for a row, without waiting for it."""
+    """Prefetch a row into the cache, without waiting for it."""
     begin = row.ctypes.data
     for offset in range(0, row.size * row.itemsize, _LINE):
         _prefetch(begin + offset)
@@ -37,7 +37,7 @@ def _generate_prefetch(typing_context: Any, address: Any) -> tuple[Any, Callable
     return types.void(types.uintp), generate
 
 
-# what stands for it in compiled code takes the address alone
+# The intrinsic takes the address alone, so it has one argument less than the Python function.
 _prefetch = cast(Callable[[int], None], intrinsic(_generate_prefetch))
 
 
@@ -48,7 +48,7 @@ _EXP_OF_EIGHTHS_SHORT = _EXP_OF_EIGHTHS.astype(np.float32)
 
 @compiled
 def list_active(spikes: Array, active: Array, values: Array) -> int:
-    """Write the numbers and values of the neurons that are not silent, and return how many; there is room for all."""
+    """Write the numbers and values of all neurons that fired to `active` and `values`; return how many there are."""
     n = 0
     for j in range(spikes.size):
         active[n] = j
@@ -59,7 +59,7 @@ def list_active(spikes: Array, active: Array, values: Array) -> int:
 
 @compiled
 def add_rows(matrix: Array, chosen: Array, values: Array, first: int, last: int, total: Array) -> None:
-    """Add the rows of a matrix that the places `first` to `last` of `chosen` name, each times its value, to `total`."""
+    """Add the rows `chosen[first:last]` of a matrix to `total`, each times its value."""
     i = first
     while i + 4 <= last:
         v0, v1, v2, v3 = values[i], values[i + 1], values[i + 2], values[i + 3]
@@ -81,7 +81,7 @@ def add_rows(matrix: Array, chosen: Array, values: Array, first: int, last: int,
 
 @compiled
 def surrogate_row(above: Array, shape: int, scale: float, height: float, derivative: Array) -> None:
-    """Derivative of the surrogate of a row; `shape` is its place in `spikedata.nn.surrogate.SHAPES`."""
+    """Fill `derivative` with the surrogate derivative of a row; `shape` is an index into `SHAPES` of surrogates."""
     one, zero = above.dtype.type(1.0), above.dtype.type(0.0)
     if shape == 0:
         for j in range(above.size):
@@ -104,7 +104,7 @@ def surrogate_row(above: Array, shape: int, scale: float, height: float, derivat
 
 @compiled
 def _exponential_row(above: Array, shape: int, scale: float, height: float, derivative: Array) -> None:
-    # exp(-z) from a table of eighths and a power series of what is left: unlike math.exp it becomes one of vectors
+    # exp(-z) from a table in steps of 1/8 and a power series for the rest: unlike math.exp, the loop is vectorized.
     t = above.dtype.type
     one, most = t(1.0), t(_LARGEST_EXPONENT)
     for j in range(above.size):
@@ -113,7 +113,7 @@ def _exponential_row(above: Array, shape: int, scale: float, height: float, deri
         eighths = np.int32(near * t(8.0) + t(0.5))
         r = t(eighths) * t(0.125) - (most if z > most else z)
         series = t(1 / 24) + r * t(1 / 120)
-        if above.itemsize == 4:  # which is decided when this is compiled
+        if above.itemsize == 4:  # decided at compile time
             power = t(_EXP_OF_EIGHTHS_SHORT[eighths])
         else:
             power = t(_EXP_OF_EIGHTHS[eighths])

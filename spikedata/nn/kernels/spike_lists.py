@@ -1,4 +1,4 @@
-"""Lists of the spikes of some clips, and what weights make of them."""
+"""Spikes of several clips as lists, and their products with weights."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from spikedata.nn.kernels.rows import add_rows, list_active
 
 @compiled
 def list_spikes(spikes: Array, begin: int, end: int, units: Array, values: Array, starts: Array, ends: Array) -> bool:
-    """List the spikes of the clips from `begin` to `end`; return False if the lists are too short.
+    """List the spikes of the clips from `begin` up to `end`; return False if the lists are too short.
 
-    They must be longer than all spikes and one more step of all neurons.
+    They must have room for all spikes and for one more step in which every neuron fires.
     """
     n = 0
     for clip in range(begin, end):
@@ -32,7 +32,7 @@ def list_spikes(spikes: Array, begin: int, end: int, units: Array, values: Array
 
 @compiled
 def gather_rows(units: Array, values: Array, starts: Array, ends: Array, weight: Array, drive: Array) -> None:
-    """Set each row of `drive` (clip, step, to) to the weight's rows of its spikes, each times its value."""
+    """Set each row of `drive` (clip, step, to) to the sum of the weight's rows of its spikes, each times its value."""
     for clip in range(drive.shape[0]):
         for step in range(drive.shape[1]):
             total = drive[clip, step]
@@ -45,10 +45,10 @@ def gather_gradient(
     units: Array, values: Array, starts: Array, ends: Array, gradient: Array, delay: int, n_together: int,
     total: Array,
 ) -> None:  # fmt: skip
-    """Add value x gradient[clip, step + delay] of each spike to the row of `total` that is its unit's.
+    """Add value x gradient[clip, step + delay] of each spike to the row of `total` that belongs to its unit.
 
-    The spikes of some clips together are first sorted by unit: then a row of `total` stays at hand while the rows of
-    the gradient are added to it, four at a time.
+    The spikes of several clips are first sorted by unit: then a row of `total` stays in the cache while the rows of the
+    gradient are added to it, four at a time.
     """
     n_clips, n_steps, n_to = gradient.shape
     flat = gradient.reshape(n_clips * n_steps, n_to)
@@ -76,7 +76,7 @@ def gather_gradient(
             begin = after[unit]
 
 
-_NEAR = 2**20  # bytes of gradient that stay in a core's cache while rows of it are gathered
+_NEAR = 2**20  # bytes of gradient that fit a core's cache
 
 
 class SpikeLists(NamedTuple):
@@ -87,9 +87,9 @@ class SpikeLists(NamedTuple):
     units : ndarray of unsigned integers, shape (n,)
         Number of each neuron that fired [1].
     values : ndarray, shape (n,)
-        What each spike counts [1].
+        Weight of each spike [1].
     starts, ends : ndarray of int64, shape (clip, step)
-        The spikes of clip b in step i are places ``starts[b, i]`` to ``ends[b, i]`` of the lists [1].
+        The spikes of clip b in step i are ``units[starts[b, i]:ends[b, i]]`` [1].
     """
 
     units: npt.NDArray[Any]
@@ -98,21 +98,21 @@ class SpikeLists(NamedTuple):
     ends: npt.NDArray[np.int64]
 
     def of_clips(self, begin: int, end: int) -> Self:
-        """The lists of the clips from ``begin`` to ``end`` alone."""
+        """The lists of the clips from ``begin`` up to ``end``."""
         return self._replace(starts=self.starts[begin:end], ends=self.ends[begin:end])
 
 
 def room_for(n_clips: int, n_steps: int, n_neurons: int, dtype: npt.DTypeLike, *, at_most: float) -> SpikeLists:
-    """Lists to fill, long enough while at most this share of all neurons fires; of length 0 for a share of 0.
+    """Empty lists with room for as many spikes as there are if this share of all neurons fires.
 
     Parameters
     ----------
     n_clips, n_steps, n_neurons : int
-        Sizes of what is to be listed [1].
+        Shape of the spikes to list [1].
     dtype : data type
-        Of the values.
+        Data type of the values.
     at_most : float
-        Share of neurons that fire [1].
+        Share of neurons that fire [1]; with 0 the lists have no room at all.
     """
     n = int(at_most * n_clips * n_steps * n_neurons) + n_neurons + 1 if at_most else 0
     starts, ends = np.zeros((2, n_clips, n_steps), np.int64)
@@ -120,7 +120,7 @@ def room_for(n_clips: int, n_steps: int, n_neurons: int, dtype: npt.DTypeLike, *
 
 
 def lists_of(spikes: Tensor, begin: int, end: int, *, at_most: float) -> SpikeLists | None:
-    """Lists of the spikes of the clips from `begin` to `end`; None where more than this share of all is not silent.
+    """Lists of the spikes of the clips from `begin` up to `end`; None if a larger share of neurons fires.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def lists_of(spikes: Tensor, begin: int, end: int, *, at_most: float) -> SpikeLi
     begin, end : int
         First clip and the one after the last [1].
     at_most : float
-        Share of values that are not zero [1].
+        Largest share of values that are not zero [1].
     """
     dense = spikes.numpy()
     lists = room_for(end - begin, spikes.shape[1], spikes.shape[2], dense.dtype, at_most=at_most)
@@ -137,23 +137,23 @@ def lists_of(spikes: Tensor, begin: int, end: int, *, at_most: float) -> SpikeLi
 
 
 def gather(lists: SpikeLists, weight: Tensor, drive: Tensor) -> None:
-    """Fill ``drive`` (clip, step, to) with what the spikes inject through ``weight`` (from, to)."""
+    """Fill ``drive`` (clip, step, to) with the input that the spikes inject through ``weight`` (from, to)."""
     gather_rows(*lists, weight.numpy(), drive.numpy())
 
 
 def gather_back(lists: SpikeLists, gradient: Tensor, n_from: int, *, delay: int = 0) -> Tensor:
-    """The gradient of the weight, (from, to), from that of what it injected ``delay`` steps after the spikes.
+    """The gradient of a weight, (from, to), whose drive arrived ``delay`` steps after the spikes.
 
     Parameters
     ----------
     lists : SpikeLists
-        What was injected.
+        The spikes.
     gradient : Tensor, (clip, step, to)
-        Of what was made of it.
+        Gradient of the drive.
     n_from : int
-        Neurons that the spikes can come from [1].
+        Number of neurons that can fire [1].
     delay : int
-        Steps from a spike to its effect [1].
+        Steps between a spike and its drive [1].
     """
     total = torch.zeros(n_from, gradient.shape[2], dtype=gradient.dtype)
     clip_size = gradient[0].numel() * gradient.element_size()

@@ -1,4 +1,4 @@
-"""The gradient of a weight from the spikes that went through it."""
+"""The gradient of a weight from the spikes that passed through it, by lists or by a matrix product."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from spikedata.nn.kernels.chunks import over_chunks
 from spikedata.nn.kernels.density import has_quick_products
 from spikedata.nn.kernels.spike_lists import SpikeLists, gather_back, room_for
 
-_SPARSE_UP_TO = 0.1  # share of spikes up to which gathering rows beats a product of matrices
-_FEW = 256  # neurons; shorter rows cost more to find than to multiply
-_FOUND_UP_TO, _FEW_FOUND = 0.2, 32  # the same where a recurrent layer has found the spikes anyway
-_FOUND_UP_TO_IF_QUICK = 0.05  # and products are quicker
+# All measured.
+_SPARSE_UP_TO = 0.1  # share of neurons firing up to which gathering rows beats a matrix product
+_FEW = 256  # neurons; finding the spikes of shorter rows takes longer than multiplying them
+_FOUND_UP_TO, _FEW_FOUND = 0.2, 32  # the same for a recurrent layer, which has listed its spikes already
+_FOUND_UP_TO_IF_QUICK = 0.05  # the same where products are made in bfloat16
 
 
 def sparse_up_to(n_to: int) -> float:
-    """Up to which share of spikes rows of ``n_to`` values are gathered, not multiplied [1]; 0 for never."""
+    """The share of neurons firing up to which rows of ``n_to`` values are gathered, not multiplied [1]; 0: never."""
     return _SPARSE_UP_TO if n_to >= _FEW else 0.0
 
 
 def lists_to_fill(
     n_clips: int, n_steps: int, n_neurons: int, dtype: npt.DTypeLike, weight: Tensor
 ) -> tuple[SpikeLists, npt.NDArray[np.int64]]:
-    """Lists for the spikes of a recurrent layer, and how many there are in them: 0, or -1 where they are not wanted."""
+    """Empty lists for the spikes of a recurrent layer, and the number in them: 0, or -1 if none are to be listed."""
     at_most = 0.0
     if weight.numel() and n_neurons >= _FEW_FOUND:
         at_most = _FOUND_UP_TO_IF_QUICK if has_quick_products() else _FOUND_UP_TO
@@ -43,9 +44,9 @@ def weight_gradient(
     spikes : Tensor, (batch, step, from)
         Mostly zeros [1].
     gradient : Tensor, (batch, step, to)
-        Of the drive that the weight made of them.
+        Gradient of the drive.
     lists : list of SpikeLists or None
-        The spikes of each chunk of clips as lists; None where a product of matrices is faster.
+        The spikes of each chunk of clips; None where a matrix product is faster.
     together : int
         Clips in a chunk [1].
     delay : int
@@ -66,7 +67,7 @@ def weight_gradient(
 
 
 def dense_gradient(spikes: Tensor, gradient: Tensor, *, delay: int = 0) -> Tensor:
-    """The same sum as a product of matrices."""
+    """The same sum as a matrix product."""
     if not delay:
         return torch.mm(spikes.flatten(0, 1).t(), gradient.flatten(0, 1))
     total = torch.zeros(spikes.shape[2], gradient.shape[2], dtype=gradient.dtype)
@@ -76,7 +77,7 @@ def dense_gradient(spikes: Tensor, gradient: Tensor, *, delay: int = 0) -> Tenso
 
 
 def sum_in_order(parts: list[Tensor]) -> Tensor:
-    """The sum of some tensors, from the first to the last; the first holds it afterwards."""
+    """The sum of tensors in their order, so that it rounds the same each time; the first is overwritten with it."""
     total, *others = parts
     for other in others:
         total += other

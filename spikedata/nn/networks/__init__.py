@@ -1,6 +1,6 @@
-"""What can be trained on binned spikes: spiking networks, and references that do not spike or do not know time.
+"""Networks for binned spikes: spiking ones, and references without spikes or without time.
 
-All take spikes as a dense tensor (batch, step, unit) or as lists of units, and give an `Activity`. A network knows
+All take spikes as a dense tensor (batch, step, unit) or as event lists, and return an `Activity`. A network knows
 nothing of optimizer, loss, data or logging; its device and dtype are those of its weights.
 """
 

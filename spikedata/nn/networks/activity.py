@@ -1,4 +1,4 @@
-"""What a network did with a batch, and how the readout over time becomes one score for each class."""
+"""What a network returns for a batch, and how a readout over time becomes one score per class."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ READOUTS = ("max", "softmax_sum", "last")
 
 
 class Activity(NamedTuple):
-    """What a network did with a batch.
+    """What a network returns for a batch: class scores, the readout over time, and the hidden spikes.
 
     Attributes
     ----------
     logits : Tensor, (batch, class)
-        Score of each class [1]; the largest is the network's answer.
+        Score of each class [1]; the highest one is the network's answer.
     readout : Tensor, (batch, step, class)
-        What the readout held at each step [1].
+        Value of the readout at each step [1].
     spikes : tuple of Tensor, one (batch, step, neuron) for each hidden layer
-        0 or 1; empty where a network does not spike.
+        0 or 1; empty for a network that does not spike.
     """
 
     logits: Tensor
@@ -31,23 +31,23 @@ class Activity(NamedTuple):
 
     @property
     def hidden_spikes(self) -> Tensor:
-        """The spikes of the last hidden layer, (batch, step, neuron); no column where there is none."""
+        """The spikes of the last hidden layer, (batch, step, neuron); zero neurons if the network does not spike."""
         if self.spikes:
             return self.spikes[-1]
         return self.readout.new_zeros((*self.readout.shape[:2], 0))
 
 
 def class_scores(readout: Tensor, kind: str) -> Tensor:
-    """One score for each class from the readout of all steps.
+    """One score per class from the readout over all steps.
 
     Parameters
     ----------
     readout : Tensor, (batch, step, class)
-        Of a network [1].
+        Value of the readout at each step [1].
     kind : str
-        "max": the largest over time (Cramer et al., IEEE TNNLS 33:2744, 2022). "softmax_sum": the sum over time of
-        the softmax over classes (Bittar & Garner 2022; Hammouamri et al. 2024; Baronig et al. 2024).
-        "last": that of the last step.
+        "max": the largest value over time (Cramer et al., IEEE TNNLS 33:2744, 2022). "softmax_sum": the sum over time
+        of the softmax over classes (Bittar & Garner 2022; Hammouamri et al. 2024; Baronig et al. 2024). "last": the
+        value at the last step.
 
     Returns
     -------

@@ -1,7 +1,6 @@
-"""The reference that does not spike and sees time as an axis of a picture: convolution over time and channel.
+"""A convolutional reference without spikes: it treats binned spikes as an image of time and channel.
 
-In the spirit of the convolutional reference of Cramer et al., IEEE TNNLS 33:2744 (2022), which sees binned spikes as
-a picture, too; sizes are ours.
+In the spirit of the convolutional reference of Cramer et al., IEEE TNNLS 33:2744 (2022); the sizes are ours.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ class ConvolutionParams:
     Attributes
     ----------
     filters : tuple of int
-        Filters of each layer [1]; after each, time and units are halved.
+        Number of filters of each layer [1]; each layer halves the number of steps and of inputs.
     kernel : tuple of int
-        Extent of a filter in steps and in inputs [1]; both odd.
+        Size of a filter in steps and in inputs [1]; both odd.
     readout : str
-        How the readout of the steps that are left becomes scores [1]: "max", "softmax_sum" or "last".
+        How the readout over the remaining steps becomes scores [1]: "max", "softmax_sum" or "last".
     dropout : float
-        Probability in training that a value is lost on its way to the next layer [1].
+        Probability in training that a value is dropped on its way to the next layer [1].
     n_merged : int
-        Neighboring units of the file whose spikes are counted as those of one input [1].
+        Number of neighboring units of the file that are merged into one input [1].
     duration : float
-        What the network sees of a clip, padded or cropped [s]; a whole number of steps.
+        Length to which clips are padded or cropped [s]; a whole number of steps.
     dt : float
         Length of a step [s].
 
     Raises
     ------
     ValueError
-        If a number has no meaning, a name is unknown, or there are too few steps for so many layers.
+        If a number is out of range, a name is unknown, or there are too few steps for the number of layers.
     """
 
     filters: Sizes = (16, 32, 32)
@@ -66,30 +65,30 @@ class ConvolutionParams:
 
     @property
     def n_steps(self) -> int:
-        """Steps that a clip is padded or cropped to."""
+        """Number of steps to which a clip is padded or cropped."""
         return count_steps(self.duration, self.dt)
 
 
 class ConvolutionNetwork(nn.Module):
     """Blocks of convolution, batch normalization, rectification and pooling, read out linearly.
 
-    Its readout has one step for each 2**layers steps of the input.
+    The readout has one step for every 2**layers steps of the input.
 
     Parameters
     ----------
     params : ConvolutionParams
         Layers and time grid.
     n_units : int
-        Units of the spike file [1]; the inputs are these, merged.
+        Number of units of the spike file [1]; merged, they are the inputs.
     n_classes : int
-        Classes to tell apart [1].
+        Number of classes [1].
     generator : torch.Generator
-        Draws the first weights: normal with variance 2 over the inputs of a filter (He et al., ICCV 2015).
+        Draws the initial weights: normal with variance 2 / (inputs of a filter) (He et al., ICCV 2015).
 
     Raises
     ------
     ValueError
-        If there are too few inputs for so many layers.
+        If there are too few inputs for the number of layers.
 
     Examples
     --------
@@ -116,7 +115,7 @@ class ConvolutionNetwork(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
-        """Return the activity that inputs (batch, step, input) cause; arguments as those of `SpikingNetwork`."""
+        """Return the activity for inputs (batch, step, input); arguments are those of `SpikingNetwork`."""
         check_inputs(inputs, self.n_inputs, self.dt)
         picture = as_dense(inputs, dtype=self.weight.dtype)[:, None]
         for layer in self.layers:
@@ -132,5 +131,5 @@ def _block(n_from: int, n_to: int, kernel: tuple[int, int], generator: torch.Gen
 
 
 def _by_step(picture: Tensor) -> Tensor:
-    """(batch, filter, step, unit) as (batch, step, filter and unit)."""
+    """Reshape (batch, filter, step, unit) to (batch, step, filter x unit)."""
     return picture.transpose(1, 2).flatten(2)

@@ -1,13 +1,13 @@
-"""Delays that are learned: each connection has its own, a Gaussian over time while training and a whole number after.
+"""Learned delays: each connection has its own, a Gaussian over time in training and a whole step in evaluation.
 
 Hammouamri, Khalfaoui-Hassani & Masquelier, "Learning delays in spiking neural networks using dilated convolutions
 with learnable spacings", ICLR (2024). With w the weight of a connection and d its delay in steps, the spikes s_in
-inject, with k from 0 to the longest delay::
+inject the drive below, where k runs from 0 to the longest delay::
 
     drive[n] = w sum_k g[k] s_in[n - k],    g[k] = exp(-((k - d) / width)**2 / 2) / sum_j exp(-((j - d) / width)**2 / 2)
 
 The width falls from half the longest delay to half a step over the first quarter of the training. In evaluation
-d is rounded and g is 1 there.
+d is rounded, and g is 1 at that step and 0 elsewhere.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class Delays(nn.Module):
     Parameters
     ----------
     n_from, n_to : int
-        Neurons of both layers [1].
+        Number of neurons of both layers [1].
     longest : int
         Longest delay [step].
     generator : torch.Generator
-        Draws the first delays, evenly from 0 to the longest.
+        Draws the initial delays, uniformly from 0 to the longest.
 
     Attributes
     ----------
     steps : Parameter, (from, to)
-        Delay of each connection [step]. Outside 0 to the longest it counts as the nearer end; its gradient is that of
-        the end, so that training can bring it back.
+        Delay of each connection [step]. A value outside 0 to the longest counts as the nearer bound, and gets the
+        gradient of that bound, so that training can bring it back.
     width : Tensor, ()
-        Standard deviation of the Gaussians [step]; part of the state.
+        Standard deviation of the Gaussians [step]; saved with the weights.
     """
 
     width: Tensor
@@ -56,15 +56,15 @@ class Delays(nn.Module):
         delayed_weight = self.kernel() * weight
         if isinstance(inputs, Tensor) or weight.device.type != "cpu":
             return _convolve(as_dense(inputs, dtype=weight.dtype), delayed_weight)
-        n_steps = inputs.splits.shape[1] - 1
+        n_steps = inputs.offsets.shape[1] - 1
         taps = (
-            project_inputs(inputs._replace(splits=_later(inputs.splits, k)), delayed_weight[k])
+            project_inputs(inputs._replace(offsets=_later(inputs.offsets, k)), delayed_weight[k])
             for k in range(min(self.longest + 1, n_steps))
         )
         return sum(taps, start=torch.zeros((), dtype=weight.dtype, device=weight.device))
 
     def kernel(self) -> Tensor:
-        """How the weight of each connection is spread over the delays 0 to the longest, (delay, from, to), sum 1."""
+        """Share of each connection's weight at each delay from 0 to the longest, (delay, from, to); sums to 1."""
         steps = self.steps + (self.steps.clamp(0.0, self.longest) - self.steps).detach()
         k = torch.arange(self.longest + 1, dtype=steps.dtype, device=steps.device)[:, None, None]
         if not self.training:
@@ -73,7 +73,7 @@ class Delays(nn.Module):
 
 
 def delay_width(progress: float, *, longest: int) -> float:
-    """Standard deviation of the Gaussians [step] at some progress of the training.
+    """Standard deviation of the Gaussians [step] at a point of the training.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def delay_width(progress: float, *, longest: int) -> float:
 
 
 def anneal_delays(network: nn.Module, progress: float) -> None:
-    """Narrow the Gaussians of all delays of a network; one without delays stays as it is.
+    """Narrow the Gaussians of all delays of a network; a network without delays is left as it is.
 
     Parameters
     ----------
@@ -119,6 +119,6 @@ def _convolve(inputs: Tensor, delayed_weight: Tensor) -> Tensor:
     return conv1d(padded, kernel).transpose(1, 2)
 
 
-def _later(splits: Tensor, n_steps: int) -> Tensor:
-    """Splits of the same lists, some steps later; what leaves the last step is dropped."""
-    return torch.cat([splits[:, :1].expand(-1, n_steps), splits[:, : splits.shape[1] - n_steps]], dim=1)
+def _later(offsets: Tensor, n_steps: int) -> Tensor:
+    """Offsets of the same lists, `n_steps` later; spikes that move beyond the last step are dropped."""
+    return torch.cat([offsets[:, :1].expand(-1, n_steps), offsets[:, : offsets.shape[1] - n_steps]], dim=1)

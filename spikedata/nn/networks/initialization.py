@@ -1,7 +1,4 @@
-"""The first weights: normal, uniform, orthogonal, or such that membranes fluctuate by a wanted amount.
-
-The equations of the last are in `spikedata.nn.networks.initialization`.
-"""
+"""Initial weights: normal, uniform, orthogonal, or such that membranes fluctuate by a chosen amount."""
 
 from __future__ import annotations
 
@@ -17,16 +14,16 @@ from spikedata.nn.neurons import AdLIFParams, LIFParams
 
 
 class Source(NamedTuple):
-    """What a neuron listens to.
+    """A population that a neuron gets input from.
 
     Attributes
     ----------
     n : int
-        How many inputs or neurons [1].
+        Number of inputs or neurons in it [1].
     rate : float
-        Mean rate of one of them [Hz].
+        Mean firing rate of each [Hz].
     share : float
-        Part of the membrane's variance that is to come from them [1].
+        Share of the membrane's variance that should come from it [1].
     """
 
     n: int
@@ -42,15 +39,15 @@ class Moments(NamedTuple):
 
 
 def impulse_sums(neuron: LIFParams, *, dt: float) -> tuple[float, float]:
-    """The sum of the impulse response of a membrane, and of its square [1].
+    """The sum of a membrane's impulse response, and the sum of its square [1].
 
-    With the response sum over j <= k of alpha^j beta^(k-j) at step k + 2, they are ``1 / ((1-alpha) (1-beta))`` and
-    ``(1 + alpha beta) / ((1 - alpha beta) (1 - alpha^2) (1 - beta^2))``.
+    The response at step k + 2 is the sum over j <= k of alpha^j beta^(k-j). So the two sums are
+    ``1 / ((1-alpha) (1-beta))`` and ``(1 + alpha beta) / ((1 - alpha beta) (1 - alpha^2) (1 - beta^2))``.
 
     Parameters
     ----------
     neuron : LIFParams
-        Of these, the time constants.
+        Only its time constants matter.
     dt : float
         Length of a step [s].
 
@@ -68,28 +65,28 @@ def impulse_sums(neuron: LIFParams, *, dt: float) -> tuple[float, float]:
 def fluctuation_moments(
     sources: list[Source], sums: tuple[float, float], *, dt: float, mean: float, deviation: float
 ) -> list[Moments]:
-    """Mean and standard deviation of the weights from each source that give membranes of a mean and deviation.
+    """Mean and standard deviation of each source's weights that give membranes a chosen mean and deviation.
 
     Parameters
     ----------
     sources : list of Source
-        What a neuron listens to; the shares add up to 1.
+        Where a neuron's input comes from; the shares add up to 1.
     sums : tuple of float
-        As `impulse_sums`.
+        As returned by `impulse_sums` [1].
     dt : float
         Length of a step [s].
     mean, deviation : float
-        Wanted of the membranes [1].
+        Mean and standard deviation that the membranes should have [1].
 
     Returns
     -------
     list of Moments
-        One for each source; the mean of the weights is the same for all.
+        One for each source; all have the same mean.
 
     Raises
     ------
     ValueError
-        If the mean alone makes more variance than is wanted.
+        If the mean alone causes a larger variance than asked for.
 
     Examples
     --------
@@ -108,7 +105,7 @@ def fluctuation_moments(
     if min(variances) < 0:
         raise ValueError(
             f"InitializationParams: no weights give a membrane_mean of {mean} with a membrane_deviation of"
-            f" {deviation}; take a larger deviation, or a mean nearer to 0"
+            f" {deviation}; choose a larger deviation, or a mean closer to 0"
         )
     return [Moments(weight_mean, math.sqrt(variance)) for variance in variances]
 
@@ -118,15 +115,15 @@ KINDS = ("normal", "uniform", "orthogonal", "fluctuation")
 
 @dataclass(frozen=True, kw_only=True)
 class InitializationParams:
-    """How the first weights are drawn.
+    """How the initial weights are drawn.
 
     Attributes
     ----------
     kind : str
-        "normal": normal with standard deviation gain / sqrt(inputs of a neuron). "uniform": even within
-        gain / sqrt(inputs), as PyTorch's Linear with gain 1. "orthogonal": as uniform, but recurrent weights are an
-        orthogonal matrix times their gain. "fluctuation": normal, with what the membranes are to do; only the readout
-        has a gain, and is normal [1].
+        "normal": normal with standard deviation gain / sqrt(inputs of a neuron). "uniform": uniform within
+        +- gain / sqrt(inputs), with gain 1 as PyTorch's Linear. "orthogonal": as uniform, but recurrent weights are an
+        orthogonal matrix times their gain. "fluctuation": normal, with the moments that make membranes fluctuate as
+        the last five params say; here only the readout has a gain, and is drawn as in "normal" [1].
     input_gain : float
         Scale of the weights from the input [1].
     hidden_gain : float
@@ -136,22 +133,22 @@ class InitializationParams:
     readout_gain : float
         Scale of the weights to the readout [1].
     input_rate : float
-        Mean rate of an input [Hz], of "fluctuation"; with ``n_merged`` units in one input, of all of them together.
-        15.7 is the mean over units of the spoken digits.
+        For "fluctuation": mean firing rate of an input [Hz]; of all ``n_merged`` units in it together. 15.7 is the mean
+        over the units of the spoken digits.
     hidden_rate : float
-        Rate of hidden neurons to reckon with [Hz], of "fluctuation".
+        For "fluctuation": assumed firing rate of hidden neurons [Hz].
     membrane_mean : float
-        Wanted mean of the membranes without reset [1], of "fluctuation".
+        For "fluctuation": mean that membranes should have without reset [1].
     membrane_deviation : float
-        Wanted standard deviation of the membranes without reset [1], of "fluctuation". The paper's xi is threshold
-        minus mean over this, best between 1 and 3.
+        For "fluctuation": standard deviation that membranes should have without reset [1]. The paper's xi is
+        (threshold - mean) / deviation, and works best between 1 and 3.
     recurrent_share : float
-        Part of the variance that comes from recurrent connections, where there are any [1], of "fluctuation".
+        For "fluctuation": share of the variance that comes from recurrent connections, if there are any [1].
 
     Raises
     ------
     ValueError
-        If there is no such kind or a number has no meaning.
+        If there is no such kind, or a number is out of range.
     """
 
     kind: Annotated[str, OneOf(KINDS)] = "normal"
@@ -180,24 +177,24 @@ def layer_weights(
     from_input: bool,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor | None]:
-    """Draw the first weights of a hidden layer.
+    """Draw the initial weights of a hidden layer.
 
     Parameters
     ----------
     params : InitializationParams
-        How.
+        How they are drawn.
     neuron : LIFParams or AdLIFParams
         Neurons of the layer.
     dt : float
         Length of a step [s].
     n_from, n_neurons : int
-        Inputs and neurons of the layer [1].
+        Number of inputs and of neurons of the layer [1].
     recurrent : bool
         Whether its neurons are connected with each other.
     from_input : bool
-        Whether the inputs are those of the network, else neurons of the layer below.
+        Whether the layer gets the network's inputs; else the spikes of the layer below.
     generator : torch.Generator
-        What to draw from.
+        Source of randomness.
 
     Returns
     -------
@@ -208,7 +205,7 @@ def layer_weights(
     Raises
     ------
     ValueError
-        If fluctuation-driven weights are asked for where there is no closed form or no solution.
+        If "fluctuation" is asked of adaptive neurons, which have no closed form, or has no solution.
     """
     gain = params.input_gain if from_input else params.hidden_gain
     if params.kind != "fluctuation":
@@ -231,7 +228,7 @@ def layer_weights(
 
 
 def readout_weight(params: InitializationParams, n_from: int, n_to: int, generator: torch.Generator) -> Tensor:
-    """Draw the first weights to a readout, (from, to)."""
+    """Draw the initial weights to a readout, (from, to)."""
     kind = "uniform" if params.kind in ("uniform", "orthogonal") else "normal"
     return draw_weight(kind, n_from, n_to, params.readout_gain, generator)
 

@@ -1,4 +1,4 @@
-"""What a network is fed with: counts of spikes as a dense tensor, or lists of the units that fired in each step."""
+"""The inputs of a network: spike counts as a dense tensor, or lists of the units that fired in each step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from spikedata.nn.kernels import dense_events, project_events, project_spikes
 from spikedata.torch.layouts import ListBatch
 
-_ROUNDING = 1e-9  # what duration may differ from n_steps * dt by, of itself
+_ROUNDING = 1e-9  # relative tolerance between duration and n_steps * dt
 
 
 def check_time_grid(params: Any) -> None:
-    """Raise ValueError unless ``duration`` is a whole number of ``dt``, both positive, at least one."""
+    """Raise ValueError unless the params' ``duration`` is a whole number of ``dt``, at least one."""
     if not is_whole(params.duration, params.dt) or count_steps(params.duration, params.dt) < 1:
         raise ValueError(
             f"{type(params).__name__}.duration must be a whole number of dt, got {params.duration} and {params.dt}"
@@ -23,17 +23,17 @@ def check_time_grid(params: Any) -> None:
 
 
 def is_whole(duration: float, dt: float) -> bool:
-    """Whether a duration [s] is a whole number of steps of ``dt`` [s], but for rounding."""
+    """Whether a duration [s] is a whole number of steps of ``dt`` [s], up to rounding."""
     return abs(count_steps(duration, dt) * dt - duration) <= _ROUNDING * duration
 
 
 def count_steps(duration: float, dt: float) -> int:
-    """How many steps of ``dt`` [s] a duration [s] has."""
+    """The number of steps of ``dt`` [s] in a duration [s]."""
     return round(duration / dt)
 
 
 def count_inputs(n_units: int, n_merged: int) -> int:
-    """How many inputs the units of a file become, ``n_merged`` neighbors as one, the last perhaps of fewer."""
+    """The number of inputs if ``n_merged`` neighboring units become one; the last input may have fewer."""
     return -(-n_units // n_merged)
 
 
@@ -41,28 +41,28 @@ Inputs = Tensor | ListBatch
 
 
 def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None:
-    """Raise unless inputs fit a network.
+    """Raise ValueError unless inputs fit a network.
 
     Parameters
     ----------
     inputs : Tensor (batch, step, unit), or ListBatch
-        What a network is given.
+        Inputs to check.
     n_inputs : int
-        Units that it takes [1].
+        Number of inputs of the network [1].
     dt : float, optional
-        Length of its steps [s], against that of a batch that knows its own.
+        Length of the network's steps [s]; compared with that of a batch that knows its own.
 
     Raises
     ------
     ValueError
-        If the shape, the number of units or the length of a step is another, there is no step, or lists on the CPU hold
-        what compiled passes do not expect.
+        If the shape, the number of units or the length of a step differs, there is no step, or lists on the CPU are
+        not consistent, so that compiled passes would read beyond them.
     """
     if isinstance(inputs, Tensor):
         if inputs.ndim != 3 or inputs.shape[2] != n_inputs or not inputs.shape[1]:
             raise ValueError(f"inputs must be (batch, step, {n_inputs}), got {tuple(inputs.shape)}")
-    elif inputs.n_units != n_inputs or inputs.splits.shape[1] < 2:
-        n_steps = inputs.splits.shape[1] - 1
+    elif inputs.n_units != n_inputs or inputs.offsets.shape[1] < 2:
+        n_steps = inputs.offsets.shape[1] - 1
         raise ValueError(f"inputs must be lists of {n_inputs} units in steps, got {inputs.n_units} in {n_steps} steps")
     else:
         if dt is not None and inputs.dt is not None and not math.isclose(inputs.dt, dt, rel_tol=1e-9):
@@ -71,28 +71,28 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None
 
 
 def _check_lists(lists: ListBatch) -> None:
-    """Raise unless lists are whole: passes over them read and write where they say."""
+    """Raise ValueError unless lists are consistent: compiled passes over them check no bounds."""
     if lists.units.device.type != "cpu":
-        return  # asking a GPU would wait for it
-    splits, units = lists.splits, lists.units
-    if splits.ndim != 2 or units.ndim != 1 or splits.dtype != torch.int64:
-        found = f"{tuple(splits.shape)} of {splits.dtype}"
-        raise ValueError(f"ListBatch.splits must be (batch, n_steps + 1) of int64 over flat units, got {found}")
-    flat = splits.flatten()
+        return  # reading values back would make the CPU wait for the GPU
+    offsets, units = lists.offsets, lists.units
+    if offsets.ndim != 2 or units.ndim != 1 or offsets.dtype != torch.int64:
+        found = f"{tuple(offsets.shape)} of {offsets.dtype}"
+        raise ValueError(f"ListBatch.offsets must be (batch, n_steps + 1) of int64 over flat units, got {found}")
+    flat = offsets.flatten()
     if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat.diff() < 0).any()):
-        raise ValueError(f"ListBatch.splits must rise from 0 to at most {len(units)}, one per unit")
-    # PyTorch finds no largest uint16
+        raise ValueError(f"ListBatch.offsets must rise from 0 to at most {len(units)}, one per unit")
+    # PyTorch has no max for uint16, so NumPy finds it.
     if len(units) and not 0 <= int(units.numpy().min()) <= int(units.numpy().max()) < lists.n_units:
         raise ValueError(f"ListBatch.units must be in 0..{lists.n_units - 1}, got {int(units.numpy().max())}")
 
 
 def project_inputs(inputs: Inputs, weight: Tensor) -> Tensor:
-    """What inputs inject through weights, for all steps at once.
+    """The input that spikes inject through weights, for all steps at once.
 
     Parameters
     ----------
     inputs : Tensor (batch, step, unit), or ListBatch
-        Spikes; of a dense tensor any dtype, computed in that of the weights.
+        Spikes; a dense tensor may have any dtype and is converted to that of the weights.
     weight : Tensor, (unit, neuron)
         From the row's unit to the column's neuron [1].
 
@@ -102,18 +102,18 @@ def project_inputs(inputs: Inputs, weight: Tensor) -> Tensor:
     """
     if isinstance(inputs, Tensor):
         return project_spikes(inputs.to(weight.dtype), weight)
-    return project_events(inputs.units, inputs.splits, weight)
+    return project_events(inputs.units, inputs.offsets, weight)
 
 
 def as_dense(inputs: Inputs, *, dtype: torch.dtype) -> Tensor:
-    """Inputs as counts of spikes with their zeros, for networks that multiply.
+    """Inputs as a dense tensor of spike counts, for networks that multiply matrices.
 
     Parameters
     ----------
     inputs : Tensor (batch, step, unit), or ListBatch
-        On any device.
+        Inputs on any device.
     dtype : torch.dtype
-        Of the result.
+        Data type of the result.
 
     Returns
     -------
@@ -128,4 +128,4 @@ def as_dense(inputs: Inputs, *, dtype: torch.dtype) -> Tensor:
     """
     if isinstance(inputs, Tensor):
         return inputs.to(dtype)
-    return dense_events(inputs.units, inputs.splits, inputs.n_units, dtype)
+    return dense_events(inputs.units, inputs.offsets, inputs.n_units, dtype)

@@ -1,4 +1,4 @@
-"""One layer at a time: what spikes inject through weights, the neurons that this drives, and the readout."""
+"""The layers of spiking networks: projections, spiking neurons, and the readout."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _NORM_MOMENTUM = 0.05  # Bittar & Garner (2022)
 
 
 class Projection(nn.Module):
-    """What spikes inject into the neurons of the next layer, for all steps at once.
+    """Connections to the neurons of the next layer, for all steps at once.
 
     Parameters
     ----------
     weight : Tensor, (from, to)
-        First weights.
+        Initial weights.
     bias : bool
-        Whether each neuron is driven by a constant, too, at first 0.
+        Whether each neuron also gets a trained constant, initially 0.
     batch_norm : bool
-        Whether the drive of each neuron is brought to mean 0 and variance 1 over batch and steps, then scaled and
+        Whether the drive of each neuron is normalized to mean 0 and variance 1 over batch and steps, then scaled and
         shifted (Ioffe & Szegedy, ICML 2015), as in Bittar & Garner (2022).
     delays : Delays or None
-        How long each connection takes; None for no time.
+        Delay of each connection; None for no delays.
     """
 
     def __init__(self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None) -> None:
@@ -43,27 +43,27 @@ class Projection(nn.Module):
         """Return the drive (batch, step, to) of inputs (batch, step, from)."""
         drive = project_inputs(inputs, self.weight) if self.delays is None else self.delays(inputs, self.weight)
         if self.bias is not None:
-            drive.add_(self.bias)  # nothing looks at the drive without it
+            drive.add_(self.bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
             drive = self.norm(drive.flatten(0, 1)).view(drive.shape)
         return drive
 
 
 class SpikingLayer(nn.Module):
-    """Neurons of one kind, driven by spikes of the layer below and, perhaps, by their own.
+    """Neurons of one kind, driven by the spikes of the layer below and, if recurrent, by their own.
 
     Parameters
     ----------
     projection : Projection
-        From the layer below.
+        Connections from the layer below.
     recurrent_weight : Tensor, (neuron, neuron), or None
-        First weights within the layer, from the row's neuron to the column's.
+        Initial weights within the layer, from the row's neuron to the column's.
     neuron : LIFParams or AdLIFParams
-        Its neurons. Time constants and couplings of adaptive neurons are trained, in their ranges.
+        Neurons of the layer. Time constants and couplings of adaptive neurons are trained, within their ranges.
     dt : float
         Length of a step [s].
     generator : torch.Generator
-        Draws where in its range each trained value of each adaptive neuron begins, evenly.
+        Draws the initial time constants and couplings of adaptive neurons, uniformly over their ranges.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class SpikingLayer(nn.Module):
             )
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Return the spikes (batch, step, neuron) that inputs (batch, step, from) cause."""
+        """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
         drive = self.projection(inputs)
         if isinstance(self.neuron, LIFParams):
             return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
@@ -95,12 +95,12 @@ class SpikingLayer(nn.Module):
 
 
 class Readout(nn.Module):
-    """Leaky integrators that do not fire, one for each class.
+    """Leaky integrators that do not fire, one per class.
 
     Parameters
     ----------
     projection : Projection
-        From the last hidden layer.
+        Connections from the last hidden layer.
     integrator : IntegratorParams
         Time constants.
     dt : float
@@ -112,5 +112,5 @@ class Readout(nn.Module):
         self.projection, self.integrator, self.dt = projection, integrator, dt
 
     def forward(self, spikes: Tensor) -> Tensor:
-        """Return the membranes (batch, step, class) that spikes (batch, step, from) cause."""
+        """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)

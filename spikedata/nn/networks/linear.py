@@ -1,4 +1,4 @@
-"""The reference that knows no time: a linear classifier on the square roots of spike counts."""
+"""A reference without time: a linear classifier on the square roots of spike counts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from spikedata.nn.networks.inputs import Inputs, as_dense, check_inputs
 
 @dataclass(frozen=True, kw_only=True)
 class CountParams:
-    """What the linear classifier counts, and how strongly its weights are held small.
+    """Counting window and regularization of the linear classifier.
 
     Attributes
     ----------
     duration : float
-        Window from the start of a clip whose spikes are counted [s].
+        Spikes are counted from the start of a clip up to here [s].
     strengths : tuple of float
-        L2 strengths to choose from [1]: half of one times the sum of squared weights is added to the mean
-        cross-entropy.
+        Strengths of the L2 penalty to choose from [1]: strength / 2 times the sum of squared weights is added to the
+        mean cross-entropy.
 
     Raises
     ------
     ValueError
-        If the duration is not positive, or there is no strength, or one is not positive.
+        If the duration is not positive, there is no strength, or one is not positive.
     """
 
     duration: Positive = 1.0
@@ -41,7 +41,7 @@ class CountParams:
 
     @property
     def dt(self) -> float:
-        """The one step lasts as long as the window [s]."""
+        """Length of the only step: the whole window [s]."""
         return self.duration
 
     @property
@@ -51,23 +51,23 @@ class CountParams:
 
     @property
     def n_merged(self) -> int:
-        """One: every unit of the file is counted on its own."""
+        """1: every unit of the file is counted separately."""
         return 1
 
 
 class CountClassifier(nn.Module):
     """Linear classifier on square roots of spike counts.
 
-    It is used like a `SpikingNetwork`, with one step that lasts as long as its window. Its weights begin at 0.
+    Used like a `SpikingNetwork` whose only step lasts as long as the counting window. Its weights start at 0.
 
     Parameters
     ----------
     params : CountParams
         Window and strengths.
     n_units : int
-        Units of the input [1].
+        Number of units of the spike file [1].
     n_classes : int
-        Classes to tell apart [1].
+        Number of classes [1].
     """
 
     def __init__(self, params: CountParams, *, n_units: int, n_classes: int) -> None:
@@ -79,7 +79,7 @@ class CountClassifier(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
-        """Return the activity, with a readout of one step, for inputs (batch, step, unit); nothing is drawn."""
+        """Return the activity for inputs (batch, step, unit), with a readout of one step; the generator is not used."""
         check_inputs(inputs, self.n_units, self.dt)
         features = as_dense(inputs, dtype=self.weight.dtype).sum(dim=1).sqrt()
         logits = torch.addmm(self.bias, features, self.weight)

@@ -1,9 +1,10 @@
-"""The network that params describe."""
+"""Make any of the networks from its params."""
 
 from __future__ import annotations
 
 import torch
 
+from spikedata.checks import checked, whole_number
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
 from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
@@ -14,26 +15,28 @@ NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | Convolutio
 
 
 def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> Network:
-    """The untrained network that params describe.
+    """An untrained network, as its params describe it.
 
-    All networks are used alike: ``network(inputs, generator=None)`` gives an `Activity`; ``params``, ``dt``,
-    ``n_steps``, ``n_merged``, ``n_units`` and ``n_classes`` say what they take.
+    All networks have the same interface: ``network(inputs, generator=None)`` returns an `Activity`, and the attributes
+    ``params``, ``dt``, ``n_steps``, ``n_merged``, ``n_units`` and ``n_classes`` describe the inputs they take.
 
     Parameters
     ----------
     params : SpikingNetworkParams, CountParams, SequenceParams or ConvolutionParams
-        Which network.
+        Their type decides the kind of network.
     n_units : int
-        Units of the spike file [1].
+        Number of units of the spike file [1].
     n_classes : int
-        Classes to tell apart [1].
+        Number of classes [1].
     generator : torch.Generator
-        Draws the first weights; nothing else does.
+        Draws the initial weights; no other source of randomness is used.
 
     Raises
     ------
     ValueError
-        If there is no unit or class, or the params have no network for so many units.
+        If there is no unit or class, or the network cannot be made for this number of units.
+    TypeError
+        If the params belong to no network.
 
     Examples
     --------
@@ -42,10 +45,11 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
     >>> tuple(network(torch.ones(2, 1, 700)).logits.shape)
     (2, 20)
     """
-    for name, value in (("n_units", n_units), ("n_classes", n_classes)):
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value}")
-    sizes = {"n_units": n_units, "n_classes": n_classes}
+    params = checked("params", params, NetworkParams)
+    sizes = {
+        "n_units": whole_number("n_units", n_units, at_least=1),
+        "n_classes": whole_number("n_classes", n_classes, at_least=1),
+    }
     match params:
         case SpikingNetworkParams():
             return SpikingNetwork(params, **sizes, generator=generator)

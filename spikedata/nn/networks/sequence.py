@@ -1,8 +1,8 @@
-"""The reference that does not spike: gated recurrent units, or long short-term memory, on binned spikes.
+"""Recurrent references without spikes: gated recurrent units or long short-term memory on binned spikes.
 
 GRU: Cho et al., EMNLP (2014). LSTM: Hochreiter & Schmidhuber, Neural Computation 9:1735 (1997); it is one of the
-references of Cramer et al., IEEE TNNLS 33:2744 (2022). The equations are those in PyTorch's documentation of
-``torch.nn.GRU`` and ``torch.nn.LSTM``.
+references of Cramer et al., IEEE TNNLS 33:2744 (2022). The equations are those of ``torch.nn.GRU`` and
+``torch.nn.LSTM``.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ class SequenceParams:
     kind : str
         "gru" or "lstm" [1].
     hidden : tuple of int
-        Cells of each layer [1].
+        Number of cells of each layer [1].
     readout : str
         How the readout becomes scores [1]: "max", "softmax_sum" or "last".
     dropout : float
-        Probability in training that a value is lost on its way to the next layer [1].
+        Probability in training that a value is dropped on its way to the next layer [1].
     n_merged : int
-        Neighboring units of the file whose spikes are counted as those of one input [1].
+        Number of neighboring units of the file that are merged into one input [1].
     duration : float
-        What the network sees of a clip, padded or cropped [s]; a whole number of steps.
+        Length to which clips are padded or cropped [s]; a whole number of steps.
     dt : float
         Length of a step [s].
 
     Raises
     ------
     ValueError
-        If a number has no meaning, or a name is unknown.
+        If a number is out of range, or a name is unknown.
     """
 
     kind: Annotated[str, OneOf(tuple(KINDS))] = "lstm"
@@ -64,7 +64,7 @@ class SequenceParams:
 
     @property
     def n_steps(self) -> int:
-        """Steps that a clip is padded or cropped to."""
+        """Number of steps to which a clip is padded or cropped."""
         return count_steps(self.duration, self.dt)
 
 
@@ -76,11 +76,11 @@ class SequenceNetwork(nn.Module):
     params : SequenceParams
         Layers and time grid.
     n_units : int
-        Units of the spike file [1]; the inputs are these, merged.
+        Number of units of the spike file [1]; merged, they are the inputs.
     n_classes : int
-        Classes to tell apart [1].
+        Number of classes [1].
     generator : torch.Generator
-        Draws the first weights, evenly within 1 / sqrt(cells), as PyTorch does.
+        Draws the initial weights, uniformly within +- 1 / sqrt(cells), as PyTorch does.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class SequenceNetwork(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
-        """Return the activity that inputs (batch, step, input) cause; arguments as those of `SpikingNetwork`."""
+        """Return the activity for inputs (batch, step, input); arguments are those of `SpikingNetwork`."""
         check_inputs(inputs, self.n_inputs, self.dt)
         values = as_dense(inputs, dtype=self.weight.dtype)
         for layer in self.layers:

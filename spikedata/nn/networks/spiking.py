@@ -1,8 +1,8 @@
 """Spiking networks: hidden layers of LIF or adaptive LIF neurons, read out by leaky integrators.
 
-What can be built of it: the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the
-networks of adaptive neurons of Bittar & Garner (2022) and Baronig et al. (2024), feed-forward networks with learned
-delays after Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
+The params cover the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the networks
+of adaptive neurons of Bittar & Garner (2022) and Baronig et al. (2024), and feed-forward networks with learned delays
+as in Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
 """
 
 from __future__ import annotations
@@ -32,39 +32,39 @@ class SpikingNetworkParams:
     Attributes
     ----------
     hidden : tuple of int
-        Neurons of each hidden layer [1].
+        Number of neurons of each hidden layer [1].
     recurrent : bool
-        Whether the neurons of a hidden layer are connected with each other [1].
+        Whether the neurons of a hidden layer are connected to each other [1].
     neuron : LIFParams or AdLIFParams, or a tuple of them
-        Neurons of all hidden layers, or of each [1].
+        Neurons of all hidden layers, or, as a tuple, of each of them [1].
     readout : str
         How the readout becomes scores [1]: "max", "softmax_sum" or "last", see `class_scores`.
     tau_readout : float
-        Time constant of the readout's membranes [s]; of LIF neurons it shares the synapses, adaptive ones drive it
-        directly.
+        Time constant of the readout's membranes [s]. After LIF neurons, the readout has their synapses, too; adaptive
+        neurons drive its membranes directly.
     bias : bool
-        Whether neurons and readout are driven by a trained constant, too [1].
+        Whether neurons and readout also get a trained constant [1].
     dropout : float
-        Probability in training that a spike is lost on its way to the next layer [1].
+        Probability in training that a spike is dropped on its way to the next layer [1].
     dropout_of : str
-        What is lost [1]: "spikes", each on its own, or "neurons", all spikes of a clip.
+        What is dropped [1]: "spikes", each independently, or "neurons", all spikes of a neuron in a clip.
     batch_norm : bool
         Whether drives are normalized, see `Projection` [1].
     max_delay : float
         Longest learned delay between layers [s], a whole number of steps; 0 for no delays.
     initialization : InitializationParams
-        First weights [1].
+        How the initial weights are drawn [1].
     n_merged : int
-        Neighboring units of the file whose spikes are counted as those of one input [1].
+        Number of neighboring units of the file that are merged into one input [1].
     duration : float
-        What the network sees of a clip, padded or cropped [s]; a whole number of steps.
+        Length to which clips are padded or cropped [s]; a whole number of steps.
     dt : float
         Length of a step [s].
 
     Raises
     ------
     ValueError
-        If a number has no meaning, or there are not as many neurons as layers.
+        If a number is out of range, or a tuple of neurons is not as long as there are layers.
     """
 
     hidden: Sizes = (128,)
@@ -95,7 +95,7 @@ class SpikingNetworkParams:
 
     @property
     def n_steps(self) -> int:
-        """Steps that a clip is padded or cropped to."""
+        """Number of steps to which a clip is padded or cropped."""
         return count_steps(self.duration, self.dt)
 
     @property
@@ -110,18 +110,18 @@ class SpikingNetworkParams:
 
 
 class SpikingNetwork(nn.Module):
-    """Hidden layers of spiking neurons, one after the other, and leaky integrators that read the last one out.
+    """Hidden layers of spiking neurons in a row, and leaky integrators that read out the last one.
 
     Parameters
     ----------
     params : SpikingNetworkParams
         Layers, neurons and time grid.
     n_units : int
-        Units of the spike file [1]; the inputs are these, merged.
+        Number of units of the spike file [1]; merged, they are the inputs.
     n_classes : int
-        Classes to tell apart [1].
+        Number of classes [1].
     generator : torch.Generator
-        Draws the first weights, layer after layer.
+        Draws the initial weights, layer after layer.
 
     Examples
     --------
@@ -164,14 +164,14 @@ class SpikingNetwork(nn.Module):
         self.readout = Readout(_projection(weight, params, generator), integrator, dt=params.dt)
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
-        """Return the activity that inputs cause.
+        """Return the activity for a batch of inputs.
 
         Parameters
         ----------
         inputs : Tensor (batch, step, input), or ListBatch
             Spikes; any number of steps.
         generator : torch.Generator, optional
-            Draws what is dropped; needed in training where there is dropout.
+            Decides what is dropped; needed only in training, and only with dropout.
 
         Returns
         -------
@@ -180,7 +180,7 @@ class SpikingNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If the inputs do not fit, or a generator is needed and missing.
+            If the inputs do not fit the network, or the generator that dropout needs is missing.
         """
         check_inputs(inputs, self.n_inputs, self.dt)
         spikes: list[Tensor] = []

@@ -1,6 +1,6 @@
-"""Neurons: for each its params, its states, one step, and the plain loop over all steps, in PyTorch.
+"""Neuron models: for each its params, its state, one step, and the plain loop over all steps, in PyTorch.
 
-The fused forms of the loops, for the CPU, are in `spikedata.nn.kernels`.
+`spikedata.nn.kernels` has the loops fused for the CPU; its tests hold them against those here.
 """
 
 from spikedata.nn.neurons.adlif import AdLIFCoefficients, AdLIFParams, AdLIFState, adlif_loop, adlif_step

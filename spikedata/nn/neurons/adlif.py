@@ -1,4 +1,4 @@
-"""The adaptive leaky integrate-and-fire neuron: what it fires and where its membrane is calls up an opposing current.
+"""The adaptive leaky integrate-and-fire neuron: its spikes and its membrane evoke an opposing current.
 
 Bittar & Garner, "A surrogate gradient spiking baseline for speech command recognition", Frontiers in Neuroscience
 16:865897 (2022); Baronig, Ferrand, Sabathiel & Legenstein, "Advancing spatio-temporal processing in spiking neural
@@ -10,9 +10,9 @@ networks through adaptation" (2024). For a neuron with the coefficients alpha, b
     w[t] = beta w[t-1] + a r[t-1] + b s[t-1]                                adaptation, scheme "euler"
     w[t] = beta w[t-1] + a r[t]   + b s[t]                                  adaptation, scheme "symplectic"
 
-The symplectic form, which uses the new membrane for the adaptation, keeps the oscillations of the neuron stable.
-The RadLIF of Bittar & Garner couples the membrane before its reset; that is ``b + a * threshold`` in place of b here,
-with reset "subtract" that is not detached. Everything is a pure number; all start from 0.
+The symplectic form, which uses the new membrane for the adaptation, keeps the neuron's oscillations stable. RadLIF,
+by Bittar & Garner, couples the membrane before its reset: that is ``b + a * threshold`` in place of b, with a reset
+"subtract" that is not detached. All quantities are pure numbers and start from 0.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TimeRange = Annotated[tuple[float, float], Bounds(above=0), Order(rises=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class AdLIFParams:
-    """Form, threshold, reset and surrogate of adaptive neurons, and the ranges of what is trained in each of them.
+    """Scheme, threshold, reset and surrogate of adaptive neurons, and the ranges of their trained values.
 
     The defaults are those of Baronig et al. (2024) for steps of 4 ms.
 
@@ -50,7 +50,7 @@ class AdLIFParams:
     detach_reset : bool
         Whether the reset counts as a constant in the backward pass [1].
     surrogate : SurrogateParams
-        What stands for the derivative of a spike [1].
+        Derivative used in place of that of a spike [1].
     tau_mem : tuple of float
         Lowest and highest time constant of the membrane [s].
     tau_adaptation : tuple of float
@@ -60,14 +60,14 @@ class AdLIFParams:
     spike_coupling : tuple of float
         Lowest and highest coupling of a spike to the adaptation, before the gain [1].
     coupling_gain : float
-        What both couplings are multiplied by [1].
+        Factor of both couplings [1].
     leaky_coupling : bool
-        Whether both are also multiplied by 1 - beta, as in Baronig et al.; Bittar & Garner do not [1].
+        Whether both couplings are also multiplied by 1 - beta, as in Baronig et al., but not in Bittar & Garner [1].
 
     Raises
     ------
     ValueError
-        If there is no such scheme or reset, or a number or range has no meaning.
+        If there is no such scheme or reset, or a number or range is not valid.
     """
 
     scheme: Annotated[str, OneOf(SCHEMES)] = "symplectic"
@@ -87,7 +87,7 @@ class AdLIFParams:
 
 
 class AdLIFCoefficients(NamedTuple):
-    """Factors of one step of each adaptive neuron, each (neuron,) [1].
+    """Coefficients of one step of each adaptive neuron, each (neuron,) [1].
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class AdLIFCoefficients(NamedTuple):
 
 
 class AdLIFState(NamedTuple):
-    """What the next step needs of each neuron, each (batch, neuron) [1].
+    """State of each neuron that the next step needs, each (batch, neuron) [1].
 
     Attributes
     ----------
@@ -137,13 +137,13 @@ def adlif_step(
     Parameters
     ----------
     state : AdLIFState
-        Of the step before.
+        State of the step before.
     drive : Tensor, (batch, neuron)
-        What the input spikes of this step inject, W s_in[t] [1].
+        Input that this step's spikes inject, W s_in[t] [1].
     recurrent_weight : Tensor, (neuron, neuron), or None
         V, from the row's neuron to the column's [1].
     coefficients : AdLIFCoefficients
-        Of each neuron.
+        Coefficients of each neuron.
     params : AdLIFParams
         Scheme, threshold, reset and surrogate.
 
@@ -152,7 +152,7 @@ def adlif_step(
     spikes : Tensor, (batch, neuron)
         0 or 1.
     state : AdLIFState
-        Of this step.
+        State of this step.
     """
     alpha, beta, a, b = coefficients
     injected = drive if recurrent_weight is None else torch.addmm(drive, state.spikes, recurrent_weight)
@@ -171,16 +171,16 @@ def adlif_step(
 def adlif_loop(
     drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: AdLIFParams
 ) -> Tensor:
-    """Spikes of neurons that start from 0, step after step: the plain form, on any device.
+    """Spikes of neurons that start from 0, computed step by step: the plain form, on any device.
 
     Parameters
     ----------
     drive : Tensor, (batch, step, neuron)
-        What the input spikes of each step inject [1].
+        Input that the spikes of each step inject [1].
     recurrent_weight : Tensor, (neuron, neuron), or None
         From the row's neuron to the column's [1].
     coefficients : AdLIFCoefficients
-        Of each neuron.
+        Coefficients of each neuron.
     params : AdLIFParams
         Scheme, threshold, reset and surrogate.
 

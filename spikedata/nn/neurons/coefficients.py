@@ -1,4 +1,4 @@
-"""What is trained in each adaptive neuron, held in its range, and the coefficients of one step that follow from it."""
+"""The trained values of adaptive neurons, held in their ranges, and the coefficients of one step that follow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from spikedata.nn.neurons.adlif import AdLIFCoefficients, AdLIFParams
 
 
 class AdLIFFractions(NamedTuple):
-    """Where in its range each trained value of each neuron is, each (neuron,), 0 (lowest) to 1 (highest) [1].
+    """Position of each trained value in its range, each (neuron,), from 0 (lowest) to 1 (highest) [1].
 
-    The ranges are those of `AdLIFParams` with the same names.
+    The ranges are the fields of `AdLIFParams` with the same names.
     """
 
     tau_mem: Tensor
@@ -23,15 +23,15 @@ class AdLIFFractions(NamedTuple):
 
 
 def adlif_coefficients(fractions: AdLIFFractions, params: AdLIFParams, *, dt: float) -> AdLIFCoefficients:
-    """The coefficients of a step, from where each trained value is in its range.
+    """The coefficients of a step, from the positions of the trained values in their ranges.
 
-    A fraction outside 0..1 counts as the nearer end. Its gradient is that of the end, so that training can bring it
-    back; a clamp in the usual way would stop its gradient, and leave it outside for good.
+    A fraction outside 0..1 counts as the nearer bound, and gets the gradient of that bound, so that training can bring
+    it back. A plain clamp would have no gradient there and leave it outside for good.
 
     Parameters
     ----------
     fractions : AdLIFFractions
-        Of each neuron.
+        Positions of each neuron's values.
     params : AdLIFParams
         The ranges.
     dt : float

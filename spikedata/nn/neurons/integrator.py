@@ -1,6 +1,6 @@
-"""The leaky integrator that reads spikes out: a neuron that never fires.
+"""The leaky integrator of a readout: a neuron that never fires.
 
-With a synapse it is the neuron of `spikedata.nn.neurons.lif` without spikes, without one a single low-pass::
+With a synapse it is the neuron of `spikedata.nn.neurons.lif` without spikes; without one, a single low-pass filter::
 
     I[n+1] = alpha I[n] + drive[n],  U[n+1] = beta U[n] + I[n]          with alpha = exp(-dt / tau_syn)
     U[n]   = beta U[n-1] + (1 - beta) drive[n]                          tau_syn None
@@ -49,14 +49,14 @@ class IntegratorParams:
 def leaky_integrator(drive: Tensor, params: IntegratorParams, *, dt: float) -> Tensor:
     """Membranes that never fire, for all steps at once.
 
-    The equations are linear, so the membrane is the drive convolved with the response to one impulse: one matrix
-    product over time, no loop. With a synapse the response is 0, 0, then the sum over j <= k of alpha^j beta^(k-j)
-    at step k + 2; without, (1 - beta) beta^k at step k.
+    The equations are linear, so the membrane is the drive convolved with an impulse response: one matrix product over
+    time instead of a loop. With a synapse the response is 0, 0, then the sum over j <= k of alpha^j beta^(k-j) at step
+    k + 2; without, (1 - beta) beta^k at step k.
 
     Parameters
     ----------
     drive : Tensor, (batch, step, neuron)
-        What is injected at each step [1].
+        Input injected at each step [1].
     params : IntegratorParams
         Time constants.
     dt : float

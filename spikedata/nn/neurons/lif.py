@@ -8,7 +8,7 @@ Magazine 36(6):51 (2019). In steps of ``dt``, with alpha = exp(-dt / tau_syn) an
     U[n+1] = beta U[n] + I[n] - threshold S[n]          reset "subtract"
     U[n+1] = (beta U[n] + I[n]) (1 - S[n])              reset "zero"
 
-so that an input spike of step n moves the membrane at step n + 2. Currents and membranes are pure numbers.
+so an input spike of step n moves the membrane at step n + 2. Currents and membranes are pure numbers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LIFParams:
     detach_reset : bool
         Whether the reset counts as a constant in the backward pass [1].
     surrogate : SurrogateParams
-        What stands for the derivative of a spike [1].
+        Derivative used in place of that of a spike [1].
 
     Raises
     ------
@@ -82,7 +82,7 @@ def lif_step(
     state : LIFState
         Current and membrane of this step, each (batch, neuron) [1].
     drive : Tensor, (batch, neuron)
-        What the input spikes of this step inject, W S_in[n] [1].
+        Input that this step's spikes inject, W S_in[n] [1].
     recurrent_weight : Tensor, (neuron, neuron), or None
         V, from the row's neuron to the column's [1].
     params : LIFParams
@@ -109,12 +109,12 @@ def lif_step(
 
 
 def lif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
-    """Spikes of neurons that start at rest, step after step: the plain form, on any device.
+    """Spikes of neurons that start at rest, computed step by step: the plain form, on any device.
 
     Parameters
     ----------
     drive : Tensor, (batch, step, neuron)
-        What the input spikes of each step inject [1].
+        Input that the spikes of each step inject [1].
     recurrent_weight : Tensor, (neuron, neuron), or None
         From the row's neuron to the column's [1].
     params : LIFParams

@@ -8,21 +8,21 @@ RESETS = ("subtract", "zero")
 
 
 def reset_membrane(membrane: Tensor, spikes: Tensor, *, threshold: float, reset: str, detach_reset: bool) -> Tensor:
-    """The membrane after its spikes.
+    """The membrane after the reset.
 
-    A gradient that flows through the reset punishes a neuron's membrane for its own spike and, with a surrogate, can
-    spoil learning: Zenke & Vogels, Neural Computation 33:899 (2021). ``detach_reset`` keeps it out.
+    A gradient that flows through the reset opposes the spike that caused it and, with a surrogate, can impair learning:
+    Zenke & Vogels, Neural Computation 33:899 (2021). ``detach_reset`` blocks it.
 
     Parameters
     ----------
     membrane : Tensor, any shape
-        Before the reset [1].
+        Membrane before the reset [1].
     spikes : Tensor, same shape
         0 or 1.
     threshold : float
-        What "subtract" takes away [1].
+        Amount that "subtract" subtracts [1].
     reset : str
-        "subtract" lowers a membrane that fired by the threshold, "zero" sets it to zero.
+        "subtract" lowers the membrane of a neuron that fired by the threshold, "zero" sets it to zero.
     detach_reset : bool
         Whether the reset counts as a constant in the backward pass.
 

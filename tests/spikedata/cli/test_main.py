@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spikedata.cli import main
+from spikedata.cli import build_parser, main
 
 COMMANDS = (
     "demo", "download", "synth", "encode", "merge", "info", "verify", "plot", "train", "evaluate", "doctor",
@@ -217,3 +217,39 @@ def test_the_help_tells_statuses_and_environment(capsys: pytest.CaptureFixture[s
     assert "0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130" in told
     for name in ("SPIKEDATA_HOME", "SPIKEDATA_CACHE", "SPIKEDATA_OFFLINE=1", "NO_COLOR"):
         assert name in told
+
+
+def optional_positionals() -> list[tuple[str, ...]]:
+    """Each command with words for all its positional arguments, of which the last may be left out."""
+    (commands,) = (action for action in build_parser()._actions if action.dest == "command")
+    words = {"recipe": "counts", "name": "shd"}  # what is looked up among names; a path may be any
+    return [
+        (name, *(words.get(action.dest, f"{action.dest}.h5") for action in parser._get_positional_actions()))
+        for name, parser in commands.choices.items()  # type: ignore[union-attr]
+        if any(action.nargs == "?" for action in parser._get_positional_actions())
+    ]
+
+
+@pytest.mark.parametrize("words", optional_positionals(), ids=lambda words: words[0])
+def test_options_may_stand_anywhere_among_positional_arguments(words: tuple[str, ...]) -> None:
+    command, *values = words
+    wanted = build_parser().parse_args([command, *values, "--json", "-q"])
+    for place in range(len(values) + 1):
+        mixed = build_parser().parse_args([command, *values[:place], "--json", *values[place:], "-q"])
+        assert vars(mixed) | {"refuse": None} == vars(wanted) | {"refuse": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["evaluate", "run", "--device", "cpu", "b.h5"], {"run": "run", "device": "cpu", "file": "b.h5"}),
+        (["evaluate", "--device=cpu", "run", "b.h5"], {"run": "run", "device": "cpu", "file": "b.h5"}),
+        (["evaluate", "--device", "cpu", "run"], {"run": "run", "device": "cpu", "file": None}),
+        (["verify", "--deep", "audio", "a.h5"], {"what": "a.h5", "deep": "audio"}),
+        (["verify", "a.h5", "--deep"], {"what": "a.h5", "deep": True}),
+        (["verify", "--workers", "2", "--", "-a.h5"], {"what": "-a.h5", "workers": 2}),
+    ],
+)
+def test_values_of_options_are_no_positional_arguments(words: list[str], expected: dict[str, object]) -> None:
+    parsed = vars(build_parser().parse_args(words))
+    assert {name: parsed[name] for name in expected} == expected

@@ -288,3 +288,16 @@ def test_of_two_processes_one_fits_the_linear_classifier_and_says_so(spike_path:
     assert main([*words, str(tmp_path / "one")]) == 0
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "two")]
     assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("flags", [["--control", "counts_only"], ["--json"], ["--device", "cpu", "-q"]])
+def test_the_file_to_score_may_stand_after_any_flag(flags, tmp_path, capsys) -> None:
+    assert main(["evaluate", str(tmp_path / "run"), *flags, "other.h5"]) == 1
+    assert "run: is not a run" in capsys.readouterr().err
+    assert main(["evaluate", *flags, str(tmp_path / "run"), "other.h5"]) == 1
+
+
+def test_a_word_too_many_is_the_one_that_is_blamed(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "run", "--show", "one.h5", "two.h5"])
+    assert "unknown argument 'two.h5'" in capsys.readouterr().err

@@ -52,11 +52,11 @@ def binned(events, indices, *, dt, n_steps, n_merged=1):
 
 
 def counts_of_lists(lists):
-    n_clips, n_steps = lists.splits.shape[0], lists.splits.shape[1] - 1
+    n_clips, n_steps = lists.offsets.shape[0], lists.offsets.shape[1] - 1
     counts = np.zeros((n_clips, n_steps, lists.n_units), np.int64)
     for clip in range(n_clips):
         for step in range(n_steps):
-            np.add.at(counts[clip, step], lists.units[lists.splits[clip, step] : lists.splits[clip, step + 1]], 1)
+            np.add.at(counts[clip, step], lists.units[lists.offsets[clip, step] : lists.offsets[clip, step + 1]], 1)
     return counts
 
 
@@ -96,8 +96,8 @@ def test_lists_hold_the_spikes_of_the_plain_binning(case):
     events, indices, binning = case
     lists = event_lists(events, indices, **binning)
     np.testing.assert_array_equal(counts_of_lists(lists), binned(events, indices, **binning))
-    assert (lists.units.dtype, lists.splits.dtype) == (np.uint16, np.int64)
-    flat = lists.splits.ravel()
+    assert (lists.units.dtype, lists.offsets.dtype) == (np.uint16, np.int64)
+    flat = lists.offsets.ravel()
     assert (np.diff(flat) >= 0).all()
     assert flat.size == 0 or (flat[0], flat[-1]) == (0, len(lists.units))
 
@@ -189,7 +189,7 @@ def test_spikes_of_no_time_in_the_batch_are_left_out():
         memory = np.zeros((3, 2, N_UNITS), np.float32)
         dense_batch(events, [0], dt=0.125, n_steps=2, out=memory[1:2])
         assert np.argwhere(memory).tolist() == [[1, 1, 0]]
-        assert event_lists(events, [0], dt=0.125, n_steps=2).splits.tolist() == [[0, 0, 1]]
+        assert event_lists(events, [0], dt=0.125, n_steps=2).offsets.tolist() == [[0, 0, 1]]
 
 
 def test_a_list_keeps_the_order_of_the_file_within_a_step():
@@ -237,7 +237,7 @@ def test_an_empty_batch_is_one_of_no_clips(dtype):
     events = events_of([[(0.1, 1)]], dtype=dtype)
     assert dense_batch(events, [], dt=0.1, n_steps=4).shape == (0, 4, N_UNITS)
     lists = event_lists(events, [], dt=0.1, n_steps=4)
-    assert (lists.units.shape, lists.splits.shape) == ((0,), (0, 5))
+    assert (lists.units.shape, lists.offsets.shape) == ((0,), (0, 5))
     entries, counts = sparse_batch(events, [], dt=0.1, n_steps=4)
     assert (entries.shape, counts.shape) == ((3, 0), (0,))
 
@@ -245,7 +245,7 @@ def test_an_empty_batch_is_one_of_no_clips(dtype):
 def test_silence_stays_silent():
     events = events_of([[], []])
     assert not dense_batch(events, [0, 1, 0], dt=0.1, n_steps=4).any()
-    assert event_lists(events, [0, 1], dt=0.1, n_steps=4).splits.tolist() == [[0] * 5] * 2
+    assert event_lists(events, [0, 1], dt=0.1, n_steps=4).offsets.tolist() == [[0] * 5] * 2
 
 
 def test_clips_may_be_repeated_and_counted_from_the_end():
@@ -329,9 +329,9 @@ def test_whatever_damaged_events_hold_nothing_is_written_beyond(times, units, dt
     [
         ({"dt": 0.0}, r"dt must be > 0, got 0\.0"),
         ({"dt": -1.0}, r"dt must be > 0, got -1\.0"),
-        ({"dt": float("nan")}, "dt must be > 0, got nan"),
-        ({"dt": float("inf")}, "dt must be > 0, got inf"),
-        ({"n_steps": 0}, "n_steps must be >= 1, got 0"),
+        ({"dt": float("nan")}, "dt must be a number > 0, got nan"),
+        ({"dt": float("inf")}, "dt must be finite, got inf"),
+        ({"n_steps": 0}, "n_steps must be >= 1 and <= 2147483647, got 0"),
         ({"n_merged": 0}, "n_merged must be >= 1, got 0"),
         ({"n_merged": -5}, "n_merged must be >= 1, got -5"),
     ],

@@ -115,7 +115,7 @@ def test_no_samples_have_no_entries():
         ([0.1], [0.5], {}, "units must be integers, got float64"),
         ([0.1, 0.2], [1], {}, "2 times and 1 units, must agree"),
         ([0.1], [0], {"dt": 0.0}, r"dt must be > 0, got 0\.0"),
-        ([0.1], [0], {"dt": float("nan")}, "dt must be > 0, got nan"),
+        ([0.1], [0], {"dt": float("nan")}, "dt must be a number > 0, got nan"),
         ([0.1], [0], {"dt": 1e-300}, "dt must be more than .* got 1e-300"),
         ([0.1], [0], {"n_steps": 0}, "n_steps must be >= 1, got 0"),
         ([], [], {"n_units": 0}, "n_units must be >= 1, got 0"),

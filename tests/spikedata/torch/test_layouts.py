@@ -30,10 +30,10 @@ def dataset(events):
 
 
 def counts_of_lists(batch):
-    dense = torch.zeros(len(batch.labels), batch.splits.shape[1] - 1, batch.n_units)
-    for clip, splits in enumerate(batch.splits.tolist()):
-        for step in range(len(splits) - 1):
-            for unit in batch.units[splits[step] : splits[step + 1]].tolist():
+    dense = torch.zeros(len(batch.labels), batch.offsets.shape[1] - 1, batch.n_units)
+    for clip, offsets in enumerate(batch.offsets.tolist()):
+        for step in range(len(offsets) - 1):
+            for unit in batch.units[offsets[step] : offsets[step + 1]].tolist():
                 dense[clip, step, unit] += 1
     return dense
 
@@ -53,7 +53,7 @@ def test_lists_hold_the_counts_of_the_dense_batch(dataset):
     lists, dense = collate_lists(chosen, **BINNING), collate_dense(chosen, **BINNING)
     assert torch.equal(counts_of_lists(lists), dense.counts)
     assert torch.equal(lists.labels, dense.labels)
-    assert (lists.units.dtype, lists.splits.dtype, lists.n_units) == (torch.uint16, torch.int64, 700)
+    assert (lists.units.dtype, lists.offsets.dtype, lists.n_units) == (torch.uint16, torch.int64, 700)
 
 
 @pytest.mark.parametrize("collate_them", [collate_dense, collate_lists])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import ConcatDataset, Subset
 
 from spikedata.events.events import Events, offsets_of
 from spikedata.torch.datasets import SpikeDataset
@@ -270,13 +271,28 @@ def test_an_epoch_that_was_broken_off_is_followed_by_the_next(dataset):
     ("changes", "message"),
     [
         ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
-        ({"n_steps": 0}, "n_steps must be >= 1, got 0"),
+        ({"n_steps": 0}, "n_steps must be >= 1 and <= 2147483647, got 0"),
         ({"n_merged": -1}, "n_merged must be >= 1, got -1"),
         ({"dt": 0.0}, r"dt must be > 0, got 0\.0"),
-        ({"dt": float("nan")}, "dt must be > 0, got nan"),
+        ({"dt": float("nan")}, "dt must be a number > 0, got nan"),
         ({"dtype": torch.float64}, r"dtype must be torch\.float32 or torch\.uint8, got torch\.float64"),
     ],
 )
 def test_numbers_out_of_their_range_are_refused_at_once(dataset, changes, message):
     with pytest.raises(ValueError, match=message):
         loader_of(dataset, **changes)
+
+
+def test_data_sets_whose_labels_mean_other_classes_are_not_mixed(dataset):
+    other = SpikeDataset(replace(dataset.events, keys=dataset.events.keys[::-1]))
+    both = Subset(ConcatDataset([dataset, other]), range(3))
+    with pytest.raises(ValueError, match="must have the same classes, got .'0', .* and .'10', "):
+        SpikeLoader(both, batch_size=4, **BINNING)
+
+
+def test_a_mask_is_not_taken_for_the_numbers_of_a_subset(dataset):
+    mask = np.arange(N_CLIPS) > 5
+    with pytest.raises(TypeError, match="indices of a Subset must be whole numbers in a row, got bool"):
+        list(SpikeLoader(Subset(dataset, mask), batch_size=4, **BINNING))
+    loader = SpikeLoader(Subset(dataset, torch.from_numpy(np.flatnonzero(mask))), batch_size=8, **BINNING)
+    assert next(iter(loader)).labels.tolist() == list(range(6, N_CLIPS))

@@ -66,9 +66,9 @@ def test_lists_hold_the_same_spikes_as_dense_counts(make_events):
     assert not more
     assert labels.tolist() == events.labels[order].tolist()
     rebuilt = np.zeros_like(dense)
-    splits = lists.splits.numpy()
+    offsets = lists.offsets.numpy()
     for clip, step in np.ndindex(3, 20):
-        np.add.at(rebuilt[clip, step], lists.units[splits[clip, step] : splits[clip, step + 1]].numpy(), 1)
+        np.add.at(rebuilt[clip, step], lists.units[offsets[clip, step] : offsets[clip, step + 1]].numpy(), 1)
     np.testing.assert_array_equal(rebuilt, dense)
 
 

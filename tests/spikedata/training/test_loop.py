@@ -129,7 +129,7 @@ def test_a_weight_that_the_last_step_spoiled_is_one_clear_error(make_events, mon
 def test_epochs_are_either_validated_or_repeated(make_events):
     history = _train(make_events).history
     for validation, repeated in ((None, ()), (make_events((3,)), history)):
-        with pytest.raises(ValueError, match="needs a validation part, or else the epochs to go through again"):
+        with pytest.raises(ValueError, match="needs either a validation part or epochs to repeat"):
             train(_network(), make_events(), validation, PARAMS, repeated=repeated)
 
 

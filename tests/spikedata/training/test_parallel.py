@@ -1,9 +1,12 @@
 import re
+import socket
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
 
+from spikedata.training import parallel
 from spikedata.training.parallel import (
     ALONE,
     Processes,
@@ -89,3 +92,16 @@ def test_a_process_takes_the_gpu_of_its_number(monkeypatch):
     assert [device_of_rank(name) for name in ("auto", "cuda", "cpu", "cuda:0")] == ["cuda:3", "cuda:3", "cpu", "cuda:0"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_of_rank("auto") == "auto"
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_process_whose_peer_never_comes_waits_for_a_bounded_time(monkeypatch, rank):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    _set_environment(monkeypatch, dict(zip(NAMES, (rank, "2", "localhost", str(port)), strict=True)))
+    monkeypatch.setattr(parallel, "LONGEST_WAIT", timedelta(seconds=2))
+    rule = rf"^process {rank} of 2 cannot join the others: "
+    with pytest.raises(ConnectionError, match=rule) as caught, joined_processes(torch.device("cpu")):
+        pass
+    assert "\n" not in str(caught.value)

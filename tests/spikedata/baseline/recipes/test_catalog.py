@@ -11,9 +11,9 @@ from spikedata.nn.neurons import LIFParams
 from spikedata.training.params import TrainParams
 
 NAMED = {
-    "recurrent", "counts", "feedforward", "adlif_augmented", "gru", "lstm", "cnn", "minimal", "published",
-    "published_coarse", "published_augmented", "published_slow", "published_slow_augmented",
-    "adlif", "radlif", "delays",
+    "recurrent", "counts", "feedforward", "adlif_augmented", "gru", "lstm", "cnn", "spytorch", "cramer2022",
+    "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
+    "se_adlif", "radlif", "dcls_delays",
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_values_set_params_in_their_types():
 
 def test_text_sets_a_tuple():
     assert recipe_from("counts", {"strengths": "0.1,1"}).network.strengths == (0.1, 1.0)
-    assert recipe_from("adlif", {"tau_mem": "0.01,0.02"}).network.neuron.tau_mem == (0.01, 0.02)
+    assert recipe_from("se_adlif", {"tau_mem": "0.01,0.02"}).network.neuron.tau_mem == (0.01, 0.02)
 
 
 def test_text_sets_what_is_true_or_false():
@@ -75,7 +75,8 @@ def test_two_recipes_of_the_demo_see_the_same_part_of_a_clip():
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
-        ("recurent", {}, "no recipe 'recurent'; nearest: recurrent; there are: recurrent, counts"),
+        ("published", {}, "no recipe 'published'; there are: .*cramer2022, .*; see `spikedata recipes`"),
+        ("recurent", {}, "no recipe 'recurent'; nearest: recurrent, recurrent_slow; there are: recurrent, counts"),
         ("recurrent", {"lerning-rate": "1"}, "recipe 'recurrent' has no param 'lerning_rate'; nearest: learning_rate"),
         ("counts", {"epochs": "3"}, "recipe 'counts' has no param 'epochs'; nearest: duration, strengths"),
         ("recurrent", {"hidden": "many"}, "hidden must be whole numbers separated by commas, got 'many'"),
@@ -85,7 +86,7 @@ def test_two_recipes_of_the_demo_see_the_same_part_of_a_clip():
         ("recurrent", {"optimizer": 3}, "optimizer must be of type str, got 3"),
         ("recurrent", {"detach-reset": "no"}, "detach_reset must be true or false, got 'no'"),
         ("counts", {"strengths": "1,x"}, "strengths must be numbers separated by commas, got '1,x'"),
-        ("adlif", {"tau_mem": "0.02"}, "tau_mem must be 2 numbers separated by commas, got '0.02'"),
+        ("se_adlif", {"tau_mem": "0.02"}, "tau_mem must be 2 numbers separated by commas, got '0.02'"),
         ("recurrent", {"epochs": "0"}, r"TrainParams\.epochs must be >= 1, got 0"),
         ("recurrent", {"control": "counts"}, "TrainParams: no control 'counts'; nearest: counts_only"),
         ("recurrent", {"augmentation": "jitter sigma=1"}, "augmentation 'jitter sigma=1': no transform 'jitter'"),

@@ -13,14 +13,14 @@ def write(tmp_path):
 
 
 def test_toml_gives_names_and_values(write):
-    path = write("a.toml", 'recipe = "minimal"\nlearning-rate = 1e-3\nhidden = [128, 64]\n')
-    assert read_config(path) == {"recipe": "minimal", "learning_rate": 1e-3, "hidden": [128, 64]}
+    path = write("a.toml", 'recipe = "spytorch"\nlearning-rate = 1e-3\nhidden = [128, 64]\n')
+    assert read_config(path) == {"recipe": "spytorch", "learning_rate": 1e-3, "hidden": [128, 64]}
 
 
 def test_yaml_gives_the_same_where_pyyaml_is_installed(write):
     pytest.importorskip("yaml")
-    path = write("a.yaml", "recipe: minimal\nlearning_rate: 1.0e-3\nhidden: [128, 64]\n")
-    assert read_config(path) == {"recipe": "minimal", "learning_rate": 1e-3, "hidden": [128, 64]}
+    path = write("a.yaml", "recipe: spytorch\nlearning_rate: 1.0e-3\nhidden: [128, 64]\n")
+    assert read_config(path) == {"recipe": "spytorch", "learning_rate": 1e-3, "hidden": [128, 64]}
     assert read_config(write("empty.yml", "")) == {}
 
 

@@ -56,7 +56,7 @@ def test_a_split_that_lacks_classes_is_refused(events, tmp_path):
 
 
 def test_speakers_cannot_be_named_for_another_split(events):
-    with pytest.raises(ValueError, match="speakers can be named for the split 'by_speaker' alone, got split 'publ"):
+    with pytest.raises(ValueError, match="speakers can be named only for the split 'by_speaker', got split 'publ"):
         choose_split(events, SplitChoice(name="published", test_speakers=(4, 5)))
 
 

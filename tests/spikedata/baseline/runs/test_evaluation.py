@@ -130,5 +130,5 @@ def test_one_of_several_processes_does_not_open_the_test_part(run, monkeypatch, 
         monkeypatch.setenv(name, value)
     before = _files(run)
     assert main(["evaluate", str(run)]) == 1
-    assert "evaluate works in one process" in capsys.readouterr().err
+    assert "evaluate runs in one process" in capsys.readouterr().err
     assert _files(run) == before

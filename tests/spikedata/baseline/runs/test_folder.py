@@ -118,7 +118,7 @@ def test_a_folder_without_a_card_is_no_run(tmp_path):
 
 def test_an_unfinished_run_is_said_to_be_one(tmp_path):
     (tmp_path / "run.training").mkdir()
-    with pytest.raises(FileNotFoundError, match="run: is not a run: its training is not finished: give the command"):
+    with pytest.raises(FileNotFoundError, match="run: is not a run: its training is not finished: run the command"):
         read_card(tmp_path / "run")
 
 

@@ -8,7 +8,7 @@ from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.runs.evaluation import evaluate_run
 from spikedata.baseline.runs.folder import is_group, read_chosen_run
 from spikedata.baseline.runs.group_summary import format_group, summarize_group
-from spikedata.baseline.runs.groups import evaluate_group, plan_group, train_group
+from spikedata.baseline.runs.groups import evaluate_group, plan_group, refit_group, train_group
 from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.statistics import numbers_of_ranges
@@ -171,6 +171,31 @@ def test_runs_that_are_no_group_are_refused_before_any_score(
         assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=named):  # nor is another run put beside them
         train_group(spike_path, runs, recipe=COUNTS, seeds=(7,), **SPEAKERS)
+    assert _bytes(runs) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"recipe": recipe_from("counts", {"duration": "0.1", "strengths": "1"})}, r"duration is 0\.1 in a and 0\.2"),
+        ({"split": "leave_one_speaker_out", "left_out": 4}, "split is leave_one_speaker_out in a and by_speaker"),
+    ],
+)
+def test_one_run_of_something_else_is_noticed_before_anything_is_trained(spike_path, tmp_path, options, named):
+    runs = tmp_path / "runs"
+    _train(spike_path, runs / "a", **options)
+    before = _bytes(runs)
+    with pytest.raises(ValueError, match=f"runs: is not one group of runs: {named} here; train into another folder"):
+        train_group(spike_path, runs, recipe=COUNTS, seeds=(0, 1), **SPEAKERS)
+    assert _bytes(runs) == before
+
+
+def test_a_refit_is_not_trained_beside_the_run_that_chose(spike_path, tmp_path):
+    runs = tmp_path / "runs"
+    _train(spike_path, runs / "a", RECIPE)
+    before = _bytes(runs)
+    with pytest.raises(ValueError, match="refit is False in a and True here"):
+        refit_group(spike_path, runs, chosen=read_chosen_run(runs / "a"), seeds=(0,))
     assert _bytes(runs) == before
 
 

@@ -88,5 +88,5 @@ def test_nothing_can_be_dropped_from_nothing():
 
 
 def test_without_a_generator_nothing_can_be_dropped():
-    with pytest.raises(ValueError, match="dropout draws from a generator"):
+    with pytest.raises(ValueError, match="dropout needs a generator in training"):
         drop(torch.ones(3), 0.5, None)

@@ -29,8 +29,8 @@ def as_lists() -> Callable[[Tensor], ListBatch]:
         n_clips, n_steps, n_units = counts.shape
         units = np.repeat(np.tile(np.arange(n_units), n_clips * n_steps), counts.ravel()).astype(np.uint16)
         ends = counts.sum(axis=2).cumsum().reshape(n_clips, n_steps)
-        splits = np.concatenate([np.r_[0, ends[:-1, -1]][:, None], ends], axis=1)
+        offsets = np.concatenate([np.r_[0, ends[:-1, -1]][:, None], ends], axis=1)
         labels = torch.zeros(n_clips, dtype=torch.int64)
-        return ListBatch(torch.from_numpy(units), torch.from_numpy(splits), labels, n_units)
+        return ListBatch(torch.from_numpy(units), torch.from_numpy(offsets), labels, n_units)
 
     return convert

@@ -56,8 +56,8 @@ def test_lists_in_other_steps_or_beyond_their_arrays_are_refused():
         ValueError, match=r"inputs must be in steps of 0\.005 s, as the network was made for, got 0\.01 s"
     ):
         check_inputs(lists, 4, 0.005)
-    for splits in ([[0, 2, 4]], [[0, 3, 2]], [[-1, 2, 3]], [[0, 2], [1, 3]]):
-        with pytest.raises(ValueError, match=r"ListBatch\.splits must rise from 0 to at most 3"):
-            check_inputs(lists._replace(splits=torch.tensor(splits)), 4)
+    for offsets in ([[0, 2, 4]], [[0, 3, 2]], [[-1, 2, 3]], [[0, 2], [1, 3]]):
+        with pytest.raises(ValueError, match=r"ListBatch\.offsets must rise from 0 to at most 3"):
+            check_inputs(lists._replace(offsets=torch.tensor(offsets)), 4)
     with pytest.raises(ValueError, match=r"ListBatch.units must be in 0\.\.3, got 9"):
         check_inputs(lists._replace(units=torch.tensor([0, 9, 1], dtype=torch.uint16)), 4)

@@ -55,7 +55,7 @@ def test_no_unit_and_no_class_are_refused(name):
 
 
 def test_params_of_something_else_are_refused():
-    with pytest.raises(ValueError, match="no network for str"):
+    with pytest.raises(TypeError, match=r"params must be SpikingNetworkParams or CountParams or .*, got 'recurrent'"):
         _make("recurrent")
 
 

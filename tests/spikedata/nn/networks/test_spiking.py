@@ -182,7 +182,7 @@ def test_in_evaluation_nothing_is_dropped_and_no_generator_needed(make_spikes):
 
 
 def test_in_training_dropout_asks_for_a_generator(make_spikes):
-    with pytest.raises(ValueError, match="dropout draws from a generator"):
+    with pytest.raises(ValueError, match="dropout needs a generator in training"):
         _network(VARIANTS["dropout"])(make_spikes())
 
 
