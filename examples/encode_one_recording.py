@@ -2,7 +2,7 @@
 
     python examples/encode_one_recording.py [RECORDING]
 
-Without a recording it takes a clip of the synthetic speech that ships with the package.
+Without a recording, it encodes a clip of the synthetic speech that ships with the package.
 """
 
 import sys
@@ -10,11 +10,10 @@ import sys
 import numpy as np
 
 import cochlea
-from spikedata.corpora.audio import read_audio
-from spikedata.synth import embedded_corpus
+import spikedata as sd
 
-path = sys.argv[1] if len(sys.argv) > 1 else embedded_corpus() / "lang-english_speaker-04_trial-0_digit-7.flac"
-waveform, sample_rate = read_audio(path)
+path = sys.argv[1] if len(sys.argv) > 1 else sd.embedded_corpus() / "lang-english_speaker-04_trial-0_digit-7.flac"
+waveform, sample_rate = sd.read_audio(path)
 spikes = cochlea.encode(waveform, sample_rate, seed=0, key="my first clip")
 
 duration = len(waveform) / sample_rate

@@ -19,7 +19,7 @@ from spikedata.synth import embedded_corpus
 
 TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data; held out from training
 VALIDATION_SPEAKERS = (6, 7)
-SHOWN_CLIP = "lang-german_speaker-04_trial-0_digit-7.flac"  # "sieben", by a voice of the test part
+SHOWN_CLIP = "lang-german_speaker-04_trial-0_digit-7.flac"  # "sieben", by a test speaker
 
 _MARK = ".made-by-spikedata-demo"  # only a folder that holds it is ever removed
 _SPIKES, _PICTURES = "spoken_digits.h5", "pictures"
@@ -87,11 +87,11 @@ def run_demo(
                 on_epoch=_Counter(report, f"train {name}", recipe.n_epochs),
             )
             made = f"{card.network.parameters:,} parameters, best of {card.training.epochs} epochs: "
-            made += f"{card.training.best_epoch}, chosen on {card.split.n['validation']} clips of 2 voices"
+            made += f"{card.training.best_epoch}, chosen on {card.split.n['validation']} clips of 2 held-out speakers"
             steps.append({"step": f"train {name}", "seconds": perf_counter() - started, "made": made})
             started = perf_counter()
             scores[name] = fields_to_json(evaluate_run(folder / name).tests[-1].score, "score")
-            made = f"scored once on {scores[name]['n']} clips of 2 other voices"
+            made = f"scored once on {scores[name]['n']} clips of 2 unseen speakers"
             steps.append({"step": f"evaluate {name}", "seconds": perf_counter() - started, "made": made})
         started = perf_counter()
         pictures = _draw(folder, next(clip for clip in listing.clips if clip.name == SHOWN_CLIP), scores["recurrent"])
@@ -117,7 +117,7 @@ def format_demo(result: dict[str, Any]) -> str:
     lines += [f"{step['step']:<20}{step['seconds']:>6.1f} s   {step['made']}" for step in result["steps"]]
     lines += [
         "-" * 100,
-        "Synthetic speech (eSpeak NG), 20 spoken digits; test voices 4 and 5 were heard by no training.",
+        "Synthetic speech (eSpeak NG), 20 spoken digits; test speakers 4 and 5 were not in training.",
     ]
     for name, score in result["scores"].items():
         low, high = score["interval_95"]
@@ -171,12 +171,12 @@ def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
         sample, keys = file[file.sources.index(clip.name)], file.keys
     activity = watch_clip(folder / "recurrent", sample)
     history = read_history(folder / "recurrent" / HISTORY)
-    title = f"“{keys[clip.label]}”, synthetic speech, a voice of the test part"
+    title = f"“{keys[clip.label]}”, synthetic speech, a test speaker"
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
         "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, title=title),
         "learning_curve": plot_learning_curve(history, chance=score["chance"], title="Recurrent spiking network"),
-        "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Held-out voices, synthetic speech"),
+        "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Unseen speakers, synthetic speech"),
     }
     (folder / _PICTURES).mkdir()
     paths = {name: folder / _PICTURES / f"{name}.png" for name in figures}
