@@ -26,9 +26,9 @@ import json, os, signal, sys
 from pathlib import Path
 import numpy as np
 import cochlea
-from spikedata import reader, row_stream, work_folder, writer
+from spikedata import disk
 from spikedata.cli import main
-from spikedata.encoding import assemble, work
+from spikedata.files import reader, row_stream, writer
 
 FUNCTIONS = {
     "a sync": (os, "fsync"),
@@ -37,7 +37,7 @@ FUNCTIONS = {
     "the end of a file": (row_stream.RowStream, "finish"),
     "a writer's close": (writer.SpikeWriter, "close"),
     "reading back": (reader.SpikeFile, "read_events"),
-    "removing blocks": (work_folder.WorkFolder, "remove"),
+    "removing blocks": (disk.WorkFolder, "remove"),
     "removing a file": (Path, "unlink"),
 }
 
