@@ -1,6 +1,22 @@
-"""Sound to spikes: a hydrodynamic basilar membrane, inner hair cells, nerve fibers and bushy cells.
+"""A model of the auditory periphery: sound in, the spikes of bushy cells out.
 
-Pure functions on arrays: this package prints nothing, knows no data set and opens no file but its own cache of a table.
+`encode` runs the whole chain. Each stage is also a public function in a module of the same name, so `cochlea.hair_cell`
+is the function. In the order in which sound passes through them, the modules are:
+
+- `stimulus`: the recording, resampled if asked for, brought to a fixed level, and given onset and offset ramps;
+- `basilar_membrane`: the velocity at each place along the membrane. `transfer_function` holds its equations and
+  parameters, `transfer_table` their values, computed once and kept on disk;
+- `hair_cell`: the transmitter pools of the inner hair cells, and the release probability that follows from them;
+- `auditory_nerve`: how many refractory nerve fibers fire in each step;
+- `bushy_cell`: one integrate-and-fire cell of the cochlear nucleus per channel, whose spikes are the result.
+
+`model` joins the stages: `CochleaParams`, `encode` and `encode_many`. `engine` is the same chain fused for speed;
+`encode` uses it, and the tests check it against the stages. `physiology` measures the model as a physiologist measures
+an animal. `signals` and `checks` check arguments; `interpolation` and `compilation` serve several stages.
+
+Signals have the axes (channel, sample); place 0 and channel 0 are at the base of the cochlea, which responds to the
+highest frequencies. The functions take arrays and return arrays. The package prints nothing, knows no data set, and the
+only files that it reads or writes are in its own cache.
 """
 
 from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve

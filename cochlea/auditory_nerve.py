@@ -1,4 +1,4 @@
-"""Probability to fiber spikes: refractory nerve fibers, counted per hair cell."""
+"""From release probability to spikes: refractory nerve fibers, counted per hair cell."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,21 +10,22 @@ from cochlea.checks import Bounds, check_fields, checked_object, whole_number
 from cochlea.compilation import Array, compiled
 from cochlea.signals import as_signals
 
-_MOST_PROBABLE = 1.0 - 1e-6  # a fiber's probability is capped here: its hazard stays finite
+_MOST_PROBABLE = 1.0 - 1e-6  # cap of a fiber's probability per step: the hazard -log(1 - p) stays finite
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditoryNerveParams:
-    """The nerve fibers.
+    """The parameters of the nerve fibers.
 
     Parameters
     ----------
     n_fibers : int
-        Fibers of one hair cell [fibers].
+        Number of fibers of one hair cell [fibers].
     tau_refractory : float
-        Time after a spike in which a fiber cannot fire [s].
+        Time after a spike during which a fiber cannot fire [s].
     """
 
+    # Five hair cells of 8 fibers each give a channel 40 fibers, the convergence of the published converter.
     n_fibers: Annotated[int, Bounds(at_least=1, at_most=1_000_000)] = 8
     tau_refractory: Annotated[float, Bounds(at_least=0, at_most=1)] = 1e-3
 
@@ -32,7 +33,8 @@ class AuditoryNerveParams:
         check_fields(self)
 
     def dead_steps(self, sample_rate: int) -> int:
-        """Steps from one spike of a fiber to the next that it can have: at least one, whatever the rate [Hz]."""
+        """Number of steps from one spike of a fiber to the earliest next one, at a rate [Hz]; at least one."""
+        # The 1e-9 keeps rounding errors from adding a step where the product should be a whole number.
         return max(1, int(np.ceil(self.tau_refractory * sample_rate - 1e-9)))
 
 
@@ -41,42 +43,44 @@ def auditory_nerve(
 ) -> NDArray[np.uint16]:
     """How many fibers of each hair cell fire in each step.
 
-    Every ready fiber fires in a step with the given probability and is then refractory; only the number that fire
-    matters downstream, and it is drawn directly. With h = -log(1 - p) and n ready fibers the time to the next spike is
-    exponential in the sum of n h, so one number is drawn per spike, not per step and fiber; the counts have exactly
-    the distribution of explicit fibers, Binomial(n, p) in every step.
+    In each step, every fiber that is not refractory fires with the given probability and is then refractory. The fibers
+    of a cell are exchangeable, so only the number that fire matters downstream, and it is drawn directly. With the
+    hazard h = -log(1 - p) and n ready fibers, the sum of n h up to the next spike is exponentially distributed, so one
+    random number is drawn per spike instead of one per step and fiber. The counts have exactly the distribution that
+    separate fibers would give, Binomial(n, p) in every step.
 
     Parameters
     ----------
     probability : ndarray, shape (cell, sample)
-        Probability that a ready fiber fires in a step [1].
+        Probability that a ready fiber fires in each step [1].
     sample_rate : int
-        [Hz]
+        Steps per second [Hz].
     params : AuditoryNerveParams
     rng : numpy.random.Generator
         Source of the random numbers.
 
     Returns
     -------
-    ndarray, shape (cell, sample)
-        Number of fibers that fire [spikes].
+    ndarray of uint16, shape (cell, sample)
+        Number of fibers that fire in each step [spikes].
 
     Raises
     ------
     ValueError
-        If the probability is not two-dimensional, or the rate no whole number.
+        If the probability is not two-dimensional, or the rate is not a whole number.
     TypeError
-        If the params are of another stage, or `rng` is no generator.
+        If `params` is not an `AuditoryNerveParams`, or `rng` is not a generator.
 
     References
     ----------
-    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B: 40 fibers to a bushy cell, refractory
-    for 1 ms.
+    Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B: 40 fibers per bushy cell, each
+    refractory for 1 ms.
     """
     params = checked_object("params", params, AuditoryNerveParams)
     probability = as_signals("probability", probability, "cell", "sample")
     sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
     rng = checked_object("rng", rng, np.random.Generator)
+    # -log1p(-p), in place after the first line, which makes the only copy.
     hazard = np.minimum(probability, probability.dtype.type(_MOST_PROBABLE))
     np.negative(hazard, out=hazard)
     np.log1p(hazard, out=hazard)
@@ -88,8 +92,9 @@ def auditory_nerve(
 
 @compiled()
 def _draw_spikes(hazard: Array, n_fibers: int, n_dead: int, rng: np.random.Generator, counts: Array) -> None:
-    # A spike leaves a fiber out of the count for n_dead steps: the fibers that return at step t are those that fired
-    # at t - n_dead, which counts[t - n_dead] holds. `left` is what remains of an Exp(1) until the next spike.
+    # After a spike, a fiber is not ready for n_dead steps: the fibers that become ready again at step t are those that
+    # fired at step t - n_dead, whose number is in counts[t - n_dead]. `left` is what remains of an exponential random
+    # number of unit mean; a fiber fires when it is used up.
     n_cells, n_samples = hazard.shape
     for cell in range(n_cells):
         h_row = hazard[cell]
@@ -104,7 +109,8 @@ def _draw_spikes(hazard: Array, n_fibers: int, n_dead: int, rng: np.random.Gener
                 h = h_row[t]
                 fired = 0
                 while left < 0.0 and ready > 0:
-                    # the spike used up part of the step; those still ready go on through the rest of it
+                    # The spike came within the step. The fibers that are still ready pass through the rest of the step,
+                    # whose hazard is `rest`; rounding must not make it longer than the step.
                     rest = -left / ready
                     rest = rest if rest < h else h
                     ready -= 1

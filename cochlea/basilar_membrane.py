@@ -1,4 +1,7 @@
-"""Waveform to velocity at each place of the basilar membrane: the plain form, all places of a whole clip at once."""
+"""From sound pressure to the velocity at each place of the basilar membrane.
+
+This is the plain form, which computes all places of a whole clip at once; `engine.traveling_wave` is the fast one.
+"""
 
 from math import ceil, gcd
 
@@ -12,17 +15,17 @@ from cochlea.signals import as_signals
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND, locate, transfer_table
 
-# After a click a place's velocity dies to 1e-4 of its peak in this many periods of its characteristic frequency, at a
-# damping of 0.15; the less damping, the more periods.
+# After a click, the velocity of a place decays to 1e-4 of its peak within this many periods of its characteristic
+# frequency at a damping of 0.15; with less damping it takes more periods, in inverse proportion.
 _MEMORY_IN_PERIODS = 20.0
 _DAMPING = 0.15
-_FADE = 100.0  # [Hz], below half the rate of the velocity
+_FADE = 100.0  # [Hz] below half the rate of the velocity: a sharp edge of the band there would ring for longer
 
 
 def basilar_membrane(
     pressure: NDArray[np.float64], sample_rate: int, params: BasilarMembraneParams
 ) -> tuple[NDArray[np.float32], int]:
-    """The velocity of the membrane at each place, and its sample rate.
+    """The velocity of the membrane at each place, and the sample rate of the velocity.
 
     Parameters
     ----------
@@ -35,28 +38,29 @@ def basilar_membrane(
     Returns
     -------
     velocity : ndarray of float32, shape (place, sample)
-        Sample i is at i / velocity_rate [s].
+        Velocity; sample i is at the time i / velocity_rate [1].
     velocity_rate : int
-        [Hz]. Causal: `params.sample_rate`, ceil(n_samples * velocity_rate / sample_rate) samples. Published: half the
-        rate of the pressure, n_samples // 2 + 1 samples; the last may stand 1 / sample_rate past the end of the sound.
-
-    Notes
-    -----
-    The causal velocity holds nothing above half its rate, 12 kHz; the sound is faded out over the last 100 Hz below. At
-    places whose characteristic frequency is near or above that (0 to 70) this rings for some ten milliseconds
-    before and after a click.
+        In the causal convention `params.sample_rate`, with ceil(n_samples * velocity_rate / sample_rate) samples. In
+        the published convention half the rate of the pressure, with n_samples // 2 + 1 samples, the last of which may
+        lie 1 / sample_rate past the end of the sound [Hz].
 
     Raises
     ------
     ValueError
-        If the pressure is not one-dimensional, or the rate no whole number.
+        If the pressure is not one-dimensional, or the rate is not a whole number.
     TypeError
-        If the params are of another stage.
+        If `params` is not a `BasilarMembraneParams`.
+
+    Notes
+    -----
+    The causal velocity contains no frequencies above half its rate, 12 kHz by default, and is faded out over the last
+    100 Hz below that. At places whose characteristic frequency is near or above the limit (places 0 to 70) the response
+    to a click therefore rings for some ten milliseconds before and after the click.
 
     References
     ----------
-    Sieroka, Dosch, Rupp, JASA 120:297 (2006); for the published convention Cramer et al., IEEE TNNLS 33:2744 (2022)
-    and the converter released with it.
+    Sieroka, Dosch, Rupp, JASA 120:297 (2006). Published convention: Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS
+    33:2744 (2022), and the converter released with that paper.
     """
     params = checked_object("params", params, BasilarMembraneParams)
     pressure = as_signals("pressure", pressure, "sample")
@@ -67,7 +71,7 @@ def basilar_membrane(
 
 
 def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
-    """Time after which the slowest place has forgotten a click [s].
+    """The time [s] for which the response to a click lasts at the apex, where it lasts longest.
 
     Parameters
     ----------
@@ -81,14 +85,18 @@ def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
 
 
 def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.float64]:
-    """What the causal velocity keeps of each frequency [1]: all of it but in the last 100 Hz below half its rate.
+    """The gain [1] of the causal velocity at each frequency: 1, but falling to 0 over the last 100 Hz of its band.
 
     Parameters
     ----------
     frequencies : ndarray, shape (frequency,)
-        [Hz]
+        Frequencies [Hz].
     velocity_rate : int
-        [Hz]
+        Rate of the velocity, twice the upper limit of the band [Hz].
+
+    Returns
+    -------
+    ndarray, shape (frequency,)
     """
     return 0.5 - 0.5 * np.cos(np.pi * np.clip((velocity_rate / 2 - frequencies) / _FADE, 0.0, 1.0))
 
@@ -96,8 +104,9 @@ def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.flo
 def _causal(
     pressure: NDArray[np.float64], sample_rate: int, params: BasilarMembraneParams
 ) -> tuple[NDArray[np.float32], int]:
-    # The zero-padded sound is transformed at its own rate and back at the rate of the velocity: both transforms span
-    # the same time, so that their frequencies are the same and no resampling is needed.
+    # The zero-padded sound is transformed at its own rate and transformed back at the rate of the velocity. Both
+    # transforms span the same time, so their frequencies are the same and no resampling is needed. The zeros last as
+    # long as the membrane remembers, so the circular convolution equals the linear one to within 1e-4.
     velocity_rate = params.sample_rate
     common = gcd(sample_rate, velocity_rate)
     guard = memory(params, velocity_rate / 2)
@@ -107,8 +116,11 @@ def _causal(
     frequencies = np.arange(spectrum.size) * (sample_rate / n_in)
     spectrum *= fade(frequencies, velocity_rate)
     if n_in % 2 == 0 and n_in < n_out:
-        spectrum[-1] /= 2.0  # the bin at half the rate is its own mirror image
-    # conj(conj(P) V) = P conj(V): the transfer function in the exp(+i w t) convention of the inverse transform
+        # The bin at half the rate of the sound is its own mirror image. At the higher rate of the velocity it gets a
+        # separate mirror image, and the two share the amplitude.
+        spectrum[-1] /= 2.0
+    # The inverse transform has the convention exp(+i w t), where the transfer function is conj(V). The product
+    # P conj(V) is computed as conj(conj(P) V).
     response = _respond(np.conjugate(spectrum), frequencies, n_out // 2 + 1, params)
     np.conjugate(response, out=response)
     n_samples = ceil(pressure.size * velocity_rate / sample_rate)
@@ -118,11 +130,14 @@ def _causal(
 def _published(
     pressure: NDArray[np.float64], sample_rate: int, params: BasilarMembraneParams
 ) -> tuple[NDArray[np.float32], int]:
+    # The converter keeps the first half of the spectrum, n_half bins, and applies a complex inverse transform of n_half
+    # points to it: hence half the sample rate. It does not conjugate V, which makes the membrane anti-causal.
     n_half = pressure.size // 2 + 1
     frequencies = np.linspace(1.0, sample_rate // 2, n_half)
     spectrum = fft.fft(pressure)[:n_half]
     response = _respond(spectrum, frequencies, n_half, params)
-    # The real part of the inverse transform of n_half bins is the real inverse transform of their Hermitian part.
+    # The converter takes the real part of the result. That is the real inverse transform of the Hermitian part of the
+    # bins, which takes half the work.
     n_kept = n_half // 2 + 1
     hermitian = response[:, :n_kept] / 2
     hermitian[:, 0] = response[:, 0].real
@@ -133,7 +148,7 @@ def _published(
 def _respond(
     spectrum: NDArray[np.complex128], frequencies: NDArray[np.float64], n_bins: int, params: BasilarMembraneParams
 ) -> NDArray[np.complex64]:
-    # spectrum times the transfer function at ascending frequencies, shape (place, n_bins); zero where negligible
+    # The spectrum times the transfer function at ascending frequencies, shape (place, n_bins); zero where negligible.
     table = transfer_table(params, float(frequencies[-1]))
     axis = locate(frequencies, table)
     places = slice(N_BEYOND, N_BEYOND + params.n_places)

@@ -1,4 +1,4 @@
-"""Fiber spikes to the spikes of a channel: one leaky integrate-and-fire cell."""
+"""From fiber spikes to the spikes of a channel: one leaky integrate-and-fire bushy cell."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from cochlea.signals import as_signals
 
 @dataclass(frozen=True, kw_only=True)
 class BushyCellParams:
-    """The bushy cells of the cochlear nucleus.
+    """The parameters of the bushy cells of the cochlear nucleus; the defaults are those of the published converter.
 
     Parameters
     ----------
@@ -21,11 +21,11 @@ class BushyCellParams:
     tau_syn : float
         Time constant of the synaptic current [s].
     tau_refractory : float
-        Time after a spike in which the membrane stays at rest [s].
+        Time after a spike during which the membrane is held at rest [s].
     weight : float
-        Rise of the membrane per second and unit of current if all fibers together give one unit [1/s].
+        Rate at which the membrane potential rises when every fiber has just fired once [1/s].
     threshold : float
-        Membrane at which the cell fires [1].
+        Membrane potential at which the cell fires [1].
     """
 
     tau_mem: Positive = 1e-3
@@ -38,11 +38,13 @@ class BushyCellParams:
         check_fields(self)
 
     def refractory_steps(self, sample_rate: int) -> int:
-        """Steps after that of a spike in which the membrane stays at rest, at a rate [Hz]."""
+        """Number of steps after the step of a spike during which the membrane is held at rest, at a rate [Hz]."""
+        # The 1e-9 keeps rounding errors from adding a step where the product should be a whole number.
         return int(np.ceil(self.tau_refractory * sample_rate - 1e-9))
 
     def kernel_constants(self, sample_rate: int, n_fibers: int) -> NDArray[np.float64]:
-        """What the kernels take: decay of membrane and current per step, gain of the current, threshold [1]."""
+        """The constants of the kernels: decay of membrane and current per step, gain of the current, threshold [1]."""
+        # The decays are exact for any step; the gain is per fiber, so more fibers do not drive the cell harder.
         dt = 1.0 / sample_rate
         decays = np.exp(-dt / self.tau_mem), np.exp(-dt / self.tau_syn)
         return np.array([*decays, self.weight / n_fibers * dt, self.threshold])
@@ -53,30 +55,31 @@ def bushy_cell(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The steps at which each bushy cell fires.
 
-    The current jumps by one per fiber spike and decays with `tau_syn`; the membrane decays with `tau_mem` and gains
-    current * weight / n_fibers * dt; at the threshold the cell fires, and the membrane is held at 0 while refractory.
+    The synaptic current jumps by one with each fiber spike and decays with `tau_syn`. The membrane potential decays
+    with `tau_mem` and rises by current * weight / n_fibers * dt per step. Where it reaches the threshold the cell
+    fires, and the potential is held at 0 for the refractory time, while the current goes on.
 
     Parameters
     ----------
-    fiber_spikes : ndarray, shape (channel, sample)
+    fiber_spikes : ndarray of integers, shape (channel, sample)
         Number of fibers of the channel that fire in each step [spikes].
     sample_rate : int
-        [Hz]
+        Steps per second [Hz].
     params : BushyCellParams
     n_fibers : int
-        Fibers that drive one cell [fibers].
+        Number of fibers that drive one cell [fibers].
 
     Returns
     -------
-    steps, channels : ndarray, shape (n_spikes,)
+    steps, channels : ndarray of int64, shape (n_spikes,)
         Step and channel of each spike, ordered by channel, then by step.
 
     Raises
     ------
     ValueError
-        If the spikes are not integers in two dimensions, or a rate or number is no whole one.
+        If the spikes are not integers in two dimensions, or the rate or number of fibers is not a whole number.
     TypeError
-        If the params are of another stage.
+        If `params` is not a `BushyCellParams`.
 
     References
     ----------
@@ -102,11 +105,12 @@ def _integrate(fiber_spikes: Array, constants: Array, n_refractory: int, fired: 
         current = 0.0
         ready_at = 0
         for t in range(n_samples):
+            # A spike acts within its own step: the current jumps before it charges the membrane.
             current = current * decay_syn + fiber_spikes[channel, t]
             if t >= ready_at:
                 membrane = membrane * decay_mem + current * gain
                 if membrane >= threshold:
                     fired[channel, t] = True
                     membrane = 0.0
-                    # the step of the spike itself, then the refractory steps
+                    # The next step after the step of the spike and the refractory steps.
                     ready_at = t + 1 + n_refractory

@@ -1,4 +1,4 @@
-"""Compile a kernel with Numba, and keep the machine code where that can be kept."""
+"""Compile a kernel with Numba, and cache the machine code on disk where that is possible."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
@@ -6,24 +6,27 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 from numpy.typing import NDArray
 
-Array = NDArray[Any]  # of a kernel: Numba compiles it anew for every type that comes
+Array = NDArray[Any]  # argument of a kernel: Numba compiles a version of the kernel for every element type
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """A decorator that compiles a function of arrays and numbers; it runs without the interpreter's lock.
+    """A decorator that compiles a function of arrays and numbers, which then runs without the interpreter lock.
 
-    The machine code is cached on the disk. Where no folder for that can be written (packages and home read-only), it is
-    compiled anew in every process.
+    The machine code is cached on disk. Where no cache folder is writable (read-only packages and home), the function is
+    compiled again in every process.
 
     Parameters
     ----------
     fastmath : bool or set of str
-        Whether sums may be reordered and special values ignored, or which of LLVM's liberties the compiler has.
+        Whether the compiler may reorder sums and ignore NaN and infinity, or the set of LLVM's fast-math flags to use.
+        Only reordered sums can be vectorized.
     """
 
     def compile_function(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        # With NumPy's error model a division by zero gives infinity; Python's raises, and a loop that may raise is not
+        # vectorized.
         options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
         try:
             kernel = numba.njit(cache=True, **options)(function)

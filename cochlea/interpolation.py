@@ -5,18 +5,19 @@ from numpy.typing import NDArray
 
 
 def lagrange_weights(position: NDArray[np.float64], n_nodes: int) -> NDArray[np.float64]:
-    """Weights of neighboring nodes in the polynomial through them (Lagrange).
+    """The weights of neighboring nodes in Lagrange interpolation.
 
     Parameters
     ----------
     position : ndarray, shape (...)
-        Where to interpolate, in node distances from the first of the nodes [1]; best in the middle of them.
+        Where to interpolate, in distances between nodes from the first node; most accurate in the middle of them [1].
     n_nodes : int
-        Nodes: 4 for a cubic, 6 for a quintic [nodes].
+        Number of nodes: 4 for a cubic polynomial, 6 for a quintic [nodes].
 
     Returns
     -------
     ndarray, shape (..., n_nodes)
+        Weights, which sum to 1 [1].
 
     Examples
     --------

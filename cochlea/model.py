@@ -1,4 +1,4 @@
-"""The whole model: a waveform to the spikes of 700 channels, read top to bottom."""
+"""The whole model: from a waveform to the spikes of 700 channels."""
 
 import hashlib
 import os
@@ -22,14 +22,14 @@ from cochlea.transfer_function import BasilarMembraneParams
 
 
 class Spikes(NamedTuple):
-    """The spikes of one sound.
+    """The spikes that one sound evokes.
 
     Parameters
     ----------
     times : ndarray of float64, shape (n_spikes,)
-        [s] from the start of the sound, ascending.
+        Spike times from the start of the sound, in ascending order [s].
     units : ndarray of uint16, shape (n_spikes,)
-        Channel of each spike; 0 is the base of the cochlea, the highest frequency.
+        Channel of each spike; channel 0 is at the base of the cochlea and has the highest frequency.
     """
 
     times: NDArray[np.float64]
@@ -38,7 +38,7 @@ class Spikes(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class CochleaParams:
-    """The cochlea, one params object per stage. Default: 3,500 hair cells of 8 fibers each, 700 channels.
+    """The parameters of the cochlea, one object per stage; the default has 700 channels and 3,500 hair cells.
 
     Parameters
     ----------
@@ -60,8 +60,10 @@ class CochleaParams:
 
     @classmethod
     def published(cls) -> "CochleaParams":
-        """The setting of the published data sets: 700 places, 40 fibers each, and the converter's conventions."""
+        """The setting of SHD and SSC: 700 hair cells with 40 fibers each, and the conventions of their converter."""
         return cls(
+            # Without resampling, the published convention would run a recording at 16 kHz on a grid of 8 kHz, which
+            # is too coarse for the hair cells.
             stimulus=StimulusParams(sample_rate=48_000),
             basilar_membrane=BasilarMembraneParams(convention="published"),
             hair_cell=HairCellParams(n_per_place=1),
@@ -70,17 +72,17 @@ class CochleaParams:
 
     @property
     def n_channels(self) -> int:
-        """Channels, each the output of one bushy cell."""
+        """Number of channels, each the output of one bushy cell."""
         return self.basilar_membrane.n_places
 
     @property
     def n_hair_cells(self) -> int:
-        """Inner hair cells along the membrane."""
+        """Number of inner hair cells along the membrane."""
         return self.n_channels * self.hair_cell.n_per_place
 
     @property
     def n_fibers_per_channel(self) -> int:
-        """Nerve fibers that drive one bushy cell."""
+        """Number of nerve fibers that drive one bushy cell."""
         return self.hair_cell.n_per_place * self.auditory_nerve.n_fibers
 
 
@@ -97,27 +99,30 @@ def encode(
     Parameters
     ----------
     waveform : array_like, shape (n_samples,)
-        One channel of sound [1]. Its level does not matter unless it is silent: silence evokes spontaneous spikes.
+        Mono sound [1]. Every sound is brought to the same level, so its own level does not matter. Silence stays silent
+        and evokes spontaneous spikes.
     sample_rate : float
-        A whole number of [Hz], at least 1,000.
+        Rate of the waveform, a whole number of at least 1,000 [Hz].
     params : CochleaParams, optional
         Default: `CochleaParams()`.
     seed : int
         Seed of the data set, below 2**64.
     key : int or str
-        What tells this clip from the others of the data set: a number below 2**64, or a name. The same waveform,
-        params, seed and key give the same spikes; another key gives independent ones.
+        Identifies the clip within the data set: a number below 2**64, or a name. The same waveform, params, seed and
+        key give the same spikes; with another key the random numbers are independent.
 
     Returns
     -------
     Spikes
-        Times [s], ascending, equal ones by unit; units below `params.n_channels`.
+        Times in ascending order [s], simultaneous spikes ordered by unit; all units are below `params.n_channels`.
 
     Raises
     ------
     ValueError
-        If the waveform is not one-dimensional, finite and at least one sample long, or the rate, seed or key is out of
-        its range.
+        If the waveform is not one-dimensional, is empty or has a sample that is not finite, or if the sample rate, seed
+        or key is out of range.
+    TypeError
+        If `params` is not a `CochleaParams`.
 
     References
     ----------
@@ -127,7 +132,7 @@ def encode(
     --------
     >>> time = np.arange(2400) / 48_000
     >>> spikes = encode(np.sin(2 * np.pi * 1000 * time), 48_000, key="a 1 kHz tone of 50 ms")
-    >>> bool(350 < np.median(spikes.units) < 420)  # channel 400 answers best to 1 kHz
+    >>> bool(350 < np.median(spikes.units) < 420)  # channel 400 responds best to 1 kHz
     True
     """
     params = CochleaParams() if params is None else checked_object("params", params, CochleaParams)
@@ -153,22 +158,31 @@ def encode_many(
     seed: int = 0,
     workers: int | None = None,
 ) -> Iterator[Spikes]:
-    """The spikes of many sounds, in their order, on several threads.
+    """The spikes of many sounds, in the order of the sounds, computed on several threads.
 
     Parameters
     ----------
     clips : iterable of (waveform, sample_rate, key)
-        As `encode` takes them; it is read only a few clips ahead.
+        The arguments of `encode` for each clip. The iterable is read only a few clips ahead.
     params : CochleaParams, optional
+        Default: `CochleaParams()`.
     seed : int
-        Seed of the data set.
+        Seed of the data set, below 2**64.
     workers : int, optional
-        Threads [1]; default: one per processor. The spikes do not depend on it.
+        Number of threads [1]; default: one per processor. The spikes do not depend on it.
 
     Yields
     ------
     Spikes
-        Of each clip; an error of `encode`, or of `clips` itself, is raised in its clip's turn.
+        The spikes of each clip. An error in `encode`, or in `clips` itself, is raised when that clip's turn comes,
+        after the clips before it.
+
+    Raises
+    ------
+    ValueError
+        If `workers` is not a whole number of at least 1; raised when the first clip is asked for.
+    TypeError
+        If `params` is not a `CochleaParams`; raised when the first clip is asked for.
     """
     n_workers = (os.cpu_count() or 1) if workers is None else whole_number("workers", workers, at_least=1)
     if params is not None:
@@ -183,22 +197,25 @@ def encode_many(
                     waveform, sample_rate, key = next(source)
                 except StopIteration:
                     break
-                except Exception as error:  # raised in its turn, after the spikes of the clips before
+                except Exception as error:  # raised below, once the clips before it have been yielded
                     failure = error
                     break
                 pending.append(pool.submit(encode, waveform, sample_rate, params, seed=seed, key=key))
+                # Two clips per thread keep all threads busy while the caller uses the oldest result, and bound the
+                # memory: `clips` may be a generator over a whole corpus.
                 if len(pending) > 2 * n_workers:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
             if failure is not None:
                 raise failure
-        finally:
+        finally:  # also when the caller stops early: clips that have not been started are dropped
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _key_number(seed: int, key: int | str) -> int:
-    # the key as a number; both in their range
+    # The key as a number, once seed and key are known to be in range. A name is hashed with SHA-256, since Python's own
+    # hash of a string differs from process to process.
     if isinstance(key, str):
         key = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     for name, value in (("seed", seed), ("key", key)):

@@ -1,4 +1,4 @@
-"""Arrays at the entrance of a stage: brought to what compiled code can take, or refused in one line."""
+"""Check an array that is passed to a stage: convert it to what the compiled code expects, or reject it in one line."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def as_signals(name: str, values: ArrayLike, *axes: str, whole: bool = False) -> NDArray[Any]:
-    """Values as an array of the axes that a stage takes.
+    """The values as an array with the axes that a stage expects.
 
     Parameters
     ----------
     name : str
-        What the message calls them.
+        Name of the argument in the error message.
     values : array_like
-        Numbers of any kind of float or integer, in any unit.
+        Integers or floats of any width, in any unit.
     *axes : str
-        Names of the axes, as ("cell", "sample").
+        Names of the axes, for example "cell", "sample".
     whole : bool
-        Whether they must be integers. Otherwise integers become float64: a stage that computed in their type would
-        round all that is below one to silence.
+        Whether the values must be integers. If not, integers are converted to float64: a stage that computed in an
+        integer type would truncate every value below one to zero.
 
     Returns
     -------
     ndarray
-        The array itself if it fits.
+        The array itself, not a copy, if it already fits.
 
     Raises
     ------
     ValueError
+        If the values are not real numbers (or not integers, where `whole`), or have other axes:
         `velocity must be an array (cell, sample), got shape (10,)`.
     """
     wanted = f"{name} must be an array ({', '.join(axes)}{',' * (len(axes) == 1)})"

@@ -1,4 +1,4 @@
-"""Level, onset ramps and sample rate of the waveform: what enters the membrane."""
+"""The stimulus: a waveform at a given sample rate and level, with onset and offset ramps, as it enters the membrane."""
 
 from dataclasses import dataclass
 from math import gcd
@@ -12,7 +12,7 @@ from cochlea.checks import Bounds, check_fields, checked, checked_object, whole_
 from cochlea.signals import as_signals
 
 _RampDuration = Annotated[float, Bounds(at_least=0, is_finite=False)]
-_PIECE = 2**20  # samples whose power is summed at once
+_PIECE = 2**20  # samples squared at a time (8 MB), so that a long sound needs no second array of its own length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +22,12 @@ class StimulusParams:
     Parameters
     ----------
     level : float
-        Root mean square that the waveform is brought to [1].
+        Root mean square to which the waveform is scaled [1].
     ramp_duration : float
-        Length of the onset and of the offset ramp [s]; each is at most half of the sound, so that
-        infinity asks for one Hann window over the whole of it.
+        Duration of the onset ramp and of the offset ramp [s]. Each covers at most half of the sound, so infinity gives
+        one Hann window over the whole sound.
     sample_rate : int or None
-        Rate that the waveform is resampled to before anything else [Hz]; None leaves it at its own.
+        Rate to which the waveform is resampled first [Hz]; None keeps the rate of the recording.
     """
 
     level: Annotated[float, Bounds(above=0, at_most=1e6)] = 0.3
@@ -41,7 +41,7 @@ class StimulusParams:
 def prepare_stimulus(
     waveform: ArrayLike, sample_rate: float, params: StimulusParams
 ) -> tuple[NDArray[np.float64], int]:
-    """What enters the membrane: the waveform at the rate and level of the params, with ramps; and its rate [Hz].
+    """The sound pressure that enters the membrane, at the rate and level of the params and with ramps, and its rate.
 
     Parameters
     ----------
@@ -51,15 +51,24 @@ def prepare_stimulus(
         Rate of the waveform [Hz].
     params : StimulusParams
 
+    Returns
+    -------
+    pressure : ndarray of float64, shape (n_samples,)
+        Sound pressure, always a new array [1].
+    sample_rate : int
+        Rate of the pressure [Hz].
+
     Raises
     ------
     ValueError
-        As `as_waveform` and `as_sample_rate`.
+        See `as_waveform` and `as_sample_rate`.
+    TypeError
+        If `params` is not a `StimulusParams`.
     """
     params = checked_object("params", params, StimulusParams)
     rate = as_sample_rate(sample_rate)
     new_rate = params.sample_rate or rate
-    # `as_waveform` made a copy, which is changed in place: a long sound takes no more memory than that.
+    # `as_waveform` always copies, so level and ramps can be applied in place: a long sound is held in memory only once.
     pressure = resample(as_waveform(waveform), rate, new_rate)
     _normalize_rms(pressure, params.level)
     _apply_ramps(pressure, new_rate, params.ramp_duration)
@@ -67,7 +76,7 @@ def prepare_stimulus(
 
 
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
-    """A waveform as one-dimensional float64; integer samples are scaled to -1..1 by their type's range.
+    """The waveform as one-dimensional float64; integer samples are scaled to -1..1 by the range of their type.
 
     Parameters
     ----------
@@ -76,17 +85,17 @@ def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray, shape (n_samples,)
-        A copy.
+    ndarray of float64, shape (n_samples,)
+        Always a copy.
 
     Raises
     ------
     ValueError
-        If it is not one-dimensional, is empty, is complex or holds a sample that is not finite.
+        If the waveform is not one-dimensional, is empty, is not real or has a sample that is not finite.
     """
     try:
         samples = np.asarray(waveform)
-    except ValueError:  # of a list whose rows are unequally long
+    except ValueError:  # NumPy's own message about a ragged list would not say what a waveform is
         raise ValueError("a waveform must be one-dimensional (mono), got rows of unequal length") from None
     if samples.ndim != 1:
         raise ValueError(f"a waveform must be one-dimensional (mono), got shape {samples.shape}")
@@ -95,6 +104,8 @@ def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
     if samples.dtype.kind not in "iuf":
         raise ValueError(f"a waveform must hold integer or real samples, got {samples.dtype}")
     if samples.dtype.kind in "iu":
+        # Signed samples are centered at 0, unsigned ones (8-bit WAV files) at the middle of their range. The divisor is
+        # half of the range, 2**(bits - 1), so that scaling is exact for samples of up to 53 bits.
         kind = np.iinfo(samples.dtype)
         middle = (int(kind.max) + int(kind.min) + 1) // 2
         scaled = samples.astype(np.float64)
@@ -109,12 +120,12 @@ def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
 
 
 def as_sample_rate(sample_rate: float) -> int:
-    """A sample rate [Hz] as an integer.
+    """The sample rate [Hz] as an integer.
 
     Raises
     ------
     ValueError
-        If it is not a whole number of at least 1,000 Hz.
+        If the sample rate is not a whole number of at least 1,000 Hz.
     """
     if not (isinstance(sample_rate, Real) and float(sample_rate).is_integer() and sample_rate >= 1000):
         raise ValueError(f"sample_rate must be a whole number of Hz, at least 1000, got {sample_rate!r}")
@@ -122,7 +133,7 @@ def as_sample_rate(sample_rate: float) -> int:
 
 
 def normalize_rms(waveform: NDArray[np.float64], level: float) -> NDArray[np.float64]:
-    """The waveform at a given root mean square; silence stays silent.
+    """The waveform scaled to a given root mean square; silence stays silent.
 
     Parameters
     ----------
@@ -130,6 +141,16 @@ def normalize_rms(waveform: NDArray[np.float64], level: float) -> NDArray[np.flo
         Sound pressure [1].
     level : float
         Root mean square of the result [1].
+
+    Returns
+    -------
+    ndarray, shape (n_samples,)
+        A new array.
+
+    Raises
+    ------
+    ValueError
+        If the waveform is not one-dimensional and real.
     """
     normalized = np.array(as_signals("waveform", waveform, "sample"))
     _normalize_rms(normalized, level)
@@ -140,22 +161,32 @@ def _normalize_rms(waveform: NDArray[np.float64], level: float) -> None:
     peak = max(-float(waveform.min()), float(waveform.max()))
     if peak == 0.0:
         return
-    waveform /= peak  # so that no square overflows or vanishes
+    waveform /= peak  # first to a peak of 1, so that the squares neither overflow nor underflow
     power = sum(float(np.sum(np.square(waveform[i : i + _PIECE]))) for i in range(0, waveform.size, _PIECE))
     waveform *= level / np.sqrt(power / waveform.size)
 
 
 def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: float) -> NDArray[np.float64]:
-    """The waveform with a raised-cosine onset and offset (halves of a symmetric Hann window).
+    """The waveform with raised-cosine onset and offset ramps (the halves of a symmetric Hann window).
 
     Parameters
     ----------
     waveform : ndarray, shape (n_samples,)
         Sound pressure [1].
     sample_rate : int
-        [Hz]
+        Rate of the waveform [Hz].
     ramp_duration : float
-        Length of each ramp [s]; at most half of the sound is used.
+        Duration of each ramp, at most half of the sound; infinity is allowed [s].
+
+    Returns
+    -------
+    ndarray, shape (n_samples,)
+        A new array.
+
+    Raises
+    ------
+    ValueError
+        If the waveform is not one-dimensional and real, or the rate or duration is out of range.
     """
     ramp_duration = checked("ramp_duration", ramp_duration, _RampDuration)
     sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
@@ -165,6 +196,7 @@ def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: 
 
 
 def _apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: float) -> None:
+    # A duration may be infinite, which cannot be rounded: 1e6 s is longer than half of any sound.
     n_ramp = int(min(round(min(ramp_duration, 1e6) * sample_rate), waveform.size // 2))
     if n_ramp:
         ramp = np.hanning(2 * n_ramp)[:n_ramp]
@@ -173,7 +205,7 @@ def _apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration:
 
 
 def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> NDArray[np.float64]:
-    """The waveform at another rate, by SciPy's polyphase filter; it keeps its duration.
+    """The waveform resampled to another rate by SciPy's polyphase filter; its duration does not change.
 
     Parameters
     ----------
@@ -185,13 +217,19 @@ def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> 
     Returns
     -------
     ndarray, shape (ceil(n_samples * new_rate / sample_rate),)
+        The waveform itself, not a copy, if the rates are equal [1].
+
+    Raises
+    ------
+    ValueError
+        If the waveform is not one-dimensional and real, or a rate is not a whole number of at least 1.
     """
     sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
     new_rate = whole_number("new_rate", new_rate, at_least=1)
     waveform = as_signals("waveform", waveform, "sample")
     if sample_rate == new_rate:
         return waveform
-    from scipy.signal import resample_poly  # a second to import, and most sounds do without
+    from scipy.signal import resample_poly  # takes a second to import, and most sounds need no resampling
 
     common = gcd(sample_rate, new_rate)
     return np.asarray(resample_poly(waveform, new_rate // common, sample_rate // common))

@@ -17,52 +17,57 @@ from cochlea.signals import as_signals
 
 @dataclass(frozen=True, kw_only=True)
 class BasilarMembraneParams:
-    """The basilar membrane. Defaults: those of Sieroka, Dosch and Rupp (2006).
+    """The parameters of the basilar membrane; the defaults are those of Sieroka, Dosch and Rupp (2006).
 
     Parameters
     ----------
     n_places : int
-        Places at which the velocity is computed, evenly spaced from base to apex [places].
+        Number of places at which the velocity is computed, evenly spaced from base to apex [places].
     convention : {"causal", "published"}
-        "causal": linear convolution, causal phase, velocity at `sample_rate`. "published": what made the published
-        data sets: circular over the clip, a half spectrum transformed back (so the velocity has half the rate of the
-        sound), a frequency axis from 1 Hz to half the rate, and a conjugated phase that answers before the sound [1].
+        "causal": linear convolution, causal phase, velocity at `sample_rate`. "published": the conventions of the
+        converter that made SHD and SSC. It convolves circularly over the clip, transforms only half of the spectrum
+        back (so the velocity has half the rate of the sound), lets the frequency axis run from 1 Hz to half the rate,
+        and conjugates the phase, so the membrane responds before the sound [1].
     sample_rate : int
         Rate of the velocity in the causal convention [Hz].
     length : float
-        From base to apex [cm].
+        Length of the membrane from base to apex [cm].
     stiffness : float
-        C0, stiffness at the base [g/(cm^2 s^2)].
+        C0, the stiffness at the base [g/(cm^2 s^2)].
     stiffness_decay : float
-        alpha, its decay along the membrane [1/cm].
+        alpha, the rate at which the stiffness decays along the membrane [1/cm].
     stiffness_offset : float
-        a, subtracted from the stiffness [g/(cm^2 s^2)].
+        a, subtracted from the stiffness everywhere [g/(cm^2 s^2)].
     density : float
-        rho, density of the fluid [g/cm^3].
+        rho, the density of the fluid [g/cm^3].
     damping : float
-        delta, damping at the base over sqrt(stiffness * mass), at least 0.02 [1]. The less, the longer a click is
-        remembered, and the larger the table of the transfer function.
+        delta, the damping at the base over sqrt(stiffness * mass), at least 0.02 [1]. With less damping the response
+        to a click lasts longer, and the table of the transfer function is larger.
     height : float
-        h, height of the scala [cm].
+        h, the height of the scala [cm].
     mass : float
-        m, mass per area [g/cm^2].
+        m, the mass per area [g/cm^2].
     """
 
-    n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # a unit is a number of 16 bits
+    n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # units are stored in 16 bits
     convention: Literal["causal", "published"] = "causal"
+    # At lower rates the hair cells' Euler step is too coarse: (l + r) dt is 0.38 at 24 kHz and 1.14 at 8 kHz.
     sample_rate: Annotated[int, Bounds(at_least=24_000)] = 24_000
     length: Positive = 3.5
-    stiffness: Positive = 1e9
+    stiffness: Positive = 1e9  # the published converter had 1e8 until August 2021, a typo
     stiffness_decay: Positive = 3.0
     stiffness_offset: Positive = 3500.0
     density: Positive = 1.0
+    # The table grows as 1 / damping: at 0.02 it is 7.5 times as large as at 0.15.
     damping: Annotated[float, Bounds(at_least=0.02)] = 0.15
     height: Positive = 0.1
     mass: Positive = 0.05
 
     def __post_init__(self) -> None:
         check_fields(self)
-        apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)  # 0 where it is too small for a float
+        # Where stiffness and offset cancel, the membrane resonates at frequency 0, and beyond that at none. (The
+        # exponential may underflow to 0, which is refused like any other value that is too small.)
+        apex = self.stiffness * np.exp(-self.stiffness_decay * self.length)
         if apex <= self.stiffness_offset:
             raise ValueError(
                 f"BasilarMembraneParams.stiffness_offset must be < {apex:g}, the stiffness at the apex, "
@@ -78,31 +83,32 @@ class BasilarMembraneParams:
 def transfer_function(
     frequencies: ArrayLike, positions: ArrayLike, params: BasilarMembraneParams
 ) -> NDArray[np.complex128]:
-    """Velocity at places for a unit pressure at frequencies, in the exp(-i w t) convention of the paper.
+    """The velocity at each place per unit pressure at each frequency, in the exp(-i w t) convention of the paper.
 
-    With S = C0 exp(-alpha x) - a, R = delta sqrt(C0 m) exp(-alpha x / 2), xi = S - m w^2 - i w R and
-    g = w sqrt(rho / (h xi)): v = (2 w / xi) (p(x) / p(0)) Z, p = sqrt(G / g) H0(1)(G), G(x) = 2 g(0) / alpha +
-    integral of g from 0 to x.
+    With the stiffness S = C0 exp(-alpha x) - a, the resistance R = delta sqrt(C0 m) exp(-alpha x / 2), the impedance
+    term xi = S - m w^2 - i w R and the wave number g = w sqrt(rho / (h xi)), the velocity is
+    v = (2 w / xi) (p(x) / p(0)) Z, where p = sqrt(G / g) H0(1)(G), G(x) = 2 g(0) / alpha + the integral of g from 0 to
+    x, and Z is the input impedance.
 
     Parameters
     ----------
     frequencies : array_like, shape (frequency,)
-        [Hz], above 0.
+        Frequencies above 0 [Hz].
     positions : array_like, shape (place,)
-        Distance from the base [cm].
+        Distances from the base [cm].
     params : BasilarMembraneParams
 
     Returns
     -------
-    ndarray, shape (place, frequency)
+    ndarray of complex128, shape (place, frequency)
         Velocity over pressure [1].
 
     Raises
     ------
     ValueError
-        If frequencies or positions are not one-dimensional.
+        If the frequencies or positions are not one-dimensional.
     TypeError
-        If the params are of another stage.
+        If `params` is not a `BasilarMembraneParams`.
 
     References
     ----------
@@ -116,12 +122,14 @@ def transfer_function(
     xi0, root0 = _impedance(w, np.zeros((1, 1)), params)
     speed = np.sqrt(params.density / params.height)
     g, g0 = w * speed / np.sqrt(xi), w * speed / np.sqrt(xi0)
-    # The integral of g in closed form. `root` stays in the first quadrant of the complex plane for every w and x, so
-    # that the logarithm has no branch to cross.
+    # The integral of g in closed form: with s = exp(-alpha x / 2), xi is a quadratic polynomial in s, and the integral
+    # of 1 / (s sqrt(xi)) over s is a logarithm of root / s. `root` stays in the first quadrant of the complex plane for
+    # every w and x, so the logarithm never crosses its branch cut.
     b = np.sqrt(params.stiffness_offset + params.mass * w**2)
     phase0 = 2.0 * g0 / alpha
     phase = phase0 + 2j * w * speed / (alpha * b) * (np.log(root / root0) + alpha * x / 2)
-    # Scaled Hankel functions: the ratio p(x) / p(0) decays smoothly where the plain ones underflow.
+    # Hankel functions scaled by exp(-i phase): the ratio p(x) / p(0) still decays smoothly where the plain functions
+    # underflow.
     pressure = np.sqrt(phase / g) * special.hankel1e(0, phase) * np.exp(1j * (phase - phase0))
     pressure0 = np.sqrt(phase0 / g0) * special.hankel1e(0, phase0)
     return np.asarray(2.0 * w / xi * pressure / pressure0 * _input_impedance(w, params), np.complex128)
@@ -130,6 +138,7 @@ def transfer_function(
 def _impedance(
     w: NDArray[np.float64], x: NDArray[np.float64], params: BasilarMembraneParams
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    # xi, and the `root` whose logarithm `transfer_function` takes
     s = np.exp(-params.stiffness_decay * x / 2)
     friction = 1j * w * params.damping * np.sqrt(params.stiffness * params.mass) * s
     b2 = params.stiffness_offset + params.mass * w**2
@@ -139,6 +148,7 @@ def _impedance(
 
 def _input_impedance(w: NDArray[np.float64], params: BasilarMembraneParams) -> NDArray[np.complex128]:
     k = 2.0 * w / params.stiffness_decay * np.sqrt(2.0 / (params.height * params.stiffness))
-    # (i J0 + Y0) / (J1 - i Y1), in Hankel functions of the second kind
+    # The paper's Z = sqrt(2 C0 / h) (i J0(k) + Y0(k)) / (J1(k) - i Y1(k)), written with Hankel functions of the second
+    # kind: H0(2) = J0 - i Y0 and H1(2) = J1 - i Y1.
     scale = 1j * np.sqrt(2.0 * params.stiffness / params.height)
     return np.asarray(scale * special.hankel2(0, k) / special.hankel2(1, k), np.complex128)

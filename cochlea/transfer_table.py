@@ -1,7 +1,8 @@
-"""The transfer function, tabulated once: at every place, on frequencies close enough to interpolate between.
+"""The transfer function as a table: at every place, at frequencies dense enough to interpolate between them.
 
-The table is kept in the user's cache folder, which the environment variable SPIKEDATA_CACHE names. A file there is used
-only if its checksum holds and a sample of its entries equals what the equations give; anything else is computed anew.
+The table takes seconds to compute, so it is kept on disk, in the folder named by the environment variable
+SPIKEDATA_CACHE or else in the user's cache folder. A file there is used only if its checksum is right and a random
+sample of its entries agrees with the equations; otherwise the table is computed again.
 """
 
 import hashlib
@@ -26,35 +27,38 @@ from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 
 _log = logging.getLogger(__name__)
 
-N_BEYOND = 3  # places that the table has beyond each end of the membrane, to interpolate at hair cells near the ends
+# Rows of the table beyond each end of the membrane. The hair cells near the ends stand between places, and the
+# interpolation at six points (`hair_cell.NODES`) needs three places on either side of each of them.
+N_BEYOND = 3
 
-# The frequencies are f = BEND sinh(u), u = 0, step, 2 step, ...: evenly spaced at low frequencies, in constant
-# proportion at high ones, as the phase turns. Cubic interpolation between them is within 1.2e-5 of a row's peak (2e-5
-# where that is above 24 kHz). Resonances narrow as the damping falls, and with them the step.
-_STEP = 0.004  # at a damping of
-_DAMPING = 0.15  # or more
+# The frequencies are f = BEND sinh(u) with u = 0, step, 2 step, ...: evenly spaced at low frequencies and in constant
+# proportion at high ones, which follows the rate at which the phase turns. Cubic interpolation between them is within
+# 1.2e-5 of a row's peak (2e-5 where the peak is above 24 kHz). Resonances get narrower as the damping falls, so the
+# step shrinks in proportion.
+_STEP = 0.004  # [1], at a damping of _DAMPING or more
+_DAMPING = 0.15  # [1]
 _BEND = 20.0  # [Hz]
-_NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency that exceeds it
-_LEAST_RANGE = 24_000.0  # [Hz]; wider tables have powers of two of it, so that few are made
+_NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency whose response exceeds this
+_LEAST_RANGE = 24_000.0  # [Hz]; a wider table reaches to this times a power of two, so few different tables are made
 
-_FORMAT = "cochlea transfer table 2"
-_N_SPOT_CHECKS = 64
-_SPOT_TOLERANCE = 1e-5  # of a row's peak
+_FORMAT = "cochlea transfer table 2"  # part of the name and checksum of a file: change it when the entries change
+_N_SPOT_CHECKS = 64  # entries of a cached table that are compared with the equations; some milliseconds
+_SPOT_TOLERANCE = 1e-5  # of a row's peak; rounding to complex64 is below 1e-7
 
 
 class TransferTable(NamedTuple):
-    """The transfer function at places and frequencies.
+    """The transfer function at all places of a membrane and a grid of frequencies.
 
     Parameters
     ----------
     frequencies : ndarray of float64, shape (n,)
-        Ascending [Hz].
+        Frequencies in ascending order [Hz].
     step : float
-        Between neighboring frequencies, on the scale on which they are even [1].
+        Distance between neighboring frequencies on the scale arcsinh(f / 20 Hz), where it is constant [1].
     response : ndarray of complex64, shape (N_BEYOND + place + N_BEYOND, n)
-        As `transfer_function` [1]; zero where it is negligible.
+        Values of `transfer_function`, or zero where they are negligible [1].
     lengths : ndarray of int64, shape (N_BEYOND + place + N_BEYOND,)
-        For each row the number of its entries that matter; it never rises from base to apex.
+        Number of entries of each row before the zeros begin; it never rises from base to apex.
     """
 
     frequencies: NDArray[np.float64]
@@ -64,21 +68,21 @@ class TransferTable(NamedTuple):
 
     @property
     def best_frequencies(self) -> NDArray[np.float64]:
-        """The frequency [Hz] that moves each place of the membrane most, shape (place,)."""
+        """The frequency [Hz] to which each place of the membrane responds most, shape (place,)."""
         return np.asarray(self.frequencies[np.argmax(np.abs(self.response[N_BEYOND:-N_BEYOND]), axis=1)])
 
 
 class TableAxis(NamedTuple):
-    """Where some frequencies lie in a table.
+    """How to interpolate the rows of a table at given frequencies.
 
     Parameters
     ----------
     first : ndarray of int32, shape (frequency,)
         Index of the first of the four entries around each frequency.
     taps : ndarray of float32, shape (frequency, 4)
-        Their weights [1].
+        Weights of these four entries [1].
     n_relevant : ndarray of int64, shape (row,)
-        For each row the number of frequencies at which it is not negligible.
+        Number of frequencies, counted from the lowest, at which each row is not negligible.
     """
 
     first: NDArray[np.int32]
@@ -87,53 +91,79 @@ class TableAxis(NamedTuple):
 
 
 def characteristic_frequencies(params: BasilarMembraneParams) -> NDArray[np.float64]:
-    """The frequency [Hz] that moves each place most, shape (place,)."""
+    """The characteristic frequency [Hz] of each place, to which it responds most, shape (place,).
+
+    Raises
+    ------
+    ValueError
+        If the equations overflow for these parameters.
+    TypeError
+        If `params` is not a `BasilarMembraneParams`.
+    """
+    # The table reaches to 96 kHz, far above the 22.5 kHz of the default membrane's base, so the largest entry of a row
+    # is a peak and not the end of the table.
     return transfer_table(params, 4 * _LEAST_RANGE).best_frequencies
 
 
 def locate(frequencies: NDArray[np.float64], table: TransferTable) -> TableAxis:
-    """Where ascending frequencies lie in a table that reaches beyond them.
+    """How to interpolate a table at frequencies within its range.
 
     Parameters
     ----------
     frequencies : ndarray, shape (frequency,)
-        [Hz]
+        Frequencies in ascending order [Hz].
     table : TransferTable
+
+    Returns
+    -------
+    TableAxis
+        Indices and weights [1].
     """
     u = np.arcsinh(frequencies / _BEND) / table.step
+    # The four entries are the two around the frequency and one more on either side, which puts the frequency in the
+    # middle, where the cubic is most accurate. At the ends of the table it may lie nearer to one side.
     first = np.clip(u.astype(np.int32) - 1, 0, table.frequencies.size - 4)
+    # The last frequencies that a row is asked for still have all four of their entries within the row.
     n_relevant = np.searchsorted(u, table.lengths - 3.0)
     return TableAxis(first, lagrange_weights(u - first, 4).astype(np.float32), n_relevant)
 
 
 def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
-    """The table of a membrane up to at least a frequency, from memory, from the cache folder or computed.
+    """The table of a membrane up to at least a given frequency, from memory, from disk or computed.
 
     Parameters
     ----------
     params : BasilarMembraneParams
     max_frequency : float
-        [Hz]
+        Frequency that the table must reach [Hz].
+
+    Returns
+    -------
+    TransferTable
+        Read-only, and shared between all callers.
 
     Raises
     ------
     ValueError
-        If the params are so far from a membrane's that the equations overflow.
+        If the equations overflow for these parameters.
     TypeError
-        If the params are of another stage.
+        If `params` is not a `BasilarMembraneParams`.
     """
     params = checked_object("params", params, BasilarMembraneParams)
-    # on the convention and the rate of the velocity it does not depend
+    # The table does not depend on the convention or on the rate of the velocity: both presets share one.
     shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate)
     wanted = shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
     with _guard:
         lock = _being_made.setdefault(wanted, threading.Lock())
-    with lock:  # threads that want the same table wait for the first of them; others do not
+    # Of several threads that want the same table, the first makes it and the others wait. Threads that want another
+    # table do not wait.
+    with lock:
         return _remembered(*wanted)
 
 
 def _renew_locks() -> None:
-    # a process that is forked while a thread makes a table has the lock, but not the thread that would let it go
+    # A process that is forked while a thread makes a table inherits the held lock, but not the thread that would
+    # release it.
     global _guard
     _guard = threading.Lock()
     _being_made.clear()
@@ -145,7 +175,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_renew_locks)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=8)  # a table of the default membrane takes 11 MB
 def _remembered(params: BasilarMembraneParams, max_frequency: float) -> TransferTable:
     path = _cache_file(params, max_frequency)
     table = _load(path, params, max_frequency)
@@ -156,7 +186,7 @@ def _remembered(params: BasilarMembraneParams, max_frequency: float) -> Transfer
 
 
 def cache_folder() -> Path:
-    """Where tables are kept: SPIKEDATA_CACHE, or `spikedata` in the user's cache folder."""
+    """The folder where tables are kept: SPIKEDATA_CACHE, or else `spikedata` in the user's cache folder."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("SPIKEDATA_CACHE")
@@ -173,8 +203,9 @@ def _step(params: BasilarMembraneParams) -> float:
 
 
 def _frequencies(max_frequency: float, step: float) -> NDArray[np.float64]:
+    # Two entries above max_frequency, which the cubic interpolation needs there.
     frequencies = _BEND * np.sinh(step * np.arange(ceil(np.arcsinh(max_frequency / _BEND) / step) + 3))
-    frequencies[0] = 1e-3  # the response vanishes at 0, where the formula is 0 / 0
+    frequencies[0] = 1e-3  # instead of 0, where the response vanishes but the formula gives 0 / 0
     return np.asarray(frequencies, np.float64)
 
 
@@ -184,43 +215,48 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
     response = np.zeros((positions.size, frequencies.size), np.complex64)
     length = frequencies.size
     for place, x in enumerate(positions):
-        # from base to apex the response reaches less and less far
+        # The upper limit of the response falls from base to apex, so a row need not be evaluated beyond the end of the
+        # row before it. Overflow is caught below, by the test of the strength.
         with np.errstate(all="ignore"):
             row = transfer_function(frequencies[:length], [x], params)[0]
             strength = np.abs(row)
         if not (np.isfinite(strength).all() and np.float32(strength.max()) > 0.0):
             raise ValueError(f"{params} has no finite response {x:.3g} cm from the base")
         relevant = np.nonzero(strength > _NEGLIGIBLE * strength.max())[0]
+        # Three more entries, so that interpolation just above the last relevant one finds all four of its entries.
         length = min(int(relevant[-1]) + 4, length)
         response[place, :length] = row[:length]
     return _table_of(frequencies, _step(params), response)
 
 
 def _table_of(frequencies: NDArray[np.float64], step: float, response: NDArray[np.complex64]) -> TransferTable:
-    # a row's entries that matter are those up to the last that is not zero
+    # A row's length runs up to its last entry that is not zero.
     lengths = frequencies.size - np.argmax((response != 0)[:, ::-1], axis=1)
-    response.flags.writeable = False  # it is handed out to whoever asks
+    response.flags.writeable = False  # all callers share this array
     return TransferTable(frequencies, step, response, lengths)
 
 
 def _cache_file(params: BasilarMembraneParams, max_frequency: float) -> Path:
     grid = [_step(params), _BEND, _NEGLIGIBLE, N_BEYOND]
+    # The name holds all that the entries depend on, so that a change of parameters, grid or format never finds an old
+    # file.
     asked = asdict(params) | {"format": _FORMAT, "range": max_frequency, "grid": grid}
     name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:24]
     return cache_folder() / f"membrane-{name}.npz"
 
 
 def _load(path: Path, params: BasilarMembraneParams, max_frequency: float) -> TransferTable | None:
-    # None unless the file is whole, has the shape that is asked for and agrees with the equations where it is sampled
+    # The table in a file; None unless the file is complete, has the expected shape and agrees with the equations where
+    # it is sampled.
     try:
         content = path.read_bytes()
-    except OSError:  # not there, or not ours to read
+    except OSError:  # there is no such file, or it may not be read
         return None
     try:
         with np.load(BytesIO(content), allow_pickle=False) as stored:
             response, checksum = stored["response"], str(stored["checksum"])
-    except Exception as error:  # whatever a damaged archive makes NumPy and zipfile raise
-        _log.warning("%s: not a table of the membrane (%s); computing it anew", path, error)
+    except Exception as error:  # a damaged archive makes NumPy and zipfile raise errors of many kinds
+        _log.warning("%s: not a table of the membrane (%s); computing it again", path, error)
         return None
     frequencies, positions = _frequencies(max_frequency, _step(params)), _positions(params)
     fits = response.shape == (positions.size, frequencies.size) and response.dtype == np.complex64
@@ -228,13 +264,15 @@ def _load(path: Path, params: BasilarMembraneParams, max_frequency: float) -> Tr
     if fits and np.isfinite(response).all():
         table = _table_of(frequencies, _step(params), np.ascontiguousarray(response))
     if table is None or checksum != _checksum(table) or not _agrees(table, positions, params):
-        _log.warning("%s: the table of the membrane is damaged; computing it anew", path)
+        _log.warning("%s: the table of the membrane is damaged; computing it again", path)
         return None
     return table
 
 
 def _agrees(table: TransferTable, positions: NDArray[np.float64], params: BasilarMembraneParams) -> bool:
-    rng = np.random.default_rng()  # other entries each time; no result depends on which
+    # A checksum shows damage, but not that the file was made by other code: hence a comparison with the equations.
+    # The generator is not seeded, so that each start of the program checks other entries; no result depends on them.
+    rng = np.random.default_rng()
     for row in rng.integers(positions.size, size=8):
         entries = rng.integers(table.lengths[row], size=_N_SPOT_CHECKS // 8)
         exact = transfer_function(table.frequencies[entries], positions[[row]], params)[0]
@@ -245,7 +283,8 @@ def _agrees(table: TransferTable, positions: NDArray[np.float64], params: Basila
 
 
 def _save(path: Path, table: TransferTable) -> None:
-    # complete or not there, whoever else writes the same file at the same time; a table that cannot be kept is no error
+    # The file appears under its final name only when it is complete, even if several processes write it at once. It is
+    # no error if a table cannot be kept, since it can be computed again.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".tmp", delete=False) as file:
@@ -258,7 +297,7 @@ def _save(path: Path, table: TransferTable) -> None:
                 Path(file.name).unlink()
                 raise
     except OSError as error:
-        _log.info("%s: the table of the membrane could not be kept: %s", path, error)
+        _log.info("%s: the table of the membrane could not be saved: %s", path, error)
 
 
 def _checksum(table: TransferTable) -> str:

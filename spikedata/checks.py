@@ -1,15 +1,17 @@
-"""Checks of params and arguments: one line that names the thing, the rule and the value found.
+"""Check parameters and arguments; an error is one line that names the thing, the rule and the value found.
 
-A params dataclass declares the type and the range of a field where the field stands, and is checked once, when made:
+A params dataclass declares the type and range of each field in its annotation, and is checked once, when it is created:
 
     n_fibers: Annotated[int, Bounds(at_least=1)] = 8
 
     def __post_init__(self) -> None:
         check_fields(self)
 
-Whole numbers may be Python's or NumPy's, but neither True nor 2.0; NumPy's are kept as Python's, so that equal params
-are written, hashed and compared alike. A list is kept as a tuple. `cochlea` and `spikedata` hold the same file each (a
-test compares them): the first must run without the second, and loading the first costs more than the second should.
+A whole number may be a Python or a NumPy integer, but neither True nor 2.0. NumPy numbers are stored as Python numbers,
+and lists as tuples, so that equal parameters are written, hashed and compared alike.
+
+`cochlea` and `spikedata` each have a copy of this file, and a test compares the two: `cochlea` must run without
+`spikedata`, and importing `cochlea` would cost `spikedata` more time than it should.
 """
 
 from __future__ import annotations
@@ -27,21 +29,21 @@ import numpy as np
 
 _Kind = TypeVar("_Kind")
 _HOW_MANY = {1: "one", 2: "two", 3: "three"}
-_LONGEST = 120  # characters of a value in a message
+_LONGEST = 120  # characters of a value in a message: an error stays one line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """The range of a number, or of each number of a tuple, in the number's own unit.
+    """The allowed range of a number, or of each number of a tuple, in the unit of the number.
 
     Parameters
     ----------
     above, below : float, optional
-        Bounds that the number must not reach.
+        Exclusive bounds.
     at_least, at_most : float, optional
-        Bounds that it may reach.
+        Inclusive bounds.
     is_finite : bool
-        Whether infinity is refused.
+        Whether the number must be finite.
     """
 
     above: float | None = None
@@ -57,7 +59,7 @@ class Bounds:
         return " and ".join(f"{sign} {_bound(bound)}" for sign, bound in bounds if bound is not None)
 
     def hold(self, number: float) -> bool:
-        """Whether a number is in the range; infinity is asked about elsewhere."""
+        """Whether a number is within the bounds; `is_finite` is not checked here."""
         return (
             (self.above is None or number > self.above)
             and (self.at_least is None or number >= self.at_least)
@@ -68,21 +70,21 @@ class Bounds:
 
 @dataclass(frozen=True)
 class OneOf:
-    """The texts that a field may hold."""
+    """The strings that a field may hold."""
 
     choices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a tuple must be as a whole.
+    """Rules for a tuple as a whole.
 
     Parameters
     ----------
     is_filled : bool
-        Whether it must hold something.
+        Whether it must have at least one item.
     rises : bool
-        Whether no number may be less than the one before.
+        Whether its numbers must be in ascending order; equal neighbors are allowed.
     """
 
     is_filled: bool = False
@@ -98,44 +100,44 @@ Sizes = Annotated[tuple[int, ...], Bounds(at_least=1), Order(is_filled=True)]
 
 
 def check_fields(params: Any) -> None:
-    """Hold every field of a dataclass against its declared type and rules, and keep it in its plain form.
+    """Check every field of a dataclass against its declared type and rules, and store it as a plain Python value.
 
     Parameters
     ----------
     params : dataclass
-        Frozen or not; called from its `__post_init__`.
+        The object to check, frozen or not; call this from its `__post_init__`.
 
     Raises
     ------
     ValueError
-        If a number, text or tuple is none or breaks a rule: `HairCellParams.release must be > 0, got -1`.
+        If a number, string or tuple has the wrong type or breaks a rule: `HairCellParams.release must be > 0, got -1`.
     TypeError
-        If an object is of another class: `CochleaParams.hair_cell must be HairCellParams, got None`.
+        If an object has another class: `CochleaParams.hair_cell must be HairCellParams, got None`.
     """
     owner: Any = type(params)
     for name, kind in _kinds_of(owner).items():
         value = getattr(params, name)
         fitted = checked(f"{type(params).__name__}.{name}", value, kind)
         if fitted is not value:
-            object.__setattr__(params, name, fitted)  # a frozen dataclass is still being made
+            object.__setattr__(params, name, fitted)  # the dataclass may be frozen, but is still being created
 
 
 def checked(name: str, value: object, kind: Any) -> Any:
-    """A value in the plain form of its type.
+    """The value as a plain Python value of its type, checked.
 
     Parameters
     ----------
     name : str
-        What the message calls it.
+        Name of the value in the error message.
     value : object
-        What was given.
+        The value that was passed.
     kind : type
-        As it stands in an annotation, `Annotated` with its rules.
+        The type as in an annotation; `Annotated` adds rules.
 
     Raises
     ------
     ValueError, TypeError
-        As `check_fields`.
+        See `check_fields`.
     """
     try:
         return _fitted(value, kind, ())
@@ -144,12 +146,12 @@ def checked(name: str, value: object, kind: Any) -> Any:
 
 
 def checked_object(name: str, value: object, kind: type[_Kind]) -> _Kind:
-    """What a function was given for an object of a class; TypeError if it is none, as a dict is no params."""
+    """The value, if it is an object of the class; otherwise TypeError, for example if a dict is passed for params."""
     return typing.cast(_Kind, checked(name, value, kind))
 
 
 def whole_number(name: str, value: object, *, at_least: int | None = None, at_most: int | None = None) -> int:
-    """A whole number that a function was given, as Python's int.
+    """An integer argument as a Python int.
 
     Raises
     ------
@@ -160,7 +162,8 @@ def whole_number(name: str, value: object, *, at_least: int | None = None, at_mo
 
 
 class _Misfit(Exception):
-    # `is_range`: the type is right, and only a bound is broken
+    # A value that breaks a rule. `is_range`: the type is right, and only a bound is broken. `way_on`: a hint that is
+    # appended to the message.
     def __init__(self, rule: str, error: type[Exception] = ValueError, *, is_range: bool = False, way_on: str = ""):
         super().__init__(rule)
         self.rule, self.error, self.is_range, self.way_on = rule, error, is_range, way_on
@@ -197,7 +200,7 @@ def _fitted(value: object, kind: Any, rules: tuple[Any, ...]) -> Any:
     if kind in (int, float):
         return _fitted_number(value, kind, rules)
     if not isinstance(value, typing.get_origin(kind) or kind):
-        way_on = f"; {kind.__name__}(**values) makes it of a dict" if isinstance(value, Mapping) else ""
+        way_on = f"; {kind.__name__}(**values) builds it from a dict" if isinstance(value, Mapping) else ""
         raise _Misfit(_in_words(kind, rules), TypeError, way_on=way_on)
     return value
 
@@ -206,9 +209,9 @@ def _fitted_number(value: Any, kind: Any, rules: tuple[Any, ...]) -> int | float
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not (is_whole or (kind is float and isinstance(value, Real) and not isinstance(value, bool))):
         raise _Misfit(_in_words(kind, rules))
-    # a whole number stays one where any number will do, so that what was written of it before stays equal
+    # An int stays an int in a float field: it is then written and hashed as before, in files and names that exist.
     number = int(value) if is_whole else float(value)
-    if number != number:
+    if number != number:  # NaN: the message names the type, not a bound
         raise _Misfit(_in_words(kind, rules))
     bounds = [rule for rule in rules if isinstance(rule, Bounds)] or [Bounds()]
     if kind is float and not _is_finite(number) and (is_whole or all(bound.is_finite for bound in bounds)):
@@ -222,7 +225,7 @@ def _fitted_number(value: Any, kind: Any, rules: tuple[Any, ...]) -> int | float
 def _fitted_text(value: object, kind: Any, rules: tuple[Any, ...]) -> str:
     if not isinstance(value, str):
         raise _Misfit(_in_words(kind, rules))
-    text = str.__str__(value)  # NumPy's texts are texts, too
+    text = str.__str__(value)  # a plain str, also of NumPy's subclass
     for rule in rules:
         if isinstance(rule, OneOf) and text not in rule.choices:
             raise _Misfit(_in_words(kind, rules), is_range=True)
@@ -256,7 +259,7 @@ def _fitted_to_one(value: object, kind: Any, rules: tuple[Any, ...]) -> Any:
         except _Misfit as misfit:
             misfits.append(misfit)
     for each in misfits:
-        if each.is_range:  # it is of this type, so that the others need not be spoken of
+        if each.is_range:  # the value has this type of the union, so the message need not mention the others
             raise each
     error = TypeError if any(each.error is TypeError for each in misfits) else ValueError
     way_on = next((each.way_on for each in misfits if each.way_on), "")
@@ -272,7 +275,7 @@ def _is_tuple(kind: Any) -> bool:
 
 
 def _items_of(kind: Any) -> tuple[Any, int | None]:
-    # the type of an item, and how many there must be; None for any number
+    # The type of the items, and how many there must be; None for any number.
     one, *more = typing.get_args(kind)
     is_open = typing.get_origin(kind) is Sequence or more == [Ellipsis]
     return one, None if is_open else 1 + len(more)
@@ -281,7 +284,7 @@ def _items_of(kind: Any) -> tuple[Any, int | None]:
 def _is_finite(number: float) -> bool:
     try:
         return math.isfinite(number)
-    except OverflowError:  # a whole number beyond the largest float
+    except OverflowError:  # an int beyond the largest float
         return False
 
 
@@ -294,7 +297,7 @@ def _in_words(kind: Any, rules: tuple[Any, ...], *, many: bool = False) -> str:
     if _is_tuple(kind):
         one, n_wanted = _items_of(kind)
         parts = [] if n_wanted is None else [_HOW_MANY.get(n_wanted, str(n_wanted))]
-        parts += ["rising"] if any(isinstance(rule, Order) and rule.rises for rule in rules) else []
+        parts += ["ascending"] if any(isinstance(rule, Order) and rule.rises for rule in rules) else []
         parts += [] if _is_plain(one) else ["a tuple of"]
         is_filled = any(isinstance(rule, Order) and rule.is_filled for rule in rules)
         return " ".join([*parts, _in_words(one, rules, many=True)]) + (", at least one" if is_filled else "")
@@ -308,7 +311,7 @@ def _in_words(kind: Any, rules: tuple[Any, ...], *, many: bool = False) -> str:
     if kind in (int, float):
         words = {int: ("a whole number", "whole numbers"), float: ("a number", "numbers")}[kind][many]
         return " ".join([words, *(str(rule) for rule in rules if isinstance(rule, Bounds) and str(rule))])
-    named = {str: ("text", "texts"), bool: ("True or False", "True or False")}
+    named = {str: ("a string", "strings"), bool: ("True or False", "True or False")}
     return named[kind][many] if kind in named else str(getattr(kind, "__name__", kind))
 
 

@@ -67,7 +67,9 @@ PYTHON = list({block.file: None for block in BLOCKS if block.kind == "python"})
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a reader has: recordings in class folders and of a known corpus, and spike files of several speakers."""
     rng = np.random.default_rng(0)
+    audiomnist = [f"AudioMNIST/data/{who:02d}/{digit}_{who:02d}_0.wav" for who in range(1, 9) for digit in (0, 1)]
     for name in (
+        *audiomnist,
         "words/cat/1.wav",
         "words/dog/1.wav",
         "recordings/cat/1.wav",
@@ -82,7 +84,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 times, units = np.sort(rng.uniform(0, 0.5, 50)), rng.integers(0, 700, 50)
                 speaker, label = divmod(index, 2)
                 writer.append(times, units, label=label, speaker=speaker % 6, source=f"{index}.wav")
-    (tmp_path / "kitchen.csv").write_text("path,label,speaker\nrecordings/cat/1.wav,cat,3\n")
+    rows = [f"words/{word}/1.wav,{word},{part}" for word, part in (("cat", "train"), ("dog", "train"))]
+    rows.append("recordings/cat/1.wav,cat,test")
+    (tmp_path / "kitchen.csv").write_text("\n".join(["path,label,part", *rows]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPIKEDATA_OFFLINE", "1")
     return tmp_path

@@ -1,1 +1,8 @@
-"""The chain of stages, fused and blocked for speed; the stages judge it in the tests."""
+"""The same chain of stages, fused and blocked for speed; the tests check it against the plain stages.
+
+- `fused` runs the chain: it takes the pressure at the stapes and returns the steps at which the bushy cells fire;
+- `traveling_wave` gives it the velocity of the membrane, a few places at a time, and a long sound segment by segment;
+- `periodic` interpolates that velocity where its grid is not that of the steps (the published convention);
+- `tiles` advances hair cells, nerve fibers and bushy cells, 64 channels by 128 steps at a time;
+- `chance` draws the random numbers, one independent stream per hair cell and clip.
+"""

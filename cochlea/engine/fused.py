@@ -1,7 +1,8 @@
-"""The chain from pressure to spikes, fused and blocked for speed; judged by the plain stages.
+"""The chain from pressure to spikes, fused and blocked for speed; the tests check it against the plain stages.
 
-Channels go through in blocks of 64, time in tiles of 128 steps, so that what one stage leaves is in the cache when the
-next takes it. Between the segments of a long sound the state of every cell is kept: memory does not grow with it.
+Channels are processed in blocks of 64 and time in tiles of 128 steps, so that the output of one stage is still in the
+cache when the next stage reads it. Every cell keeps its state between the segments of a long sound, so memory does not
+grow with the length of the sound.
 """
 
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ from cochlea.transfer_table import N_BEYOND
 
 
 class SpikeSteps(NamedTuple):
-    """Spikes on the grid of the model's time.
+    """Spikes at steps of the model.
 
     Parameters
     ----------
@@ -48,8 +49,9 @@ class SpikeSteps(NamedTuple):
 
 
 class _Constants(NamedTuple):
-    # what the kernels need of the params: `hair_cell.kernel_constants`; taps (cell of a place, row); of the bushy cell
-    # decay of membrane and current, gain, threshold; its refractory steps
+    # What the kernels need of the params, in the order in which `_advance` takes it: the two results of
+    # `hair_cell.kernel_constants`; taps (cell of a place, row of velocity); `BushyCellParams.kernel_constants`; the
+    # refractory steps of the bushy cell; the polynomials of the interpolation in time.
     rates: NDArray[np.float32]
     membrane: NDArray[np.float32]
     taps: NDArray[np.float32]
@@ -59,7 +61,8 @@ class _Constants(NamedTuple):
 
 
 class _State(NamedTuple):
-    # of one block; axes: cell of a place, then as the kernels in `tiles` say
+    # The state of one block between tiles. The first axis of all but `bushy` is the cell of a place; the others are
+    # those of the kernels in `tiles`.
     pools: NDArray[np.float32]
     ring: NDArray[np.float32]
     waiting: NDArray[np.float32]
@@ -85,12 +88,17 @@ def spike_steps(
     Parameters
     ----------
     pressure : ndarray, shape (n_samples,)
-        Sound pressure [1].
+        Sound pressure at the stapes [1].
     sample_rate : int
         Rate of the pressure [Hz].
-    membrane, hair_cells, nerve, bushy_cells : params of the stages
+    membrane, hair_cells, nerve, bushy_cells : params
+        The parameters of the stages.
     seed, key : int
-        Seed of the data set and key of the clip, each below 2**64.
+        Seed of the data set and key of the clip, each below 2**64 [1].
+
+    Returns
+    -------
+    SpikeSteps
 
     Raises
     ------
@@ -99,12 +107,13 @@ def spike_steps(
     """
     rate, table, segments = cut_into_segments(pressure, sample_rate, membrane)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
+    # Philox works on words of 32 bits: low and high word of the key, low and high word of the seed.
     words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
     n_channels = membrane.n_places
     blocks = [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
     states = [_at_rest(block, rate, hair_cells, nerve, words) for block in blocks]
     steps, units = [], []
-    room = np.empty(0, np.complex64)
+    room = np.empty(0, np.complex64)  # shared by all blocks and segments: fresh memory would slow the transforms down
     for segment in segments:
         needed = room_needed(segment, LANES + REACH)
         room = room if room.size >= needed else np.empty(needed, np.complex64)
@@ -113,7 +122,7 @@ def spike_steps(
             velocity = velocity_of_rows(segment, slice(block.start, block.stop + REACH), table, room)
             found.append(_fire(velocity, segment.steps, block, constants, words, state))
         at, which = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.argsort(at, kind="stable")
+        order = np.argsort(at, kind="stable")  # blocks are in order of channel, which a stable sort keeps in each step
         steps.append(at[order])
         units.append(which[order])
     return SpikeSteps(np.concatenate(steps), np.concatenate(units), rate)
@@ -123,7 +132,8 @@ def _constants(
     rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, bushy_cells: BushyCellParams
 ) -> _Constants:
     rates, membrane = kernel_constants(rate, hair_cells, np.float32)
-    # Column 0 of a tile of velocity is as many places before lane 0 as the table has beyond the ends of the membrane.
+    # Rows of the table begin N_BEYOND places before the membrane, so column j of a tile of velocity is the place
+    # N_BEYOND before lane j. All lanes share their taps, which is why the rows beyond the ends are needed.
     position = cell_offsets(hair_cells.n_per_place) + N_BEYOND
     first = np.floor(position).astype(np.int64) - (NODES // 2 - 1)
     taps = np.zeros((position.size, REACH + 1), np.float32)
@@ -136,6 +146,7 @@ def _constants(
 def _at_rest(
     block: range, rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, words: NDArray[np.uint32]
 ) -> _State:
+    # The last block has lanes beyond the last channel. They are computed like the others and not reported.
     n_cells = hair_cells.n_per_place
     pools = np.empty((n_cells, 3, LANES), np.float32)
     pools[:] = np.array(hair_cells.resting_pools, np.float32)[:, None]
@@ -158,10 +169,11 @@ def _at_rest(
 def _fire(
     velocity: Velocity, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    # the spikes of a block of channels in a segment, ordered by step, then by channel
+    # The spikes of a block of channels in a segment, ordered by step, then by channel. A cell fires at most once in
+    # n_refractory + 1 steps, which bounds their number.
     most = len(block) * (len(steps) // (constants.n_refractory + 1) + 1)
     found_steps, found_lanes = np.empty(most, np.int64), np.empty(most, np.int64)
-    # Numba takes no records: their fields are handed over one by one
+    # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
     given: Any = (*velocity, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
     n_found = _advance(*given)
     return found_steps[:n_found], found_lanes[:n_found] + block.start
@@ -174,8 +186,10 @@ def _advance(
     pools: Array, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array, bushy: Array,
     found_steps: Array, found_lanes: Array,
 ) -> int:  # fmt: skip
-    # all tiles of a block, one after the other; returns the number of spikes
+    # Processes all tiles of a block, one after the other, and returns the number of spikes. All stages of a tile run
+    # before the next tile begins, so the tile stays in the cache.
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
+    # The grid points that the steps of a tile span, the taps, and one to spare at either end for rounding.
     source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
     hazard = np.zeros((STEPS, LANES), np.float32)
     fiber_spikes = np.zeros((STEPS, LANES), np.float32)
@@ -183,7 +197,7 @@ def _advance(
     n_found = 0
     for first in range(0, n_steps, STEPS):
         n_tile = min(STEPS, n_steps - first)
-        if aligned:
+        if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
             _copy_tile(grid, np.int64(start) + first, n_tile, velocity)
         else:
             _interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
@@ -191,7 +205,7 @@ def _advance(
         for cell in range(taps.shape[0]):
             release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)
             to_hazard(hazard, n_tile)
-            row = (first_step + first) % ring.shape[1]
+            row = (first_step + first) % ring.shape[1]  # the ring goes on from tile to tile and segment to segment
             fire_fibers(
                 hazard, n_tile, row, ring[cell], waiting[cell], drawn[cell], draws[cell], cells[cell],
                 words, bits, fiber_spikes,
@@ -205,7 +219,8 @@ def _advance(
 
 @compiled(fastmath=True)
 def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
-    # the steps from `first` on, of a grid whose points are the steps; two pairs of rows at a time
+    # Copies grid points from `first` on into a tile, which turns (row, step) into (step, lane). Two pairs of rows at a
+    # time: four neighboring floats are written together.
     n_pairs = grid.shape[0]
     for pair in range(0, n_pairs - 1, 2):
         for t in range(n_steps):
@@ -223,7 +238,8 @@ def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
 def _interpolate_tile(
     grid: Array, position: float, pitch: float, n_steps: int, polynomials: Array, source: Array, tile: Array,
 ) -> None:  # fmt: skip
-    # `source` takes the grid points that are needed; the grid is periodic
+    # Interpolates the grid at the steps of a tile. The grid points needed are first copied to `source`, turned to
+    # (point, lane), in more than one piece where they go past the end of the periodic grid.
     taps = np.empty(N_TAPS, np.float32)
     begin = interpolation_taps(position, polynomials, taps)
     n_source = interpolation_taps(position + (n_steps - 1) * pitch, polynomials, taps) - begin + N_TAPS
@@ -236,7 +252,7 @@ def _interpolate_tile(
         copied += n
     for t in range(n_steps):
         first = interpolation_taps(position + t * pitch, polynomials, taps) - begin
-        a, b, c, d, e, f, g, h = taps
+        a, b, c, d, e, f, g, h = taps  # spelled out, so that the loop over lanes is vectorized
         for j in range(LANES + REACH):
             tile[t, j] = (
                 a * source[first, j] + b * source[first + 1, j] + c * source[first + 2, j]

@@ -1,8 +1,11 @@
 """The kernels of the engine: hair cells, fibers and bushy cells of 64 neighboring channels, 128 steps at a time.
 
-A tile is an array (step, lane): one lane for each of 64 channels, so that one step of all lanes is a few vector
-operations and what a stage leaves is still in the cache when the next one takes it. The equations are those of the
-plain stages in `hair_cell`, `auditory_nerve` and `bushy_cell`, which judge these kernels in the tests.
+A tile is an array (step, lane) with one lane for each of 64 channels. One step of all lanes is a few vector operations,
+and the output of one stage is still in the cache when the next stage reads it. The equations are those of the plain
+stages in `hair_cell`, `auditory_nerve` and `bushy_cell`, against which the tests check these kernels.
+
+The kernels copy their state to local arrays, use conditional expressions instead of branches, and spell out sums over
+taps: in that form the compiler vectorizes the loops over lanes.
 """
 
 import numpy as np
@@ -10,15 +13,21 @@ import numpy as np
 from cochlea.compilation import Array, compiled
 from cochlea.engine.chance import DRAWS, fill_exponentials
 
+# With 16 or 32 lanes the kernels are 1.3 to 3 times slower: each step of a loop then waits for the state that the step
+# before it leaves (measured).
 LANES = 64  # channels of a tile
 STEPS = 128  # steps of a tile
-REACH = 6  # rows of velocity beyond the lanes: a channel's cells are interpolated between seven places around it
+# Rows of velocity beyond the lanes. The cells of a channel stand on both sides of its place, and each is interpolated
+# from six places (`hair_cell.NODES`); together these are seven, three on either side of the channel's own.
+REACH = 6
 
 _F = np.float32
-_MOST_PROBABLE = np.float32(1.0 - 1e-6)  # a fiber's probability is capped here: its hazard stays finite
-_SERIES_LIMIT = np.float32(0.1)  # up to this probability seven terms of a series give the hazard within 2e-8
+_MOST_PROBABLE = np.float32(1.0 - 1e-6)  # cap of a fiber's probability per step: the hazard -log(1 - p) stays finite
+_SERIES_LIMIT = np.float32(0.1)  # up to this probability, seven terms of the series give the hazard within 2e-8
 
-# Lanes are told by bits of two words of 32; the position of a single bit is found by a de Bruijn product.
+# The lanes in which a fiber fires are marked by bits of two words of 32 (one word of 64 bits was half as fast: the
+# compiler narrows the vectors). The position of a single bit follows from a multiplication with a de Bruijn sequence
+# (Leiserson, Prokop, Randall: Using de Bruijn sequences to index a 1 in a computer word, 1998).
 _BITS = np.array([1 << (lane % 32) for lane in range(LANES)], np.int64).astype(np.int32)
 _DE_BRUIJN = np.uint32(0x077CB531)
 _POSITIONS = np.zeros(32, np.int64)
@@ -30,21 +39,25 @@ for _bit in range(32):
 def release_probability(
     velocity: Array, taps: Array, n_steps: int, rates: Array, membrane: Array, pools: Array, probability: Array,
 ) -> None:  # fmt: skip
-    """Advance one hair cell per lane; fills `probability` (step, lane) [1].
+    """Advance one hair cell per lane, and fill `probability` with the release probabilities.
 
     Parameters
     ----------
     velocity : ndarray of float32, shape (step, lane + REACH)
+        Velocity at the places around the lanes [1].
     taps : ndarray of float32, shape (REACH + 1,)
-        Weights of the rows around a cell: lane j moves as sum_i taps[i] velocity[:, j + i] [1].
+        Weights of the places around a cell: the cell of lane j has the velocity sum_i taps[i] velocity[:, j + i] [1].
     n_steps : int
+        Number of steps in use [steps].
     rates, membrane : ndarray of float32
-        As `hair_cell.kernel_constants` gives them.
+        The result of `hair_cell.kernel_constants` [1].
     pools : ndarray of float32, shape (3, lane)
-        Free, cleft and reprocessing pool [1]; advanced in place.
+        Free, cleft and reprocessing pool, advanced in place [1].
     probability : ndarray of float32, shape (step, lane)
+        The result, per step [1].
     """
-    y, g, lr, r, x, h = rates  # Meddis' letters, per step
+    # The equations and letters of `hair_cell._advance_pools`; rates are per step.
+    y, g, lr, r, x, h = rates
     A, B, M = membrane
     tap0, tap1, tap2, tap3, tap4, tap5, tap6 = taps
     zero = _F(0.0)
@@ -78,14 +91,18 @@ def release_probability(
 
 @compiled(fastmath=True)
 def to_hazard(probability: Array, n_steps: int) -> None:
-    """Turn probabilities per step into hazards -log(1 - p), in place.
+    """Turn probabilities per step into hazards per step, -log(1 - p), in place.
 
     Parameters
     ----------
     probability : ndarray of float32, shape (step, lane)
-        [1]
+        Probabilities, replaced by hazards [1].
     n_steps : int
+        Number of steps in use [steps].
     """
+    # The series p + p^2 / 2 + ... + p^7 / 7 is 2 to 4 times faster than log1p and can be vectorized. Real sounds stay
+    # below its limit (0.03 was seen); a tile with a larger probability takes the exact way as a whole. The maximum is
+    # kept per lane so that finding it is vectorized, too.
     highest = np.zeros(LANES, _F)
     for t in range(n_steps):
         p = probability[t]
@@ -106,16 +123,16 @@ def to_hazard(probability: Array, n_steps: int) -> None:
 
 @compiled()
 def first_draws(cells: Array, words: Array, waiting: Array, drawn: Array, draws: Array) -> None:
-    """Start the streams of some cells: `waiting` takes the first number of each.
+    """Start the streams of some cells: draw a first block for each and put its first number into `waiting`.
 
     Parameters
     ----------
     cells : ndarray of int64, shape (cell, lane)
-        Numbers of the cells.
+        Numbers of the cells [1].
     words : ndarray of uint32, shape (4,)
-        As `fill_exponentials` takes them.
+        As for `fill_exponentials`.
     waiting, drawn, draws : ndarrays, shapes (cell, 2, lane), (cell, 2, lane) and (cell, lane, DRAWS)
-        For each cell as `fire_fibers` takes them.
+        For each cell as for `fire_fibers`; filled in.
     """
     bits = np.empty(DRAWS, np.uint32)
     for cell in range(cells.shape[0]):
@@ -131,32 +148,35 @@ def fire_fibers(
     hazard: Array, n_steps: int, ring_row: int, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array,
     words: Array, bits: Array, spikes: Array,
 ) -> None:  # fmt: skip
-    """Draw the spikes of the fibers of one hair cell per lane; adds their number to `spikes` (step, lane).
+    """Draw the spikes of the fibers of one hair cell per lane, and add their number to `spikes`.
 
-    `n_ready` fibers use up an exponential number at the rate n_ready * hazard; where it is used up one of them fires
-    and is out of the count for as many steps as the ring has rows.
+    In each step, `n_ready` fibers use up n_ready * hazard of an exponential random number. When the number is used up,
+    one of the fibers fires and is not ready for as many steps as the ring has rows.
 
     Parameters
     ----------
     hazard : ndarray of float32, shape (step, lane)
-        [1] per step.
+        Hazard of one fiber per step [1].
     n_steps : int
+        Number of steps in use [steps].
     ring_row : int
-        Row of the ring that belongs to the first step.
+        Row of the ring that belongs to the first step [1].
     ring : ndarray of float32, shape (dead step, lane)
-        Fibers that fired at each of the last steps [fibers]; advanced in place, as are:
+        Number of fibers that fired at each of the last steps, advanced in place [fibers].
     waiting : ndarray of float32, shape (2, lane)
-        Ready fibers [fibers], and what is left of the exponential number [1]; at first `first_draws` of it.
+        Ready fibers [fibers], and what is left of the exponential number [1]; advanced in place. `first_draws` sets the
+        number for the first step.
     drawn : ndarray of int64, shape (2, lane)
-        Blocks of the stream that were drawn, and numbers of the last one that were used.
+        How many blocks of the stream have been drawn, and how many numbers of the last block have been used; advanced
+        in place [1].
     draws : ndarray of float32, shape (lane, DRAWS)
-        That last block.
+        The last block that was drawn; replaced when all of it has been used [1].
     cells : ndarray of int64, shape (lane,)
-        Number of each lane's cell, which names its stream.
+        Number of each lane's cell, which identifies its stream [1].
     words, bits : ndarray of uint32
-        As `fill_exponentials` takes them.
+        As for `fill_exponentials`.
     spikes : ndarray of float32, shape (step, lane)
-        [spikes]
+        Number of fibers that fire, to which this cell's are added [spikes].
     """
     zero, one = _F(0.0), _F(1.0)
     ready, left = np.empty(LANES, _F), np.empty(LANES, _F)
@@ -164,6 +184,8 @@ def fire_fibers(
         ready[j], left[j] = waiting[0, j], waiting[1, j]
     row = ring_row
     for t in range(n_steps):
+        # First all lanes at once: fibers whose dead time ends become ready, and the step's hazard is used up. Only the
+        # lanes that run out of their exponential number, few of 64, are then treated one by one.
         low, high = np.int32(0), np.int32(0)
         for j in range(32):
             n_ready = ready[j] + ring[row, j]
@@ -183,13 +205,14 @@ def fire_fibers(
             if first == 32:
                 low = high
             while low:
-                bit = np.int32(low & -low)
+                bit = np.int32(low & -low)  # the lowest bit that is set
                 low = np.int32(low ^ bit)
                 j = first + _POSITIONS[np.uint32(np.uint32(bit) * _DE_BRUIJN) >> np.uint32(27)]
                 h, rest, n_ready, fired = hazard[t, j], left[j], ready[j], zero
                 used = drawn[1, j]
                 while rest < zero and n_ready > zero:
-                    # the spike used up part of the step; those still ready go on through the rest of it
+                    # The spike came within the step. The fibers that are still ready pass through the rest of the step,
+                    # whose hazard is `remaining`; rounding must not make it longer than the step.
                     remaining = -rest / n_ready
                     remaining = remaining if remaining < h else h
                     n_ready -= one
@@ -210,31 +233,43 @@ def fire_fibers(
         waiting[0, j], waiting[1, j] = ready[j], left[j]
 
 
-@compiled(fastmath={"reassoc"})  # for the count of lanes; nothing else in it can be summed in another order
+# "reassoc" lets the count of lanes be summed in another order, so that it is vectorized; no other sum here has more
+# than two terms. Full fastmath would also fuse multiplications with additions, and a cell close to its threshold might
+# then fire at another step than in the plain stage.
+@compiled(fastmath={"reassoc"})
 def fire_bushy_cells(
     fiber_spikes: Array, n_steps: int, n_lanes: int, first_step: int, constants: Array, n_refractory: int,
     state: Array, steps: Array, lanes: Array, n_fired: int,
 ) -> int:  # fmt: skip
-    """Advance one bushy cell per lane; appends the spikes to `steps` and `lanes` and returns how many there are.
+    """Advance one bushy cell per lane, append its spikes to `steps` and `lanes`, and return the number of all spikes.
 
     Parameters
     ----------
     fiber_spikes : ndarray of float32, shape (step, lane)
-        [spikes]
+        Number of fibers of each channel that fire [spikes].
     n_steps, n_lanes : int
+        Number of steps and of lanes in use [1].
     first_step : int
-        Number of the tile's first step.
+        Number of the tile's first step [1].
     constants : ndarray of float64, shape (4,)
         Decay of membrane and current per step, gain, threshold [1].
     n_refractory : int
-        Steps after that of a spike in which the membrane is held at 0.
+        Number of steps after the step of a spike during which the membrane is held at 0 [steps].
     state : ndarray of float64, shape (3, lane)
-        Membrane and current [1], and the steps for which the membrane is still held [steps]; advanced in place.
+        Membrane and current [1], and the number of steps for which the membrane is still held [steps]; advanced in
+        place.
     steps, lanes : ndarray of int64
-        The spikes, `n_fired` of them before this tile.
+        Step and lane of each spike; the first `n_fired` are those of earlier tiles [1].
     n_fired : int
+        Number of spikes before this tile [spikes].
+
+    Returns
+    -------
+    int
+        Number of spikes up to the end of this tile [spikes].
     """
     decay_mem, decay_syn, gain, threshold = constants
+    # In double precision like the plain stage. `held` and `n_above` are floats, too: vectors of one type of element.
     membrane, current, held = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     for j in range(LANES):
         membrane[j], current[j], held[j] = state[0, j], state[1, j], state[2, j]
@@ -247,12 +282,13 @@ def fire_bushy_cells(
             membrane[j] = risen
             held[j] -= 1.0
             n_above += 1.0 if risen >= threshold else 0.0
+        # Spikes are rare, so in most steps counting is enough and the slow loop is skipped.
         if n_above > 0.0:
             for j in range(LANES):
                 if membrane[j] >= threshold:
                     membrane[j] = 0.0
                     held[j] = n_refractory
-                    if j < n_lanes:
+                    if j < n_lanes:  # lanes beyond the last channel are computed but not reported
                         steps[n_fired] = first_step + t
                         lanes[n_fired] = j
                         n_fired += 1

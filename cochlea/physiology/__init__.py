@@ -1,1 +1,9 @@
-"""What a physiologist measures, measured on the model."""
+"""The model measured as a physiologist measures an animal.
+
+- `recording`: tones at chosen levels, and the spikes of the fibers and bushy cells of one channel;
+- `analysis`: measures of curves (place map, tuning width, delay, rate-level function);
+- `spike_statistics`: measures of spikes (histograms, adaptation, phase locking, intervals);
+- `measurements`: the experiments, which apply the others to any `CochleaParams`.
+
+`python benchmarks/physiology.py` runs them all; docs/physiology.md compares the results with those from animals.
+"""

@@ -1,8 +1,8 @@
-"""What a physiologist measures on curves: the place map, tuning width, delays, rate-level functions.
+"""Measures of curves: the place map, tuning width, delays, rate-level functions.
 
-Pure functions on arrays. Frequencies in [Hz], times in [s], rates in [1/s], levels in [dB] of any reference.
-`cochlea.physiology.spike_statistics` has what is measured on spikes; `cochlea.physiology.measurements` applies both
-to the model.
+Pure functions on arrays. Frequencies are in [Hz], times in [s], rates in [1/s], and levels in [dB] re any reference.
+Measures of spikes are in `cochlea.physiology.spike_statistics`; `cochlea.physiology.measurements` applies both to the
+model.
 """
 
 from typing import NamedTuple
@@ -19,9 +19,9 @@ class TuningWidth(NamedTuple):
     best_frequency : float
         Frequency of the largest gain [Hz].
     q10 : float
-        Best frequency over the width 10 dB below the peak [1].
+        Best frequency divided by the bandwidth 10 dB below the peak [1].
     q_erb : float
-        Best frequency over the equivalent rectangular bandwidth [1].
+        Best frequency divided by the equivalent rectangular bandwidth [1].
     """
 
     best_frequency: float
@@ -30,16 +30,16 @@ class TuningWidth(NamedTuple):
 
 
 class RateLevel(NamedTuple):
-    """The figures of a rate-level function.
+    """The characteristics of a rate-level function.
 
     Parameters
     ----------
     spontaneous, saturated : float
         Rate at the lowest and at the highest level [1/s].
     threshold : float
-        Level at which the rate has risen by 10 % of the way from spontaneous to saturated [dB].
+        Level at which the rate has risen by 10 % of the difference between spontaneous and saturated rate [dB].
     dynamic_range : float
-        From 10 to 90 % of the way [dB].
+        Difference between the levels at which it has risen by 10 % and by 90 % [dB].
     """
 
     spontaneous: float
@@ -54,13 +54,17 @@ def greenwood_frequency(positions: ArrayLike, length: float = 3.5) -> NDArray[np
     Parameters
     ----------
     positions : array_like, shape (place,)
-        Distance from the base [cm]; y is the distance from the apex over the length.
+        Distances from the base; y is the distance from the apex divided by the length [cm].
     length : float
-        From base to apex [cm].
+        Length of the membrane from base to apex [cm].
+
+    Returns
+    -------
+    ndarray, shape (place,)
 
     References
     ----------
-    Greenwood, JASA 87:2592 (1990), equation 1 with the constants for man.
+    Greenwood, JASA 87:2592 (1990), equation 1 with the human constants.
 
     Examples
     --------
@@ -72,14 +76,18 @@ def greenwood_frequency(positions: ArrayLike, length: float = 3.5) -> NDArray[np
 
 
 def tuning_width(frequencies: ArrayLike, gain: ArrayLike) -> TuningWidth:
-    """How sharp a tuning curve is.
+    """The width of a tuning curve.
 
     Parameters
     ----------
     frequencies : array_like, shape (frequency,)
-        Ascending [Hz], dense enough for straight lines between them.
+        Frequencies in ascending order, dense enough for linear interpolation [Hz].
     gain : array_like, shape (frequency,)
         Amplitude of the response to a tone of unit amplitude [1].
+
+    Returns
+    -------
+    TuningWidth
 
     Raises
     ------
@@ -93,6 +101,8 @@ def tuning_width(frequencies: ArrayLike, gain: ArrayLike) -> TuningWidth:
     below, above = np.nonzero(power[:peak] < 0.1)[0], np.nonzero(power[peak:] < 0.1)[0]
     if not (below.size and above.size):
         raise ValueError("a tuning curve must fall by 10 dB on both sides of its peak")
+    # The crossings nearest to the peak on either side, each between two neighboring points. `np.interp` needs ascending
+    # abscissas, so the two points above the peak are taken in reverse.
     i, j = below[-1], peak + above[0]
     lower = np.interp(0.1, power[i : i + 2], f[i : i + 2])
     upper = np.interp(0.1, power[[j, j - 1]], f[[j, j - 1]])
@@ -106,37 +116,49 @@ def group_delay(frequencies: ArrayLike, response: ArrayLike) -> NDArray[np.float
     Parameters
     ----------
     frequencies : array_like, shape (frequency,)
-        Ascending [Hz], so dense that the phase turns by less than half a cycle from one to the next.
+        Frequencies in ascending order, so dense that the phase changes by less than half a cycle between them [Hz].
     response : array_like of complex, shape (..., frequency)
-        In the exp(+i w t) convention: of `cochlea.transfer_function` take the conjugate.
+        Response in the exp(+i w t) convention: the conjugate of what `cochlea.transfer_function` returns [1].
+
+    Returns
+    -------
+    ndarray, shape (..., frequency)
     """
     phase = np.unwrap(np.angle(np.asarray(response)), axis=-1)
     return np.asarray(-np.gradient(phase, 2.0 * np.pi * np.asarray(frequencies, np.float64), axis=-1), np.float64)
 
 
 def median_energy_time(signals: ArrayLike, sample_rate: int) -> NDArray[np.float64]:
-    """The time [s] by which half of a signal's energy has passed; of a click's response, its latency.
+    """The time [s] by which half of a signal's energy has passed; for the response to a click, its latency.
 
     Parameters
     ----------
     signals : array_like, shape (..., sample)
-        No row all zero.
+        Signals, none of which may be silent [1].
     sample_rate : int
-        [Hz]
+        Rate of the signals [Hz].
+
+    Returns
+    -------
+    ndarray, shape (...)
     """
     energy = np.cumsum(np.square(np.asarray(signals, np.float64)), axis=-1)
     return np.asarray(np.argmax(energy >= energy[..., -1:] / 2, axis=-1) / sample_rate, np.float64)
 
 
 def rate_level(levels: ArrayLike, rates: ArrayLike) -> RateLevel:
-    """Threshold and dynamic range of a rate-level function, by straight lines between its points.
+    """The threshold and dynamic range of a rate-level function, by linear interpolation between its points.
 
     Parameters
     ----------
     levels : array_like, shape (level,)
-        Ascending, from below the threshold to saturation [dB].
+        Levels in ascending order, from below the threshold to saturation [dB].
     rates : array_like, shape (level,)
-        [1/s]
+        Rate at each level [1/s].
+
+    Returns
+    -------
+    RateLevel
 
     Raises
     ------
@@ -147,7 +169,8 @@ def rate_level(levels: ArrayLike, rates: ArrayLike) -> RateLevel:
     spontaneous, saturated = float(rate[0]), float(rate[-1])
     if not saturated > spontaneous:
         raise ValueError(f"rates must rise with the level, got {spontaneous:g} at the lowest, {saturated:g} at the top")
-    # the level at which the rate first comes so far
+    # Measured rates fluctuate, but `np.interp` needs ascending abscissas: the running maximum gives the level at which
+    # a rate is first reached.
     driven = np.maximum.accumulate((rate - spontaneous) / (saturated - spontaneous))
     low, high = np.interp([0.1, 0.9], driven, np.asarray(levels, np.float64))
     return RateLevel(spontaneous, saturated, float(low), float(high - low))

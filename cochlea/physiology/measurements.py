@@ -1,7 +1,8 @@
 """A physiologist's experiments on the model: tuning, delays, rates, adaptation, phase locking.
 
-Each function stimulates the stages as `cochlea.physiology.recording` does and measures with
-`cochlea.physiology.analysis` and `cochlea.physiology.spike_statistics`. Levels in [dB], 0 is a tone of amplitude 1.
+Each function stimulates the model through `cochlea.physiology.recording` and measures its response with
+`cochlea.physiology.analysis` and `cochlea.physiology.spike_statistics`. Levels are in [dB]; 0 dB is a tone of
+amplitude 1.
 """
 
 from collections.abc import Sequence
@@ -18,11 +19,11 @@ from cochlea.physiology.spike_statistics import Adaptation, fit_adaptation, peri
 from cochlea.transfer_function import transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 
-_TONE = 0.3  # [s], of the tones for rates and adaptation
-_RAMP = 0.005  # [s]
-_SILENT = 0.02  # [s], the start of the silence before a tone, which no anti-causal answer reaches
-_STEADY = 0.1  # [s], the end of a tone, when adaptation is over
-_POINTS = 400  # of a tuning curve, from 0 to the characteristic frequency
+_TONE = 0.3  # [s], duration of the tones for rates and adaptation
+_RAMP = 0.005  # [s], onset and offset ramps of the tones
+_SILENT = 0.02  # [s], the beginning of the silence before a tone, which no anti-causal response reaches
+_STEADY = 0.1  # [s], the end of a tone, when rapid and short-term adaptation are over
+_POINTS = 400  # points of a tuning curve from 0 to the characteristic frequency
 
 
 class MembraneTuning(NamedTuple):
@@ -31,9 +32,9 @@ class MembraneTuning(NamedTuple):
     Parameters
     ----------
     best_frequency : ndarray
-        [Hz]
+        Frequency of the largest gain [Hz].
     q10, q_erb : ndarray
-        Best frequency over the width at -10 dB, and over the equivalent rectangular bandwidth [1].
+        Best frequency divided by the bandwidth at -10 dB, and by the equivalent rectangular bandwidth [1].
     delay : ndarray
         Group delay at the best frequency, positive in the causal convention [s].
     """
@@ -50,11 +51,11 @@ class RateLevels(NamedTuple):
     Parameters
     ----------
     onset : ndarray
-        Of the fiber, in the best of its bins of two cycles from the start of the tone [1/s].
+        Largest rate of the fiber in any bin of two cycles of the tone [1/s].
     steady : ndarray
-        Of the fiber, in the last 0.1 s of the tone [1/s].
+        Rate of the fiber in the last 0.1 s of the tone [1/s].
     bushy : ndarray
-        Of the bushy cell, in the last 0.1 s of the tone [1/s].
+        Rate of the bushy cell in the last 0.1 s of the tone [1/s].
     """
 
     onset: NDArray[np.float64]
@@ -63,18 +64,18 @@ class RateLevels(NamedTuple):
 
 
 class TimeCourse(NamedTuple):
-    """A fiber's answer to a tone of 0.3 s, through adaptation and recovery.
+    """The response of a fiber to a tone of 0.3 s, through adaptation and recovery.
 
     Parameters
     ----------
     histogram : ndarray, shape (bin,)
         Rate in bins of 1 ms, from `ONSET` before the tone to 0.4 s after it [1/s].
     adaptation : Adaptation
-        From the highest bin to the end of the tone.
+        Fit from the highest bin to the end of the tone.
     recovery : Adaptation
-        From 10 ms after the end of the tone, when the membrane is at rest.
+        Fit from 10 ms after the end of the tone, when the membrane is at rest.
     recovered : float
-        Rate 0.1 s after the end of the tone over the spontaneous rate [1].
+        Rate 0.1 s after the end of the tone divided by the spontaneous rate [1].
     """
 
     histogram: NDArray[np.float64]
@@ -89,7 +90,7 @@ class PhaseLocking(NamedTuple):
     Parameters
     ----------
     release, fiber, bushy : ndarray
-        Of the release probability, the fibers' and the bushy cells' spikes [1].
+        Vector strength of the release probability, of the spikes of fibers and of the spikes of bushy cells [1].
     """
 
     release: NDArray[np.float64]
@@ -98,21 +99,27 @@ class PhaseLocking(NamedTuple):
 
 
 def membrane_tuning(channels: Sequence[int], params: CochleaParams) -> MembraneTuning:
-    """How sharply places are tuned, and how late they answer at their best frequency.
+    """How sharply places are tuned, and their delay at the best frequency.
 
     Parameters
     ----------
     channels : sequence of int
+        Channels whose places are measured.
     params : CochleaParams
-        The delay of the published convention is negative: it answers before the sound.
+        In the published convention the delay is negative: the membrane responds before the sound.
+
+    Returns
+    -------
+    MembraneTuning
     """
+    # From the transfer function itself rather than from tones: the membrane is linear, so both are the same.
     membrane = params.basilar_membrane
     rows = []
     for channel in channels:
         best = characteristic_frequencies(membrane)[channel]
         frequencies = best * np.arange(1, 3 * _POINTS) / _POINTS
         response = transfer_function(frequencies, membrane.positions[[channel]], membrane)[0]
-        if membrane.convention == "causal":
+        if membrane.convention == "causal":  # the equations are in the convention exp(-i w t), `group_delay` is not
             response = np.conjugate(response)
         delay = group_delay(frequencies, response)[np.argmax(np.abs(response))]
         rows.append((*tuning_width(frequencies, np.abs(response)), delay))
@@ -120,13 +127,16 @@ def membrane_tuning(channels: Sequence[int], params: CochleaParams) -> MembraneT
 
 
 def click_delays(channels: Sequence[int], params: CochleaParams) -> NDArray[np.float64]:
-    """How long after a click half of a place's energy has passed [s], shape (channel,); negative: before it.
+    """The time [s] from a click until half of the energy of a place's response has passed, shape (channel,).
 
     Parameters
     ----------
     channels : sequence of int
+        Channels whose places are measured.
     params : CochleaParams
+        In the published convention the time is negative: the membrane responds before the click.
     """
+    # The click stands in the middle of the sound, so that a response before it is seen, too.
     pressure = np.zeros(round(0.4 * SAMPLE_RATE))
     pressure[pressure.size // 2] = 1.0
     velocity, rate = basilar_membrane(pressure, SAMPLE_RATE, params.basilar_membrane)
@@ -142,19 +152,23 @@ def rate_levels(
     n_fibers: int = 20_000,
     n_bushy_cells: int = 200,
 ) -> RateLevels:
-    """Rates at the place of a tone, from levels below threshold to saturation.
+    """Rates of a fiber and a bushy cell at the place of a tone, at several levels.
 
     Parameters
     ----------
     frequency : float
-        Of the tone, of 0.3 s with ramps of 5 ms [Hz].
+        Frequency of the tone, which lasts 0.3 s with ramps of 5 ms [Hz].
     levels : sequence of float
-        [dB]
+        Levels of the tone [dB].
     params : CochleaParams
     rng : numpy.random.Generator
         Source of the random numbers.
     n_fibers, n_bushy_cells : int
-        Recorded at each level [1].
+        Number of fibers and bushy cells that are recorded at each level [1].
+
+    Returns
+    -------
+    RateLevels
     """
     channel = nearest_channel(frequency, params)
     start, stop = ONSET + _TONE - _RAMP - _STEADY, ONSET + _TONE - _RAMP
@@ -174,19 +188,23 @@ def rate_levels(
 def time_course(
     frequency: float, level: float, params: CochleaParams, rng: np.random.Generator, *, n_fibers: int = 30_000
 ) -> TimeCourse:
-    """Adaptation to a tone at its place, and recovery from it.
+    """Adaptation of a fiber to a tone at its place, and recovery from the tone.
 
     Parameters
     ----------
     frequency : float
-        A multiple of 1 kHz, so that a bin holds whole cycles [Hz].
+        Frequency of the tone, a multiple of 1 kHz so that a bin of 1 ms holds whole cycles [Hz].
     level : float
-        [dB]
+        Level of the tone [dB].
     params : CochleaParams
     rng : numpy.random.Generator
         Source of the random numbers.
     n_fibers : int
-        Recorded [1].
+        Number of fibers that are recorded [1].
+
+    Returns
+    -------
+    TimeCourse
     """
     pressure = tone_burst(frequency, level, duration=_TONE, silence=0.4)
     answer = respond(pressure, nearest_channel(frequency, params), params, rng, n_fibers=n_fibers)
@@ -194,6 +212,7 @@ def time_course(
     histogram = peristimulus_histogram(answer.fiber_times, duration, bin_width=1e-3, n_repeats=n_fibers)
     times = (np.arange(histogram.size) + 0.5) * 1e-3
     end = round(1e3 * (ONSET + _TONE))
+    # Adaptation is fitted between the peak and the offset ramp, recovery once the membrane has stopped moving.
     peak, rest = int(np.argmax(histogram)), end + 10
     last = end - round(1e3 * _RAMP)
     recovered = histogram[end + 90 : end + 110].mean() / histogram[: round(1e3 * _SILENT)].mean()
@@ -214,20 +233,24 @@ def phase_locking(
     n_fibers: int = 200,
     n_bushy_cells: int = 50,
 ) -> PhaseLocking:
-    """Locking to tones, each at its own place, over 0.4 s after 0.1 s of adaptation.
+    """Phase locking to tones, each at its own place, over 0.4 s after 0.1 s of adaptation.
 
     Parameters
     ----------
     frequencies : sequence of float
-        [Hz]. Best no divisor of 24 kHz, or few phases of the tone are sampled: at 3 and 4 kHz the vector strength of
-        the release then depends on the phase of the tone, by 0.03.
+        Frequencies of the tones [Hz]. Divisors of 24 kHz are best avoided, since few phases of the tone are then
+        sampled: at 3 and 4 kHz the vector strength of the release varies by 0.03 with the phase of the tone.
     params : CochleaParams
     rng : numpy.random.Generator
         Source of the random numbers.
     level : float
-        [dB]
+        Level of the tones [dB].
     n_fibers, n_bushy_cells : int
-        Recorded at each frequency [1].
+        Number of fibers and bushy cells that are recorded at each frequency [1].
+
+    Returns
+    -------
+    PhaseLocking
     """
     rows = []
     for frequency in frequencies:
@@ -235,7 +258,7 @@ def phase_locking(
         channel = nearest_channel(frequency, params)
         answer = respond(pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells)
         start = ONSET + 0.1
-        stop = start + np.floor(0.4 * frequency) / frequency  # whole cycles
+        stop = start + np.floor(0.4 * frequency) / frequency  # whole cycles: part of one would look like locking
         samples = np.arange(answer.probability.size) / answer.sample_rate
         release, fiber, bushy = (
             vector_strength(times[(times >= start) & (times < stop)], frequency, weights)

@@ -1,8 +1,8 @@
-"""Sounds at chosen levels, and the spikes of one channel: what a physiologist's electrode sees.
+"""Sounds at chosen levels, and the spikes of one channel, as a physiologist's electrode records them.
 
-`encode` brings every sound to one level. Here the sound enters the membrane as it is: 0 dB is a tone of amplitude 1;
-`encode` presents a steady tone at -7.4 dB (root mean square 0.3). Many presentations to one fiber or bushy cell are one
-presentation to as many that do not know of each other.
+`encode` brings every sound to the same level. Here the sound enters the membrane unchanged: 0 dB is a tone of amplitude
+1, and `encode` would present a steady tone at -7.4 dB (root mean square 0.3). A physiologist presents a sound many
+times to one fiber or bushy cell; here it is presented once to as many independent ones, which is equivalent.
 """
 
 from dataclasses import replace
@@ -19,24 +19,24 @@ from cochlea.model import CochleaParams
 from cochlea.stimulus import apply_ramps
 from cochlea.transfer_table import characteristic_frequencies
 
-SAMPLE_RATE = 48_000  # [Hz], of the sounds; both presets then have velocities at 24 kHz
-ONSET = 0.05  # [s] of silence before a tone
-_BUSHY_CELLS_AT_ONCE = 10
+SAMPLE_RATE = 48_000  # [Hz], of the sounds; the velocity then has 24 kHz in both presets
+ONSET = 0.05  # [s], the silence before a tone
+_BUSHY_CELLS_AT_ONCE = 10  # so that memory does not grow with the number of bushy cells
 
 
 class Response(NamedTuple):
-    """What a channel answers to a sound.
+    """The response of a channel to a sound.
 
     Parameters
     ----------
     probability : ndarray, shape (sample,)
-        Release probability of its middle hair cell per step [1].
+        Release probability of the channel's middle hair cell, per step [1].
     sample_rate : int
-        [Hz]
+        Steps per second [Hz].
     fiber_times : ndarray, shape (n_spikes,)
-        Spikes of the middle hair cell's fibers from the start of the sound [s].
+        Spike times of the middle hair cell's fibers, from the start of the sound [s].
     bushy_times : ndarray, shape (n_spikes,)
-        Spikes of the channel's bushy cells [s].
+        Spike times of the channel's bushy cells, from the start of the sound [s].
     """
 
     probability: NDArray[np.floating]
@@ -48,20 +48,20 @@ class Response(NamedTuple):
 def tone_burst(
     frequency: float, level: float, *, duration: float, silence: float = 0.05, ramp: float = 0.005
 ) -> NDArray[np.float64]:
-    """A tone that begins `ONSET` after the start, at `SAMPLE_RATE`, shape (n_samples,).
+    """A tone after `ONSET` of silence, at the rate `SAMPLE_RATE`, shape (n_samples,) [1].
 
     Parameters
     ----------
     frequency : float
-        [Hz]
+        Frequency of the tone [Hz].
     level : float
-        [dB], 0 is an amplitude of 1.
+        Level of the tone; 0 is an amplitude of 1 [dB].
     duration : float
-        Of the tone, ramps included [s].
+        Duration of the tone, including its ramps [s].
     silence : float
-        After the tone [s].
+        Duration of the silence after the tone [s].
     ramp : float
-        Of the raised-cosine onset and of the offset [s].
+        Duration of each raised-cosine ramp [s].
     """
     time = np.arange(round(duration * SAMPLE_RATE)) / SAMPLE_RATE
     tone = apply_ramps(np.sin(2 * np.pi * frequency * time), SAMPLE_RATE, ramp)
@@ -82,19 +82,24 @@ def respond(
     n_fibers: int,
     n_bushy_cells: int = 0,
 ) -> Response:
-    """What the cells of one channel answer to a sound of any level.
+    """The response of the cells of one channel to a sound of any level.
 
     Parameters
     ----------
     pressure : ndarray, shape (n_samples,)
-        The sound at the stapes, at `SAMPLE_RATE` [1].
+        Sound pressure at the stapes, at the rate `SAMPLE_RATE` [1].
     channel : int
         Number of the channel.
     params : CochleaParams
     rng : numpy.random.Generator
         Source of the random numbers.
     n_fibers, n_bushy_cells : int
-        How many independent fibers and bushy cells are recorded, or one as often; n_fibers at most 65,535 [1].
+        Number of independent fibers and bushy cells that are recorded, or of presentations to a single one. At most
+        65,535 fibers, since those that fire in a step are counted in 16 bits [1].
+
+    Returns
+    -------
+    Response
     """
     velocity, rate = basilar_membrane(pressure, SAMPLE_RATE, params.basilar_membrane)
     cells = place_hair_cells(velocity, params.hair_cell.n_per_place, range(channel, channel + 1))
@@ -108,22 +113,24 @@ def respond(
 def spontaneous_times(
     duration: float, params: CochleaParams, rng: np.random.Generator, *, n_bushy_cells: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Spikes in silence [s]: of one fiber, and of many bushy cells.
+    """The times of spontaneous spikes, in silence, of one fiber and of a number of bushy cells.
 
     Parameters
     ----------
     duration : float
-        Of the silence [s].
+        Duration of the silence [s].
     params : CochleaParams
     rng : numpy.random.Generator
+        Source of the random numbers.
     n_bushy_cells : int
-        Recorded [1].
+        Number of bushy cells that are recorded [1].
 
     Returns
     -------
     fiber_times, bushy_times : ndarray, shape (n_spikes,)
-        The latter of all cells together.
+        Spike times of the fiber, and of all bushy cells together [s].
     """
+    # In silence the membrane does not move and all hair cells are alike, so one of them stands for the channel.
     rate = params.basilar_membrane.sample_rate
     silence = np.zeros((1, round(duration * rate)), np.float32)
     probability = hair_cell(silence, rate, params.hair_cell)
@@ -136,7 +143,7 @@ def spontaneous_times(
 def _bushy_times(
     probability: NDArray[np.floating], rate: int, params: CochleaParams, rng: np.random.Generator, n_cells: int
 ) -> NDArray[np.float64]:
-    # spikes of n_cells bushy cells driven by the hair cells of one channel, in order of the cells
+    # The spike times of n_cells independent bushy cells that are driven by the hair cells of one channel, cell by cell.
     steps = [np.zeros(0, np.int64)]
     for first in range(0, n_cells, _BUSHY_CELLS_AT_ONCE):
         n_block = min(_BUSHY_CELLS_AT_ONCE, n_cells - first)

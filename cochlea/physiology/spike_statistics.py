@@ -1,7 +1,7 @@
-"""What a physiologist measures on spikes: histograms, adaptation, phase locking, intervals.
+"""Measures of spikes: histograms, adaptation, phase locking, intervals.
 
-Pure functions on arrays. Times in [s], rates in spikes per second and unit [1/s]. A unit is one nerve fiber or one
-bushy cell.
+Pure functions on arrays. Times are in [s], rates in spikes per second and unit [1/s]. As in physiology, a unit is one
+nerve fiber or one bushy cell.
 """
 
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_EDGE = 1e-6  # of a bin: a spike this close before an edge, by rounding, belongs to the bin behind it
+_EDGE = 1e-6  # in bins: a spike this close before an edge is taken as lying on it, since its time is rounded
 
 
 class Adaptation(NamedTuple):
-    """steady + rapid exp(-t / tau_rapid) + short_term exp(-t / tau_short_term).
+    """The rate steady + rapid exp(-t / tau_rapid) + short_term exp(-t / tau_short_term).
 
     Parameters
     ----------
     steady, rapid, short_term : float
-        Rates [1/s]; the latter two are negative in a recovery.
+        Rates; the latter two are negative in a recovery [1/s].
     tau_rapid, tau_short_term : float
-        Time constants [s], the smaller first.
+        Time constants, the smaller one first [s].
     """
 
     steady: float
@@ -38,13 +38,13 @@ def peristimulus_histogram(
     Parameters
     ----------
     times : array_like, shape (n_spikes,)
-        Spike times from the start of the presentation, of all presentations [s].
+        Spike times of all presentations, from the start of each presentation [s].
     duration : float
-        Of a presentation [s]; what is left after the last whole bin is dropped.
+        Duration of a presentation; spikes after the last whole bin are dropped [s].
     bin_width : float
-        [s]; bin k holds k * bin_width <= time < (k + 1) * bin_width.
+        Width of a bin; bin k holds k * bin_width <= time < (k + 1) * bin_width [s].
     n_repeats : int
-        Presentations, or units that heard one presentation [1].
+        Number of presentations, or of units that were recorded in one presentation [1].
 
     Examples
     --------
@@ -58,14 +58,18 @@ def peristimulus_histogram(
 
 
 def fit_adaptation(times: ArrayLike, rates: ArrayLike) -> Adaptation:
-    """The two exponentials and the constant that fit a histogram best, in the sense of least squares.
+    """The least-squares fit of two exponentials and a constant to a histogram.
 
     Parameters
     ----------
     times : array_like, shape (bin,)
-        From the onset, or from the offset for a recovery [s].
+        Times from the onset, or from the offset for a recovery [s].
     rates : array_like, shape (bin,)
-        [1/s]
+        Rate at each time [1/s].
+
+    Returns
+    -------
+    Adaptation
 
     References
     ----------
@@ -76,11 +80,13 @@ def fit_adaptation(times: ArrayLike, rates: ArrayLike) -> Adaptation:
     t, rate = np.asarray(times, np.float64), np.asarray(rates, np.float64)
 
     def solve(log_taus: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        # for given time constants the best amplitudes follow by linear least squares
+        # For given time constants the best amplitudes follow by linear least squares, so the nonlinear search has only
+        # two dimensions. An infinite time constant gives the constant term.
         curves = np.exp(-t[:, None] / np.r_[np.inf, np.exp(log_taus)])
         amplitudes = np.linalg.lstsq(curves, rate, rcond=None)[0]
         return amplitudes, curves @ amplitudes - rate
 
+    # The search is over logarithms, which keeps the time constants positive. It starts at 3.7 and 50 ms for 0.3 s.
     span = t[-1] - t[0]
     best = least_squares(lambda log_taus: solve(log_taus)[1], np.log([span / 80, span / 6]), method="lm")
     order = np.argsort(best.x)
@@ -89,21 +95,21 @@ def fit_adaptation(times: ArrayLike, rates: ArrayLike) -> Adaptation:
 
 
 def vector_strength(times: ArrayLike, frequency: float, weights: ArrayLike | None = None) -> float:
-    """How well spikes are locked to a tone [1]: 0 if all phases are alike, 1 if there is but one.
+    """How well spikes are locked to a tone [1]: 0 if they are spread evenly over the cycle, 1 if all have one phase.
 
     Parameters
     ----------
     times : array_like, shape (n_spikes,)
-        Spike times, or times of samples [s]; best over a whole number of cycles.
+        Spike times, or times of samples, best over a whole number of cycles [s].
     frequency : float
-        Of the tone [Hz].
+        Frequency of the tone [Hz].
     weights : array_like, shape (n_spikes,), optional
-        What each time counts [1]: the release probability at each sample, to measure that of a stage without spikes.
+        Weight of each time, for a stage without spikes: the release probability at each sample [1].
 
     Raises
     ------
     ValueError
-        If nothing is to be counted.
+        If there are no spikes, or the weights do not have a positive sum.
 
     References
     ----------
@@ -127,7 +133,7 @@ def interspike_intervals(times: ArrayLike, units: ArrayLike) -> NDArray[np.float
     Parameters
     ----------
     times : array_like, shape (n_spikes,)
-        In any order [s].
+        Spike times in any order [s].
     units : array_like, shape (n_spikes,)
         The unit of each spike.
 
@@ -142,21 +148,22 @@ def interspike_intervals(times: ArrayLike, units: ArrayLike) -> NDArray[np.float
 
 
 def hazard_rate(intervals: ArrayLike, *, bin_width: float, n_bins: int) -> NDArray[np.float64]:
-    """The rate [1/s] at which a unit fires that has been silent so long since its last spike, shape (bin,).
+    """The rate [1/s] at which a unit fires, given the time since its last spike; shape (bin,).
 
     Parameters
     ----------
     intervals : array_like, shape (n_intervals,)
-        [s]
+        Interspike intervals [s].
     bin_width : float
-        [s]
+        Width of a bin of the time since the last spike [s].
     n_bins : int
-        Bins from 0 [1]; a bin that no interval reaches is NaN.
+        Number of bins from 0; a bin that no interval reaches is NaN [1].
     """
     bins = np.floor(np.asarray(intervals, np.float64) / bin_width + _EDGE).astype(np.int64)
     counts = np.bincount(np.minimum(bins, n_bins), minlength=n_bins + 1)
     at_risk = np.cumsum(counts[::-1])[::-1][:n_bins]
-    # the share that ends within a bin of constant hazard is 1 - exp(-hazard * bin_width)
+    # Of the intervals that reach a bin of constant hazard, the share 1 - exp(-hazard * bin_width) ends within it. If
+    # all of them end there, the hazard is infinite.
     share = np.divide(counts[:n_bins], at_risk, out=np.full(n_bins, np.nan), where=at_risk > 0)
     with np.errstate(divide="ignore"):
         return np.asarray(-np.log1p(-share) / bin_width, np.float64)

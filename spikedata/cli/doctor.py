@@ -195,7 +195,7 @@ def _library_check(library: Library) -> Check:
 
 
 def _name_clashes() -> Iterator[Check]:
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     owners = importlib.metadata.packages_distributions()
     for name in OURS:
         others = sorted({owner for owner in owners.get(name, ()) if _normalize(owner) != DISTRIBUTION})
@@ -228,7 +228,7 @@ def _folders() -> Iterator[Check]:
     yield _folder_check("cache folder", [cache_folder()], remedy)
     cache = os.environ.get("NUMBA_CACHE_DIR")
     beside = [
-        Path(__file__).parents[1] / "cochlea" / "__pycache__",
+        Path(__file__).parents[2] / "cochlea" / "__pycache__",
         Path(platformdirs.user_cache_dir("numba", appauthor=False)),
     ]
     remedy = "set NUMBA_CACHE_DIR to a folder that you can write to, or each start compiles anew or fails"

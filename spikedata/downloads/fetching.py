@@ -121,7 +121,7 @@ def download(
     name : str
         A data set or a file, one of `NAMES`.
     root : str or path-like, optional
-        The folder, which is made. Default: `spikedata.folders.data_folder`.
+        The folder, which is made. Default: `spikedata.disk.data_folder`.
     form : {"zip", "gz"}
         Which archive of SHD and SSC.
     on_progress : callable, optional

@@ -65,7 +65,7 @@ def plan_download(name: str, root: str | os.PathLike[str] | None = None, *, form
     name : str
         A data set or a file, one of `NAMES`.
     root : str or path-like, optional
-        The folder that it goes to. Default: `spikedata.folders.data_folder`.
+        The folder that it goes to. Default: `spikedata.disk.data_folder`.
     form : {"zip", "gz"}
         Which archive of SHD and SSC.
 

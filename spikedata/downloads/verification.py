@@ -56,7 +56,7 @@ def verify_download(name: str, root: str | os.PathLike[str] | None = None, *, de
     name : str
         A data set or a file, one of `NAMES`.
     root : str or path-like, optional
-        The folder. Default: `spikedata.folders.data_folder`.
+        The folder. Default: `spikedata.disk.data_folder`.
     deep : bool
         Whether to compare checksums; otherwise presence and sizes.
 

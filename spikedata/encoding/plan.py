@@ -186,7 +186,7 @@ def plan_encoding(
     shard: tuple[int, int] | None,
     params: CochleaParams | None = None,
 ) -> Plan:
-    """What `spikedata.encode.encode_clips` makes of its arguments.
+    """What `spikedata.encoding.encode.encode_clips` makes of its arguments.
 
     Parameters
     ----------

@@ -130,7 +130,7 @@ def collate_dense(
     dtype : torch.float32 or torch.uint8
         Of the counts, which stop at 255 in uint8.
     out : ndarray, optional
-        As `spikedata.batching.dense_batch`.
+        As `spikedata.events.batching.dense_batch`.
 
     Raises
     ------

@@ -24,7 +24,7 @@ class SHD(SpikeDataset):
     Parameters
     ----------
     root : str or path-like, optional
-        Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `spikedata.folders.data_folder`.
+        Folder with ``shd_train.h5`` and ``shd_test.h5``. Default: `spikedata.disk.data_folder`.
     split : {"train", "test"}
         Which file. There is no published validation part: make one of "train" by
         ``spikedata.splits.make_split(dataset.events, "validation_by_speaker")``.
@@ -86,7 +86,7 @@ class SSC(SpikeDataset):
     Parameters
     ----------
     root : str or path-like, optional
-        Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `spikedata.folders.data_folder`.
+        Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `spikedata.disk.data_folder`.
     split : {"train", "valid", "test"}
         Which file.
     download, transform, seed, **options

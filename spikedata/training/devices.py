@@ -130,7 +130,7 @@ def explaining_out_of_memory(advice: str) -> Iterator[None]:
     ...     raise MemoryError
     Traceback (most recent call last):
     ...
-    spikedata.baseline.training.out_of_memory.OutOfMemory: out of memory; batch_size is 256, fewer need less
+    spikedata.training.devices.OutOfMemory: out of memory; batch_size is 256, fewer need less
     """
     try:
         yield

@@ -38,7 +38,7 @@ class TrainParams:
     gradient_clip : float
         Largest norm of the gradient of all weights together [1]; 0 for no limit.
     schedule : str
-        How the learning rate goes on [1]: see `spikedata.baseline.training.schedules.learning_rate_at`.
+        How the learning rate goes on [1]: see `spikedata.training.schedules.learning_rate_at`.
     schedule_factor : float
         What a plateau multiplies the learning rate by [1].
     schedule_patience : int
@@ -55,14 +55,14 @@ class TrainParams:
         frequencies as a longer or shorter vocal tract would: new voices from few.
     augmentation : tuple of str
         Transforms that each training clip goes through anew in each epoch [1]: see
-        `spikedata.baseline.training.augmentation.augmentation_of`.
+        `spikedata.transforms.named.augmentation_of`.
     control : str
         What is taken away from every clip, those of validation and test too [1]: see
         `spikedata.transforms.named`.
     layout : str
         Whether the network gets "dense" counts or "lists" of events [1]; the same to rounding, and a matter of speed.
     matmul_precision : str
-        Of products of matrices in training [1]: see `spikedata.baseline.training.precision.at_precision`. Spikes that
+        Of products of matrices in training [1]: see `spikedata.training.devices.at_precision`. Spikes that
         are gathered, and all scoring, stay in the full one.
 
     Raises

@@ -27,8 +27,8 @@ class EventTransform(Protocol):
         events : Events
             The clips of a batch.
         streams : ndarray of uint64, shape (n_clips,)
-            All chance of a clip derives from its stream (`spikedata.streams.streams_of`), so that what becomes of a
-            clip does not depend on the others.
+            All chance of a clip derives from its stream (`spikedata.transforms.streams.streams_of`), so that what
+            becomes of a clip does not depend on the others.
         source : Events
             The data set that the clips were taken from, where a transform may find them a partner.
 

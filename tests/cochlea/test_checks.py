@@ -61,7 +61,7 @@ def test_params_given_as_a_dict_are_refused_with_the_way_to_make_them():
         TypeError, match=r"pool must be PoolParams or a tuple of PoolParams, got \{'size': 2\}; PoolParams\(\*\*"
     ):
         TankParams(pool={"size": 2})
-    with pytest.raises(TypeError, match=r"^params must be PoolParams, got \{\}; PoolParams\(\*\*values\) makes it"):
+    with pytest.raises(TypeError, match=r"^params must be PoolParams, got \{\}; PoolParams\(\*\*values\) builds it"):
         checked_object("params", {}, PoolParams)
 
 
@@ -115,7 +115,7 @@ def test_a_value_that_fits_is_handed_back_itself(kind, value):
         (int, np.float64(2), "a whole number"),
         (Annotated[int, Bounds(at_least=2)] | None, "2", "a whole number >= 2 or None"),
         (Annotated[int, Bounds(at_least=2)] | None, 1, ">= 2"),
-        (str, 3, "text"),
+        (str, 3, "a string"),
         (Annotated[str, OneOf(("a", "b"))], "c", "one of a, b"),
         (Annotated[str, OneOf(("a", "b"))], 3, "one of a, b"),
         (Literal["a", "b"], None, "one of a, b"),
@@ -126,9 +126,9 @@ def test_a_value_that_fits_is_handed_back_itself(kind, value):
         (Sizes, "34", "whole numbers >= 1, at least one"),
         (Sizes, {3, 4}, "whole numbers >= 1, at least one"),
         (Sequence[int], [1, 2.5], "whole numbers"),
-        (tuple[str, ...], "ab", "texts"),
-        (Annotated[tuple[float, float], Order(rises=True)], (2, 1), "two rising numbers"),
-        (Annotated[tuple[float, float], Bounds(above=0), Order(rises=True)], (1, 2, 3), "two rising numbers > 0"),
+        (tuple[str, ...], "ab", "strings"),
+        (Annotated[tuple[float, float], Order(rises=True)], (2, 1), "two ascending numbers"),
+        (Annotated[tuple[float, float], Bounds(above=0), Order(rises=True)], (1, 2, 3), "two ascending numbers > 0"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_its_rule(kind, value, rule):

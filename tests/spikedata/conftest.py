@@ -1,15 +1,30 @@
-"""A corpus of noises, large enough for several blocks, and cheap to encode."""
+"""What tests of several rooms share: a corpus of noises, and a small task that only timing solves."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
 
 from spikedata.corpora import Listing, list_clips
+from spikedata.events import Events, Sample
+from spikedata.files.schema import Provenance
+from spikedata.files.writer import SpikeWriter
+
+if TYPE_CHECKING:
+    from spikedata.training.history import EpochRecord
 
 RATE = 8_000
 N_CLIPS = 150
+# the classes use the same units equally often, in another order
+N_UNITS, DURATION = 16, 0.2
+ORDERS = ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))  # of four groups of units, per class
+KEYS = ("up", "down", "mixed")
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +42,57 @@ def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def listing(noises: Path) -> Listing:
     return list_clips("folder", noises)
+
+
+def _clip(label: int, speaker: int, take: int, rng: np.random.Generator) -> Sample:
+    units = np.repeat(np.arange(N_UNITS), 3)
+    slot = np.argsort(ORDERS[label])[units // 4]
+    times = 0.005 + 0.04 * slot + rng.uniform(0, 0.03, len(units))
+    order = np.argsort(times)
+    return Sample(times[order], units[order].astype(np.uint16), label, speaker, f"{speaker}-{label}-{take}.wav", 48_000)
+
+
+@pytest.fixture
+def make_events() -> Callable[..., Events]:
+    def make(speakers: Sequence[int] = (0, 1, 2, 3), takes: int = 5, seed: int = 0) -> Events:
+        rng = np.random.default_rng(seed)
+        clips = [_clip(label, who, take, rng) for who in speakers for take in range(takes) for label in range(3)]
+        return Events.from_samples(clips, keys=KEYS, n_units=N_UNITS)
+
+    return make
+
+
+@pytest.fixture
+def write_spikes(tmp_path: Path) -> Callable[..., Path]:
+    def write(events: Events, name: str = "spikes.h5", corpus: str | None = "ours", run: str = "") -> Path:
+        path = tmp_path / name
+        made = corpus and Provenance(
+            package_version="0", params='{"preset": "default"}', seed=0, corpus=corpus, run=run
+        )
+        with SpikeWriter(path, keys=events.keys, n_units=events.n_units, provenance=made or None) as writer:
+            for clip in events:
+                fields = clip._asdict()
+                writer.append(fields.pop("times"), fields.pop("units"), **fields)
+        return path
+
+    return write
+
+
+class Stopped(BaseException):
+    """What nobody catches: an interruption at a moment of our choice."""
+
+
+@pytest.fixture
+def stopping_after() -> Callable[[int], AbstractContextManager[Callable[[EpochRecord], None]]]:
+    """A block in which a training must stop after so many epochs, by the ``on_epoch`` that it is given."""
+
+    @contextmanager
+    def stopping(n_epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
+        def on_epoch(record: EpochRecord) -> None:
+            if record.epoch == n_epochs:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            yield on_epoch
+
+    return stopping

@@ -551,7 +551,7 @@ def how_to_make(
     Parameters
     ----------
     spike_path, run_dir, recipe, seed, device, keep_epochs, threads
-        As `spikedata.baseline.protocol.runs.train_run` was given them.
+        As `spikedata.baseline.runs.train.train_run` was given them.
     split : mapping
         What of its arguments makes the split, by name.
     refit : str or path-like, optional

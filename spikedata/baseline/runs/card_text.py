@@ -17,7 +17,7 @@ def format_card(card: Card) -> str:
     Parameters
     ----------
     card : Card
-        As `spikedata.baseline.protocol.runs.train_run` and `evaluate_run` return it.
+        As `spikedata.baseline.runs.train.train_run` and `evaluate_run` return it.
     """
     data, split, training = card.data, card.split, card.training
     parts = ", ".join(f"{part} {n} ({_speakers_text(split.speakers[part])})" for part, n in split.n.items())

@@ -94,7 +94,7 @@ def evaluate_run(
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.protocol.runs.train_run` made.
+        What `spikedata.baseline.runs.train.train_run` made.
     spike_path : str or path-like, optional
         Another file, all of whose clips are scored; None, or the very file that the run was trained on: its
         test part.
@@ -137,7 +137,7 @@ def show_run(run_dir: str | os.PathLike[str]) -> Card:
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.protocol.runs.train_run` made.
+        What `spikedata.baseline.runs.train.train_run` made.
 
     Raises
     ------

@@ -358,7 +358,7 @@ def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.protocol.runs.train_run` made.
+        What `spikedata.baseline.runs.train.train_run` made.
 
     Raises
     ------

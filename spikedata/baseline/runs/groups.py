@@ -100,7 +100,7 @@ def train_group(
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
     **options
-        As `spikedata.baseline.protocol.runs.train_run` takes them.
+        As `spikedata.baseline.runs.train.train_run` takes them.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def train_group(
     OutputError
         If the folder cannot be made, or holds a run of another training.
     ValueError, FloatingPointError
-        As `spikedata.baseline.protocol.runs.train_run`; the runs before are then there.
+        As `spikedata.baseline.runs.train.train_run`; the runs before are then there.
     """
     speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
     members = plan_group(seeds, speakers)
@@ -150,7 +150,7 @@ def refit_group(
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
     **options
-        As `spikedata.baseline.protocol.refit.refit_run` takes them.
+        As `spikedata.baseline.runs.refit.refit_run` takes them.
 
     Returns
     -------
@@ -211,10 +211,10 @@ def evaluate_group(
     group_dir : str or path-like
         The folder of the runs.
     spike_path, control, device
-        As `spikedata.baseline.protocol.evaluation.evaluate_run`.
+        As `spikedata.baseline.runs.evaluation.evaluate_run`.
     selection_bias : bool
         Whether to find out instead what picking the epochs on the test clips would have claimed, as
-        `spikedata.baseline.protocol.selection_bias.measure_selection_bias`.
+        `spikedata.baseline.runs.selection_bias.measure_selection_bias`.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     Parameters
     ----------
     run_dir : str or path-like
-        What `spikedata.baseline.protocol.runs.train_run` made.
+        What `spikedata.baseline.runs.train.train_run` made.
     sample : Sample
         The clip; its units must be those that the network was trained on.
 

@@ -46,11 +46,11 @@ def refit_run(
     run_dir : str or path-like
         The folder to make; it appears complete or not at all.
     chosen : ChosenRun
-        The run that chose: see `spikedata.baseline.protocol.chosen.read_chosen_run`.
+        The run that chose: see `spikedata.baseline.runs.folder.read_chosen_run`.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
     tensorboard, overwrite, keep_finished, device, threads, on_epoch
-        As `spikedata.baseline.protocol.runs.train_run` takes them.
+        As `spikedata.baseline.runs.train.train_run` takes them.
 
     Returns
     -------
@@ -61,9 +61,9 @@ def refit_run(
     ------
     ValueError
         If the file is not the one of that run, or its split has been changed; else as
-        `spikedata.baseline.protocol.runs.train_run`.
+        `spikedata.baseline.runs.train.train_run`.
     OutputError, FileNotFoundError, FloatingPointError, OutOfMemory
-        As `spikedata.baseline.protocol.runs.train_run`.
+        As `spikedata.baseline.runs.train.train_run`.
     """
     return make_run(
         lambda: _plan(spike_path, chosen, seed=seed),

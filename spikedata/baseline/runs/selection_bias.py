@@ -36,7 +36,7 @@ def measure_selection_bias(
     run_dir : str or path-like
         A run with the weights of its epochs, whose test clips have been scored.
     spike_path, device
-        As `spikedata.baseline.protocol.evaluation.evaluate_run`.
+        As `spikedata.baseline.runs.evaluation.evaluate_run`.
 
     Returns
     -------

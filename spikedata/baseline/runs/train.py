@@ -205,7 +205,7 @@ def make_run(
     make_plan : callable
         Gives the plan; called when it is known that the run can be written, since it reads the spike file.
     run_dir, tensorboard, overwrite, keep_finished, device, threads, on_epoch
-        As `spikedata.baseline.protocol.runs.train_run` takes them, and it raises the same.
+        As `spikedata.baseline.runs.train.train_run` takes them, and it raises the same.
 
     Returns
     -------
@@ -372,7 +372,7 @@ def train_run(
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
     split : str
-        Name of the split, or a file of JSON: see `spikedata.baseline.protocol.data_split.choose_split`.
+        Name of the split, or a file of JSON: see `spikedata.baseline.runs.data.choose_split`.
     split_seed : int, optional
         Of what the split draws [1]; None for ``seed``.
     validation_speakers, test_speakers : sequence of int, optional

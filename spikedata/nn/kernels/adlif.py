@@ -184,7 +184,7 @@ def adlif_backward(
 def run_adlif(
     drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: AdLIFParams
 ) -> Tensor:
-    """Spikes of neurons that start from 0: `spikedata.baseline.neurons.adlif_loop`, fused on the CPU.
+    """Spikes of neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused on the CPU.
 
     Gradients go to the drive, the recurrent weight and the coefficients, once.
 

@@ -4,7 +4,7 @@ A batch is cut into chunks of a fixed number of clips. Each chunk is worked on b
 one order, and sums over chunks are made afterwards in the order of the chunks.
 
 PyTorch's own threads stay awake for some milliseconds after each operation and take the processor from those of the
-kernels. So hold PyTorch to one thread (`spikedata.baseline.threads.on_one_thread`) and give the kernels theirs with
+kernels. So hold PyTorch to one thread (`spikedata.nn.threads.on_one_thread`) and give the kernels theirs with
 `kernel_threads`.
 """
 

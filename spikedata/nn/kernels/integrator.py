@@ -70,7 +70,7 @@ def integrate_back(
 
 
 def run_integrator(drive: Tensor, params: IntegratorParams, *, dt: float) -> Tensor:
-    """Membranes that never fire: `spikedata.baseline.neurons.leaky_integrator`, step by step on the CPU.
+    """Membranes that never fire: `spikedata.nn.neurons.leaky_integrator`, step by step on the CPU.
 
     Gradients go to the drive, once.
 

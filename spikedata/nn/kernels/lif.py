@@ -131,7 +131,7 @@ def lif_backward(
 
 
 def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
-    """Spikes of neurons that start at rest: `spikedata.baseline.neurons.lif_loop`, fused on the CPU.
+    """Spikes of neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused on the CPU.
 
     Gradients go to the drive and the recurrent weight, once.
 

@@ -81,7 +81,7 @@ def add_rows(matrix: Array, chosen: Array, values: Array, first: int, last: int,
 
 @compiled
 def surrogate_row(above: Array, shape: int, scale: float, height: float, derivative: Array) -> None:
-    """Derivative of the surrogate of a row; `shape` is its place in `spikedata.baseline.surrogate.SHAPES`."""
+    """Derivative of the surrogate of a row; `shape` is its place in `spikedata.nn.surrogate.SHAPES`."""
     one, zero = above.dtype.type(1.0), above.dtype.type(0.0)
     if shape == 0:
         for j in range(above.size):

@@ -32,7 +32,7 @@ from cochlea import (
 from cochlea.engine import traveling_wave
 from cochlea.engine.fused import SpikeSteps, spike_steps
 
-from . import independent
+from .. import independent
 
 # A tenth of a membrane: 70 places (more than a block of 64) as close as those of a whole one, from 2.3 to 1.3 kHz. It
 # stands alone, without a stiffer base before it, and moves less; a higher level makes up for that.

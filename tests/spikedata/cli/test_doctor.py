@@ -72,7 +72,7 @@ def test_an_absent_extra_is_in_order_and_named(without, name, extra):
 
 
 def test_the_doctor_asks_for_what_the_distribution_requires():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     lines = project["dependencies"] + [line for extra in extras.values() for line in extra]
     # the metadata of an editable installation may be older than the file, never newer

@@ -204,7 +204,7 @@ def test_a_worker_whose_pipe_breaks_is_a_failure(
     def break_pipe(_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("spikedata.info.describe_file", break_pipe)
+    monkeypatch.setattr("spikedata.files.info.describe_file", break_pipe)
     assert main(["info", str(spike_path)]) == 1
     assert "Broken pipe" in capsys.readouterr().err
 

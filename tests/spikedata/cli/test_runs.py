@@ -271,7 +271,7 @@ def test_a_training_that_fails_before_its_first_epoch_leaves_no_folder_above(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spikedata.baseline.training.loop.train_epoch", interrupt)
+    monkeypatch.setattr("spikedata.training.loop.train_epoch", interrupt)
     words = ["train", str(spike_path), "--recipe", "recurrent", "--hidden", "4", "-q", "--device", "cpu", "--out"]
     assert main([*words, str(tmp_path / "many" / "runs" / "best")]) == 130
     assert list(tmp_path.iterdir()) == []

@@ -93,7 +93,7 @@ def test_a_disk_that_takes_no_more_is_said_and_what_arrived_is_kept(
     child = start_child(file, tmp_path, largest=largest)
     _, message = child.communicate(timeout=PATIENCE)
     last = message.strip().splitlines()[-1]
-    assert last.startswith("spikedata.atomic.OutputError: ")
+    assert last.startswith("spikedata.disk.OutputError: ")
     assert f"{where}: cannot be written: File too large; make room or name another folder" in last
     assert not (tmp_path / "x.h5").exists()
     assert fetch_file(file, tmp_path, params, quiet).n_bytes < len(host.pages["/x.h5.zip"])

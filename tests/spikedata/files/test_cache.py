@@ -425,7 +425,7 @@ def test_a_cache_is_verified_once_in_a_process(path, monkeypatch):
 KILLED = """
 import os, signal, sys
 import numpy as np
-from spikedata import event_cache
+from spikedata.files import cache as event_cache
 real = np.save
 def save(place, array):
     real(place, array)
@@ -447,7 +447,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_makes_a_cache(pa
 WAITING = """
 import sys
 import numpy as np
-from spikedata import event_cache
+from spikedata.files import cache as event_cache
 real = np.save
 def save(place, array):
     real(place, array)

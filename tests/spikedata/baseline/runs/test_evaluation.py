@@ -59,7 +59,7 @@ def test_of_openings_at_the_same_time_none_is_lost(run, write_spikes, make_event
 
 def test_what_others_write_while_a_run_is_scored_stays(run, write_spikes, make_events, monkeypatch):
     other = write_spikes(make_events(speakers=(9,)), "other.h5")
-    evaluate = "spikedata.baseline.protocol.evaluation.evaluate"
+    evaluate = "spikedata.baseline.runs.evaluation.evaluate"
     from spikedata.training.scoring import evaluate as plain
 
     def score_while_another_does(*args, **options):
@@ -86,7 +86,7 @@ def test_a_run_that_is_replaced_while_it_is_scored_gets_no_score(run, tmp_path, 
         (tmp_path / "new").rename(run)
         return plain(*args, **options)
 
-    monkeypatch.setattr("spikedata.baseline.protocol.evaluation.evaluate", replace_and_score)
+    monkeypatch.setattr("spikedata.baseline.runs.evaluation.evaluate", replace_and_score)
     with pytest.raises(ValueError, match="run: was replaced by another run while this one was scored"):
         evaluate_run(run)
     assert load_run(run).card.tests == ()

@@ -38,7 +38,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spikedata.baseline.protocol.folder.write_atomically", interrupt)
+    monkeypatch.setattr("spikedata.baseline.runs.folder.write_atomically", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_run_dir(tmp_path / "run", CONTENTS)
     assert list(tmp_path.iterdir()) == []

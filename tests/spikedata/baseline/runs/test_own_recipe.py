@@ -116,7 +116,7 @@ def test_what_a_card_says_makes_the_same_weights(spike_path, tmp_path):
 
 
 def test_what_cannot_be_written_costs_no_training(spike_path, tmp_path, monkeypatch):
-    monkeypatch.setattr("spikedata.baseline.protocol.make_run.fit_recipe", None)  # training would fail otherwise
+    monkeypatch.setattr("spikedata.baseline.runs.train.fit_recipe", None)  # training would fail otherwise
     mine = Recipe(name="mine", network=OWN["one neuron"], training=TRAINING)
     monkeypatch.setattr(Recipe, "to_json", lambda _: {"network": LIFParams(), "training": None})  # as JSON cannot say
     with pytest.raises(TypeError, match="not JSON serializable"):

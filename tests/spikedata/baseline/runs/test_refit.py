@@ -120,7 +120,7 @@ def test_a_training_whose_learning_rate_goes_to_zero_is_refitted_to_its_end(spik
 
 
 def test_nothing_is_scored_while_refitting(spike_path, chosen, tmp_path, monkeypatch):
-    monkeypatch.setattr("spikedata.baseline.training.loop.score_clips", None)  # scoring would fail
+    monkeypatch.setattr("spikedata.training.loop.score_clips", None)  # scoring would fail
     refit_run(spike_path, tmp_path / "refit", chosen=chosen)
     for row in _rows(tmp_path / "refit"):
         assert {row[name] for name in ("validation_loss", "validation_accuracy", "hidden_spikes")} == {"nan"}
@@ -306,6 +306,6 @@ def test_a_refit_that_needs_too_much_memory_is_told_that_it_keeps_the_batch(spik
     def allocate(*args, **kwargs):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("spikedata.baseline.training.loop.train_epoch", allocate)
+    monkeypatch.setattr("spikedata.training.loop.train_epoch", allocate)
     with pytest.raises(OutOfMemory, match=r"^out of memory; batch_size is 16, that of .*run, and a refit keeps it$"):
         refit_run(spike_path, tmp_path / "refit", chosen=chosen)

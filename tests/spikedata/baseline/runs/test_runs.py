@@ -100,7 +100,7 @@ def test_the_test_part_is_scored_with_the_weights_that_validation_chose(run_dir,
 
 def test_the_test_part_is_scored_once_and_each_look_counted(run_dir, monkeypatch):
     first = evaluate_run(run_dir)
-    monkeypatch.setattr("spikedata.baseline.protocol.evaluation.evaluate", None)  # scoring again would fail
+    monkeypatch.setattr("spikedata.baseline.runs.evaluation.evaluate", None)  # scoring again would fail
     second = evaluate_run(run_dir)
     assert (first.tests[-1].times_opened, second.tests[-1].times_opened) == (1, 2)
     assert second == replace(first, tests=(replace(first.tests[-1], times_opened=2),))
@@ -204,7 +204,7 @@ def test_an_interruption_before_the_first_epoch_leaves_nothing(spike_path, tmp_p
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spikedata.baseline.training.loop.train_epoch", interrupt)
+    monkeypatch.setattr("spikedata.training.loop.train_epoch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_run(spike_path, tmp_path / "run", recipe=RECIPE, **SPEAKERS)
     assert [path.name for path in tmp_path.iterdir()] == ["spikes.h5"]
@@ -234,7 +234,7 @@ def test_running_out_of_memory_is_one_line_with_advice(spike_path, tmp_path, mon
     def allocate(*args, **kwargs):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("spikedata.baseline.training.loop.train_epoch", allocate)
+    monkeypatch.setattr("spikedata.training.loop.train_epoch", allocate)
     with pytest.raises(OutOfMemory, match=r"^out of memory; batch_size is 16; --batch-size 8 needs about half$"):
         train_run(spike_path, tmp_path / "run", recipe=RECIPE, **SPEAKERS)
 

@@ -153,10 +153,10 @@ def test_gradients_through_spikes_are_those_carried_forward_by_hand(scheme):
         ({"reset": "none"}, r"AdLIFParams\.reset must be one of subtract, zero, got 'none'"),
         ({"threshold": 0.0}, r"AdLIFParams\.threshold must be > 0, got 0\.0"),
         ({"coupling_gain": math.nan}, r"AdLIFParams\.coupling_gain must be a number > 0, got nan"),
-        ({"tau_mem": (0.0, 1.0)}, r"AdLIFParams\.tau_mem must be two rising numbers > 0, got \(0\.0, 1\.0\)"),
-        ({"tau_adaptation": (0.2, 0.1)}, r"AdLIFParams\.tau_adaptation must be two rising numbers > 0"),
-        ({"membrane_coupling": (1.0, -1.0)}, r"AdLIFParams\.membrane_coupling must be two rising numbers, got"),
-        ({"spike_coupling": (0.0, 1.0, 2.0)}, r"AdLIFParams\.spike_coupling must be two rising numbers, got"),
+        ({"tau_mem": (0.0, 1.0)}, r"AdLIFParams\.tau_mem must be two ascending numbers > 0, got \(0\.0, 1\.0\)"),
+        ({"tau_adaptation": (0.2, 0.1)}, r"AdLIFParams\.tau_adaptation must be two ascending numbers > 0"),
+        ({"membrane_coupling": (1.0, -1.0)}, r"AdLIFParams\.membrane_coupling must be two ascending numbers, got"),
+        ({"spike_coupling": (0.0, 1.0, 2.0)}, r"AdLIFParams\.spike_coupling must be two ascending numbers, got"),
     ],
 )
 def test_params_that_mean_nothing_are_refused(changes, message):
