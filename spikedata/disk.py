@@ -10,6 +10,8 @@ import hashlib
 import os
 import secrets
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -199,14 +201,13 @@ class WorkFolder:
         self._made: list[Path] = []
         self._lock: FileLock | None = None
         try:
-            self._lock = self._enter(busy)
+            # an interruption between locking the folder and knowing of it would leave a lock that nobody removes
+            with _undisturbed():
+                self._lock = self._enter(busy)
             for leftover in path.rglob(LEFTOVERS):
                 leftover.unlink()
         except BaseException as error:
-            self.leave()
-            with suppress(OSError):  # another process has the folder, which is therefore not empty
-                path.rmdir()
-                self._remove_made()
+            self._undo()
             if isinstance(error, OSError) and not isinstance(error, OutputError):
                 raise cannot_write(path, error) from error
             raise
@@ -255,10 +256,36 @@ class WorkFolder:
             return lock
         raise OutputError(busy)
 
+    def _undo(self) -> None:
+        """Take away what entering has made, and let others in; what lay in the folder before stays."""
+        with suppress(OSError):  # somebody is in it, or it is not empty
+            if self._lock is not None and [path.name for path in self._path.iterdir()] == [LOCK]:
+                (self._path / LOCK).unlink()
+            self._path.rmdir()
+            self._remove_made()
+        self.leave()
+
     def _remove_made(self) -> None:
         with suppress(OSError):  # a folder with other files in it stays
             for folder in reversed(self._made):
                 folder.rmdir()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Control-C wait until the block is done; only the main thread is ever interrupted by it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def make_parents(path: Path) -> list[Path]:
@@ -298,17 +325,18 @@ def holding(path: Path) -> Iterator[None]:
     place = path.with_name(f".{path.name}.lock")
     lock = FileLock(place)
     try:
-        lock.acquire(timeout=_PATIENCE, poll_interval=0.01)
-    except Timeout:
-        raise OutputError(f"{path}: another process has held {place.name} for {_PATIENCE:.0f} s") from None
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
+        try:
+            lock.acquire(timeout=_PATIENCE, poll_interval=0.01)
+        except Timeout:
+            raise OutputError(f"{path}: another process has held {place.name} for {_PATIENCE:.0f} s") from None
+        except OSError as error:
+            raise cannot_write(path, error) from error
         yield
     finally:
         # removed before it is released: a process that waits then finds that its lock is gone, and tries again
-        with suppress(OSError):  # some systems do not remove an open file
-            place.unlink(missing_ok=True)
+        if lock.is_locked:  # otherwise the file belongs to another process
+            with suppress(OSError):  # some systems do not remove an open file
+                place.unlink(missing_ok=True)
         lock.release()
 
 

@@ -47,8 +47,10 @@ def imports_of(tree: ast.Module, module: str, is_package: bool) -> Iterator[Impo
 
     The version, which the door of a package holds, is no dependency on what stands behind the door.
     """
-    inside = {id(node) for block in ast.walk(tree) if is_put_off(block) for node in ast.walk(block)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    blocks = [node for node in nodes if is_put_off(node)]
+    inside = {id(node) for block in blocks for node in ast.walk(block) if isinstance(node, ast.Import | ast.ImportFrom)}
+    for node in nodes:
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -25,8 +25,8 @@ PRESETS = {"default": CochleaParams(), "published": CochleaParams.published()}
 RATE = independent.RATE
 N_SEEDS = 50
 ACCIDENT = 3e-6  # probability with which a test of draws may fail
-# What of the default is evaluated exactly, to save time: every fifth channel, and the last.
-SOME_CHANNELS = np.r_[0:700:5, 699]
+# What is evaluated exactly, to save time: every tenth channel, and the last.
+SOME_CHANNELS = np.r_[0:700:10, 699]
 RATES = (8000, 16_000, 44_100, 48_000)
 
 
@@ -45,7 +45,7 @@ def relative_to_peak(measured, expected):
 
 
 def test_the_closed_form_is_the_integrated_one_at_every_channel():
-    frequencies = np.linspace(1, 24_000, 800)
+    frequencies = np.linspace(1, 24_000, 400)
     expected = independent.transfer_function(frequencies, independent.channel_positions())
     measured = transfer_function(frequencies, independent.channel_positions(), PRESETS["published"].basilar_membrane)
     assert relative_to_peak(measured, expected).max() < 1e-12  # rounding: 2e-14
@@ -61,8 +61,10 @@ def test_the_stimulus_is_brought_to_level_and_ramped(word, n_samples):
 @pytest.mark.parametrize(
     ("sample_rate", "n_samples"),
     # steps of the velocity: a prime from an odd and from an even length, a smooth number, 7^4, twice a prime
-    [(48_000, 4797), (48_000, 4796), (48_000, 4798), (48_000, 4800), (44_100, 4411), (44_100, 4283), (16_000, 1601),
-     (16_000, 1571), (16_000, 122)],
+    [(48_000, 4797), (44_100, 4283), (16_000, 1601), (16_000, 1571), (16_000, 122),
+     # the same code again, at 3 to 5 s each
+     *(pytest.param(*case, marks=pytest.mark.slow)
+       for case in ((48_000, 4796), (48_000, 4798), (48_000, 4800), (44_100, 4411)))],
 )  # fmt: skip
 def test_the_published_velocity_is_exact_at_any_length_and_rate(word, sample_rate, n_samples):
     pressure = independent.stimulus(word[:n_samples], sample_rate)
@@ -95,9 +97,9 @@ def test_the_causal_velocity_is_exact_at_the_hair_cells_between_the_places(word,
 
 @pytest.fixture(scope="module")
 def exact_probability(word, exact_cells):
-    """Release probability at the channels of the published preset and at some cells of the default."""
+    """Release probability at some channels of the published preset and at their cells of the default."""
     velocity = independent.published_velocity(
-        independent.stimulus(word, 48_000), 48_000, independent.channel_positions()
+        independent.stimulus(word, 48_000), 48_000, independent.channel_positions()[SOME_CHANNELS]
     )
     return {
         "published": independent.release_probability(velocity),
@@ -110,9 +112,9 @@ def test_the_release_probability_is_exact(word, exact_probability, preset):
     params = PRESETS[preset]
     pressure, sample_rate = prepare_stimulus(word, 48_000, params.stimulus)
     velocity, rate = basilar_membrane(pressure, sample_rate, params.basilar_membrane)
-    cells = place_hair_cells(velocity, params.hair_cell.n_per_place)
-    if preset == "default":
-        cells = cells.reshape(700, 5, -1)[SOME_CHANNELS].reshape(SOME_CHANNELS.size * 5, -1)
+    n_cells = params.hair_cell.n_per_place
+    cells = place_hair_cells(velocity, n_cells).reshape(700, n_cells, -1)[SOME_CHANNELS]
+    cells = cells.reshape(SOME_CHANNELS.size * n_cells, -1)
     probability, expected = hair_cell(cells, rate, params.hair_cell), exact_probability[preset]
     likely = expected > 1e-3  # at rest it is 2.5e-3, in a loud vowel 3e-2
     assert likely.mean() > 0.8
@@ -142,9 +144,8 @@ def draw_independently(probability, n_steps, preset, n_seeds, channels):
 def draws(request, word, exact_probability):
     """The spikes of the package and of explicit fibers."""
     preset, n_steps = request.param, word.size // 2
-    channels = SOME_CHANNELS if preset == "default" else np.arange(700)
-    ours = draw(word, 48_000, preset, N_SEEDS, channels)
-    return ours, draw_independently(exact_probability[preset], n_steps, preset, N_SEEDS, channels)
+    ours = draw(word, 48_000, preset, N_SEEDS, SOME_CHANNELS)
+    return ours, draw_independently(exact_probability[preset], n_steps, preset, N_SEEDS, SOME_CHANNELS)
 
 
 def largest_z(n_comparisons, n_seeds=N_SEEDS):
@@ -196,7 +197,7 @@ def test_first_spikes_are_as_late_as_with_explicit_fibers(draws):
 def test_a_longer_sound_evokes_the_spikes_of_explicit_fibers(speech, preset):
     n_seeds, pressure = 200, independent.stimulus(speech, 48_000)
     if preset == "default":
-        channels = SOME_CHANNELS
+        channels = np.r_[0:700:5, 699]
         velocity = independent.causal_velocity(pressure, 48_000, independent.cell_positions(channels))
     else:
         channels = np.arange(700)
@@ -234,10 +235,10 @@ def test_the_rate_of_a_recording_changes_no_release_probability():
 
 def test_the_rate_of_a_recording_changes_no_count_of_spikes():
     # each rate has its own key: its draws are independent of the others'
-    *others, highest = (draw(vowel(rate), rate, "default", N_SEEDS, np.arange(700), key=rate).counts for rate in RATES)
+    *others, highest = (draw(vowel(rate), rate, "default", 25, np.arange(700), key=rate).counts for rate in RATES)
     for counts in others:
         assert_same_means(counts, highest)
-        assert total_z(counts, highest) < largest_z(1)
+        assert total_z(counts, highest) < largest_z(1, 25)
 
 
 @pytest.mark.slow

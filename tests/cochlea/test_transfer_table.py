@@ -455,10 +455,10 @@ def test_processes_that_write_at_once_leave_one_whole_file(folder: Path, evaluat
     # each also removes the file again and again, for the others to find none, or a new one
     processes = [
         subprocess.Popen([sys.executable, "-c", REPEATEDLY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(4)
+        for _ in range(3)
     ]
     outputs = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0]
+    assert [process.returncode for process in processes] == [0, 0, 0]
     assert "".join(errors for _, errors in outputs) == ""  # no warning of a damaged file
     assert len({line for printed, _ in outputs for line in printed.split()}) == 1
     (file,) = folder.iterdir()

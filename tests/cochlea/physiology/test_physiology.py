@@ -82,7 +82,12 @@ def test_a_click_arrives_later_toward_the_apex_or_in_the_published_setting_earli
 # Rates and levels
 
 
-@pytest.fixture(scope="module", params=[DEFAULT, PUBLISHED], ids=["default", "published"])
+# the published setting has the same fibers and cells, behind another membrane
+@pytest.fixture(
+    scope="module",
+    params=[DEFAULT, pytest.param(PUBLISHED, marks=pytest.mark.slow)],
+    ids=["default", "published"],
+)
 def rates(request):
     """Rates of fibers and bushy cells at 1 kHz; steady rates of fibers within 0.2 (20,000 fibers for 0.1 s)."""
     return rate_levels(1000.0, LEVELS, request.param, rng())

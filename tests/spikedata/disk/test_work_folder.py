@@ -1,11 +1,17 @@
 """Who holds a folder or a file is alone in it, however many processes come and go."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from spikedata import disk
 from spikedata.disk import OutputError, WorkFolder, holding
 
 # Each process goes in and out; whoever is in has made a file that nobody else can make until it is gone again.
@@ -92,3 +98,60 @@ def test_a_folder_below_a_file_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_lock_beside_a_file_that_is_gone_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"card\.json: no folder"), holding(tmp_path / "none" / "card.json"):
         pass
+
+
+def _enter(folder: Path, *, interrupted_at: int) -> WorkFolder | None:
+    """Enter a folder, and send Control-C before the n-th of the lines of disk.py and filelock that run."""
+    lines: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        line = frame.f_code.co_filename, frame.f_lineno
+        if line[0] != disk.__file__ and "filelock" not in line[0]:
+            return None
+        if event == "line" and line not in lines:
+            lines.add(line)
+            if len(lines) == interrupted_at:
+                signal.raise_signal(signal.SIGINT)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        room = WorkFolder(folder, busy="busy")
+    except KeyboardInterrupt:
+        return None
+    finally:
+        sys.settrace(before)
+    assert len(lines) < interrupted_at, "nobody heard of the interruption"
+    return room
+
+
+def test_an_interruption_on_the_way_into_a_folder_leaves_nothing(tmp_path: Path) -> None:
+    for line in count(1):
+        room = _enter(tmp_path / "runs" / "new" / "run.training", interrupted_at=line)
+        if room is not None:
+            room.remove()
+            break
+        assert list(tmp_path.iterdir()) == [], f"interrupted before line {line}"
+    assert line > 20
+
+
+def test_an_interruption_on_the_way_into_a_folder_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").write_text("of a day")
+    for line in count(1):
+        room = _enter(tmp_path, interrupted_at=line)
+        (room or WorkFolder(tmp_path, busy="busy")).leave()  # the next one gets in
+        assert (tmp_path / "checkpoint").read_text() == "of a day"
+        if room is not None:
+            break
+    assert line > 20
+
+
+def test_an_interruption_while_a_file_is_held_leaves_no_lock(tmp_path: Path) -> None:
+    def hold() -> None:
+        with holding(tmp_path / "card.json"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hold()
+    assert list(tmp_path.iterdir()) == []

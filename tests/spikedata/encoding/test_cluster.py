@@ -22,6 +22,7 @@ from spikedata.encoding.encode import encode_clips
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'spikedata-audio[cluster]'")
 
+ROOT = str(Path(spikedata.__file__).parents[1])
 N_WORKERS = 2
 N_AHEAD = 2
 STARTUP = 60.0  # [s] a bound for a busy machine; it takes one
@@ -30,7 +31,9 @@ STARTUP = 60.0  # [s] a bound for a busy machine; it takes one
 def start(folder: Path, role: str, *options: str, path: str = "") -> subprocess.Popen:
     """Start a scheduler or workers, in a session of their own, which can be ended as a whole."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{role}", "--scheduler-file", str(folder / "scheduler.json")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    # what a test puts before all else; then the package under test, though another may be installed
+    paths = os.pathsep.join([path, ROOT] if path else [ROOT])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     with (folder / f"{role}.log").open("ab") as log:
         return subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--no-dashboard", *options],

@@ -17,24 +17,7 @@ from spikedata.files.reader import SpikeFile
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="disks are mounted and files limited as on Linux")
 
-# The command with a limit for the size of every file, or none.
-COMMAND = """
-import resource, sys
-from spikedata.cli import main
-limit = int(sys.argv[1])
-if limit:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sys.exit(main(sys.argv[2:]))
-"""
 GROWTH = (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 32)  # MiB; room for a block, then for more, at last for all
-
-
-def run(*words: object, limit: int = 0) -> tuple[int, str]:
-    """Exit status, and what the command says on standard error."""
-    command = [sys.executable, "-c", COMMAND, str(limit), *map(str, words), "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.stdout == ""
-    return done.returncode, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +80,12 @@ def count_kept(out: Path) -> int:
     return kept
 
 
-def test_an_encoding_goes_on_where_a_disk_was_full(noises, whole, disk):
+def test_an_encoding_goes_on_where_a_disk_was_full(run, noises, whole, disk):
     out, kept = disk / "x.h5", []
 
     def attempt(size: int) -> tuple[int, str]:
         resize(disk, size)
-        said = run("encode", "folder", noises, out, "--preset", "published")
+        said = run("encode", "folder", noises, out, "--preset", "published", "-q")
         kept.append(count_kept(out))
         return said
 
@@ -115,29 +98,29 @@ def test_an_encoding_goes_on_where_a_disk_was_full(noises, whole, disk):
     assert list(disk.iterdir()) == [out]
 
 
-def test_a_merge_is_made_where_a_disk_was_full(shards, whole, disk):
+def test_a_merge_is_made_where_a_disk_was_full(run, shards, whole, disk):
     out = disk / "x.h5"
 
     def attempt(size: int) -> tuple[int, str]:
         resize(disk, size)
-        return run("merge", *shards, "--out", out)
+        return run("merge", *shards, "--out", out, "-q")
 
     assert "No space left on device" in give_more_and_more(attempt, out)[0]
     assert out.read_bytes() == whole.read_bytes()
     assert list(disk.iterdir()) == [out]
 
 
-def test_an_encoding_goes_on_where_files_were_limited(noises, whole, tmp_path):
+def test_an_encoding_goes_on_where_files_were_limited(run, noises, whole, tmp_path):
     out = tmp_path / "x.h5"
-    words = ("encode", "folder", noises, out, "--preset", "published")
+    words = ("encode", "folder", noises, out, "--preset", "published", "-q")
     assert "File too large" in give_more_and_more(lambda size: run(*words, limit=size), out, GROWTH[::3])[0]
     assert out.read_bytes() == whole.read_bytes()
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_merge_is_made_where_files_were_limited(shards, whole, tmp_path):
+def test_a_merge_is_made_where_files_were_limited(run, shards, whole, tmp_path):
     out = tmp_path / "x.h5"
-    words = ("merge", *shards, "--out", out)
+    words = ("merge", *shards, "--out", out, "-q")
     assert "File too large" in give_more_and_more(lambda size: run(*words, limit=size), out, GROWTH[::3])[0]
     assert out.read_bytes() == whole.read_bytes()
     assert list(tmp_path.iterdir()) == [out]
@@ -158,14 +141,14 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_an_encoding_in_a_folder_that_may_not_be_written_to_is_refused(noises, read_only):
+def test_an_encoding_in_a_folder_that_may_not_be_written_to_is_refused(run, noises, read_only):
     for name, options in (("x.h5", []), ("parts", ["--split", "stratified_shared_speakers"])):
         out = read_only / name
         refusal = f"spikedata: {out}: folder {str(read_only)!r} is not writable\n"
         assert run("encode", "folder", noises, out, *options) == (CANNOT_WRITE, refusal)
 
 
-def test_a_merge_in_a_folder_that_may_not_be_written_to_is_refused(shards, read_only):
+def test_a_merge_in_a_folder_that_may_not_be_written_to_is_refused(run, shards, read_only):
     out = read_only / "x.h5"
     refusal = f"spikedata: {out}: folder {str(read_only)!r} is not writable\n"
     assert run("merge", *shards, "--out", out) == (CANNOT_WRITE, refusal)

@@ -286,7 +286,7 @@ def test_numbers_out_of_their_range_are_refused_at_once(dataset, changes, messag
 def test_data_sets_whose_labels_mean_other_classes_are_not_mixed(dataset):
     other = SpikeDataset(replace(dataset.events, keys=dataset.events.keys[::-1]))
     both = Subset(ConcatDataset([dataset, other]), range(3))
-    with pytest.raises(ValueError, match="must have the same classes, got .'0', .* and .'10', "):
+    with pytest.raises(ValueError, match=r"must have the same classes, got .'0', .* and .'10', "):
         SpikeLoader(both, batch_size=4, **BINNING)
 
 

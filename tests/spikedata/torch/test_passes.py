@@ -92,6 +92,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow  # three starts of PyTorch; forked workers show the same in a second
 def test_spawned_workers_count_with_the_process_that_started_them(tmp_path):
     (tmp_path / "passes.py").write_bytes(Path(__file__).read_bytes())  # a spawned worker has to import its transform
     (tmp_path / "program.py").write_text(SPAWNED, "utf-8")
