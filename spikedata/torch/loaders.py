@@ -19,6 +19,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from spikedata.events import Events, Sample
 from spikedata.events.batching import check_steps
+from spikedata.events.events import whole_numbers
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
@@ -132,7 +133,7 @@ class SpikeLoader:
     TypeError
         If the data set has no length.
     ValueError
-        If a number is out of its range, or the steps are not known.
+        If a number is out of its range, the steps are not known, or data sets differ in their classes.
 
     Examples
     --------
@@ -165,6 +166,7 @@ class SpikeLoader:
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         streams_of(seed, 0, [])  # which refuses what is no seed
+        _refuse_other_classes(dataset)
         self._array_dtype = array_dtype_of(dtype)
         self.reuse = reuse
         self.dataset = dataset
@@ -235,7 +237,8 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
     if isinstance(dataset, SpikeDataset):
         return dataset.samples(indices, epoch=epoch)
     if isinstance(dataset, Subset):
-        return _samples_of(dataset.dataset, [int(dataset.indices[index]) for index in indices], epoch)
+        chosen = whole_numbers("indices of a Subset", [dataset.indices[index] for index in indices])
+        return _samples_of(dataset.dataset, chosen.tolist(), epoch)
     if not isinstance(dataset, ConcatDataset):
         return [dataset[index] for index in indices]  # type: ignore[misc]
     starts = [0, *dataset.cumulative_sizes]
@@ -268,6 +271,14 @@ def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -
     if dt is None or n_steps is None:
         raise ValueError("dt and n_steps must be given here or to the SpikeDataset")
     return dt, n_steps
+
+
+def _refuse_other_classes(dataset: Dataset[object]) -> None:
+    """Labels of several data sets in one batch must mean the same."""
+    first, *others = [part.classes for part in _spike_datasets(dataset)] or [()]
+    for classes in others:
+        if classes != first:
+            raise ValueError(f"data sets in one batch must have the same classes, got {first} and {classes}")
 
 
 def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import ConcatDataset, Subset
 
 from spikedata.events.events import Events, offsets_of
 from spikedata.torch.datasets import SpikeDataset
@@ -280,3 +281,18 @@ def test_an_epoch_that_was_broken_off_is_followed_by_the_next(dataset):
 def test_numbers_out_of_their_range_are_refused_at_once(dataset, changes, message):
     with pytest.raises(ValueError, match=message):
         loader_of(dataset, **changes)
+
+
+def test_data_sets_whose_labels_mean_other_classes_are_not_mixed(dataset):
+    other = SpikeDataset(replace(dataset.events, keys=dataset.events.keys[::-1]))
+    both = Subset(ConcatDataset([dataset, other]), range(3))
+    with pytest.raises(ValueError, match=r"must have the same classes, got .'0', .* and .'10', "):
+        SpikeLoader(both, batch_size=4, **BINNING)
+
+
+def test_a_mask_is_not_taken_for_the_numbers_of_a_subset(dataset):
+    mask = np.arange(N_CLIPS) > 5
+    with pytest.raises(TypeError, match="indices of a Subset must be whole numbers in a row, got bool"):
+        list(SpikeLoader(Subset(dataset, mask), batch_size=4, **BINNING))
+    loader = SpikeLoader(Subset(dataset, torch.from_numpy(np.flatnonzero(mask))), batch_size=8, **BINNING)
+    assert next(iter(loader)).labels.tolist() == list(range(6, N_CLIPS))
