@@ -203,7 +203,8 @@ class Events:
             return self.select(np.arange(len(self))[index])
         index = row_number(index, len(self), self)
         row = slice(self.offsets[index], self.offsets[index + 1])
-        times, units = self.times[row].astype(np.float64), self.units[row]
+        # copies: the arrays of a mapped cache cannot be written to, and PyTorch, which does not ask, would crash
+        times, units = self.times[row].astype(np.float64), self.units[row].copy()
         if not self.is_sorted:
             order = np.argsort(times, kind="stable")
             times, units = times[order], units[order]

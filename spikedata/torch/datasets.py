@@ -84,6 +84,8 @@ class SpikeDataset(Dataset[Any]):
     ) -> None:
         if transform is not None and not callable(transform) and not isinstance(transform, EventTransform):
             raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
+        if isinstance(transform, type):
+            raise TypeError(f"transform must be one that is made, as {transform.__name__}(...), got the class")
         if (dt is None) != (n_steps is None):
             raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
         self.dt, self.n_steps = dt, n_steps

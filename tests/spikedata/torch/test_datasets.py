@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from spikedata.events import Events, Sample
 from spikedata.files.schema import FormatError
 from spikedata.files.writer import SpikeWriter
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import EventTransform, SpikeDataset
+from spikedata.transforms import TimeReversal
 
 COLLATE = functools.partial(collate, dt=0.1, n_steps=10, n_units=700)
 
@@ -335,3 +336,15 @@ def test_a_part_has_an_epoch_of_its_own(path):
 def test_a_part_of_a_part_that_is_not_there_is_an_index_error(path):
     with pytest.raises(IndexError):
         SpikeDataset(path).select([10])
+
+
+def test_a_sample_of_a_mapped_file_may_be_written_to(path):
+    sample = next(iter(DataLoader(Subset(SpikeDataset(path), [5]), batch_size=None)))
+    assert torch.from_numpy(SpikeDataset(path)[5].units).numpy().flags.writeable
+    sample.units.zero_()
+    assert SpikeDataset(path)[5].units.any()
+
+
+def test_the_class_of_a_transform_is_no_transform(path):
+    with pytest.raises(TypeError, match=r"transform must be one that is made, as TimeReversal\(\.\.\.\)"):
+        SpikeDataset(path, transform=TimeReversal)
