@@ -20,7 +20,7 @@ from spikedata import __version__
 from spikedata.baseline.recipes.catalog import typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
-from spikedata.baseline.runs.statistics import wilson_interval
+from spikedata.baseline.runs.statistics import count_of_ranges, wilson_interval
 from spikedata.files.schema import Provenance
 from spikedata.nn.networks import Network
 from spikedata.training.history import Trained
@@ -218,6 +218,9 @@ class Tally:
     n: int
     n_correct: int
 
+    def __post_init__(self) -> None:
+        _check_count(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreEntry:
@@ -248,6 +251,18 @@ class ScoreEntry:
     loss: float
     hidden_spikes: float
     confusion: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        _check_count(self)
+
+
+def _check_count(entry: Tally | ScoreEntry) -> None:
+    """Refuse what cannot be counted, as on a card that was edited by hand."""
+    name = type(entry).__name__
+    if not (entry.n >= 1 and 0 <= entry.n_correct <= entry.n):
+        raise ValueError(f"{name}.n_correct must be in 0..n and n > 0, got {entry.n_correct} of {entry.n}")
+    if not 0 <= entry.accuracy <= 1:
+        raise ValueError(f"{name}.accuracy must be in 0..1, got {entry.accuracy}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,6 +343,12 @@ class ScoredEntry:
     score: ScoreEntry
     by_speaker: dict[str, Tally]
     unseen: Tally | None
+
+    def __post_init__(self) -> None:
+        for name, n in (("clips", self.score.n), ("wrong", self.score.n - self.score.n_correct)):
+            text = getattr(self, name)
+            if count_of_ranges(text) != n:
+                raise ValueError(f"ScoredEntry.{name} must name {n} clips, as its score, got {text!r:.60}")
 
     @property
     def speakers_seen(self) -> tuple[int, ...]:

@@ -193,7 +193,25 @@ def numbers_of_ranges(text: str) -> npt.NDArray[np.int64]:
     >>> numbers_of_ranges("0-2,7").tolist()
     [0, 1, 2, 7]
     """
+    return np.array([number for part in _ranges_of(text) for number in part], dtype=np.int64)
+
+
+def count_of_ranges(text: str) -> int:
+    """How many numbers `ranges_text` wrote; none of them is made, however many a text asks for.
+
+    Raises
+    ------
+    ValueError
+        If it is no such text.
+    """
+    return sum(part.stop - part.start for part in _ranges_of(text))
+
+
+def _ranges_of(text: str) -> list[range]:
     bounds = [part.split("-") for part in text.split(",") if part]
-    if not all(len(pair) <= 2 and all(bound.isdecimal() for bound in pair) for pair in bounds):
+    is_text = all(len(pair) <= 2 and all(bound.isdecimal() for bound in pair) for pair in bounds)
+    ranges = [range(int(pair[0]), int(pair[-1]) + 1) for pair in bounds] if is_text else []
+    starts_and_ends = [end for part in ranges for end in (part.start, part.stop - 1)]
+    if not is_text or starts_and_ends != sorted(starts_and_ends):
         raise ValueError(f"clips must be numbers and ranges of them, as 0-2,7; got {text!r}")
-    return np.array([n for pair in bounds for n in range(int(pair[0]), int(pair[-1]) + 1)], dtype=np.int64)
+    return ranges

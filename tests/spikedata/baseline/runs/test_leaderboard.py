@@ -1,10 +1,12 @@
 import json
+import re
 import shutil
 
 import pytest
 
 from spikedata.baseline.recipes.catalog import recipe_from
 from spikedata.baseline.runs.evaluation import evaluate_run
+from spikedata.baseline.runs.group_summary import summarize_group
 from spikedata.baseline.runs.groups import evaluate_group, train_group
 from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.runs.train import train_run
@@ -107,3 +109,29 @@ def test_a_folder_without_cards_is_an_error(tmp_path):
         leaderboard(tmp_path)
     with pytest.raises(FileNotFoundError, match="none: no such folder"):
         leaderboard(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "rule"),
+    [
+        ("clips", "0-99999999999", "clips must name .* clips, as its score, got '0-99999999999'"),
+        ("clips", "all", "clips must be numbers and ranges of them, as 0-2,7; got 'all'"),
+        ("wrong", "7-2", "clips must be numbers and ranges of them, as 0-2,7; got '7-2'"),
+        ("score", {"accuracy": float("nan")}, "accuracy must be in 0..1, got nan"),
+        ("score", {"n": 0, "n_correct": 0}, "n_correct must be in 0..n and n > 0, got 0 of 0"),
+    ],
+)
+def test_a_card_edited_by_hand_leaves_the_other_runs_their_lines(spike_path, runs, entry, value, rule):
+    recipe = recipe_from("counts", {"duration": "0.3", "strengths": "1"})
+    train_group(spike_path, runs / "many", recipe=recipe, seeds=(0, 1), **SPEAKERS)
+    evaluate_group(runs / "many")
+    path = runs / "many" / "seed-0" / "card.json"
+    card = json.loads(path.read_text())
+    test = card["tests"][-1]
+    test[entry] = {**test["score"], **value} if entry == "score" else value
+    path.write_text(json.dumps(card))
+    table = leaderboard(runs)
+    assert len(table.lines) == 2
+    assert re.search(rf"seed-0.card\.json: .*{rule}", format_leaderboard(table))
+    with pytest.raises(ValueError, match=rf"seed-0.card\.json: .*{rule}"):
+        summarize_group(runs / "many")
