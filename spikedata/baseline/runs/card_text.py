@@ -20,7 +20,7 @@ def format_card(card: Card) -> str:
         As `train_run` and `evaluate_run` return it.
     """
     data, split, training = card.data, card.split, card.training
-    parts = ", ".join(f"{part} {n} ({_speakers_text(split.speakers[part])})" for part, n in split.n.items())
+    parts = ", ".join(f"{part} {n}{_in_brackets(split.speakers[part])}" for part, n in split.n.items())
     changes = "".join(f" {name}={_value_text(value)}" for name, value in changes_of(card.recipe).items())
     lines = [
         f"recipe      {card.recipe.name}{changes}, seed {card.seed}, {card.network.parameters:,} parameters",
@@ -93,6 +93,10 @@ def _unseen_text(entry: ScoredEntry) -> str:
         return ""
     low, high = entry.unseen.interval_95
     return f"; of unseen speakers {entry.unseen.accuracy:.1%} of {entry.unseen.n} ({low:.1%} to {high:.1%})"
+
+
+def _in_brackets(speakers: Sequence[int]) -> str:
+    return f" ({_speakers_text(speakers)})" if speakers else ""
 
 
 def _speakers_text(speakers: Sequence[int]) -> str:
