@@ -50,7 +50,7 @@ def list_params(params: Any) -> list[NamedParam]:
     --------
     >>> from cochlea import CochleaParams
     >>> next(param for param in list_params(CochleaParams()) if param.name == "auditory_nerve.n_fibers")
-    NamedParam(name='auditory_nerve.n_fibers', value=8, unit='fibers', about='Fibers of one hair cell.')
+    NamedParam(name='auditory_nerve.n_fibers', value=8, unit='fibers', about='Number of fibers of one hair cell.')
     """
     return list(_walk(params, ""))
 

@@ -29,7 +29,7 @@ def path(tmp_path):
         ({"label": 0.0}, r"x\.h5: sample 0: label must be a whole number, got 0\.0"),
         ({"label": np.array([0])}, r"sample 0: label must be a whole number, got an array of shape \(1,\)"),
         ({"speaker": "jim"}, "sample 0: speaker must be a whole number, got 'jim'"),
-        ({"source": 3}, "sample 0: source must be text, got 3"),
+        ({"source": 3}, "sample 0: source must be a string, got 3"),
         ({"times": ["a"]}, r"sample 0: times must be a column of numbers, \(n_spikes,\), got \['a'\]"),
         ({"times": [[1], [1, 2]]}, "sample 0: times must be a column of numbers"),
     ],
@@ -121,7 +121,7 @@ def test_a_training_of_the_wrong_kind_is_refused_before_anything_is_made(path, t
     [
         ({"n_units": 2.5}, r"n_units must be a whole number >= 1, got 2\.5"),
         ({"n_classes": True}, "n_classes must be a whole number >= 1, got True"),
-        ({"params": {}}, r"params must be SpikingNetworkParams or .*, got {}; \w+\(\*\*values\) makes it of a dict"),
+        ({"params": {}}, r"params must be SpikingNetworkParams or .*, got {}; \w+\(\*\*values\) builds it from a dict"),
     ],
 )
 def test_a_network_of_the_wrong_kind_is_refused(options, message):

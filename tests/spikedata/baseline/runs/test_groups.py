@@ -209,7 +209,7 @@ def test_a_refit_does_not_stand_beside_runs_that_chose(spike_path, tmp_path):
 def test_runs_of_a_group_that_are_unfinished_are_named(spike_path, tmp_path, stopping_after):
     with stopping_after(1) as on_epoch:
         train_run(spike_path, tmp_path / "runs" / "seed-1", recipe=RECIPE, seed=1, on_epoch=on_epoch, **SPEAKERS)
-    with pytest.raises(FileNotFoundError, match="runs: holds no finished run, seed-1 unfinished: give the command"):
+    with pytest.raises(FileNotFoundError, match="runs: holds no finished run, seed-1 unfinished: run the training"):
         evaluate_group(tmp_path / "runs")
     assert is_group(tmp_path / "runs")
     _train(spike_path, tmp_path / "runs" / "seed-0", RECIPE)
