@@ -233,6 +233,7 @@ def test_the_rate_of_a_recording_changes_no_release_probability():
         np.testing.assert_allclose(each, releases[-1], rtol=3e-4)
 
 
+@pytest.mark.slow
 def test_the_rate_of_a_recording_changes_no_count_of_spikes():
     # each rate has its own key: its draws are independent of the others'
     *others, highest = (draw(vowel(rate), rate, "default", 25, np.arange(700), key=rate).counts for rate in RATES)

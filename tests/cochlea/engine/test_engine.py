@@ -110,6 +110,7 @@ def share_found(spikes: SpikeSteps, others: SpikeSteps, *, within: int) -> float
 # Against the plain stages
 
 
+@pytest.mark.slow  # compiles the whole chain once more
 @every_convention
 @pytest.mark.parametrize("n_per_place", [1, 5])
 def test_with_very_many_fibers_each_spike_stands_where_the_plain_stages_put_it(

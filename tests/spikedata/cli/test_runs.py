@@ -181,6 +181,7 @@ def test_what_the_refitted_run_says_cannot_be_said_again(
     assert error == f"spikedata: --refit takes all but seed and device from a, so leave out {named}\n"
 
 
+@pytest.mark.slow  # the training that is killed stays among the quick tests
 def test_a_killed_refit_goes_on_to_the_same_bits(spike_path: Path, tmp_path: Path) -> None:
     words = ["train", str(spike_path), "--recipe", "recurrent", "-q", "--hidden", "4", "--duration", "0.3"]
     words += ["--epochs", "40", "--batch-size", "4", "--device", "cpu", "--out", str(tmp_path / "run")]

@@ -188,6 +188,7 @@ def test_a_worker_that_is_killed_costs_nothing(cluster, tmp_path):
     cluster.wait_for_workers()
 
 
+@pytest.mark.slow
 def test_a_task_that_always_kills_its_worker_is_named_in_one_line(cluster):
     def die(task):
         import os
@@ -245,6 +246,7 @@ def test_a_worker_that_comes_late_is_waited_for(empty, hire):
     assert on_cluster(abs, [-1], empty / "scheduler.json") == {0: 1}
 
 
+@pytest.mark.slow
 def test_what_came_before_the_last_worker_died_is_not_lost(empty, hire):
     def die_at_three(task):
         import os
@@ -282,6 +284,7 @@ def test_a_worker_with_another_version_is_refused_before_the_first_task(empty, h
         on_cluster(abs, must_not_be_read(), empty / "scheduler.json")
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_version_that_joins_later_is_refused(empty, hire, outdated, tmp_path):
     def die_in_the_good_worker(task):
         import os
@@ -308,6 +311,7 @@ def test_a_worker_without_our_package_is_refused(empty, hire, tmp_path):
         on_cluster(abs, [1], empty / "scheduler.json")
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_scipy_is_warned_of(empty, hire, tmp_path, caplog):
     about = tmp_path / "scipy-0.0.1.dist-info"
     about.mkdir()
@@ -335,6 +339,7 @@ def test_a_bad_address_is_told_in_one_line(address, reason):
         on_cluster(abs, [1], address, connect_timeout=0.2)
 
 
+@pytest.mark.slow
 def test_a_server_of_another_kind_is_not_waited_for_for_ever():
     class Silent(SimpleHTTPRequestHandler):
         def log_message(self, *_):
@@ -354,6 +359,7 @@ def test_a_worker_is_no_scheduler(cluster):
         on_cluster(abs, [1], worker)
 
 
+@pytest.mark.slow
 def test_the_scheduler_may_die_and_is_told_in_one_line(start_scheduler, caplog):
     folder = start_scheduler()
     worker = start_worker(folder)

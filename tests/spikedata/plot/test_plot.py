@@ -119,7 +119,7 @@ def pixels_of(figure, path):
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("style", ["ggplot", "dark_background"])
+@pytest.mark.parametrize("style", ["ggplot", pytest.param("dark_background", marks=pytest.mark.slow)])
 def test_the_settings_of_the_caller_neither_matter_nor_change(clip, events, tmp_path, style):
     names = ("raster", "rates", "hidden", "confusion")
     before = {name: pixels_of(pictures_of(clip, events)[name](), tmp_path / "x.png") for name in names}

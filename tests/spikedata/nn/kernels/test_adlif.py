@@ -33,7 +33,7 @@ def _check(assert_agree, draw, params, size, recurrent, dtype=torch.float64, mea
 
 @pytest.mark.usefixtures("gathers")
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.slow)])
 def test_the_kernel_is_the_loop_for_every_rule(shape, dtype, assert_agree, draw):
     for scheme, reset, detach_reset, recurrent in RULES:
         surrogate = SurrogateParams(shape=shape, scale=3.0, height=0.7)
