@@ -3,6 +3,7 @@
 import functools
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,11 +69,22 @@ WORKERS = [
 BY_WORKERS = pytest.mark.parametrize("workers", WORKERS, ids=["alone", "workers", "persistent"])
 
 
+@pytest.fixture
+def stopping() -> Iterator[Callable[[DataLoader], DataLoader]]:
+    """Keeps data loaders, and stops their persistent workers: one that dies in a garbage collection waits 5 s each."""
+    loaders: list[DataLoader] = []
+    yield lambda made: loaders.append(made) or made
+    for kept in loaders:
+        if kept._iterator is not None:
+            kept._iterator._shutdown_workers()
+            kept._iterator = None
+
+
 @BY_WORKERS
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_each_pass_draws_as_the_next_epoch(workers, shuffle):
+def test_each_pass_draws_as_the_next_epoch(stopping, workers, shuffle):
     dataset = SpikeDataset(make_events(), transform=Draw(), seed=4)
-    batches = DataLoader(dataset, batch_size=5, shuffle=shuffle, collate_fn=draws, **workers)
+    batches = stopping(DataLoader(dataset, batch_size=5, shuffle=shuffle, collate_fn=draws, **workers))
     for epoch in range(3):
         assert a_pass(batches) == pinned(dataset, epoch)
 
@@ -111,10 +123,10 @@ def test_a_pinned_epoch_is_the_same_in_each_pass_until_it_is_let_go():
 
 
 @BY_WORKERS
-def test_parts_and_joined_data_sets_draw_anew(workers):
+def test_parts_and_joined_data_sets_draw_anew(stopping, workers):
     datasets = [SpikeDataset(make_events(seed=seed), transform=Draw(), seed=seed) for seed in (0, 1)]
     joined = ConcatDataset([Subset(datasets[0], [3, 1, 8]), datasets[1]])
-    batches = DataLoader(joined, batch_size=4, collate_fn=draws, **workers)
+    batches = stopping(DataLoader(joined, batch_size=4, collate_fn=draws, **workers))
     for epoch in range(2):
         found = [pair for batch in batches for pair in batch]
         first, second = pinned(datasets[0], epoch), pinned(datasets[1], epoch)
@@ -213,11 +225,11 @@ def test_joined_files_of_different_units_are_refused_in_one_line():
 
 @BY_WORKERS
 @pytest.mark.parametrize("transform", [None, leave_it, ChannelJitter(sigma=1)], ids=["none", "sample", "events"])
-def test_a_data_set_that_knows_its_steps_needs_no_collate_fn(workers, transform):
+def test_a_data_set_that_knows_its_steps_needs_no_collate_fn(stopping, workers, transform):
     dataset = SpikeDataset(make_events(), transform=transform, **STEPS)
     samples = SpikeDataset(make_events(), transform=transform)
     for indices, given in ((range(N_CLIPS), dataset), ([7, 3], Subset(dataset, [7, 3]))):
-        counts, labels = next(iter(DataLoader(given, batch_size=N_CLIPS, **workers)))
+        counts, labels = next(iter(stopping(DataLoader(given, batch_size=N_CLIPS, **workers))))
         samples.set_epoch(0)
         dataset.set_epoch(0)
         expected = collate_dense(samples.__getitems__(indices), **STEPS)
@@ -227,10 +239,10 @@ def test_a_data_set_that_knows_its_steps_needs_no_collate_fn(workers, transform)
 
 
 @BY_WORKERS
-def test_without_steps_the_error_says_how(workers):
+def test_without_steps_the_error_says_how(stopping, workers):
     for dataset in (SpikeDataset(make_events()), ConcatDataset([SpikeDataset(make_events(), transform=leave_it)])):
         with pytest.raises(TypeError, match="give the SpikeDataset dt and n_steps, or the DataLoader collate_fn="):
-            next(iter(DataLoader(dataset, batch_size=4, **workers)))
+            next(iter(stopping(DataLoader(dataset, batch_size=4, **workers))))
 
 
 def test_counts_are_not_collated_again():
