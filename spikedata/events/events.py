@@ -165,6 +165,7 @@ class Events:
         """
         if n_units is None:
             n_units = common_n_units(samples) or PUBLISHED_N_UNITS
+        n_units = whole_number("n_units", n_units, at_least=1, at_most=LARGEST_N_UNITS)
         rows = [_checked_row(index, sample, n_units, is_sorted) for index, sample in enumerate(samples)]
         return cls(
             times=np.concatenate([np.empty(0), *(times for times, _ in rows)]),
@@ -389,9 +390,10 @@ def common_n_units(samples: Sequence[Sample]) -> int:
     for index, sample in enumerate(samples):
         if not isinstance(sample, Sample):
             raise TypeError(f"sample {index} must be a spikedata.Sample, got {type(sample).__name__}")
-        if sample.n_units and found and sample.n_units != found:
-            raise ValueError(f"samples must have one number of units, got {found} and {sample.n_units}")
-        found = sample.n_units or found
+        n_units = whole_number(f"sample {index}: n_units", sample.n_units, at_least=0, at_most=LARGEST_N_UNITS)
+        if n_units and found and n_units != found:
+            raise ValueError(f"samples must have one number of units, got {found} and {n_units}")
+        found = n_units or found
     return found
 
 

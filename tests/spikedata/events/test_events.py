@@ -268,3 +268,11 @@ def test_a_slice_of_events_is_events(events):
 def test_what_is_no_index_is_refused_in_one_line(events, index):
     with pytest.raises(TypeError, match=r"^an index of Events must be a whole number, got \w+; Events.select"):
         events[index]
+
+
+@pytest.mark.parametrize("n_units", [2.5, np.nan, np.array([np.nan], dtype=object), "16", 2**20, True])
+def test_a_number_of_units_that_is_none_is_refused_wherever_it_is_said(n_units):
+    clip = Sample(np.array([0.1]), np.array([1], np.uint16), label=0, speaker=0)
+    for samples, options in (([clip], {"n_units": n_units}), ([clip._replace(n_units=n_units)], {})):
+        with pytest.raises(ValueError, match="n_units must be"):
+            Events.from_samples(samples, keys=["a"], **options)
