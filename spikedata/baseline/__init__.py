@@ -10,9 +10,10 @@ The networks themselves are in `spikedata.nn`, the training loop in `spikedata.t
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card
+from spikedata.baseline.runs.evaluation import evaluate_run
 from spikedata.baseline.runs.folder import ChosenRun, Run, load_run, read_card, read_chosen_run
 from spikedata.baseline.runs.refit import refit_run
-from spikedata.baseline.runs.train import evaluate_run, train_run
+from spikedata.baseline.runs.train import train_run
 from spikedata.nn.networks import (
     Activity,
     ConvolutionParams,

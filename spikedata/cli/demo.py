@@ -57,7 +57,8 @@ def run_demo(
     """
     from spikedata.baseline.recipes.catalog import recipe_from
     from spikedata.baseline.recipes.structure import fields_to_json
-    from spikedata.baseline.runs.train import evaluate_run, train_run
+    from spikedata.baseline.runs.evaluation import evaluate_run
+    from spikedata.baseline.runs.train import train_run
     from spikedata.encoding.encode import encode_clips
 
     report = on_progress or (lambda *_: None)

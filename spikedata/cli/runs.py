@@ -194,17 +194,17 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 
 def _print(args: argparse.Namespace, result: Card | GroupSummary) -> None:
+    from spikedata.baseline.runs.card_text import format_card
     from spikedata.baseline.runs.group_summary import GroupSummary, format_group
-    from spikedata.baseline.runs.train import format_card
 
     text = format_group(result) if isinstance(result, GroupSummary) else format_card(result)
     print_result(args, result.to_json(), text)
 
 
 def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
+    from spikedata.baseline.runs.evaluation import evaluate_run
     from spikedata.baseline.runs.groups import evaluate_group
     from spikedata.baseline.runs.selection_bias import measure_selection_bias
-    from spikedata.baseline.runs.train import evaluate_run
     from spikedata.training.parallel import started_processes
 
     if started_processes().n > 1:
@@ -221,7 +221,7 @@ def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
 
 
 def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
-    from spikedata.baseline.runs.evaluation import show_run
+    from spikedata.baseline.runs.folder import read_card
     from spikedata.baseline.runs.group_summary import summarize_group
 
     asked = {"FILE.h5": args.file, "--control": args.control, "--device": args.device}
@@ -229,7 +229,7 @@ def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary
     given += ["--selection-bias"] if args.selection_bias else []
     if given:
         raise ValueError(f"--show opens and scores nothing, so leave out {' '.join(given)}")
-    return summarize_group(args.run) if several else show_run(args.run)
+    return summarize_group(args.run) if several else read_card(args.run)
 
 
 def _leaderboard(args: argparse.Namespace) -> None:

@@ -145,7 +145,7 @@ def known_speakers(speakers: npt.ArrayLike) -> list[int]:
     >>> known_speakers([3, -1, 0, 3])
     [0, 3]
     """
-    return [int(speaker) for speaker in np.unique(np.asarray(speakers)) if speaker != UNKNOWN_SPEAKER]
+    return [int(speaker) for speaker in np.unique(np.asarray(speakers)) if speaker > UNKNOWN_SPEAKER]
 
 
 def checksum(sample: Sample, class_name: str) -> int:

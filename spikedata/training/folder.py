@@ -23,6 +23,7 @@ from spikedata.disk import WorkFolder, cannot_write, temporary_beside, write_ato
 from spikedata.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
 from spikedata.training.history import TensorBoardLog, history_bytes
 
+UNFINISHED = ".training"  # what the folder of an unfinished run is called more than the run
 CHECKPOINT, HISTORY, EPOCHS, TENSORBOARD = "checkpoint.safetensors", "history.csv", "epochs", "tensorboard"
 
 
@@ -35,7 +36,7 @@ def training_folder(run_dir: str | os.PathLike[str]) -> Path:
         The run.
     """
     run = Path(run_dir).absolute()
-    return run.with_name(f"{run.name}.training")
+    return run.with_name(f"{run.name}{UNFINISHED}")
 
 
 class TrainingFolder:

@@ -21,7 +21,7 @@ from spikedata.baseline.recipes.catalog import typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.runs.statistics import count_of_ranges, wilson_interval
-from spikedata.files.schema import Provenance
+from spikedata.files.schema import Provenance, known_speakers
 from spikedata.nn.networks import Network
 from spikedata.training.history import Trained
 from spikedata.training.scoring import Score
@@ -545,11 +545,6 @@ def tallies_by_speaker(
     by_speaker = {str(who): tally(correct[speakers == who]) for who in known_speakers(speakers)}
     unseen = (speakers >= 0) & (seen is not None) & ~np.isin(speakers, seen or ())
     return by_speaker, tally(correct[unseen]) if unseen.any() else None
-
-
-def known_speakers(speakers: npt.NDArray[np.int64]) -> list[int]:
-    """Every speaker that is known, once, in rising order."""
-    return [int(speaker) for speaker in np.unique(speakers) if speaker >= 0]
 
 
 def how_to_make(

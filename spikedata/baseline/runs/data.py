@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.baseline.runs.card import DataEntry, SplitEntry, known_speakers
+from spikedata.baseline.runs.card import DataEntry, SplitEntry
 from spikedata.checks import Bounds, check_fields
 from spikedata.disk import file_digest
 from spikedata.downloads import corpus_of, numbering_of, origin_of
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import known_speakers
 from spikedata.splits import (
     Split,
     load_split,
@@ -30,13 +31,15 @@ from spikedata.splits.promises import require_every_class
 _ANYBODYS = ("folder", "manifest")  # "corpora" of a user's own recordings: the name says nothing about the speakers
 
 
-def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events]:
+def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = None) -> tuple[DataEntry, Events]:
     """The card's entry for a spike file, and the file's events.
 
     Parameters
     ----------
     spike_path : str or path-like
         The file.
+    sha256 : str, optional
+        Of its bytes, where that is known already. Default: it is computed.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def read_run_data(spike_path: str | os.PathLike[str]) -> tuple[DataEntry, Events
     FormatError
         If it is no spike file.
     """
-    sha256 = file_digest(spike_path, "sha256")
+    sha256 = sha256 or file_digest(spike_path, "sha256")
     with SpikeFile(spike_path) as file:
         events, made = file.read_events(), file.provenance
         corpus, numbering = corpus_of(file), numbering_of(file)

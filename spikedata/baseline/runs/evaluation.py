@@ -17,15 +17,15 @@ from spikedata.baseline.runs.card import (
     ControlEntry,
     DataEntry,
     ScoredEntry,
-    known_speakers,
     score_entry,
     tallies_by_speaker,
 )
 from spikedata.baseline.runs.data import is_same_numbering, read_run_data
-from spikedata.baseline.runs.folder import load_run, read_card, read_split, update_card
+from spikedata.baseline.runs.folder import load_run, read_split, update_card
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
 from spikedata.events import Events
+from spikedata.files.schema import known_speakers
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
@@ -85,7 +85,7 @@ def evaluate_run(
     """Score a run's weights on its own test part, or on the whole of another file, and record it on the run's card.
 
     Each file is scored only once. Asking again returns the recorded score and increases ``times_opened`` by one: a
-    second look cannot change the weights any more, but a reader of the card should know about it. `show_run` returns
+    second look cannot change the weights any more, but a reader of the card should know about it. `read_card` returns
     the card without opening anything.
 
     Several processes may evaluate a run at the same time: none waits for another's score, and each is counted.
@@ -128,24 +128,6 @@ def evaluate_run(
     known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
     scored = next(known, None) or _control_entry(run_dir, network, card, file, control)
     return write_on_card(run_dir, card, lambda now: _with_control(now, scored))
-
-
-def show_run(run_dir: str | os.PathLike[str]) -> Card:
-    """The card of a run as it is; nothing is opened, scored or written.
-
-    Parameters
-    ----------
-    run_dir : str or path-like
-        What `train_run` made.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such run.
-    ValueError
-        If its card is none, or of another version.
-    """
-    return read_card(run_dir)
 
 
 def write_on_card(run_dir: str | os.PathLike[str], scored: Card, change: Callable[[Card], Card]) -> Card:
@@ -236,7 +218,7 @@ def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFil
     ValueError
         If the file has other classes or units than the run, or the split is not the card's or has no test part.
     """
-    data, events = read_run_data(file.path)
+    data, events = read_run_data(file.path, sha256=file.sha256)
     if events.keys != card.data.keys:
         raise ValueError(f"{file.path}: must have the classes {list(card.data.keys)}, got {list(events.keys)}")
     if events.n_units != card.data.n_units:

@@ -29,7 +29,7 @@ from spikedata.baseline.runs.card import Card, RefitEntry, ScoreEntry
 from spikedata.disk import OutputError, cannot_write, holding, make_parents, write_atomically
 from spikedata.nn.networks import Network
 from spikedata.splits import Split, sample_names
-from spikedata.training.folder import training_folder
+from spikedata.training.folder import UNFINISHED, training_folder
 from spikedata.training.history import EpochRecord, read_history
 from spikedata.training.schedules import ANNEALED
 
@@ -281,9 +281,6 @@ def _discard(temporary: Path, target: Path) -> None:
     shutil.rmtree(temporary, ignore_errors=True)
 
 
-_UNFINISHED = ".training"
-
-
 def is_group(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is not a run itself but contains runs, finished or not."""
     return not Path(folder, CARD).is_file() and (has_finished_runs(folder) or bool(unfinished_runs(folder)))
@@ -312,7 +309,7 @@ def runs_of_group(group_dir: str | os.PathLike[str]) -> list[Path]:
 
 def unfinished_runs(group_dir: str | os.PathLike[str]) -> list[str]:
     """The names of a group's unfinished runs."""
-    names = (path.name.removesuffix(_UNFINISHED) for path in Path(group_dir).glob(f"[!.]*{_UNFINISHED}"))
+    names = (path.name.removesuffix(UNFINISHED) for path in Path(group_dir).glob(f"[!.]*{UNFINISHED}"))
     return sorted((name for name in names if not Path(group_dir, name, CARD).is_file()), key=lambda n: (len(n), n))
 
 

@@ -14,8 +14,7 @@ from typing import Any
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_to_json
 from spikedata.baseline.runs.card import Card, DataEntry, RefitEntry, ScoredEntry, SplitEntry
-from spikedata.baseline.runs.evaluation import show_run
-from spikedata.baseline.runs.folder import runs_of_group, unfinished_runs
+from spikedata.baseline.runs.folder import read_card, runs_of_group, unfinished_runs
 from spikedata.baseline.runs.identity import identity_of_card
 from spikedata.baseline.runs.statistics import (
     OverClips,
@@ -228,7 +227,7 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> GroupSummary:
     ValueError
         If the runs are not one group (`require_one_group`), or a card is of another version.
     """
-    by_name = {path.name: show_run(path) for path in runs_of_group(group_dir)}
+    by_name = {path.name: read_card(path) for path in runs_of_group(group_dir)}
     require_one_group(group_dir, by_name)
     cards = list(by_name.values())
     tests = _tests_of_one_file(cards)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.baseline.runs.card import Card, known_speakers
-from spikedata.baseline.runs.data import read_run_data
+from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.evaluation import evaluate_run, find_test_file, require_scored
 from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, read_card, runs_of_group
 from spikedata.baseline.runs.group_summary import (
@@ -24,6 +23,8 @@ from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.selection_bias import epoch_paths, measure_selection_bias
 from spikedata.baseline.runs.train import Plan, train_run
 from spikedata.disk import OutputError
+from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import known_speakers
 from spikedata.training.history import EpochRecord
 from spikedata.transforms.named import known_control
 
@@ -120,8 +121,7 @@ def train_group(
     ValueError, FloatingPointError
         As `train_run`; the runs before are then there.
     """
-    speakers = known_speakers(read_run_data(spike_path)[1].speakers) if leave_one_speaker_out else None
-    members = plan_group(seeds, speakers)
+    members = plan_group(seeds, _speakers_of(spike_path) if leave_one_speaker_out else None)
     options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
     if leave_one_speaker_out:
         options["split"] = FOLDS
@@ -173,6 +173,11 @@ def refit_group(
         refit_run(spike_path, run_dir, chosen=chosen, **options, **of_member)
 
     return _make_group(group_dir, plan_group(seeds), refit_member, on_epoch)
+
+
+def _speakers_of(spike_path: str | os.PathLike[str]) -> list[int]:
+    with SpikeFile(spike_path) as file:
+        return known_speakers(file.speakers)
 
 
 def _make_group(

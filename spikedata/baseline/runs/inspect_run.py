@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spikedata.baseline.runs.train import load_run
+from spikedata.baseline.runs.folder import load_run
 from spikedata.events import Events, Sample
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import iterate_batches

@@ -27,7 +27,6 @@ from spikedata.baseline.runs.card import (
     score_entry,
     training_entry,
 )
-from spikedata.baseline.runs.card_text import format_card
 from spikedata.baseline.runs.data import (
     BY_SPEAKER,
     SplitChoice,
@@ -36,7 +35,7 @@ from spikedata.baseline.runs.data import (
     read_run_data,
     split_entry,
 )
-from spikedata.baseline.runs.evaluation import control_name, evaluate_run, scoring_options
+from spikedata.baseline.runs.evaluation import control_name, scoring_options
 from spikedata.baseline.runs.folder import (
     CARD,
     HISTORY,
@@ -45,7 +44,6 @@ from spikedata.baseline.runs.folder import (
     ChosenRun,
     card_bytes,
     check_run_dir,
-    load_run,
     read_card,
     weights_bytes,
     write_run_dir,
@@ -347,9 +345,6 @@ def _advice(plan: Plan) -> str:
     if plan.chosen:
         return f"batch_size is {size}, that of {plan.chosen.path}, and a refit keeps it"
     return f"batch_size is {size}; --batch-size {max(1, size // 2)} needs about half"
-
-
-__all__ = ["evaluate_run", "format_card", "load_run", "train_run"]
 
 
 def train_run(

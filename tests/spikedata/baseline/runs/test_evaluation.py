@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from spikedata.baseline.recipes.catalog import recipe_from
-from spikedata.baseline.runs.evaluation import evaluate_run, show_run
-from spikedata.baseline.runs.folder import load_run
+from spikedata.baseline.runs.evaluation import evaluate_run
+from spikedata.baseline.runs.folder import load_run, read_card
 from spikedata.baseline.runs.statistics import numbers_of_ranges
 from spikedata.baseline.runs.train import train_run
 from spikedata.cli import main
@@ -95,7 +95,7 @@ def test_a_run_that_is_replaced_while_it_is_scored_gets_no_score(run, tmp_path, 
 def test_showing_opens_nothing_and_changes_no_byte(run, tmp_path, capsys):
     (tmp_path / "spikes.h5").rename(tmp_path / "elsewhere.h5")  # not even the file is needed
     before = _files(run)
-    assert show_run(run) == load_run(run).card
+    assert read_card(run) == load_run(run).card
     assert main(["evaluate", str(run), "--show"]) == 0
     assert "test        not opened" in capsys.readouterr().out
     assert _files(run) == before
@@ -112,7 +112,7 @@ def test_a_card_of_another_version_is_not_shown(run):
     card = json.loads((run / "card.json").read_text())
     (run / "card.json").write_text(json.dumps(card | {"card_format": 1}))
     with pytest.raises(ValueError, match=r"card\.json: card_format must be \d+, got 1"):
-        show_run(run)
+        read_card(run)
 
 
 @pytest.mark.parametrize("words", [["x.h5"], ["--control", "none"], ["--selection-bias"], ["--device", "cpu"]])

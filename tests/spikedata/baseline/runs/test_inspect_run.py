@@ -3,8 +3,9 @@
 import numpy as np
 
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.folder import load_run
 from spikedata.baseline.runs.inspect_run import watch_clip
-from spikedata.baseline.runs.train import load_run, train_run
+from spikedata.baseline.runs.train import train_run
 from spikedata.events import Events
 from spikedata.files.writer import SpikeWriter
 from spikedata.training.scoring import evaluate

@@ -11,13 +11,15 @@ import torch
 
 from spikedata.baseline.recipes.catalog import network_of, recipe_from
 from spikedata.baseline.runs.card import RefitEntry
-from spikedata.baseline.runs.folder import read_chosen_run
+from spikedata.baseline.runs.card_text import format_card
+from spikedata.baseline.runs.evaluation import evaluate_run
+from spikedata.baseline.runs.folder import load_run, read_chosen_run
 from spikedata.baseline.runs.group_summary import format_group
 from spikedata.baseline.runs.groups import evaluate_group, refit_group, train_group
 from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.selection_bias import measure_selection_bias
-from spikedata.baseline.runs.train import evaluate_run, format_card, load_run, train_run
+from spikedata.baseline.runs.train import train_run
 from spikedata.disk import OutputError
 from spikedata.training.devices import OutOfMemory
 from spikedata.training.loop import train

@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.card_text import format_card
+from spikedata.baseline.runs.evaluation import evaluate_run
+from spikedata.baseline.runs.folder import load_run
 from spikedata.baseline.runs.selection_bias import measure_selection_bias
-from spikedata.baseline.runs.train import evaluate_run, format_card, load_run, train_run
+from spikedata.baseline.runs.train import train_run
 from spikedata.disk import OutputError
 from spikedata.events import Events
 from spikedata.training.devices import OutOfMemory

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.card_text import format_card
 from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import evaluate_run
 from spikedata.baseline.runs.folder import read_card
 from spikedata.baseline.runs.group_summary import format_group
 from spikedata.baseline.runs.groups import evaluate_group, train_group
 from spikedata.baseline.runs.leaderboard import leaderboard
-from spikedata.baseline.runs.train import format_card, train_run
+from spikedata.baseline.runs.train import train_run
 from spikedata.corpora import list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads import registry
