@@ -12,7 +12,7 @@ import secrets
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -233,7 +233,7 @@ class WorkFolder:
                     path.unlink(missing_ok=True)
             (self._path / LOCK).unlink(missing_ok=True)
             self._path.rmdir()  # fails if the next process has created its lock in the folder
-            self._remove_made()
+            remove_empty(self._made)
         self.leave()
 
     def _enter(self, busy: str) -> FileLock:
@@ -262,13 +262,8 @@ class WorkFolder:
             if self._lock is not None and [path.name for path in self._path.iterdir()] == [LOCK]:
                 (self._path / LOCK).unlink()
             self._path.rmdir()
-            self._remove_made()
+            remove_empty(self._made)
         self.leave()
-
-    def _remove_made(self) -> None:
-        with suppress(OSError):  # a folder with other files in it stays
-            for folder in reversed(self._made):
-                folder.rmdir()
 
 
 @contextmanager
@@ -294,14 +289,32 @@ def make_parents(path: Path) -> list[Path]:
     Raises
     ------
     OSError
-        If the system refuses.
+        If the system refuses; those created so far are removed again.
     """
     made: list[Path] = []
-    for folder in reversed(path.absolute().parents):
-        if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
-            made.append(folder)
+    try:
+        for folder in reversed(path.absolute().parents):
+            if not folder.exists():
+                with suppress(FileExistsError):  # another process has just created it
+                    folder.mkdir()
+                    made.append(folder)
+    except BaseException:
+        remove_empty(made)
+        raise
     return made
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders that lie in each other, the last first, up to one that holds something.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        As `make_parents` returns them.
+    """
+    with suppress(OSError):
+        for folder in reversed(folders):
+            folder.rmdir()
 
 
 @contextmanager

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from cochlea import CochleaParams
 from spikedata.corpora import Listing
-from spikedata.disk import cannot_write, check_output
+from spikedata.disk import cannot_write, check_output, make_parents, remove_empty
 from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import OWN, PRESETS, Job, Member, find_members, name_run
 from spikedata.files.reader import SpikeFile
@@ -210,19 +210,11 @@ def making_parents(whole: Path) -> Iterator[None]:
     OutputError
         If a folder cannot be created.
     """
-    made: list[Path] = []
     try:
-        for folder in reversed(whole.parents):
-            if not folder.exists():
-                try:
-                    folder.mkdir()
-                except FileExistsError:  # another process has just created it
-                    continue
-                except OSError as error:
-                    raise cannot_write(whole, error) from error
-                made.append(folder)
+        made = make_parents(whole)
+    except OSError as error:
+        raise cannot_write(whole, error) from error
+    try:
         yield
     finally:
-        with suppress(OSError):  # a folder with the output or its blocks in it stays
-            for folder in reversed(made):
-                folder.rmdir()
+        remove_empty(made)  # a folder with the output or its blocks in it stays
