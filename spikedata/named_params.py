@@ -9,7 +9,9 @@ import json
 import math
 import re
 import tomllib
+import typing
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 _Params = TypeVar("_Params")
@@ -52,7 +54,82 @@ def list_params(params: Any) -> list[NamedParam]:
     >>> next(param for param in list_params(CochleaParams()) if param.name == "auditory_nerve.n_fibers")
     NamedParam(name='auditory_nerve.n_fibers', value=8, unit='fibers', about='Number of fibers of one hair cell.')
     """
-    return list(_walk(params, ""))
+    return [_named(leaf) for leaf in leaves(params)]
+
+
+class Leaf(NamedTuple):
+    """A param that is not itself a dataclass.
+
+    Attributes
+    ----------
+    owner : type
+        The dataclass whose field it is.
+    path : tuple of str
+        Names of the fields that lead to it; of several dataclasses in a tuple, their numbers.
+    value : object
+        Its value.
+    kind : type
+        Its annotation.
+    """
+
+    owner: type
+    path: tuple[str, ...]
+    value: Any
+    kind: Any
+
+    @property
+    def name(self) -> str:
+        """The dotted name."""
+        return ".".join(self.path)
+
+
+def leaves(params: Any, above: tuple[str, ...] = ()) -> Iterator[Leaf]:
+    """The params in a dataclass and in the dataclasses inside it, in their order.
+
+    Parameters
+    ----------
+    params : dataclass
+        The params.
+    above : tuple of str
+        Path of the dataclass itself, put in front of every path.
+    """
+    kinds = typing.get_type_hints(type(params))
+    for field in dataclasses.fields(params):
+        value, path = getattr(params, field.name), (*above, field.name)
+        inner = _dataclasses_in(value, path)
+        if inner:
+            for one, place in inner:
+                yield from leaves(one, place)
+        else:
+            yield Leaf(type(params), path, value, kinds[field.name])
+
+
+def replaced(params: _Params, values: Mapping[tuple[str, ...], Any], above: tuple[str, ...] = ()) -> _Params:
+    """The params with other values at some paths, as `leaves` gives them; the dataclasses check the values.
+
+    Parameters
+    ----------
+    params : dataclass
+        The params to start from.
+    values : mapping of tuple of str to object
+        New values by path.
+    above : tuple of str
+        As `leaves` takes it.
+    """
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(params):  # type: ignore[arg-type]
+        value, path = getattr(params, field.name), (*above, field.name)
+        inner = [replaced(one, values, place) for one, place in _dataclasses_in(value, path)]
+        if inner:
+            changes[field.name] = inner[0] if dataclasses.is_dataclass(value) else tuple(inner)
+        elif path in values:
+            changes[field.name] = values[path]
+    return dataclasses.replace(params, **changes)  # type: ignore[type-var]
+
+
+def nearest(name: str, known: Iterable[str], *, first: Iterable[str] = ()) -> list[str]:
+    """Up to three known names that resemble an unknown one, the given ones first."""
+    return list(dict.fromkeys([*first, *difflib.get_close_matches(name, known, n=3)]))[:3]
 
 
 def describe_fields(docstring: str) -> dict[str, str]:
@@ -96,11 +173,13 @@ def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Pa
     ...
     ValueError: the cochlea has no param 'n_fibers'; nearest: auditory_nerve.n_fibers
     """
-    known = [param.name for param in list_params(params)]
-    for name in values:
+    known = {leaf.name: leaf for leaf in leaves(params)}
+    changes: dict[tuple[str, ...], Any] = {}
+    for name, value in values.items():
         if name not in known:
             raise ValueError(f"{what} has no param {name!r}{_near(name, known)}")
-    return _replaced(params, {name: _read(value) for name, value in values.items()}, "")
+        changes[known[name].path] = _read(value, known[name].value)
+    return replaced(params, changes)
 
 
 def format_params(params: Iterable[NamedParam]) -> str:
@@ -153,40 +232,34 @@ def read_tables(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return flat
 
 
-def _walk(params: Any, above: str) -> Iterator[NamedParam]:
-    descriptions = describe_fields(type(params).__doc__ or "")
-    for field in dataclasses.fields(params):
-        value = getattr(params, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _walk(value, f"{above}{field.name}.")
-        else:
-            text = " ".join(descriptions.get(field.name, "").split())
-            unit = _UNIT.search(text)
-            about = re.sub(r"\s*\[[^\[\]\s][^\[\]]*\]", "", text, count=1)
-            yield NamedParam(above + field.name, value, unit[1] if unit else "", about.replace("``", "`"))
+def _dataclasses_in(value: Any, path: tuple[str, ...]) -> list[tuple[Any, tuple[str, ...]]]:
+    """The dataclass that a value is, or those of which it is a tuple, with their paths; none otherwise."""
+    if dataclasses.is_dataclass(value):
+        return [(value, path)]
+    is_several = isinstance(value, tuple | list) and all(dataclasses.is_dataclass(one) for one in value)
+    return [(one, (*path, str(i))) for i, one in enumerate(value)] if is_several else []
+
+
+def _named(leaf: Leaf) -> NamedParam:
+    text = " ".join(_descriptions_of(leaf.owner).get(leaf.path[-1], "").split())
+    unit = _UNIT.search(text)
+    about = re.sub(r"\s*\[[^\[\]\s][^\[\]]*\]", "", text, count=1)
+    return NamedParam(leaf.name, leaf.value, unit[1] if unit else "", about.replace("``", "`"))
+
+
+@cache
+def _descriptions_of(owner: type) -> dict[str, str]:
+    return describe_fields(owner.__doc__ or "")
 
 
 def _near(name: str, known: Iterable[str]) -> str:
     last = name.rpartition(".")[2]
-    same = [one for one in known if one.rpartition(".")[2] == last]
-    nearest = list(dict.fromkeys([*same, *difflib.get_close_matches(name, known, n=3)]))[:3]
-    return f"; nearest: {', '.join(nearest)}" if nearest else "; `spikedata params` lists those it has"
+    found = nearest(name, known, first=(one for one in known if one.rpartition(".")[2] == last))
+    return f"; nearest: {', '.join(found)}" if found else "; `spikedata params` lists those it has"
 
 
-def _replaced(params: _Params, values: Mapping[str, Any], above: str) -> _Params:
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(params):  # type: ignore[arg-type]
-        old, name = getattr(params, field.name), above + field.name
-        if dataclasses.is_dataclass(old):
-            changes[field.name] = _replaced(old, values, f"{name}.")
-        elif name in values:
-            # in TOML and on the command line, 1 may be written for 1.0
-            is_whole = isinstance(old, float) and type(values[name]) is int
-            changes[field.name] = float(values[name]) if is_whole else values[name]
-    return dataclasses.replace(params, **changes)  # type: ignore[type-var]
-
-
-def _read(value: Any) -> Any:
+def _read(value: Any, old: Any) -> Any:
+    """A value as given, or read from text as TOML reads it, to replace an old one."""
     if isinstance(value, str):
         if value == "none":
             return None
@@ -194,6 +267,8 @@ def _read(value: Any) -> Any:
             value = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value  # a text without quotes
+    if isinstance(old, float) and type(value) is int:
+        return float(value)  # in TOML and on the command line, 1 may be written for 1.0
     return tuple(value) if isinstance(value, list) else value
 
 

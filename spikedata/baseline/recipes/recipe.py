@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from spikedata.baseline.recipes.structure import (
     fields_from_json,
@@ -17,6 +16,7 @@ from spikedata.baseline.recipes.structure import (
     in_words,
     to_json,
 )
+from spikedata.named_params import Leaf, leaves, nearest, replaced
 from spikedata.nn.networks import CountParams, NetworkParams
 from spikedata.training.params import TrainParams
 
@@ -102,9 +102,9 @@ class Recipe:
     @property
     def params(self) -> dict[str, Any]:
         """Every param by its name, or by its full path if several layers have one of that name."""
-        leaves = _leaves(self)
-        plain = [leaf.path[-1] for leaf in leaves]
-        return {leaf.path[-1] if plain.count(leaf.path[-1]) == 1 else leaf.name: leaf.value for leaf in leaves}
+        there = _leaves(self)
+        plain = [leaf.path[-1] for leaf in there]
+        return {leaf.path[-1] if plain.count(leaf.path[-1]) == 1 else leaf.name: leaf.value for leaf in there}
 
     @property
     def n_epochs(self) -> int:
@@ -140,16 +140,15 @@ def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     >>> [(neuron.threshold, neuron.tau_mem) for neuron in changed.network.neurons]
     [(2.0, 0.02), (2.0, 0.04)]
     """
-    leaves = _leaves(recipe)
+    there = _leaves(recipe)
     fitting: dict[tuple[str, ...], Any] = {}
     for name, value in sorted(values.items(), key=lambda item: "." in item[0]):  # a path says more than a name
-        meant = [leaf for leaf in leaves if name in (leaf.path[-1], leaf.name)]
+        meant = [leaf for leaf in there if name in (leaf.path[-1], leaf.name)]
         if not meant:
-            known = dict.fromkeys(leaf.path[-1] for leaf in leaves)
+            known = dict.fromkeys(leaf.path[-1] for leaf in there)
             raise ValueError(f"recipe {recipe.name!r} has no param {name!r}{_near(name, known)}")
         fitting |= {leaf.path: _fit(name, value, leaf.kind) for leaf in meant}
-    changes = {part: _replaced(getattr(recipe, part), (part,), fitting) for part in ("network", "training")}
-    return replace(recipe, **changes)
+    return replace(recipe, **{part: replaced(params, fitting, (part,)) for part, params in _parts(recipe).items()})
 
 
 def changed_params(recipe: Recipe, usual: Recipe) -> dict[str, Any]:
@@ -183,54 +182,18 @@ def changed_params(recipe: Recipe, usual: Recipe) -> dict[str, Any]:
 def _near(name: str, known: Collection[str]) -> str:
     """Up to three suggestions for an unknown name, by its letters or as initials: `lr` suggests `learning_rate`."""
     initials = [one for one in known if len(name) > 1 and "".join(word[:1] for word in one.split("_")) == name]
-    nearest = list(dict.fromkeys([*initials, *difflib.get_close_matches(name, known, n=3)]))[:3]
-    nearest = nearest or (sorted(known) if len(known) <= 3 else [])
-    return (
-        f"; nearest: {', '.join(nearest)}" if nearest else f"; `spikedata params RECIPE` lists the {len(known)} it has"
-    )
+    found = nearest(name, known, first=initials) or (sorted(known) if len(known) <= 3 else [])
+    return f"; nearest: {', '.join(found)}" if found else f"; `spikedata params RECIPE` lists the {len(known)} it has"
 
 
-class _Leaf(NamedTuple):
-    """A param that is no dataclass: where it stands, its value and its type."""
-
-    path: tuple[str, ...]
-    value: Any
-    kind: Any
-
-    @property
-    def name(self) -> str:
-        return ".".join(self.path)
+def _parts(recipe: Recipe) -> dict[str, Any]:
+    """The params of network and training, by the name of the part."""
+    parts = {"network": recipe.network, "training": recipe.training}
+    return {name: params for name, params in parts.items() if params is not None}
 
 
-def _leaves(recipe: Recipe) -> list[_Leaf]:
-    return [leaf for part in ("network", "training") for leaf in _leaves_of(getattr(recipe, part), (part,), None)]
-
-
-def _leaves_of(value: Any, path: tuple[str, ...], kind: Any) -> list[_Leaf]:
-    """Every param in a dataclass and those inside it, several of a kind by their number."""
-    if is_dataclass(value):
-        kinds = typing.get_type_hints(type(value))
-        inner = [(field.name, getattr(value, field.name), kinds[field.name]) for field in fields(value)]
-    elif _holds_params(value):
-        inner = [(str(i), one, None) for i, one in enumerate(value)]
-    else:
-        return [] if kind is None else [_Leaf(path, value, kind)]
-    return [leaf for name, part, its_kind in inner for leaf in _leaves_of(part, (*path, name), its_kind)]
-
-
-def _replaced(value: Any, path: tuple[str, ...], values: Mapping[tuple[str, ...], Any]) -> Any:
-    if is_dataclass(value):
-        changes = {
-            field.name: _replaced(getattr(value, field.name), (*path, field.name), values) for field in fields(value)
-        }
-        return replace(typing.cast(Any, value), **changes)
-    if _holds_params(value):
-        return tuple(_replaced(one, (*path, str(i)), values) for i, one in enumerate(value))
-    return values.get(path, value)
-
-
-def _holds_params(value: Any) -> bool:
-    return isinstance(value, tuple | list) and bool(value) and all(is_dataclass(one) for one in value)
+def _leaves(recipe: Recipe) -> list[Leaf]:
+    return [leaf for part, params in _parts(recipe).items() for leaf in leaves(params, (part,))]
 
 
 def _fit(name: str, value: Any, kind: Any) -> Any:
