@@ -382,9 +382,7 @@ def common_n_units(samples: Sequence[Sample]) -> int:
     ValueError
         If the samples have different numbers of units.
     """
-    if isinstance(samples, Selection):
-        return samples.n_units
-    if isinstance(samples, Events):
+    if isinstance(samples, Selection | Events):
         return samples.n_units
     found = 0
     for index, sample in enumerate(samples):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from spikedata.checks import Seed, checked
 from spikedata.events import Sample
 from spikedata.events.batching import check_steps
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
@@ -91,9 +92,8 @@ class SpikeDataset(Dataset[Any]):
         self.dt, self.n_steps = dt, n_steps
         if dt is not None and n_steps is not None:
             self.dt, self.n_steps, _ = check_steps(dt=dt, n_steps=n_steps)
-        streams_of(seed, 0, [])  # which refuses what is no seed
         self.transform = transform
-        self.seed = seed
+        self.seed = checked("seed", seed, Seed)
         self._path = None if isinstance(source, Events) else os.fspath(source)
         self._cache = cache
         self.events = source if isinstance(source, Events) else open_events(source, cache=cache)
@@ -182,14 +182,10 @@ class SpikeDataset(Dataset[Any]):
 
         Raises
         ------
-        TypeError
-            If it is not a whole number.
         ValueError
-            If it is not in 0..2**63-1.
+            If it is not a whole number, or not in 0..2**63-1.
         """
-        if epoch is not None:
-            streams_of(0, epoch, [])  # which refuses what is no epoch
-        self._chance[0] = _EACH_ANEW if epoch is None else int(epoch)
+        self._chance[0] = _EACH_ANEW if epoch is None else checked("epoch", epoch, Seed)
 
     def select(self, indices: npt.ArrayLike) -> Self:
         """The same kind of data set with some of the clips, for instance of a part of a split.

@@ -15,14 +15,13 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
-from spikedata.checks import whole_number
+from spikedata.checks import Seed, checked, whole_number
 from spikedata.events import Events, Sample
 from spikedata.events.batching import check_steps
 from spikedata.events.events import whole_numbers
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
-from spikedata.transforms.streams import streams_of
 
 
 def loader(
@@ -164,13 +163,13 @@ class SpikeLoader:
         batch_size = whole_number("batch_size", batch_size, at_least=1)
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
-        streams_of(seed, 0, [])  # which refuses what is no seed
         _refuse_other_classes(dataset)
         self._array_dtype = array_dtype_of(dtype)
         self.reuse = reuse
         self.dataset = dataset
         self.batch_size, self.dt, self.n_steps, self.n_merged = batch_size, dt, n_steps, n_merged
-        self.binary, self.dtype, self.shuffle, self.drop_last, self.seed = binary, dtype, shuffle, drop_last, seed
+        self.binary, self.dtype, self.shuffle, self.drop_last = binary, dtype, shuffle, drop_last
+        self.seed = checked("seed", seed, Seed)
         self._next_epoch = 0
 
     def __len__(self) -> int:
@@ -186,8 +185,7 @@ class SpikeLoader:
         epoch : int
             Number of the epoch.
         """
-        streams_of(0, epoch, [])  # which refuses what is no epoch
-        self._next_epoch = int(epoch)
+        self._next_epoch = checked("epoch", epoch, Seed)
 
     def __iter__(self) -> Iterator[DenseBatch]:
         """The batches of the next epoch."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spikedata.disk import data_folder
-from spikedata.downloads import Origin, origin_of
 from spikedata.downloads import download as fetch
+from spikedata.downloads import origin_of
 from spikedata.downloads.registry import HOSTS
 from spikedata.events import Sample
 from spikedata.torch.datasets import SpikeDataset
@@ -18,7 +18,33 @@ from spikedata.transforms import EventTransform
 _Transform = EventTransform | Callable[[Sample], Sample]
 
 
-class SHD(SpikeDataset):
+class _PublishedDataset(SpikeDataset):
+    """One of the published files: `SHD` and `SSC` differ in the names of theirs alone."""
+
+    _name: str
+    splits: tuple[str, ...]
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        split: str = "train",
+        download: bool = False,
+        *,
+        transform: _Transform | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        path = _find(self._name, root, split, self.splits, download)
+        super().__init__(path, transform=transform, seed=seed, **options)
+        self.split = split
+        self.origin = origin_of(path)
+
+    def __repr__(self) -> str:
+        """As in torchvision, and whether it is the published file."""
+        return f"{super().__repr__()}\n    Origin: {self.origin}"
+
+
+class SHD(_PublishedDataset):
     """The Spiking Heidelberg Digits: zero to nine in English and German, 20 classes, 12 speakers.
 
     Parameters
@@ -58,29 +84,11 @@ class SHD(SpikeDataset):
     Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022).
     """
 
+    _name = "SHD"
     splits = ("train", "test")
 
-    def __init__(
-        self,
-        root: str | os.PathLike[str] | None = None,
-        split: str = "train",
-        download: bool = False,
-        *,
-        transform: _Transform | None = None,
-        seed: int = 0,
-        **options: Any,
-    ) -> None:
-        path = _find("shd", root, split, self.splits, download)
-        super().__init__(path, transform=transform, seed=seed, **options)
-        self.split = split
-        self.origin = origin_of(path)
 
-    def __repr__(self) -> str:
-        """As in torchvision, and whether it is the published file."""
-        return _say_origin(super().__repr__(), self.origin)
-
-
-class SSC(SpikeDataset):
+class SSC(_PublishedDataset):
     """The Spiking Speech Commands: 35 words of many speakers.
 
     Parameters
@@ -102,40 +110,19 @@ class SSC(SpikeDataset):
     Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022); Warden, arXiv 1804.03209 (2018).
     """
 
+    _name = "SSC"
     splits = ("train", "valid", "test")
-
-    def __init__(
-        self,
-        root: str | os.PathLike[str] | None = None,
-        split: str = "train",
-        download: bool = False,
-        *,
-        transform: _Transform | None = None,
-        seed: int = 0,
-        **options: Any,
-    ) -> None:
-        path = _find("ssc", root, split, self.splits, download)
-        super().__init__(path, transform=transform, seed=seed, **options)
-        self.split = split
-        self.origin = origin_of(path)
-
-    def __repr__(self) -> str:
-        """As in torchvision, and whether it is the published file."""
-        return _say_origin(super().__repr__(), self.origin)
-
-
-def _say_origin(described: str, origin: Origin) -> str:
-    return f"{described}\n    Origin: {origin}"
 
 
 def _find(name: str, root: str | os.PathLike[str] | None, split: str, splits: tuple[str, ...], download: bool) -> Path:
     if split not in splits:
         rule = f"split must be one of {', '.join(splits)}, got {split!r}"
-        raise ValueError(f"{name.upper()}: {rule}; a validation part by speaker: spikedata.splits.make_split")
+        raise ValueError(f"{name}: {rule}; a validation part by speaker: spikedata.splits.make_split")
     folder = data_folder() if root is None else Path(root)
-    path = folder / f"{name}_{split}.h5"
+    file = f"{name.lower()}_{split}"
+    path = folder / f"{file}.h5"
     if download:
-        return fetch(f"{name}_{split}", folder).paths[0]
+        return fetch(file, folder).paths[0]
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; download=True fetches {HOSTS[0]}{path.name}.zip")
     return path
