@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
     from spikedata.encoding.encode import Encoding
@@ -124,11 +124,12 @@ def _describe_kept(args: argparse.Namespace) -> str:
 def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "") -> None:
     shown = skipped if args.verbose else skipped[:_N_REASONS]
     for reason in shown:
-        print(f"skipped: {reason}", file=sys.stderr)
+        write_error(f"skipped: {reason}")
     if len(skipped) > len(shown):
-        print(f"skipped: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
+        write_error(f"skipped: {len(skipped) - len(shown)} more; -v shows all")
     if unfit and not args.quiet:
-        print(unfit, file=sys.stderr)
+        for line in unfit.splitlines():
+            write_error(line)
 
 
 def _describe(done: Encoding) -> str:
