@@ -34,9 +34,9 @@ from spikedata.files.reader import SpikeFile
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 3
+_FORMAT = 4
 _BEING_MADE = ".being-made-"
-_ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
+_ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates", "durations")
 _VERIFIED: set[tuple[int, ...]] = set()  # states of the cache files that this process has verified
 
 

@@ -174,12 +174,12 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
     Raises
     ------
     FormatError
-        If it does not hold numbers of that kind, or a number is out of range.
+        If it does not hold integers, or numbers where floats are wanted, or a number is out of range.
     """
     column, wanted = find_column(file, name), np.dtype(dtype)
     if column is None:
         return None
-    kinds, what = ("f", "floats") if wanted.kind == "f" else ("iu", "integers")
+    kinds, what = ("fiu", "numbers") if wanted.kind == "f" else ("iu", "integers")
     if column.dtype.kind not in kinds:
         raise FormatError(f"{file.filename}: {name!r} must hold {what}, got {column.dtype}")
     values = column[:]

@@ -35,9 +35,9 @@ class SpikeFile:
 
     The structure is checked when the file is opened, so that a damaged file cannot make HDF5 hang or allocate
     gigabytes; each row is checked when it is read. Files by other writers may lack the columns that only our writer
-    adds: ``sources`` are then empty, ``sample_rates`` 0, ``provenance`` is None, and there are 700 units. Without
-    ``extra/keys``, the classes are named "0" to the largest label; without ``extra/speaker``, every speaker is -1. Rows
-    that are not sorted by time are sorted when read; spikes at equal times keep their order.
+    adds: ``sources`` are then empty, ``sample_rates`` and ``durations`` 0, ``provenance`` is None, and there are 700
+    units. Without ``extra/keys``, the classes are named "0" to the largest label; without ``extra/speaker``, every
+    speaker is -1. Rows that are not sorted by time are sorted when read; spikes at equal times keep their order.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ class SpikeFile:
         Clip id of each recording.
     sample_rates : ndarray of int64, shape (n_samples,)
         Sample rate of each recording [Hz].
+    durations : ndarray of float64, shape (n_samples,)
+        Length of each recording [s]; 0 where unknown.
     n_units : int
         Number of units.
     times_dtype : dtype
@@ -97,7 +99,7 @@ class SpikeFile:
         self.keys, self.skipped = columns.texts(table.KEYS), columns.texts(table.SKIPPED)
         self.labels, self.speakers = columns.numbers(table.LABELS), columns.numbers(table.SPEAKER)
         self.sources, self.parts = columns.texts(table.SOURCE), columns.texts(table.PART)
-        self.sample_rates = columns.numbers(table.SAMPLE_RATE)
+        self.sample_rates, self.durations = columns.numbers(table.SAMPLE_RATE), columns.numbers(table.DURATION)
         self.n_units, self.provenance, self.is_ours = columns.n_units, columns.provenance, columns.is_ours
 
     def __len__(self) -> int:
@@ -180,6 +182,7 @@ class SpikeFile:
             speakers=self.speakers[part],
             sources=self.sources[part],
             sample_rates=self.sample_rates[part],
+            durations=self.durations[part],
             keys=self.keys,
             n_units=self.n_units,
         )
@@ -257,6 +260,7 @@ class SpikeFile:
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
             n_units=self.n_units,
+            duration=float(self.durations[index]),
         )
 
 

@@ -17,7 +17,7 @@ from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError
 from spikedata.files.writer import SpikeWriter
 
-ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
+ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates", "durations")
 HEADER_SIZE = 128  # of a small .npy file [byte]
 
 
