@@ -148,8 +148,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         An open file.
     name : str
         Path of the dataset.
-    kinds : {"f", "iu"}
-        Floats or integers.
+    kinds : {"f", "iu", "fiu"}
+        Floats, integers, or both.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         raise FormatError(f"{file.filename}: no dataset {name!r}")
     dtype = h5py.check_vlen_dtype(dataset.dtype)
     if dtype is None or np.dtype(dtype).kind not in kinds:
-        wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
+        wanted, found = "floats" if "f" in kinds else "integers", dataset.dtype if dtype is None else dtype
         found = "text" if dtype in (str, bytes) else found
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
     if np.dtype(dtype).itemsize > _LARGEST_ENTRY:
