@@ -196,10 +196,10 @@ def _numbers(name: str, n_clips: int, clips: Chosen) -> npt.NDArray[np.int64]:
     given = np.arange(n_clips) if clips is None else np.asarray(clips)
     if given.dtype == np.bool_ and given.shape == (n_clips,):
         given = np.flatnonzero(given)
-    if given.ndim != 1 or given.dtype.kind not in "iu":
-        raise ValueError(f"{name}: clips to export must be numbers of clips or a mask, got {clips!r:.60}")
     if not given.size:
         raise ValueError(f"{name}: no clip was chosen, nothing to export")
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise ValueError(f"{name}: clips to export must be numbers of clips or a mask, got {clips!r:.60}")
     if given[0] < 0 or given[-1] >= n_clips or np.any(np.diff(given.astype(np.int64)) <= 0):
         raise ValueError(f"{name}: clips to export must rise within 0..{n_clips - 1}, got {clips!r:.60}")
     return given.astype(np.int64)

@@ -56,7 +56,7 @@ def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     n_spikes = 0
     with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
         with (folder / "spikes.csv").open("w", encoding="utf-8", newline="") as lines:
-            table = csv.writer(lines)
+            table = csv.writer(lines, lineterminator="\n")
             table.writerow(("clip", "time", "unit"))
             for block in source.read():
                 times, units = block.events.times.astype(np.float64), block.events.units
@@ -80,7 +80,7 @@ def write_clips(path: Path, source: Source, **more: list[Any]) -> None:
         Further columns, with a value for each clip.
     """
     with path.open("w", encoding="utf-8", newline="") as lines:
-        table, done = csv.writer(lines), 0
+        table, done = csv.writer(lines, lineterminator="\n"), 0
         for block in source.read():
             end = done + len(block.numbers)
             columns = block.columns() | {name: values[done:end] for name, values in more.items()}
