@@ -136,8 +136,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         An open file.
     name : str
         Path of the dataset.
-    kinds : {"f", "iu"}
-        Floats or integers.
+    kinds : {"f", "iu", "fiu"}
+        Floats, integers, or both.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         raise FormatError(f"{file.filename}: no dataset {name!r}")
     dtype = h5py.check_vlen_dtype(dataset.dtype)
     if dtype is None or np.dtype(dtype).kind not in kinds:
-        wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
+        wanted, found = "floats" if "f" in kinds else "integers", dataset.dtype if dtype is None else dtype
         found = "text" if dtype in (str, bytes) else found
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
     if np.dtype(dtype).itemsize > _LARGEST_ENTRY:
@@ -174,12 +174,12 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
     Raises
     ------
     FormatError
-        If it does not hold numbers of that kind, or a number is out of range.
+        If it does not hold integers, or numbers where floats are wanted, or a number is out of range.
     """
     column, wanted = find_column(file, name), np.dtype(dtype)
     if column is None:
         return None
-    kinds, what = ("f", "floats") if wanted.kind == "f" else ("iu", "integers")
+    kinds, what = ("fiu", "numbers") if wanted.kind == "f" else ("iu", "integers")
     if column.dtype.kind not in kinds:
         raise FormatError(f"{file.filename}: {name!r} must hold {what}, got {column.dtype}")
     values = column[:]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, check_fields
 from spikedata.events import Events
-from spikedata.transforms.rows import check_streams, computed, widened
+from spikedata.transforms.rows import check_streams, computed, lasting, widened
 from spikedata.transforms.streams import substreams, uniforms
 
 
@@ -52,12 +52,14 @@ class TimeJitter:
         times = widened(events.times)
         moved = np.empty_like(times)
         jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), moved)
-        return events.changed(times=moved, is_sorted=False)
+        return lasting(events.changed(times=moved, is_sorted=False), events.durations)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeShift:
     """All events of a clip moved in time by the same, uniform in -largest..largest; those before 0 are dropped.
+
+    A clip that is moved to later lasts longer by as much; one that is moved to earlier ends in silence.
 
     Parameters
     ----------
@@ -86,12 +88,15 @@ class TimeShift:
 
         shifts = (2 * uniforms(streams, 1)[0] - 1) * self.largest
         moved = computed(events, move_times, np.ones(len(events)), shifts)
-        return moved.changed(is_sorted=events.is_sorted)
+        later = np.where(events.durations > 0, events.durations + np.maximum(shifts, 0), 0.0)
+        return lasting(moved.changed(is_sorted=events.is_sorted), later)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeStretch:
     """All times of a clip multiplied by a factor, its logarithm uniform between those of 1/largest and largest.
+
+    The duration of the clip is multiplied, too.
 
     Parameters
     ----------
@@ -123,4 +128,4 @@ class TimeStretch:
 
         factors = np.exp((2 * uniforms(streams, 1)[0] - 1) * np.log(self.largest))
         moved = computed(events, move_times, factors, np.zeros(len(events)))
-        return moved.changed(is_sorted=events.is_sorted)
+        return lasting(moved.changed(is_sorted=events.is_sorted), events.durations * factors)
