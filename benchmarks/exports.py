@@ -73,6 +73,11 @@ def clip_of(times: Any, units: Any, row: Any, word: str | None = None) -> Clip:
     return Clip(times[order], units[order], str(row["class_name"]) if word is None else word, *said)
 
 
+def require(is_so: bool, what: str) -> None:
+    if not is_so:
+        raise ValueError(what)
+
+
 def read_table(folder: Path) -> Any:
     import pandas as pd
 
@@ -163,7 +168,8 @@ def read_nix(path: Path, folder: Path) -> Iterable[Clip]:
         block = file.read_block()
     for segment in block.segments:
         (train,) = segment.spiketrains
-        assert float(train.t_stop) >= max(segment.annotations["duration"], train.magnitude.max(initial=0))
+        end = max(segment.annotations["duration"], train.magnitude.max(initial=0))
+        require(float(train.t_stop) == end, f"t_stop is {train.t_stop}, must be {end}")
         yield clip_of(train.rescale("s").magnitude, train.array_annotations["unit"], segment.annotations)
 
 
@@ -172,7 +178,7 @@ def read_nwb(path: Path, folder: Path) -> Iterable[Clip]:
     import pynwb
 
     faults = pynwb.validate(path=str(path))
-    assert not faults, faults
+    require(not faults, f"not valid: {faults}")
     with pynwb.NWBHDF5IO(str(path), "r") as io:
         file = io.read()
         trains = [file.units[unit, "spike_times"][:] for unit in range(len(file.units))]
@@ -190,7 +196,8 @@ def read_elephant(path: Path, folder: Path) -> Iterable[Clip]:
     for segment in sd.export.neo_block(path).segments:
         trains = segment.spiketrains
         for train in trains if segment.annotations["n_spikes"] else []:  # a clip may be known to last 0 s
-            assert np.isclose(float(mean_firing_rate(train)), len(train) / float(train.t_stop))
+            rate = float(mean_firing_rate(train))
+            require(np.isclose(rate, len(train) / float(train.t_stop)), f"mean rate {rate}")
         units = np.repeat([train.annotations["unit"] for train in trains], [len(train) for train in trains])
         yield clip_of(np.concatenate([train.magnitude for train in trains]), units, segment.annotations)
 
@@ -201,7 +208,7 @@ def read_nir(path: Path, folder: Path) -> Iterable[Clip]:
 
     data = nir.read_data(str(path / "data.nir")).nodes["input"].observables["spikes"]
     grid = data.to_time_gridded(GRID)  # the reader's own conversion must not run out of steps
-    assert grid.n_time_steps == round(data.t_max / GRID)
+    require(grid.n_time_steps == round(data.t_max / GRID), f"{grid.n_time_steps} steps")
     for row, units, times in zip(read_table(path), data.idx, data.time, strict=True):
         yield clip_of(times[units >= 0], units[units >= 0], row)
 

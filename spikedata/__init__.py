@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "splits", "synth", "torch",
-    "training", "transforms",
+    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "splits", "synth",
+    "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
     "spikedata.baseline": (

@@ -49,7 +49,7 @@ class Clips(NamedTuple):
             "speaker": events.speakers.tolist(),
             "source": list(events.sources),
             "sample_rate": events.sample_rates.tolist(),
-            "duration": durations_of(events).tolist(),
+            "duration": events.durations.tolist(),
             "n_spikes": np.diff(events.offsets).tolist(),
         }
         return columns | ({"part": list(self.parts)} if self.parts else {})
@@ -61,7 +61,7 @@ class Clips(NamedTuple):
 
     def ends(self) -> npt.NDArray[np.float64]:
         """Where each clip ends [s]: its duration, or its last spike if that is later or the duration is unknown."""
-        return np.maximum(durations_of(self.events), latest_times(self.events))
+        return np.maximum(self.events.durations, latest_times(self.events))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +203,3 @@ def _numbers(name: str, n_clips: int, clips: Chosen) -> npt.NDArray[np.int64]:
     if given[0] < 0 or given[-1] >= n_clips or np.any(np.diff(given.astype(np.int64)) <= 0):
         raise ValueError(f"{name}: clips to export must rise within 0..{n_clips - 1}, got {clips!r:.60}")
     return given.astype(np.int64)
-
-
-def durations_of(events: Events) -> npt.NDArray[np.float64]:
-    """Duration of each clip [s], 0 if unknown."""
-    return np.asarray(getattr(events, "durations", np.zeros(len(events))))

@@ -150,7 +150,7 @@ def _types_of(source: Source) -> dict[str, str]:
 
 
 def features_of(source: Source) -> dict[str, Any]:
-    """The features of Hugging Face `datasets` as JSON; "Sequence" is what releases before 4 call a list, later read it."""
+    """The features of Hugging Face `datasets` as JSON; "Sequence" is a list in all releases, "List" in those from 4."""
     features: dict[str, Any] = {name: {"dtype": dtype, "_type": "Value"} for name, dtype in _types_of(source).items()}
     for name in ("times", "units"):
         features[name] = {"feature": features[name], "length": -1, "_type": "Sequence"}

@@ -43,7 +43,15 @@ def hard(tmp_path: Path) -> Callable[..., Path]:
                 units = rng.integers(0, n_units, n_spikes)
                 units[-1:] = n_units - 1
                 speaker, source = (-1, "") if index == 2 else (index % 2, f'{HARD[index]}/{index}, "x".wav')
-                writer.append(times, units, label=index, speaker=speaker, source=source, sample_rate=16_000)
+                writer.append(
+                    times,
+                    units,
+                    label=index,
+                    speaker=speaker,
+                    source=source,
+                    sample_rate=16_000,
+                    duration=(1.25, 0.4, 0.0, 0.97, 1 / 3)[index],  # unknown, and shorter than the spikes last
+                )
         return path
 
     return write
