@@ -6,7 +6,7 @@ and `collate_lists` are for a ``DataLoader`` of your own.
 
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists
+from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
 from spikedata.torch.loaders import SpikeLoader, loader
 from spikedata.torch.published import SHD, SSC
 
@@ -18,6 +18,7 @@ __all__ = [
     "ListBatch",
     "SpikeDataset",
     "SpikeLoader",
+    "TimeFirstBatch",
     "collate",
     "collate_dense",
     "collate_lists",

@@ -4,7 +4,7 @@ A transform is a frozen dataclass with one method, ``transform_events``, which i
 result for a clip depends on the seed, the epoch and the clip's number alone.
 """
 
-from spikedata.transforms.channels import ChannelJitter, ChannelMerge, ChannelShift
+from spikedata.transforms.channels import ChannelJitter, ChannelMerge, ChannelSelect, ChannelShift
 from spikedata.transforms.composition import Compose, EventTransform, Maybe
 from spikedata.transforms.controls import NormalizeCounts, ShuffleTimes, TimeReversal
 from spikedata.transforms.drops import AreaDrop, ChannelMask, EventDrop, SpanDrop, TimeMask
@@ -17,6 +17,7 @@ __all__ = [
     "ChannelJitter",
     "ChannelMask",
     "ChannelMerge",
+    "ChannelSelect",
     "ChannelShift",
     "Compose",
     "CutMix",

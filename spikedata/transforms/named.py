@@ -31,7 +31,8 @@ from spikedata.transforms import Compose, EventTransform, Maybe, ShuffleTimes, T
 from spikedata.transforms.streams import streams_of
 
 _CHANCE = "chance"
-_NOT_NAMED = {"Compose", "EventTransform", "Maybe", "ChannelMerge"}  # the last: recipes have n_merged
+_NOT_NAMED = {"Compose", "EventTransform", "Maybe", "ChannelMerge", "ChannelSelect"}
+# the last two change the number of units, which a recipe keeps but for its n_merged
 
 
 def augmentation_of(lines: Sequence[str]) -> EventTransform | None:
