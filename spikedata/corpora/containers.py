@@ -170,6 +170,12 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     if head[:4] == b"\x1aE\xdf\xa3":
         _refuse_cut_segment(descriptor, n_bytes)
         return [Part()]
+    if head[:8] == b"0&\xb2u\x8ef\xcf\x11":
+        _refuse_cut_asf(descriptor, n_bytes)
+        return [Part()]
+    if head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01":
+        _refuse_cut_dump(descriptor, n_bytes)
+        return [Part()]
     start = skip_id3(descriptor, 0)
     head = os.pread(descriptor, 4, start)
     if head == b"fLaC":
@@ -252,32 +258,44 @@ def _sized(
 
 
 def _true_size(descriptor: int, n_bytes: int, chunk: _Chunk, n_before: int) -> int:
-    n_there = n_bytes - chunk.start
-    if chunk.size <= n_before:  # the writer was stopped before it came back to write the size, or there is no sound
-        return chunk.size if _is_all_chunks(descriptor, n_bytes, chunk) else n_there
-    if chunk.size <= n_there:
+    n_rest = n_bytes - chunk.start
+    if chunk.size <= n_rest and _is_chunks(descriptor, n_bytes, chunk):
         return chunk.size
-    is_placeholder = _PLACEHOLDER <= chunk.size < 1 << 32 or chunk.size >= _PLACEHOLDER_64
-    # writers that count their header: the whole of it, without the first eight bytes, or these alone; or a padding byte
-    counts_header = chunk.size - n_there in (chunk.start, chunk.start - 8, 8, 1)
-    if is_placeholder or counts_header:
+    n_there = n_rest - _n_tags_at_end(descriptor, n_bytes, n_rest)
+    if chunk.size <= n_before:  # the writer was stopped before it came back to write the size
         return n_there
+    is_placeholder = _PLACEHOLDER <= chunk.size < 1 << 32 or chunk.size >= _PLACEHOLDER_64
+    # writers that count their header: the whole of it, without its first eight bytes, or these; or a byte of padding
+    counts_header = chunk.size - n_there in (chunk.start, chunk.start - 8, 8, 1)
+    if counts_header or (is_placeholder and chunk.size > n_rest):
+        return n_there
+    if chunk.size <= n_rest:
+        return chunk.size
     raise _cut_off(f"{chunk.size} bytes of sound", n_there)
 
 
-def _is_all_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
-    """Whether nothing but other chunks follows a chunk without sound."""
+def _is_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
+    """Whether nothing but other chunks follows a chunk."""
     end = chunk.start + max(chunk.size, 0)
     if end >= n_bytes:
         return True
     if chunk.name == _W64_DATA:
-        return False
+        return chunk.size > 0
     width = 4 if chunk.order == "little" else chunk.size_width  # RF64 keeps one size elsewhere, in eight bytes
-    for other in _chunks(descriptor, n_bytes, end, chunk.order, width):
+    for other in _chunks(descriptor, n_bytes, end + (end % 2 if width == 4 else 0), chunk.order, width):
         if not re.fullmatch(rb"[A-Za-z0-9 _]{4}", other.name):
             return False
         end = other.start + other.size
-    return end in (n_bytes, n_bytes - 1)
+    return n_bytes - 1 <= end <= n_bytes + 1
+
+
+def _n_tags_at_end(descriptor: int, n_bytes: int, n_rest: int) -> int:
+    """The bytes of a LIST chunk that ends with the file."""
+    n_looked_at = min(n_rest, _N_TAG)
+    end = os.pread(descriptor, n_looked_at, n_bytes - n_looked_at)
+    at = end.rfind(b"LIST")
+    is_tag = at >= 0 and int.from_bytes(end[at + 4 : at + 8], "little") - (len(end) - at - 8) in (0, -1)
+    return len(end) - at if is_tag else 0
 
 
 def _cut_off(promised: str, found: int) -> Unreadable:
@@ -384,6 +402,24 @@ def _ebml_size(descriptor: int, start: int) -> tuple[int, int]:
     return start + width, 0 if value == (1 << 7 * width) - 1 else value
 
 
+def _refuse_cut_asf(descriptor: int, n_bytes: int) -> None:
+    """WMA is a header and the packets of data, each with its size behind its name of 16 bytes."""
+    start = int.from_bytes(os.pread(descriptor, 8, 16), "little")
+    size = int.from_bytes(os.pread(descriptor, 8, min(start, n_bytes) + 16), "little")
+    if n_bytes < start + size < _PLACEHOLDER:
+        raise _cut_off(f"{start + size} bytes", n_bytes)
+
+
+def _refuse_cut_dump(descriptor: int, n_bytes: int) -> None:
+    """Of a MIDI sample dump that is cut off, libsndfile makes up the rest."""
+    header = os.pread(descriptor, 13, 0).ljust(13, b"\0")
+    n_samples = header[10] | header[11] << 7 | header[12] << 14
+    n_per_packet = 120 // max(-(-header[6] // 7), 1)
+    n_promised = 21 + 127 * -(-n_samples // max(n_per_packet, 1))
+    if n_promised > n_bytes:
+        raise _cut_off(f"{n_promised} bytes", n_bytes)
+
+
 class _MpegHeader(NamedTuple):
     kind: tuple[int, int, int]  # version, layer and sample rate, which all frames of a stream share
     tag_at: int  # where in the frame a Xing or Info tag stands [bytes]
@@ -407,22 +443,25 @@ def _mpeg(descriptor: int, begin: int, stop: int) -> list[Part]:
     if os.pread(descriptor, 3, stop - 128) == b"TAG":
         stop -= 128
     parts: list[Part] = []
+    whole = begin == 0
     while begin < stop:
         start = skip_id3(descriptor, begin)
         first = _MpegHeader.parse(os.pread(descriptor, 4, start))
         n_frames, n_bytes = _count_frames(descriptor, start, first)
         end = start + n_bytes
+        following = end + 128 if os.pread(descriptor, 3, end) == b"TAG" else end
         # behind what the tag counts there may be another recording that was joined to this one
-        after = _MpegHeader.parse(os.pread(descriptor, 4, skip_id3(descriptor, end))) if start < end < stop else None
-        if not first or not after or after.kind != first.kind:
-            end = stop
-        parts.append(
-            Part(View(descriptor, begin, end), n_spare=_N_PER_MPEG_FRAME)
-            if n_frames
-            else Part(View(descriptor, begin, end, endless=True), is_open_ended=True)
-        )
-        begin = end
-    if len(parts) == 1 and not parts[0].is_open_ended and begin == 0:
+        after = _MpegHeader.parse(os.pread(descriptor, 4, skip_id3(descriptor, following)))
+        if not (n_bytes and first and after and after.kind == first.kind):
+            following = end = stop
+        if n_frames:
+            # some tags count themselves; no frame is missing where all the bytes are there that the tag counts
+            n_spare = _N_PER_MPEG_FRAME if start + n_bytes <= stop else 0
+            parts.append(Part(View(descriptor, begin, end), n_spare=n_spare))
+        else:
+            parts.append(Part(View(descriptor, begin, end, endless=True), is_open_ended=True))
+        begin = following
+    if whole and len(parts) == 1 and not parts[0].is_open_ended:
         return [parts[0]._replace(view=None)]
     return parts or [Part()]
 

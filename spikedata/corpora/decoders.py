@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -183,10 +183,9 @@ def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[B
     n_found = 0
     try:
         with (
-            os.fdopen(os.dup(descriptor), "rb") as file,
+            _from_the_beginning(descriptor) as file,
             av.open(file, "r", format=demuxer, metadata_errors="replace") as container,
         ):
-            file.seek(0)
             if not container.streams.audio:
                 raise Unreadable("holds no sound track")
             track = container.streams.audio[0]
@@ -205,6 +204,12 @@ def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[B
         raise Unreadable(f"not a readable recording: {error.strerror}") from None
     if fault and demuxer not in _OPEN_ENDED:
         raise Unreadable(f"damaged after sample {n_found}: {fault.strerror}")
+
+
+def _from_the_beginning(descriptor: int) -> IO[bytes]:
+    file = os.fdopen(os.dup(descriptor), "rb")
+    file.seek(0)  # libsndfile has moved it
+    return file
 
 
 def _samples(frame: Any) -> npt.NDArray[np.float64]:
