@@ -7,7 +7,9 @@ placeholders, and some writers count their own header. libsndfile reads what suc
 
 from __future__ import annotations
 
+import functools
 import io
+import operator
 import os
 import re
 from collections.abc import Iterator
@@ -85,14 +87,14 @@ class View(io.RawIOBase):
         if self._seeming_length - _N_TAG <= self._position < self._seeming_length != self._length:
             found = bytes(min(len(buffer), self._seeming_length - self._position))
         else:
-            found = self._bytes_at(self._position, min(len(buffer), max(self._length - self._position, 0)))
+            found = self._read_at(self._position, min(len(buffer), max(self._length - self._position, 0)))
         buffer[: len(found)] = found
         self._position += len(found)
         return len(found)
 
-    def _bytes_at(self, position: int, n_bytes: int) -> bytes:
+    def _read_at(self, position: int, n_bytes: int) -> bytes:
         try:
-            found = os.pread(self._descriptor, n_bytes, self._start + position)
+            found = _bytes_at(self._descriptor, n_bytes, self._start + position)
         except OSError as error:
             self.error = error
             return b""
@@ -144,7 +146,7 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     Unreadable
         If the file is shorter than its header credibly says.
     """
-    head = os.pread(descriptor, 12, 0)
+    head = _bytes_at(descriptor, 12, 0)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _wav(descriptor, n_bytes, head[:4])
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC", b"8SVX", b"16SV"):
@@ -174,10 +176,10 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
         _refuse_cut_asf(descriptor, n_bytes)
         return [Part()]
     if head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01":
-        _refuse_cut_dump(descriptor, n_bytes)
+        _refuse_damaged_dump(descriptor, n_bytes)
         return [Part()]
     start = skip_id3(descriptor, 0)
-    head = os.pread(descriptor, 4, start)
+    head = _bytes_at(descriptor, 4, start)
     if head == b"fLaC":
         return _flac(descriptor, n_bytes, start)
     if _MpegHeader.parse(head):
@@ -185,10 +187,14 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     return [Part()]
 
 
+def _bytes_at(descriptor: int, n_bytes: int, start: int) -> bytes:
+    return os.pread(descriptor, n_bytes, start) if 0 <= start < _PLACEHOLDER_64 else b""
+
+
 def skip_id3(descriptor: int, start: int) -> int:
     """The place behind the ID3 tags that stand at a place of a file [bytes]."""
     for _ in range(_N_CHUNKS):
-        tag = os.pread(descriptor, 10, start)
+        tag = _bytes_at(descriptor, 10, start)
         if tag[:3] != b"ID3" or len(tag) < 10:
             break
         size = 0
@@ -211,7 +217,7 @@ def _chunks(
     descriptor: int, n_bytes: int, start: int, order: Literal["big", "little"], width: int = 4
 ) -> Iterator[_Chunk]:
     for _ in range(_N_CHUNKS):
-        header = os.pread(descriptor, 4 + width, start)
+        header = _bytes_at(descriptor, 4 + width, start)
         if len(header) < 4 + width:
             return
         size = int.from_bytes(header[4:], order)
@@ -224,7 +230,7 @@ def _chunks(
 def _w64_chunks(descriptor: int, n_bytes: int) -> Iterator[_Chunk]:
     start = 40
     for _ in range(_N_CHUNKS):
-        header = os.pread(descriptor, 24, start)
+        header = _bytes_at(descriptor, 24, start)
         if len(header) < 24:
             return
         size = int.from_bytes(header[16:], "little") - 24  # it counts its own header
@@ -292,7 +298,7 @@ def _is_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
 def _n_tags_at_end(descriptor: int, n_bytes: int, n_rest: int) -> int:
     """The bytes of a LIST chunk that ends with the file."""
     n_looked_at = min(n_rest, _N_TAG)
-    end = os.pread(descriptor, n_looked_at, n_bytes - n_looked_at)
+    end = _bytes_at(descriptor, n_looked_at, n_bytes - n_looked_at)
     at = end.rfind(b"LIST")
     is_tag = at >= 0 and int.from_bytes(end[at + 4 : at + 8], "little") - (len(end) - at - 8) in (0, -1)
     return len(end) - at if is_tag else 0
@@ -312,17 +318,17 @@ def _wav(descriptor: int, n_bytes: int, magic: bytes) -> list[Part]:
         # libsndfile knows BW64 by its older name alone, and takes a file that needs no 64 bits for WAV
         patches = ((0, b"RF64" if wide else b"RIFF"),) if not wide or magic == b"BW64" else ()
         if wide and data and data.size == 0xFFFF_FFFF:
-            sizes = os.pread(descriptor, 16, wide.start)
+            sizes = _bytes_at(descriptor, 16, wide.start)
             data = data._replace(size_at=wide.start + 8, size_width=8, size=int.from_bytes(sizes[8:], "little"))
     if data and data.start <= n_bytes and b"fmt " in chunks:
-        codec = int.from_bytes(os.pread(descriptor, 2, chunks[b"fmt "].start), order)
+        codec = int.from_bytes(_bytes_at(descriptor, 2, chunks[b"fmt "].start), order)
         if codec in _MPEG_IN_WAV:
             return _mpeg(descriptor, data.start, data.start + _true_size(descriptor, n_bytes, data, 0))
     return _sized(descriptor, n_bytes, data, patches=patches)
 
 
 def _nist(descriptor: int, n_bytes: int) -> list[Part]:
-    head = os.pread(descriptor, 1024, 0)
+    head = _bytes_at(descriptor, 1024, 0)
     fields = dict(re.findall(rb"^(\w+) -\w+ ([^\n]*)$", head, re.MULTILINE))
     start = re.match(rb"NIST_1A\n *(\d{1,9})\n", head)
     sizes = [fields.get(name, b"") for name in (b"sample_count", b"sample_n_bytes", b"channel_count")]
@@ -335,7 +341,7 @@ def _nist(descriptor: int, n_bytes: int) -> list[Part]:
 
 
 def _flac(descriptor: int, n_bytes: int, start: int) -> list[Part]:
-    count = os.pread(descriptor, 5, start + 21)
+    count = _bytes_at(descriptor, 5, start + 21)
     if len(count) < 5:
         return [Part()]
     n_promised = int.from_bytes(count, "big") & 0xF_FFFF_FFFF  # of 36 bits
@@ -349,7 +355,7 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
     """A view of each link of a chain: streams that were joined, each with a beginning of its own."""
     starts, at, is_in_sound = [0], 0, False
     while at < n_bytes:
-        header = os.pread(descriptor, 27 + 255, at)
+        header = _bytes_at(descriptor, 27 + 255, at)
         if not header.startswith(b"OggS"[: len(header)]):
             break  # damaged, or followed by something else: the decoder finds out
         n_lacing = header[26] if len(header) > 26 else 255
@@ -371,7 +377,7 @@ def _refuse_cut_boxes(descriptor: int, n_bytes: int) -> None:
     """MP4 and QuickTime (ISO 14496-12) are a row of boxes."""
     start = 0
     for _ in range(_N_CHUNKS):
-        header = os.pread(descriptor, 16, start)
+        header = _bytes_at(descriptor, 16, start)
         if len(header) < 8:
             return
         size, name = int.from_bytes(header[:4], "big"), header[4:8]
@@ -394,7 +400,7 @@ def _refuse_cut_segment(descriptor: int, n_bytes: int) -> None:
 
 def _ebml_size(descriptor: int, start: int) -> tuple[int, int]:
     """Where the content of an element begins, and its size, 0 if unknown [bytes]."""
-    size = os.pread(descriptor, 8, start)
+    size = _bytes_at(descriptor, 8, start)
     if not size or not size[0]:
         return start, 0
     width = 9 - size[0].bit_length()
@@ -404,20 +410,24 @@ def _ebml_size(descriptor: int, start: int) -> tuple[int, int]:
 
 def _refuse_cut_asf(descriptor: int, n_bytes: int) -> None:
     """WMA is a header and the packets of data, each with its size behind its name of 16 bytes."""
-    start = int.from_bytes(os.pread(descriptor, 8, 16), "little")
-    size = int.from_bytes(os.pread(descriptor, 8, min(start, n_bytes) + 16), "little")
+    start = int.from_bytes(_bytes_at(descriptor, 8, 16), "little")
+    size = int.from_bytes(_bytes_at(descriptor, 8, min(start, n_bytes) + 16), "little")
     if n_bytes < start + size < _PLACEHOLDER:
         raise _cut_off(f"{start + size} bytes", n_bytes)
 
 
-def _refuse_cut_dump(descriptor: int, n_bytes: int) -> None:
-    """Of a MIDI sample dump that is cut off, libsndfile makes up the rest."""
-    header = os.pread(descriptor, 13, 0).ljust(13, b"\0")
+def _refuse_damaged_dump(descriptor: int, n_bytes: int) -> None:
+    """What is missing or wrong in a MIDI sample dump, libsndfile makes up, and prints as much."""
+    header = _bytes_at(descriptor, 13, 0).ljust(13, b"\0")
     n_samples = header[10] | header[11] << 7 | header[12] << 14
     n_per_packet = 120 // max(-(-header[6] // 7), 1)
-    n_promised = 21 + 127 * -(-n_samples // max(n_per_packet, 1))
-    if n_promised > n_bytes:
-        raise _cut_off(f"{n_promised} bytes", n_bytes)
+    n_packets = -(-n_samples // max(n_per_packet, 1))
+    if 21 + 127 * n_packets > n_bytes:
+        raise _cut_off(f"{21 + 127 * n_packets} bytes", n_bytes)
+    for number in range(n_packets):
+        packet = _bytes_at(descriptor, 127, 21 + 127 * number)
+        if packet[4] != number & 0x7F or functools.reduce(operator.xor, packet[1:125]) & 0x7F != packet[125]:
+            raise Unreadable(f"damaged in packet {number} of {n_packets}")
 
 
 class _MpegHeader(NamedTuple):
@@ -440,18 +450,18 @@ class _MpegHeader(NamedTuple):
 
 def _mpeg(descriptor: int, begin: int, stop: int) -> list[Part]:
     """Where no tag counts the frames, libsndfile guesses their number from the first one and stops there."""
-    if os.pread(descriptor, 3, stop - 128) == b"TAG":
+    if _bytes_at(descriptor, 3, stop - 128) == b"TAG":
         stop -= 128
     parts: list[Part] = []
     whole = begin == 0
     while begin < stop:
         start = skip_id3(descriptor, begin)
-        first = _MpegHeader.parse(os.pread(descriptor, 4, start))
+        first = _MpegHeader.parse(_bytes_at(descriptor, 4, start))
         n_frames, n_bytes = _count_frames(descriptor, start, first)
         end = start + n_bytes
-        following = end + 128 if os.pread(descriptor, 3, end) == b"TAG" else end
+        following = end + 128 if _bytes_at(descriptor, 3, end) == b"TAG" else end
         # behind what the tag counts there may be another recording that was joined to this one
-        after = _MpegHeader.parse(os.pread(descriptor, 4, skip_id3(descriptor, following)))
+        after = _MpegHeader.parse(_bytes_at(descriptor, 4, skip_id3(descriptor, following)))
         if not (n_bytes and first and after and after.kind == first.kind):
             following = end = stop
         if n_frames:
@@ -470,7 +480,7 @@ def _count_frames(descriptor: int, start: int, header: _MpegHeader | None) -> tu
     """The frames and bytes that a Xing or Info tag in the first frame counts, 0 for what it leaves out."""
     if header is None:
         return 0, 0
-    tag = os.pread(descriptor, 16, start + header.tag_at)
+    tag = _bytes_at(descriptor, 16, start + header.tag_at)
     if len(tag) < 16 or tag[:4] not in (b"Xing", b"Info"):
         return 0, 0
     flags = tag[7]
