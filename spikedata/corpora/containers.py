@@ -12,6 +12,7 @@ import io
 import operator
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -22,7 +23,11 @@ _FAR = 1 << 40  # bytes, the length of a `View` that shall seem endless
 _N_TAG = 1 << 16  # bytes before that end where a tag is looked for
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _N_PER_MPEG_FRAME = 1152  # samples, at most
+_N_AT_ONCE = 512  # bytes, less than a frame of FLAC
 _MPEG_IN_WAV = (0x50, 0x55)  # the codecs MP2 and MP3 of a WAV file
+
+
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Unreadable(ValueError):
@@ -42,6 +47,8 @@ class View(io.RawIOBase):
         Where in the part other bytes are to be seen [bytes], and which.
     endless : bool
         Whether the part seems to go on: who asks for its length is told an enormous one, who reads comes to its end.
+    n_at_once : int, optional
+        The most that is read at once [bytes], so that the position tells where a decoder stopped.
 
     Attributes
     ----------
@@ -57,12 +64,20 @@ class View(io.RawIOBase):
         patches: tuple[tuple[int, bytes], ...] = (),
         *,
         endless: bool = False,
+        n_at_once: int = _FAR,
     ) -> None:
         super().__init__()
         self._descriptor, self._start, self._length, self._patches = descriptor, start, max(stop - start, 0), patches
         self._seeming_length = _FAR if endless else self._length
         self._position = 0
+        self._n_at_once = n_at_once
+        self._n_seen = 0
         self.error: OSError | None = None
+
+    @property
+    def was_read_to_end(self) -> bool:
+        """Whether the last byte of the part has been read, wherever the position is now."""
+        return self._n_seen >= self._length
 
     def readable(self) -> bool:
         """Yes."""
@@ -87,7 +102,9 @@ class View(io.RawIOBase):
         if self._seeming_length - _N_TAG <= self._position < self._seeming_length != self._length:
             found = bytes(min(len(buffer), self._seeming_length - self._position))
         else:
-            found = self._read_at(self._position, min(len(buffer), max(self._length - self._position, 0)))
+            n_bytes = min(len(buffer), self._n_at_once, max(self._length - self._position, 0))
+            found = self._read_at(self._position, n_bytes)
+            self._n_seen = max(self._n_seen, self._position + len(found))
         buffer[: len(found)] = found
         self._position += len(found)
         return len(found)
@@ -347,7 +364,7 @@ def _flac(descriptor: int, n_bytes: int, start: int) -> list[Part]:
     n_promised = int.from_bytes(count, "big") & 0xF_FFFF_FFFF  # of 36 bits
     unknown = (start + 21, bytes([count[0] & 0xF0, 0, 0, 0, 0]))  # so that the decoder reads on to the end
     is_known = 0 < n_promised < 0xF_FFFF_FFFF
-    view = View(descriptor, 0, n_bytes, (unknown,))
+    view = View(descriptor, 0, n_bytes, (unknown,), n_at_once=_N_AT_ONCE)
     return [Part(view, n_promised if is_known else None, is_open_ended=not is_known)]
 
 
@@ -362,6 +379,8 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
         length = 27 + n_lacing + sum(header[27 : 27 + n_lacing])
         if at + length > n_bytes:
             raise _cut_off(f"a last page of {length} bytes", n_bytes - at)
+        if not _is_intact(_bytes_at(descriptor, length, at)):
+            raise Unreadable(f"damaged in its page at byte {at}")  # decoders leave such a page out
         is_first = bool(header[5] & 2)
         if is_first and is_in_sound:
             starts.append(at)
@@ -371,6 +390,13 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
         return [Part()]
     ends = [*starts[1:], n_bytes]
     return [Part(View(descriptor, start, end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def _is_intact(page: bytes) -> bool:
+    # the check sum of RFC 3533 is that of zlib with the bits the other way round, and without its two inversions
+    mirrored = (page[:22] + bytes(4) + page[26:]).translate(_MIRRORED)
+    found = zlib.crc32(mirrored, 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return found.to_bytes(4, "big").translate(_MIRRORED) == page[22:26]
 
 
 def _refuse_cut_boxes(descriptor: int, n_bytes: int) -> None:

@@ -141,17 +141,18 @@ def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
             n_read = int(is_empty.argmax()) if is_empty.any() else n_block
         if n_read and fault:
             raise Unreadable(f"damaged after sample {n_found}: {_sentence(fault)}")
+        n_found += n_read
+        if error and part.view and not part.view.was_read_to_end:
+            raise Unreadable(f"damaged after sample {n_found}: {_sentence(error)}")
         fault = fault or error
         if not n_read:
             break
-        n_found += n_read
         yield Block(block[:n_read], int(recording.samplerate))
     _raise_failed(part.view)
     n_promised = recording.frames if part.n_promised is None else part.n_promised
     if part.is_open_ended or n_promised >= _UNKNOWN or n_found + part.n_spare >= n_promised:
         return  # a fault now is the end of a stream in the midst of a frame, or what follows the sound
-    why = f" ({_sentence(fault)})" if fault else ""
-    raise Unreadable(f"cut off: the header promises {n_promised} samples, the file holds {n_found}{why}")
+    raise Unreadable(f"cut off: the header promises {n_promised} samples, the file holds {n_found}")
 
 
 def _raise_failed(view: View | None) -> None:
