@@ -65,10 +65,11 @@ def damaged(recording: bytes, rng: np.random.Generator) -> bytes:
 
 def all_damaged(seed: int) -> Iterator[tuple[str, bytes]]:
     rng = np.random.default_rng(seed)
-    recordings = [whole(name, n_channels) for name in FORMATS for n_channels in (1, 2)]
+    kinds = [(name, n_channels) for name in FORMATS for n_channels in (1, 2) if (name, n_channels) != ("gsm", 2)]
+    recordings = [(name, whole(name, n_channels)) for name, n_channels in kinds]
     while True:
-        for name, recording in zip(np.repeat(list(FORMATS), 2), recordings, strict=True):
-            yield str(name), damaged(recording, rng)
+        for name, recording in recordings:
+            yield name, damaged(recording, rng)
 
 
 def check(path: Path, recording: bytes) -> str:
@@ -76,11 +77,11 @@ def check(path: Path, recording: bytes) -> str:
     try:
         waveform, rate = read_audio(path)
     except AudioError as error:
-        assert str(error).startswith(f"{path}: ")
-        assert "\n" not in str(error)
-        assert "needs more memory" not in str(error)
-        assert "Error: " not in str(error), error  # of a library, that nobody expected
-        return "refused"
+        said = str(error)
+        is_expected = "Error: " not in said and "needs more memory" not in said  # no error of a library
+        if said.startswith(f"{path}: ") and "\n" not in said and is_expected:
+            return "refused"
+        raise
     assert waveform.dtype == np.float64
     assert waveform.ndim == 1
     assert waveform.size > 0
@@ -91,7 +92,7 @@ def check(path: Path, recording: bytes) -> str:
 
 def test_a_damaged_recording_is_refused_or_read(tmp_path: Path) -> None:
     outcomes = set()
-    for (_, recording), _ in zip(all_damaged(seed=0), range(26 * 12), strict=False):
+    for (_, recording), _ in zip(all_damaged(seed=0), range(300), strict=False):
         outcomes.add(check(tmp_path / "x", recording))
 
     assert outcomes == {"refused", "read"}
