@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 _PLACEHOLDER = 0x7000_0000  # sizes up to 32 bits from here on are placeholders where the file is shorter: 1.75 GiB
 _PLACEHOLDER_64 = 1 << 62
-_N_CHUNKS = 4096  # chunks that are looked at; more are no recording's
+_N_CHUNKS = 4096  # chunks that are looked at, and recordings that may be joined; more are no recording's
 _FAR = 1 << 40  # bytes, the length of a `View` that shall seem endless
 _N_TAG = 1 << 16  # bytes before that end where a tag is looked for
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
@@ -384,12 +384,18 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
         is_first = bool(header[5] & 2)
         if is_first and is_in_sound:
             starts.append(at)
+            _refuse_too_many(len(starts))
         is_in_sound = not is_first
         at += length
     if len(starts) == 1:
         return [Part()]
     ends = [*starts[1:], n_bytes]
     return [Part(View(descriptor, start, end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def _refuse_too_many(n_parts: int) -> None:
+    if n_parts > _N_CHUNKS:
+        raise Unreadable(f"more than {_N_CHUNKS} recordings in one file")
 
 
 def _is_intact(page: bytes) -> bool:
@@ -497,6 +503,7 @@ def _mpeg(descriptor: int, begin: int, stop: int) -> list[Part]:
         else:
             parts.append(Part(View(descriptor, begin, end, endless=True), is_open_ended=True))
         begin = following
+        _refuse_too_many(len(parts))
     if whole and len(parts) == 1 and not parts[0].is_open_ended:
         return [parts[0]._replace(view=None)]
     return parts or [Part()]

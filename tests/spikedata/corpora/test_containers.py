@@ -250,3 +250,10 @@ def test_a_header_is_given_no_memory(tmp_path: Path, name: str) -> None:
     tracemalloc.stop()
     assert peak < 20e6
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+def test_a_file_of_thousands_of_recordings_is_refused_at_once(tmp_path: Path) -> None:
+    frame = b"\xff\xfb\x90\xc4" + bytes(17) + b"Xing" + struct.pack(">III", 3, 1, 44) + bytes(7)
+
+    with pytest.raises(AudioError, match=r"x\.mp3: more than 4096 recordings in one file"):
+        read_mp3(tmp_path, frame * 5000)
