@@ -14,6 +14,7 @@ from spikedata.cli.command import (
     add_command,
     add_overwrite,
     add_seed,
+    columns,
     one_of,
     print_result,
     saying_what_is_kept,
@@ -53,7 +54,7 @@ def _add_encode(commands: Commands) -> None:
         "out", metavar="OUT", help="spike file to make (OUT.h5); with --split, the folder for one file per part"
     )
     sub.add_argument(
-        "--columns", type=_columns, metavar="ROLE=NAME,...",
+        "--columns", type=columns, metavar="ROLE=NAME,...",
         help="columns of a table: path=Path,label=category,speaker=client_id,split=fold",
     )  # fmt: skip
     sub.add_argument(
@@ -95,15 +96,6 @@ def _corpus_or_path() -> Callable[[str], str]:
 
     check.find_names = _corpora  # type: ignore[attr-defined]
     return check
-
-
-def _columns(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(role and name for role, _, name in pairs) or len({role for role, _, _ in pairs}) < len(pairs):
-        raise argparse.ArgumentTypeError(
-            f"must be ROLE=NAME with commas between, as path=Path,label=word, got {text!r}"
-        )
-    return {role.strip(): name.strip() for role, _, name in pairs}
 
 
 def _splits() -> Sequence[str]:
