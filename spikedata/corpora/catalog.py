@@ -176,7 +176,8 @@ def list_clips(
     root : str or Path
         Folder of the corpus; for a manifest, the table, or the folder of a published corpus that brings tables.
     missing : {"fail", "skip"}
-        Whether missing recordings and faulty lines of a manifest are an error or are reported as unfit.
+        Whether missing recordings and faulty lines of a manifest, and folders that cannot be read, are an error or are
+        reported as unfit.
     columns : dict of str to str, optional
         For a manifest: the columns that hold path, label, speaker and split, where these are not their names.
 
@@ -205,7 +206,7 @@ def list_clips(
     if corpus in (FOLDER, FILES):
         return _list_unnamed(corpus, Path(root), missing)
     others = {SPOKEN_DIGITS: list_spoken_digits, SPOKEN_WORDS: list_spoken_words}
-    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root))
+    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root), missing)
     _require_clips(root, listing)
     if corpus in _IMITATED and (spoken := spoken_corpus(listing.clips[0].root)):
         raise ValueError(f"{root}: holds synthetic speech, not {corpus}: its corpus is {spoken!r}")
@@ -224,7 +225,7 @@ def _require_clips(root: object, listing: Listing) -> None:
 def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:
     """The clips of a folder or file that is of no known corpus, with a note if it looks like one."""
     is_file = corpus == FILES or root.is_file()
-    listing = list_files([root], missing=missing) if is_file else list_folder(root)
+    listing = list_files([root], missing=missing) if is_file else list_folder(root, missing=missing)
     _require_clips(root, listing)
     if known := _corpus_like(listing.sources[:_N_LOOKED_AT]):
         note = f"the recordings are named as in {known}; the corpus {known!r} knows their classes and speakers"
@@ -241,10 +242,10 @@ def _corpus_like(names: Sequence[str]) -> str:
     return ""
 
 
-def _list_known(corpus: str, root: Path) -> Listing:
+def _list_known(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:
     """The clips of a corpus that names its recordings by a pattern."""
     layout = _LAYOUTS[corpus]
-    home = find_recordings(root, layout.pattern, layout.subfolders)
+    home = find_recordings(root, layout.pattern, layout.subfolders, may_skip=missing == "skip")
     # every name matches: `find_recordings` has kept no others
     matches = [match for name in home.names if (match := layout.pattern.fullmatch(name))]
     if layout.label is None:
