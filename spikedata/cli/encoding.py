@@ -44,7 +44,7 @@ def _add_encode(commands: Commands) -> None:
     )
     sub.add_argument(
         "corpus", nargs="?", type=_corpus_or_path(), metavar="CORPUS",
-        help="heidelberg_digits, speech_commands, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
+        help="heidelberg_digits, speech_commands, speech_commands_12, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
         "folders), files or manifest (a table); default: what AUDIO looks like of the last three",
     )  # fmt: skip
     sub.add_argument(

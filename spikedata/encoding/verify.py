@@ -271,6 +271,7 @@ def _compare_with_recordings(
                 continue
             try:
                 waveform, sample_rate = read_sound(clip.path)
+                waveform = clip.cut(waveform)
             except (AudioError, OSError) as error:
                 unread[index] = str(error).replace(str(clip.path), clip.name, 1)
                 continue
