@@ -132,7 +132,8 @@ def _encode(args: argparse.Namespace) -> None:
         done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _say(args, done.notes[n_said:])
-    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict()}
+    reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
+    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict(), "reasons": reasons}
     print_result(args, record, _describe(done))
 
 
