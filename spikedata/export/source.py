@@ -49,7 +49,7 @@ class Clips(NamedTuple):
             "speaker": events.speakers.tolist(),
             "source": list(events.sources),
             "sample_rate": events.sample_rates.tolist(),
-            "duration": durations_of(events).tolist(),
+            "duration": events.durations.tolist(),
             "n_spikes": np.diff(events.offsets).tolist(),
         }
         return columns | ({"part": list(self.parts)} if self.parts else {})
@@ -61,7 +61,7 @@ class Clips(NamedTuple):
 
     def ends(self) -> npt.NDArray[np.float64]:
         """Where each clip ends [s]: its duration, or its last spike if that is later or the duration is unknown."""
-        return np.maximum(durations_of(self.events), latest_times(self.events))
+        return np.maximum(self.events.durations, latest_times(self.events))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,15 +196,10 @@ def _numbers(name: str, n_clips: int, clips: Chosen) -> npt.NDArray[np.int64]:
     given = np.arange(n_clips) if clips is None else np.asarray(clips)
     if given.dtype == np.bool_ and given.shape == (n_clips,):
         given = np.flatnonzero(given)
-    if given.ndim != 1 or given.dtype.kind not in "iu":
-        raise ValueError(f"{name}: clips to export must be numbers of clips or a mask, got {clips!r:.60}")
     if not given.size:
         raise ValueError(f"{name}: no clip was chosen, nothing to export")
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise ValueError(f"{name}: clips to export must be numbers of clips or a mask, got {clips!r:.60}")
     if given[0] < 0 or given[-1] >= n_clips or np.any(np.diff(given.astype(np.int64)) <= 0):
         raise ValueError(f"{name}: clips to export must rise within 0..{n_clips - 1}, got {clips!r:.60}")
     return given.astype(np.int64)
-
-
-def durations_of(events: Events) -> npt.NDArray[np.float64]:
-    """Duration of each clip [s], 0 if unknown."""
-    return np.asarray(getattr(events, "durations", np.zeros(len(events))))
