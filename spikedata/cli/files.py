@@ -6,7 +6,16 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from spikedata.cli.command import Commands, UsageError, add_command, add_overwrite, print_result, show_progress, whole
+from spikedata.cli.command import (
+    Commands,
+    UsageError,
+    add_command,
+    add_overwrite,
+    columns,
+    print_result,
+    show_progress,
+    whole,
+)
 
 
 def add_commands(commands: Commands) -> None:
@@ -22,6 +31,9 @@ def add_commands(commands: Commands) -> None:
         help="of a data set, compare checksums and not sizes alone; of a spike file, encode the recordings in AUDIO "
         "(as given to encode) again and compare every spike",
     )  # fmt: skip
+    sub.add_argument(
+        "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"
+    )
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
 
     sub = add_command(commands, "plot", _plot, "draw a sample or a whole spike file")
@@ -58,7 +70,13 @@ def _verify_file(args: argparse.Namespace) -> None:
     if args.deep is True:
         raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
     with show_progress(args, "clip") as progress:
-        verified = verify_file(args.what, audio=args.deep or None, workers=args.workers, on_progress=progress.at_stage)
+        verified = verify_file(
+            args.what,
+            audio=args.deep or None,
+            columns=args.columns,
+            workers=args.workers,
+            on_progress=progress.at_stage,
+        )
     print_result(args, asdict(verified), format_verified(verified))
 
 
