@@ -28,6 +28,15 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--dt", type=float, metavar="S", help="length of a step [s], for nir-data on a grid")
     add_overwrite(sub)
 
+    sub = add_command(commands, "card", _card, "write the card of a data set: README.md and croissant.json")
+    sub.epilog = "Example: spikedata card words.h5 --out upload --license cc-by-4.0 --creator 'A. Name'"
+    sub.add_argument("file", metavar="FILE", help="spike file; its exports in the folder are described, too")
+    sub.add_argument("--out", metavar="FOLDER", help="folder to write to (default: that of FILE)")
+    sub.add_argument("--license", metavar="ID", help="license as Hugging Face names it (default: that of the corpus)")
+    sub.add_argument("--creator", metavar="NAME", help="who made the data set")
+    sub.add_argument("--url", metavar="URL", help="page of the data set")
+    add_overwrite(sub)
+
 
 def _formats() -> Sequence[str]:
     from spikedata.export import FORMATS
@@ -41,4 +50,13 @@ def _export(args: argparse.Namespace) -> None:
     options = {name: getattr(args, name) for name in ("to", "part", "split", "dt", "overwrite")}
     done = export_file(args.file, args.out, seed=args.split_seed, **options)
     text = "\n  ".join([f"{done.file}: {done.clips:,} clips, {done.spikes:,} spikes", *done.notes])
+    print_result(args, done._asdict(), text)
+
+
+def _card(args: argparse.Namespace) -> None:
+    from spikedata.export import write_data_card
+
+    options = {name: getattr(args, name) for name in ("license", "creator", "url", "overwrite")}
+    done = write_data_card(args.file, args.out, **options)
+    text = "\n  ".join([f"{done.file}, {done.croissant}: {', '.join(done.described)}", *done.notes])
     print_result(args, done._asdict(), text)

@@ -48,7 +48,7 @@ def export_file(
     path : path-like
         The spike file.
     out : path-like, optional
-        The file or folder to make; default: beside the spike file, named after it and the format.
+        The file or folder to make; default: beside the spike file, named after it, the part and the format.
     to : str
         One of `FORMATS`.
     part : str, optional
@@ -82,7 +82,8 @@ def export_file(
     if split is not None and part is None:
         raise ValueError(f"a split needs the part of it to export, as train, got split {split!r} alone")
     source = Path(path)
-    target = source.with_name(source.stem + _ENDINGS[to]) if out is None else out
+    name = source.stem if part is None else f"{source.stem}_{part}"
+    target = source.with_name(name + _ENDINGS[to]) if out is None else out
     options = {"overwrite": overwrite} | ({} if dt is None else {"dt": dt})
     with SpikeFile(source) as file:
         clips = None if part is None else _clips_of(file, part, split, seed)

@@ -248,7 +248,13 @@ def test_a_part_of_a_split_is_exported(
     assert main(words) == 0
 
     done = json.loads(capsys.readouterr().out)
-    assert done == {"file": str(path.with_suffix(".npz")), "format": "npz", "clips": 15, "spikes": 720, "notes": []}
+    assert done == {
+        "file": str(path.with_name("spikes_test.npz")),
+        "format": "npz",
+        "clips": 15,
+        "spikes": 720,
+        "notes": [],
+    }
     with np.load(done["file"]) as made:
         assert len(set(made["speakers"].tolist())) == 1
     assert main([*words[:5], "nowhere", *words[6:]]) == 1
@@ -261,7 +267,7 @@ def test_a_shard_is_exported_with_the_part_of_each_clip(tmp_path: Path, capsys: 
             writer.append([0.1], [5], label=0, speaker=0, part=part)
     assert main(["export", str(tmp_path / "x.h5"), "--to", "csv", "--part", "train", "-q"]) == 0
 
-    lines = (tmp_path / "x_csv" / "clips.csv").read_text().splitlines()
+    lines = (tmp_path / "x_train_csv" / "clips.csv").read_text().splitlines()
     assert [line.rpartition(",")[2] for line in lines] == ["part", "train", "train"]
     assert main(["export", str(tmp_path / "x.h5"), "--to", "npz", "--part", "valid"]) == 1
     assert "part must be one of test, train, got 'valid'" in capsys.readouterr().err
