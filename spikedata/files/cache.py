@@ -185,7 +185,8 @@ def _write(folder: Path, events: Events) -> None:
             for name in _ARRAYS:
                 np.save(being_made / f"{name}.npy", getattr(events, name))
             (being_made / "meta.json").write_text(json.dumps(meta | {"digest": _digest_of(meta)}), "utf-8")
-            being_made.chmod(0o755)
+            with suppress(OSError):  # a share may know no permissions
+                being_made.chmod(0o755)
             if not _is_there(folder):
                 being_made.rename(folder)
     except OSError as error:

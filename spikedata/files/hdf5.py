@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.disk import WITHOUT_LOCKS
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
@@ -42,11 +43,22 @@ def open_hdf5(path: Path) -> h5py.File:
     if not path.is_file():
         raise FormatError(f"{path}: must be a file, got a folder or device")
     try:
-        return h5py.File(path, "r")
+        return _open(path)
     except PermissionError:
         raise PermissionError(f"{path}: may not be read") from None
     except READ_ERRORS as error:
         raise FormatError(f"{path}: not a readable HDF5 file: {reason(error)}") from error
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        # on a file system without locks nothing is lost: files are complete before they get their name
+        refused = re.search(r"unable to lock file, errno = (\d+)", str(error))
+        if refused is None or int(refused[1]) not in WITHOUT_LOCKS:
+            raise
+    return h5py.File(path, "r", locking=False)
 
 
 def reason(error: BaseException) -> str:

@@ -17,11 +17,11 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from spikedata.checks import Seed, checked, whole_number
 from spikedata.events import Events, Sample
-from spikedata.events.batching import check_steps
+from spikedata.events.batching import check_steps, largest_count
 from spikedata.events.events import whole_numbers
 from spikedata.events.window import Outside, check_window, joined_outside
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
+from spikedata.torch.layouts import DenseBatch, array_dtype_of, buffer_for, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
 
 
@@ -37,10 +37,13 @@ def loader(
     n_merged: int = 1,
     binary: bool = False,
     dtype: torch.dtype = torch.float32,
+    max_count: int | None = None,
+    time_first: bool = False,
     reuse: bool = False,
     seed: int = 0,
     time_unit: str | None = None,
     n_units: int | None = None,
+    target_transform: Callable[[int], int] | None = None,
 ) -> SpikeLoader:
     """Dense batches of anything that has spikes, drawn anew in every epoch.
 
@@ -50,15 +53,18 @@ def loader(
         The clips: a data set, or parts or several of them, events, or a spike file.
     transform : EventTransform or callable, optional
         For events and files, as `SpikeDataset` takes it; a data set has its own.
-    batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, reuse, seed
+    batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, max_count, time_first, reuse, seed
         As `SpikeLoader`; the seed is that of the transform, too.
     time_unit, n_units
         For files, as `SpikeDataset` takes them; a data set has its own.
+    target_transform : callable, optional
+        As `transform`, of labels.
 
     Returns
     -------
     SpikeLoader
-        Each iteration is one epoch of `DenseBatch`: counts (batch, step, unit) and labels (batch,).
+        Each iteration is one epoch of `DenseBatch`: counts (batch, step, unit) and labels (batch,); or with
+        `time_first` of `TimeFirstBatch`: counts (step, batch, unit).
 
     Raises
     ------
@@ -81,9 +87,17 @@ def loader(
     [(2, 100, 64), (1, 100, 64)]
     """
     if isinstance(dataset, (str, os.PathLike, Events)):
-        dataset = SpikeDataset(dataset, transform=transform, seed=seed, time_unit=time_unit, n_units=n_units)
+        dataset = SpikeDataset(
+            dataset,
+            transform=transform,
+            target_transform=target_transform,
+            seed=seed,
+            time_unit=time_unit,
+            n_units=n_units,
+        )
     else:
-        for name, value in (("transform", transform), ("time_unit", time_unit), ("n_units", n_units)):
+        its_own = {"transform": transform, "target_transform": target_transform}
+        for name, value in (its_own | {"time_unit": time_unit, "n_units": n_units}).items():
             if value is not None:
                 raise ValueError(f"a data set has its own {name}: give it to SpikeDataset(..., {name}=...)")
     return SpikeLoader(
@@ -94,6 +108,8 @@ def loader(
         n_merged=n_merged,
         binary=binary,
         dtype=dtype,
+        max_count=max_count,
+        time_first=time_first,
         shuffle=shuffle,
         drop_last=drop_last,
         reuse=reuse,
@@ -122,8 +138,12 @@ class SpikeLoader:
         Channels that become one [1].
     binary : bool
         Whether to say only if there was a spike.
-    dtype : torch.float32 or torch.uint8
-        Of the counts.
+    dtype : torch.dtype
+        Of the counts: float32, float16, bfloat16, bool, uint8, int8, int16 or int32, as in `collate_dense`.
+    max_count : int, optional
+        Where counts stop [1], such as 15 for hardware of four bits. Default: where the type ends.
+    time_first : bool
+        Whether to give the axes (step, batch, unit).
     shuffle : bool
         Whether to draw a new order in each epoch.
     drop_last : bool
@@ -168,6 +188,8 @@ class SpikeLoader:
         n_merged: int = 1,
         binary: bool = False,
         dtype: torch.dtype = torch.float32,
+        max_count: int | None = None,
+        time_first: bool = False,
         shuffle: bool = False,
         drop_last: bool = False,
         reuse: bool = False,
@@ -179,11 +201,12 @@ class SpikeLoader:
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         _refuse_other_classes(dataset)
-        self._array_dtype = array_dtype_of(dtype)
-        self.reuse = reuse
-        self.dataset = dataset
+        largest_count(array_dtype_of(dtype), max_count)  # refused here, not with the first batch
+        self.dataset, self.dtype, self.max_count = dataset, dtype, max_count
         self.batch_size, self.dt, self.n_steps, self.n_merged = batch_size, dt, n_steps, n_merged
-        self.binary, self.dtype, self.shuffle, self.drop_last = binary, dtype, shuffle, drop_last
+        self.binary, self.time_first = checked("binary", binary, bool), checked("time_first", time_first, bool)
+        self.shuffle, self.drop_last = checked("shuffle", shuffle, bool), checked("drop_last", drop_last, bool)
+        self.reuse = checked("reuse", reuse, bool)
         self.seed = checked("seed", seed, Seed)
         self._next_epoch = 0
         parts = list(_outside(dataset, dt * n_steps, None))
@@ -234,11 +257,14 @@ class SpikeLoader:
         self, indices: npt.NDArray[np.int64], epoch: int, buffers: list[npt.NDArray[np.generic] | None], slot: int
     ) -> DenseBatch:
         samples = _samples_of(self.dataset, indices.tolist(), epoch)
-        buffer = buffers[slot]
+        out = None
         if self.reuse:  # a transform may have merged channels
-            shape = (self.batch_size, self.n_steps, -(-n_units_of(samples) // self.n_merged))
-            if buffer is None or buffer.shape != shape:
-                buffer = buffers[slot] = np.empty(shape, self._array_dtype)
+            n_units = -(-n_units_of(samples) // self.n_merged)
+            buffer = buffers[slot]
+            if buffer is None or buffer.size != self.batch_size * self.n_steps * n_units:
+                buffer = buffers[slot] = buffer_for((self.batch_size * self.n_steps * n_units,), self.dtype)
+            shape = (self.n_steps, len(indices)) if self.time_first else (len(indices), self.n_steps)
+            out = buffer[: len(indices) * self.n_steps * n_units].reshape(*shape, n_units)
         return collate_dense(
             samples,
             dt=self.dt,
@@ -246,7 +272,9 @@ class SpikeLoader:
             n_merged=self.n_merged,
             binary=self.binary,
             dtype=self.dtype,
-            out=None if buffer is None else buffer[: len(indices)],
+            max_count=self.max_count,
+            time_first=self.time_first,
+            out=out,
         )
 
 
@@ -275,10 +303,13 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
 def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -> tuple[float, int]:
     """The steps that were given, or else those that a data set or what it is made of was told."""
     told = {(part.dt, part.n_steps) for part in _spike_datasets(dataset)}
-    if len(told) == 1:
-        (own_dt, own_n_steps) = told.pop()
-        dt, n_steps = own_dt if dt is None else dt, own_n_steps if n_steps is None else n_steps
+    own_dts, own_n_steps = {one[0] for one in told}, {one[1] for one in told}
+    dt = own_dts.pop() if dt is None and len(own_dts) == 1 else dt
+    n_steps = own_n_steps.pop() if n_steps is None and len(own_n_steps) == 1 else n_steps
     if dt is None or n_steps is None:
+        if len(told) > 1:
+            found = " and ".join(sorted(f"({one[0]}, {one[1]})" for one in told))
+            raise ValueError(f"the data sets were told different dt and n_steps, {found}: give dt and n_steps here")
         raise ValueError("dt and n_steps must be given here or to the SpikeDataset")
     return dt, n_steps
 

@@ -56,6 +56,11 @@ def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return wide
 
 
+def latest_of(times: npt.NDArray[np.floating]) -> float:
+    """The largest time [s] that a computed one may be: the largest number of its type, single for half floats."""
+    return float(np.finfo(np.float32 if times.dtype == np.float16 else times.dtype).max)
+
+
 def check_streams(events: Events, streams: npt.NDArray[np.uint64]) -> None:
     """Raise unless there is one stream per clip: compiled passes read them without checking.
 

@@ -1,4 +1,7 @@
-"""Transforms of when events come."""
+"""Transforms of when events come.
+
+A time beyond what its type holds becomes the largest that it does: no transform makes times infinite.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, check_fields
 from spikedata.events import Events
-from spikedata.transforms.rows import check_streams, computed, lasting, widened
+from spikedata.transforms.rows import check_streams, computed, lasting, latest_of, widened
 from spikedata.transforms.streams import substreams, uniforms
 
 
@@ -51,7 +54,7 @@ class TimeJitter:
 
         times = widened(events.times)
         moved = np.empty_like(times)
-        jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), moved)
+        jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), latest_of(times), moved)
         return lasting(events.changed(times=moved, is_sorted=False), events.durations)
 
 
@@ -87,7 +90,7 @@ class TimeShift:
         from spikedata.transforms.passes import move_times
 
         shifts = (2 * uniforms(streams, 1)[0] - 1) * self.largest
-        moved = computed(events, move_times, np.ones(len(events)), shifts)
+        moved = computed(events, move_times, np.ones(len(events)), shifts, latest_of(events.times))
         later = np.where(events.durations > 0, events.durations + np.maximum(shifts, 0), 0.0)
         return lasting(moved.changed(is_sorted=events.is_sorted), later)
 
@@ -127,5 +130,5 @@ class TimeStretch:
         from spikedata.transforms.passes import move_times
 
         factors = np.exp((2 * uniforms(streams, 1)[0] - 1) * np.log(self.largest))
-        moved = computed(events, move_times, factors, np.zeros(len(events)))
+        moved = computed(events, move_times, factors, np.zeros(len(events)), latest_of(events.times))
         return lasting(moved.changed(is_sorted=events.is_sorted), events.durations * factors)
