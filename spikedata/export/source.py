@@ -77,7 +77,7 @@ class Source:
     n_units, n_clips : int
         Number of units and of clips [1].
     times_dtype : dtype
-        Type of the stored times [1].
+        Type of the times [1].
     has_parts : bool
         Whether each clip says to which part of a split it belongs [1].
     provenance : Provenance or None
@@ -159,7 +159,7 @@ def _of_file(file: SpikeFile, clips: Chosen) -> Source:
         keys=file.keys,
         n_units=file.n_units,
         n_clips=len(chosen),
-        times_dtype=file.times_dtype,
+        times_dtype=file.read_events(0, 0).times.dtype,  # of times in s, whatever is stored
         has_parts=has_parts,
         provenance=file.provenance,
         read=read,
