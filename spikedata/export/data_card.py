@@ -79,6 +79,8 @@ def write_data_card(
     license: str | None = None,
     creator: str | None = None,
     url: str | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
     overwrite: bool = False,
 ) -> DataCard:
     """Write the card of a data set: ``README.md`` and ``croissant.json`` in one folder.
@@ -98,6 +100,8 @@ def write_data_card(
         License of the data, as Hugging Face names it, such as "cc-by-4.0"; default: that of the corpus, if it is known.
     creator, url : str, optional
         Who made the data set, and its page; Croissant asks for both.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
     overwrite : bool
         Whether an existing card is replaced.
 
@@ -118,9 +122,9 @@ def write_data_card(
     places = folder / README, folder / CROISSANT
     for place in places:
         check_output(place, overwrite=overwrite)
-    with opened(path) as source:
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file, opened(file) as source:
         features, about = features_of(source), source.about()
-    d = describe_file(path)
+    d = describe_file(path, time_unit=time_unit, n_units=n_units)
     known = _corpus_in_registry(path)
     asked = license or (_LICENSES[known.license][0] if known else "unknown")
     said = {
@@ -129,6 +133,7 @@ def write_data_card(
         "creator": creator,
         "url": url,
         "corpus": corpus_of(path) or "",
+        "time_unit": time_unit if time_unit != "s" else None,
         "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
         "date": datetime.now(UTC).date().isoformat(),
     }
@@ -303,6 +308,8 @@ def _body(
     made, spikes, last = d["provenance"], d["spikes"], d["last_spike"]
     yield f"# {_cell(_title(path, said))}\n"
     yield _summary(d, said) + " Times are in seconds from the beginning of the clip; a unit is a frequency channel.\n"
+    if said["time_unit"]:
+        yield f"In {_cell(files[0].url)} itself, times are in {said['time_unit']}.\n"
     yield "## Content\n"
     rows = [
         ("clips", f"{d['samples']:,}"),

@@ -39,6 +39,8 @@ def export_file(
     split: str | None = None,
     seed: int = 0,
     dt: float | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
     overwrite: bool = False,
 ) -> Exported:
     """Export a spike file to a format that is given by its name.
@@ -59,6 +61,8 @@ def export_file(
         Seed of the split.
     dt : float, optional
         Length of a step [s], for "nir-data" alone.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
     overwrite : bool
         Whether an existing file, or an earlier export in the folder, is replaced.
 
@@ -85,7 +89,7 @@ def export_file(
     name = source.stem if part is None else f"{source.stem}_{part}"
     target = source.with_name(name + _ENDINGS[to]) if out is None else out
     options = {"overwrite": overwrite} | ({} if dt is None else {"dt": dt})
-    with SpikeFile(source) as file:
+    with SpikeFile(source, time_unit=time_unit, n_units=n_units) as file:
         clips = None if part is None else _clips_of(file, part, split, seed)
         return _WRITERS[to](file, target, clips=clips, **options)
 
