@@ -270,6 +270,7 @@ def _compare_with_recordings(
                 unread[index] = str(error).replace(str(clip.path), clip.name, 1)
                 continue
             fault = _compare_facts(file.keys[sample.label], origin.listing.keys[clip.label], sample, sample_rate)
+            fault = fault or _compare_durations(sample, waveform.size / sample_rate)
             if fault:
                 differing[index] = f"{sample.source}: {fault}"
                 continue
@@ -299,6 +300,13 @@ def _compare_facts(stored_class: str, class_name: str, sample: Sample, sample_ra
         return f"class {stored_class!r}, its recording is of class {class_name!r}"
     if sample.sample_rate != sample_rate:
         return f"{sample.sample_rate} Hz, its recording has {sample_rate} Hz"
+    return ""
+
+
+def _compare_durations(sample: Sample, duration: float) -> str:
+    """How the length differs; empty if it agrees, or the file was made before files had one."""
+    if sample.duration and sample.duration != duration:
+        return f"{sample.duration} s long, its recording is {duration} s long"
     return ""
 
 

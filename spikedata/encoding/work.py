@@ -166,7 +166,7 @@ class _BlocksInTheMaking:
             self._faults.append(turn.fault)
         else:
             times, units = spikes.times.astype(self._job.times_dtype), spikes.units
-            sample = Sample(times, units, clip.label, clip.speaker, clip.name, turn.sample_rate)
+            sample = Sample(times, units, clip.label, clip.speaker, clip.name, turn.sample_rate, duration=turn.duration)
             self._samples.append((sample, turn.member.part))
         if len(self._samples) + len(self._faults) == len(self._blocks[turn.block].members):
             self._write(self._blocks[turn.block])

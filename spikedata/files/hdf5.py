@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.disk import WITHOUT_LOCKS
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
@@ -42,11 +43,22 @@ def open_hdf5(path: Path) -> h5py.File:
     if not path.is_file():
         raise FormatError(f"{path}: must be a file, got a folder or device")
     try:
-        return h5py.File(path, "r")
+        return _open(path)
     except PermissionError:
         raise PermissionError(f"{path}: may not be read") from None
     except READ_ERRORS as error:
         raise FormatError(f"{path}: not a readable HDF5 file: {reason(error)}") from error
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        # on a file system without locks nothing is lost: files are complete before they get their name
+        refused = re.search(r"unable to lock file, errno = (\d+)", str(error))
+        if refused is None or int(refused[1]) not in WITHOUT_LOCKS:
+            raise
+    return h5py.File(path, "r", locking=False)
 
 
 def reason(error: BaseException) -> str:
@@ -136,8 +148,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         An open file.
     name : str
         Path of the dataset.
-    kinds : {"f", "iu"}
-        Floats or integers.
+    kinds : {"f", "iu", "fiu"}
+        Floats, integers, or both.
 
     Raises
     ------
@@ -149,7 +161,7 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         raise FormatError(f"{file.filename}: no dataset {name!r}")
     dtype = h5py.check_vlen_dtype(dataset.dtype)
     if dtype is None or np.dtype(dtype).kind not in kinds:
-        wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
+        wanted, found = "floats" if "f" in kinds else "integers", dataset.dtype if dtype is None else dtype
         found = "text" if dtype in (str, bytes) else found
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
     if np.dtype(dtype).itemsize > _LARGEST_ENTRY:
@@ -174,12 +186,12 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
     Raises
     ------
     FormatError
-        If it does not hold numbers of that kind, or a number is out of range.
+        If it does not hold integers, or numbers where floats are wanted, or a number is out of range.
     """
     column, wanted = find_column(file, name), np.dtype(dtype)
     if column is None:
         return None
-    kinds, what = ("f", "floats") if wanted.kind == "f" else ("iu", "integers")
+    kinds, what = ("fiu", "numbers") if wanted.kind == "f" else ("iu", "integers")
     if column.dtype.kind not in kinds:
         raise FormatError(f"{file.filename}: {name!r} must hold {what}, got {column.dtype}")
     values = column[:]

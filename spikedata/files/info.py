@@ -30,9 +30,9 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         Consists of numbers, strings, lists and dicts, so that it can be written as JSON: samples, classes and speakers
-        with their counts, spikes and last spikes [s] per sample, rates per channel [1/s], the columns of the file and
-        their types, the checks that it passed, the splits that it allows, and its provenance. For the rates, a clip
-        ends with its last spike.
+        with their counts, spikes, durations and last spikes [s] per sample, rates per channel [1/s], the columns of the
+        file and their types, the checks that it passed, the splits that it allows, and its provenance. For the rates, a
+        clip of unknown duration ends with its last spike.
 
     Raises
     ------
@@ -45,7 +45,8 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     is_part = provenance is not None and provenance.part  # of a data set that is divided already
     n_spikes = np.diff(events.offsets)
     last = latest_times(events)
-    total_time = float(last.sum())
+    is_timed = events.durations > 0
+    total_time = float(np.where(is_timed, events.durations, last).sum())
     counts = np.bincount(events.units, minlength=events.n_units)
     rates = counts / total_time if total_time else np.zeros(events.n_units)
     label_counts = np.bincount(events.labels, minlength=len(events.keys))
@@ -61,6 +62,8 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "spikes": {"total": int(n_spikes.sum()), **_spread(n_spikes)},
         "samples_without_spikes": int(np.count_nonzero(n_spikes == 0)),
         "last_spike": _spread(last),
+        "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
+        "samples_of_unknown_duration": int(np.count_nonzero(~is_timed)),
         "total_time": total_time,
         "rate_per_channel": _spread(rates),
         "rate_by_channel": rates.tolist(),
@@ -103,8 +106,8 @@ def format_description(description: dict[str, Any]) -> str:
         f"{who}, {_number_of(d['channels'], 'channel')}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else ""),
-        f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); "
-        f"{d['total_time']:,.1f} s together; stored as {d['times_dtype']}",
+        f"  duration    {_durations(d)}",
+        f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); stored as {d['times_dtype']}",
         f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
         + (f"; {_number_of(silent, 'channel')} without spikes" if silent else ""),
         f"  channels    {_bands(d['rate_by_channel'])} per second",
@@ -158,6 +161,14 @@ def _number_of(number: int, one: str, many: str = "") -> str:
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
     unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
+
+
+def _durations(d: dict[str, Any]) -> str:
+    each, n_unknown = d["durations"], d["samples_of_unknown_duration"]
+    if n_unknown == d["samples"]:
+        return f"not in the file; {d['total_time']:,.1f} s together until the last spikes"
+    unknown = f"; not known of {_number_of(n_unknown, 'sample')}" if n_unknown else ""
+    return f"{each['mean']:.3f} s ({each['min']:.3f}..{each['max']:.3f}); {each['total']:,.1f} s together{unknown}"
 
 
 def _bands(rates: list[float]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,9 @@ from spikedata.checks import Seed, checked
 from spikedata.events import Sample
 from spikedata.events.batching import check_steps
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
+from spikedata.events.window import Outside, check_window, find_outside
 from spikedata.files.cache import open_events
+from spikedata.files.time_units import check_time_unit
 from spikedata.torch.layouts import BinnedSample, collate_dense
 from spikedata.transforms import EventTransform
 from spikedata.transforms.composition import transformed
@@ -56,11 +58,17 @@ class SpikeDataset(Dataset[Any]):
         label, which a ``DataLoader`` stacks without a ``collate_fn``.
     n_steps : int, optional
         Number of steps; clips are cropped or padded to them. Goes with ``dt``.
+    time_unit : str, optional
+        Unit of the times in a file by another writer, where it is not s: "ms", "us", "ns" or "samples@16000". With "s",
+        no window is refused that leaves out nearly all spikes.
+    n_units : int, optional
+        Number of units, where a file does not say it. Default: 700, as in the published files.
 
     Raises
     ------
     ValueError
-        If only one of ``dt`` and ``n_steps`` is given, or a number is out of its range.
+        If only one of ``dt`` and ``n_steps`` is given, a number is out of its range, the file contradicts what is
+        given, or more than 90 % of the spikes are later than the steps.
     FileNotFoundError
         If there is no such file.
     FormatError
@@ -87,6 +95,8 @@ class SpikeDataset(Dataset[Any]):
         cache: bool = True,
         dt: float | None = None,
         n_steps: int | None = None,
+        time_unit: str | None = None,
+        n_units: int | None = None,
     ) -> None:
         if transform is not None and not callable(transform) and not isinstance(transform, EventTransform):
             raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
@@ -103,11 +113,39 @@ class SpikeDataset(Dataset[Any]):
         self.seed = checked("seed", seed, Seed)
         self._path = None if isinstance(source, Events) else os.fspath(source)
         self._cache = cache
-        self.events = source if isinstance(source, Events) else open_events(source, cache=cache)
+        self._reading: dict[str, Any] = {"time_unit": check_time_unit(time_unit), "n_units": n_units}
+        self.events = _as_given(source, **self._reading) if isinstance(source, Events) else self._opened(source)
         # the epoch that is pinned, and how often each clip was drawn; loader workers share both
         self._chance = torch.zeros(len(self.events) + 1, dtype=torch.int64).share_memory_()
         self._chance[0] = _EACH_ANEW
         self._share = (0, 1)
+        if self.dt is not None and self.n_steps is not None:
+            check_window(self.where, self.outside(self.dt * self.n_steps), time_unit=self.time_unit)
+
+    @property
+    def where(self) -> str:
+        """What messages call it: the path of its file, or "events"."""
+        return self._path or "events"
+
+    def _opened(self, path: str | os.PathLike[str]) -> Events:
+        return open_events(path, cache=self._cache, **self._reading)
+
+    @property
+    def time_unit(self) -> str | None:
+        """The unit of the file's times that was given; None if none was."""
+        return cast(str | None, self._reading["time_unit"])
+
+    def outside(self, window: float, indices: npt.ArrayLike | None = None) -> Outside:
+        """What of the clips falls outside a window, before any transform.
+
+        Parameters
+        ----------
+        window : float
+            Length of the window, such as ``n_steps * dt`` [s].
+        indices : array_like of int, optional
+            Which clips. Default: all.
+        """
+        return find_outside(self.events, window, None if indices is None else whole_numbers("indices", indices))
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -246,7 +284,7 @@ class SpikeDataset(Dataset[Any]):
         self.__dict__.update(state)
         self._chance.share_memory_()
         if "events" not in state:
-            self.events = open_events(state["_path"])
+            self.events = self._opened(state["_path"])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -275,6 +313,15 @@ def _as_whole(target: Any) -> Any:
         return operator.index(target)
     except TypeError:
         return target
+
+
+def _as_given(events: Events, *, time_unit: str | None, n_units: int | None) -> Events:
+    """Events, which say all that can be given for a file."""
+    if time_unit not in (None, "s"):
+        raise ValueError(f"time_unit is that of a file; events are in s, got {time_unit!r}")
+    if n_units not in (None, events.n_units):
+        raise ValueError(f"n_units is that of a file; the events have {events.n_units}, got {n_units}")
+    return events
 
 
 def _share_of_process() -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ from spikedata.checks import Seed, checked, whole_number
 from spikedata.events import Events, Sample
 from spikedata.events.batching import check_steps, largest_count
 from spikedata.events.events import whole_numbers
+from spikedata.events.window import Outside, check_window, joined_outside
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, buffer_for, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
@@ -41,6 +42,8 @@ def loader(
     reuse: bool = False,
     seed: int = 0,
     target_transform: Callable[[int], int] | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> SpikeLoader:
     """Dense batches of anything that has spikes, drawn anew in every epoch.
 
@@ -54,6 +57,8 @@ def loader(
         As `SpikeLoader`; the seed is that of the transform, too.
     target_transform : callable, optional
         As `transform`, of labels.
+    time_unit, n_units
+        For files, as `SpikeDataset` takes them; a data set has its own.
 
     Returns
     -------
@@ -66,7 +71,8 @@ def loader(
     TypeError
         If it is nothing that has spikes.
     ValueError
-        If a number is out of its range, the steps are not known, or a data set is given another transform.
+        If a number is out of its range, the steps are not known or leave out nearly all spikes, or a data set is given
+        another transform, unit of time or number of units.
     FileNotFoundError
         If there is no such file.
     FormatError
@@ -81,10 +87,19 @@ def loader(
     [(2, 100, 64), (1, 100, 64)]
     """
     if isinstance(dataset, (str, os.PathLike, Events)):
-        dataset = SpikeDataset(dataset, transform=transform, target_transform=target_transform, seed=seed)
-    elif transform is not None or target_transform is not None:
-        name = "transform" if transform is not None else "target_transform"
-        raise ValueError(f"a data set has its own {name}: give it to SpikeDataset(..., {name}=...)")
+        dataset = SpikeDataset(
+            dataset,
+            transform=transform,
+            target_transform=target_transform,
+            seed=seed,
+            time_unit=time_unit,
+            n_units=n_units,
+        )
+    else:
+        own = {"transform": transform, "target_transform": target_transform, "time_unit": time_unit, "n_units": n_units}
+        for name, value in own.items():
+            if value is not None:
+                raise ValueError(f"a data set has its own {name}: give it to SpikeDataset(..., {name}=...)")
     return SpikeLoader(
         dataset,
         batch_size=batch_size,
@@ -139,12 +154,19 @@ class SpikeLoader:
     seed : int
         Seed of the order.
 
+    Attributes
+    ----------
+    outside : Outside or None
+        What of the clips falls outside the steps, and how many have no spike, before any transform
+        (`spikedata.events.window`); None for data sets that are none of ours. Much is logged as a warning.
+
     Raises
     ------
     TypeError
         If the data set has no length.
     ValueError
-        If a number is out of its range, the steps are not known, or data sets differ in their classes.
+        If a number is out of its range, the steps are not known, data sets differ in their classes, or more than 90 %
+        of the spikes fall outside the steps and no data set was told ``time_unit="s"``.
 
     Examples
     --------
@@ -187,6 +209,12 @@ class SpikeLoader:
         self.reuse = checked("reuse", reuse, bool)
         self.seed = checked("seed", seed, Seed)
         self._next_epoch = 0
+        parts = list(_outside(dataset, dt * n_steps, None))
+        self.outside = joined_outside(parts) if parts else None
+        if self.outside is not None:
+            units = {part.time_unit for part in _spike_datasets(dataset)}
+            names = dict.fromkeys(part.where for part in _spike_datasets(dataset))
+            check_window(", ".join(names), self.outside, time_unit="s" if "s" in units else next(iter(units)))
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -292,6 +320,20 @@ def _refuse_other_classes(dataset: Dataset[object]) -> None:
     for classes in others:
         if classes != first:
             raise ValueError(f"data sets in one batch must have the same classes, got {first} and {classes}")
+
+
+def _outside(dataset: Dataset[object], window: float, indices: npt.NDArray[np.int64] | None) -> Iterator[Outside]:
+    """What of some clips of a data set, or of what it is made of, falls outside a window."""
+    if isinstance(dataset, SpikeDataset):
+        yield dataset.outside(window, indices)
+    elif isinstance(dataset, Subset):
+        chosen = whole_numbers("indices of a Subset", list(dataset.indices))
+        yield from _outside(dataset.dataset, window, chosen if indices is None else chosen[indices])
+    elif isinstance(dataset, ConcatDataset):
+        ends = dataset.cumulative_sizes
+        for part, begin, end in zip(dataset.datasets, [0, *ends], ends, strict=False):
+            own = None if indices is None else indices[(indices >= begin) & (indices < end)] - begin
+            yield from _outside(part, window, own)
 
 
 def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset]:

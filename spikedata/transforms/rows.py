@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events.events import Events, patterns_of
+from spikedata.events.events import Events, latest_times, patterns_of
 
 
 def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
@@ -29,6 +29,29 @@ def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
 def computed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
     """As `passed`, of a pass that computes times: half floats become single ones, and no order is promised."""
     return _run(events, run, widened(events.times), *arguments).changed(is_sorted=False)
+
+
+def lasting(events: Events, durations: npt.NDArray[np.float64]) -> Events:
+    """Events that last so long, or until their latest spike if that is later; 0 stays unknown.
+
+    Parameters
+    ----------
+    events : Events
+    durations : ndarray of float64, shape (n_clips,)
+        Lengths of the recordings [s], 0 where unknown.
+    """
+    if not durations.any():  # as in most files by other writers: their spikes need not be looked at
+        return events.changed(durations=durations)
+    return events.changed(durations=np.where(durations > 0, np.maximum(durations, latest_times(events)), 0.0))
+
+
+def moved_durations(
+    durations: npt.NDArray[np.float64], factors: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Lengths of recordings [s] stretched by factors and begun later by shifts [s]: finite, and 0 stays unknown."""
+    with np.errstate(over="ignore"):
+        moved = np.minimum(durations * factors + np.maximum(shifts, 0), np.finfo(np.float64).max)
+    return np.where(durations > 0, moved, 0.0)
 
 
 def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

@@ -1,0 +1,44 @@
+"""Commands that hand spikes to others: export, card."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from spikedata.cli.command import Commands, add_command, add_overwrite, one_of, print_result, whole
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module to the program."""
+    sub = add_command(commands, "export", _export, "write a spike file in a format of other software")
+    sub.epilog = "Example: spikedata export words.h5 --to parquet --part train --split by_speaker"
+    sub.add_argument("file", metavar="FILE", help="spike file")
+    sub.add_argument(
+        "--to", required=True, type=one_of("--to", _formats), metavar="FORMAT",
+        help="npz (NumPy), csv, parquet (pandas, Hugging Face datasets), aer (AEDAT 4, tonic), neo (NIX or NWB) or "
+        "nir-data",
+    )  # fmt: skip
+    sub.add_argument(
+        "--out", metavar="OUT",
+        help="file to make (npz, parquet, neo: .nix or .nwb) or folder (csv, aer, nir-data); default: beside FILE",
+    )  # fmt: skip
+    sub.add_argument("--part", metavar="NAME", help="export one part alone, such as train")
+    sub.add_argument("--split", metavar="NAME", help="split that has the part (default: what FILE says of each clip)")
+    sub.add_argument("--split-seed", type=whole(0), default=0, metavar="N", help="seed of the split (default: 0)")
+    sub.add_argument("--dt", type=float, metavar="S", help="length of a step [s], for nir-data on a grid")
+    add_overwrite(sub)
+
+
+def _formats() -> Sequence[str]:
+    from spikedata.export import FORMATS
+
+    return FORMATS
+
+
+def _export(args: argparse.Namespace) -> None:
+    from spikedata.export import export_file
+
+    options = {name: getattr(args, name) for name in ("to", "part", "split", "dt", "overwrite")}
+    done = export_file(args.file, args.out, seed=args.split_seed, **options)
+    text = "\n  ".join([f"{done.file}: {done.clips:,} clips, {done.spikes:,} spikes", *done.notes])
+    print_result(args, done._asdict(), text)
