@@ -81,7 +81,7 @@ class SpikeFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._file = open_hdf5(self.path)
+        self._file = open_hdf5(self.path, [column.name for column in table.TABLE])
         try:
             self._check_heap()
             self._times, self.times_dtype = require_rows(self._file, table.TIMES.name, "f")
