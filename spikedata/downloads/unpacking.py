@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -16,10 +18,19 @@ from typing import IO, NamedTuple
 
 from spikedata.downloads.entries import ChecksumError, PublishedFile
 from spikedata.downloads.git_tree import Blob, blob_digest
+from spikedata.downloads.network import one_line
 from spikedata.downloads.partial import opened, writing
 from spikedata.downloads.transfer import OnProgress
 
 _PIECE = 2**20  # bytes
+_SMALL_PIECE = 2**12  # bytes; zipfile unpacks each piece of a bzip2 or LZMA member at once, to whatever it becomes
+
+
+# raised by the libraries for damaged archives; struct, Unicode and number errors are theirs, too
+_DAMAGES = (
+    zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error, ValueError, IndexError,
+    OverflowError,
+)  # fmt: skip
 
 
 class FileRecord(NamedTuple):
@@ -85,10 +96,14 @@ def unpack(archive: Path, file: PublishedFile, room: Path, on_progress: OnProgre
         with archive.open("rb") as raw:
             to_room = _ToRoom(file, room, result, lambda: on_progress(stage, min(raw.tell(), size), size))
             _READERS[kind](raw, file, to_room)
-    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ChecksumError(f"{file.archive}: damaged: {error}") from error
+    except ChecksumError:
+        raise
+    except (*_DAMAGES, gzip.BadGzipFile) as error:
+        raise ChecksumError(f"{file.archive}: damaged: {one_line(str(error)) or type(error).__name__}") from error
+    except MemoryError as error:
+        raise ChecksumError(f"{file.archive}: damaged: unpacking it takes more memory than there is") from error
     except (NotImplementedError, RuntimeError) as error:  # an encrypted zip file, or an unknown compression method
-        raise ChecksumError(f"{file.archive}: {error}") from error
+        raise ChecksumError(f"{file.archive}: {one_line(str(error))}") from error
     return result
 
 
@@ -105,14 +120,20 @@ class _ToRoom:
         self._result.left_out.extend(names)
 
     def write(
-        self, path: str, source: IO[bytes] | gzip.GzipFile, size: int | None, limit: int, is_executable: bool = False
+        self,
+        path: str,
+        source: IO[bytes] | gzip.GzipFile,
+        size: int | None,
+        limit: int,
+        is_executable: bool = False,
+        largest_piece: int = _PIECE,
     ) -> None:
         """Copy a member, which must have `size` bytes, or at most `limit` if the size is unknown."""
         target = self._room / path
         limit = limit if size is None else size
         sha256, blob, done = hashlib.sha256(), blob_digest(size or 0) if self._has_blobs else None, 0
         with opened(target, "xb") as written:
-            while piece := source.read(min(_PIECE, limit + 1 - done)):
+            while piece := _read(source, min(largest_piece, limit + 1 - done)):
                 done += len(piece)
                 if done > limit:
                     break
@@ -129,6 +150,15 @@ class _ToRoom:
             self._result.blobs[path] = Blob(blob.digest(), is_executable)
 
 
+def _read(source: IO[bytes] | gzip.GzipFile, size: int) -> bytes:
+    try:
+        return source.read(size)
+    except OSError as error:
+        if error.errno is None:  # bzip2's "Invalid data stream", not a fault of the disk
+            raise zipfile.BadZipFile(str(error)) from error
+        raise
+
+
 def _read_zip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
     choice, chosen = _Choice(file), []
     with zipfile.ZipFile(raw) as packed:
@@ -141,8 +171,10 @@ def _read_zip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
         choice.finish()
         to_room.left_out(choice.left_out)
         for path, info in chosen:
+            is_plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            piece = _PIECE if is_plain else _SMALL_PIECE
             with packed.open(info) as source:
-                to_room.write(path, source, info.file_size, file.max_bytes)
+                to_room.write(path, source, info.file_size, file.max_bytes, largest_piece=piece)
 
 
 def _read_gzip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:

@@ -208,7 +208,9 @@ def unpack_chunk(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_
         elif code == h5py.h5z.FILTER_SHUFFLE and values == (entry_size,) and len(packed) == size:
             packed = np.frombuffer(packed, np.uint8).reshape(entry_size, -1).T.tobytes()
         else:
-            raise FormatError(f"{where} must be stored plain or packed by gzip, got filter {code} {name.decode(errors='replace')!r}")
+            raise FormatError(
+                f"{where} must be stored plain or packed by gzip, got filter {code} {name.decode(errors='replace')!r}"
+            )
     if len(packed) != size:
         raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {len(packed)}")
     return packed
