@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.corpora.containers import Part, Unreadable, View, find_sound, skip_id3
+from spikedata.corpora.containers import find_sound
+from spikedata.corpora.views import Part, Unreadable, View, skip_id3
 
 _log = logging.getLogger(__name__)
 
