@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Literal, NamedTuple
 
-from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, require_storable_speakers
+from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, require_storable_speakers, spelled_as
 from spikedata.corpora.parts import PARTS, find_parts
 from spikedata.corpora.walk import composed
 
@@ -24,6 +24,7 @@ _N_SHOWN = 3  # missing recordings named in an error
 _MOST_DIGITS = 18  # longest number; a longer text is treated as a name
 _DELIMITERS = ",\t;|"  # the first is taken where a header could be of several
 _FOLD = re.compile(r"(?:fold[ _-]?)?([0-9]{1,4})", re.IGNORECASE)
+_N_SOUGHT = 20  # recordings of a table that are sought in every folder beside it
 # where published tables keep their recordings, if not at the paths themselves
 _BESIDE = ("", "clips", "audio", "wav", "wavs", "../audio", "../clips", "..")
 
@@ -83,13 +84,13 @@ def list_manifest(
     between its fields. Tables of Common Voice, ESC-50 and UrbanSound8K are recognized by their headers. A folder stands
     for the tables of such a corpus in it.
 
-    A path is absolute, or relative to the folder of the table; if no path is found there, to the folder ``clips`` or
-    ``audio`` in it or beside it. Labels are text; classes are sorted by name, or by value if all labels are whole
-    numbers. If all speakers are whole numbers, these are the speaker numbers; otherwise speakers are numbered in the
-    order of their names. Without the column, speakers are unknown (-1). A part is train, validation or test, or another
-    word for one of them; or the number of a fold: the last fold is the test part and the one before it, if there are
-    more than two, the validation part. Classes and speakers of missing recordings are included, so that the numbers do
-    not depend on which files exist.
+    A path is absolute, or relative to the folder of the table; if no path is found there, to the folder ``clips``
+    or ``audio`` in it or beside it, or to the only folder in it that has such recordings. Labels are text; classes
+    are sorted by name, or by value if all labels are whole numbers. If all speakers are whole numbers, these are
+    the speaker numbers; otherwise speakers are numbered in the order of their names. Without the column, speakers
+    are unknown (-1). A part is train, validation or test, or another word for one of them; or the number of a fold:
+    the last fold is the test part and the one before it, if there are more than two, the validation part. Classes
+    and speakers of missing recordings are included, so that the numbers do not depend on which files exist.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def list_manifest(
         corpus="manifest",
         keys=keys,
         clips=tuple(
-            Clip(root, line.name, label_of[line.label], number_of[line.speaker], places.get(line.name, ""))
+            Clip(root, line.name, label_of[line.label], number_of[line.speaker], spelled_as(line.name, places))
             for line in there
         ),
         unfit=tuple(sorted(faults)),
@@ -397,8 +398,7 @@ def _look(
 ) -> tuple[Path, dict[str, str], dict[str, str]]:
     """The folder to which the paths are relative, how the disk spells those that differ, and those that are absent."""
     listings: dict[str, list[str]] = {}
-    for beside in _BESIDE:
-        root = Path(os.path.normpath(folder / beside))
+    for root in _homes(folder, lines, listings):
         found = {line.name: place for line in lines if (place := _find(root, line.written, listings))}
         if found:
             break
@@ -412,6 +412,15 @@ def _look(
         raise FileNotFoundError(f"{origin}: {rule}" + (f"; {_WAY_ON}" if found else ""))
     places = {name: place for name, place in found.items() if place != name}
     return root, places, {line.name: f"no such file (line {line.number})" for line in absent}
+
+
+def _homes(folder: Path, lines: list[_Line], listings: dict[str, list[str]]) -> Iterator[Path]:
+    """Where the recordings of a table may be: at the usual places, or in the one folder beside it that has them."""
+    yield from (Path(os.path.normpath(folder / beside)) for beside in _BESIDE)
+    inner = (folder / name for name in _names_in(folder, listings) if (folder / name).is_dir())
+    having = [home for home in inner if any(_find(home, line.written, listings) for line in lines[:_N_SOUGHT])]
+    if len(having) == 1:
+        yield having[0]
 
 
 def _find(root: Path, written: str, listings: dict[str, list[str]]) -> str:

@@ -324,6 +324,17 @@ def test_urban_sound_8k_is_listed_with_its_folds(touch: Touch) -> None:
     assert all(clip.path.is_file() for clip in listing.clips)
 
 
+def test_recordings_are_found_in_the_only_folder_beside_the_table_that_has_them(touch: Touch) -> None:
+    root = touch("audio_train/a.wav", "audio_train/b.wav", "audio_test/c.wav", "docs/readme.txt")
+    (root / "train.csv").write_text("fname,label\na.wav,cat\nb.wav,dog\n")
+    listing = list_source(root / "train.csv", columns={"path": "fname"})
+    assert all(clip.path.is_file() for clip in listing.clips)
+    assert f"train.csv: its paths are relative to {root / 'audio_train'}" in listing.notes
+    touch("audio_test/a.wav")  # now it could be either
+    with pytest.raises(FileNotFoundError, match="2 of 2 recordings are missing"):
+        list_source(root / "train.csv", columns={"path": "fname"})
+
+
 def test_faulty_lines_are_skipped_with_their_reasons_where_that_is_asked_for(list_text: ListText) -> None:
     text = "path,label,part\na.wav,cat,train\nb.wav,,train\nx.wav,cat,test\nb.wav,dog\na.wav,dog,test\nb.wav,dog,odd\n"
     listing = list_text(text, missing="skip")
