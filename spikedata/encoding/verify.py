@@ -66,6 +66,8 @@ def verify_file(
     columns: Mapping[str, str] | None = None,
     workers: int | None = None,
     on_progress: Report | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> Verified:
     """Read a whole spike file and check everything that can be checked.
 
@@ -86,6 +88,8 @@ def verify_file(
         Threads for encoding [1]; default: one per processor.
     on_progress : callable, optional
         Called with "reading" or "encoding", the number of finished clips and of all clips.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def verify_file(
     (1, 2, True)
     """
     report = on_progress or (lambda *_: None)
-    with SpikeFile(path) as file:
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
         notes = _notes_on_skipped(file)
         if audio is not None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.disk import WITHOUT_LOCKS
+from spikedata.files.kinds import check_filters, explained, is_locked, other_content, refuse_other_kinds
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
@@ -36,18 +37,23 @@ def open_hdf5(path: Path) -> h5py.File:
     FileNotFoundError
         If the file does not exist.
     FormatError
-        If it is not an HDF5 file, or truncated.
+        If it is not an HDF5 file, or truncated; the message names what it is.
+    BlockingIOError
+        If another process is writing it.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if not path.is_file():
         raise FormatError(f"{path}: must be a file, got a folder or device")
     try:
+        refuse_other_kinds(path)
         return _open(path)
     except PermissionError:
         raise PermissionError(f"{path}: may not be read") from None
     except READ_ERRORS as error:
-        raise FormatError(f"{path}: not a readable HDF5 file: {reason(error)}") from error
+        if is_locked(error):
+            raise BlockingIOError(f"{path}: is being written by another process; read it when that is done") from None
+        raise FormatError(f"{path}: not a readable HDF5 file: {explained(path, reason(error))}") from error
 
 
 def _open(path: Path) -> h5py.File:
@@ -114,6 +120,7 @@ def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
         raise FormatError(f"{where} has a type that NumPy does not support: {error}") from None
     if place.nbytes > _LARGEST_RATIO * Path(file.filename).stat().st_size:
         raise FormatError(f"{where} claims {place.nbytes} bytes, more than the file can hold")
+    check_filters(place, where)
     _check_chunks(place, where)
     return place
 
@@ -158,7 +165,7 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
     """
     dataset = find_column(file, name)
     if dataset is None:
-        raise FormatError(f"{file.filename}: no dataset {name!r}")
+        raise FormatError(f"{file.filename}: no dataset {name!r}{other_content(file)}")
     dtype = h5py.check_vlen_dtype(dataset.dtype)
     if dtype is None or np.dtype(dtype).kind not in kinds:
         wanted, found = "floats" if "f" in kinds else "integers", dataset.dtype if dtype is None else dtype

@@ -176,7 +176,7 @@ BAD = [
     (["{file}", "--to", "csv", "--out", "no/x"], 5, "no folder"),
     (["{file}", "--to", "neo", "--out", "x.mat"], 1, "x.mat: must end in .nix or .nwb"),
     (["{file}", "--to", "npz", "--dt", "0.01"], 1, "only the format nir-data has steps"),
-    (["{file}", "--to", "nir-data", "--dt", "0"], 1, "dt must be > 0, got 0.0"),
+    (["{file}", "--to", "nir-data", "--dt", "0"], 2, "must be a number of seconds above 0, got '0'"),
     (["{file}", "--to", "npz", "--part", "train"], 1, "name a split that does: --split by_speaker"),
     (["{file}", "--to", "npz", "--split", "by_speaker"], 1, "as train, got split 'by_speaker' alone"),
     (["{empty}", "--to", "npz"], 1, "empty.h5: has no clips, nothing to export"),
@@ -240,6 +240,36 @@ def test_files_by_others_are_exported_without_speakers(tmp_path: Path) -> None:
     assert lines[1:] == ["0,0,0,-1,,0,0.0,2", "1,1,1,-1,,0,0.0,0"]
 
 
+@pytest.mark.parametrize("unit", ["ms", "samples@16000"])
+def test_times_that_are_likely_not_in_seconds_are_not_exported_as_seconds(
+    unit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = np.sort(np.random.default_rng(0).uniform(0, 0.8, (3, 50)))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for name, dtype, of_clip in (
+            ("times", "f8", np.rint(seconds * {"ms": 1e3}.get(unit, 16e3))),
+            ("units", "u2", np.full((3, 50), 899)),
+        ):
+            rows = file.create_dataset(f"spikes/{name}", (3,), h5py.vlen_dtype(np.dtype(dtype)))
+            for index, row in enumerate(of_clip.astype(dtype)):
+                rows[index] = row
+        file["labels"] = np.array([0, 1, 1], "u2")
+    words = [str(tmp_path / "x.h5"), "--units", "900"]
+
+    for command in (["export", *words, "--to", "npz"], ["card", *words]):
+        assert main(command) == 1
+        line = capsys.readouterr().err
+        assert "times look like milliseconds" in line
+        assert "--time-unit ms" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
+    assert main(["export", *words, "--to", "npz", "--time-unit", unit, "-q"]) == 0
+    with np.load(tmp_path / "x.npz") as made:
+        assert np.abs(made["times"].reshape(3, 50) - seconds).max() < 1e-3
+        assert made["n_units"] == 900
+    assert main(["card", *words, "--time-unit", unit, "-q"]) == 0
+    assert f"In x.h5 itself, times are in {unit}." in (tmp_path / "README.md").read_text()
+
+
 def test_a_part_of_a_split_is_exported(
     make_events: Callable[..., Events], write_spikes: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,7 +278,13 @@ def test_a_part_of_a_split_is_exported(
     assert main(words) == 0
 
     done = json.loads(capsys.readouterr().out)
-    assert done == {"file": str(path.with_suffix(".npz")), "format": "npz", "clips": 15, "spikes": 720, "notes": []}
+    assert done == {
+        "file": str(path.with_name("spikes_test.npz")),
+        "format": "npz",
+        "clips": 15,
+        "spikes": 720,
+        "notes": [],
+    }
     with np.load(done["file"]) as made:
         assert len(set(made["speakers"].tolist())) == 1
     assert main([*words[:5], "nowhere", *words[6:]]) == 1
@@ -261,7 +297,7 @@ def test_a_shard_is_exported_with_the_part_of_each_clip(tmp_path: Path, capsys: 
             writer.append([0.1], [5], label=0, speaker=0, part=part)
     assert main(["export", str(tmp_path / "x.h5"), "--to", "csv", "--part", "train", "-q"]) == 0
 
-    lines = (tmp_path / "x_csv" / "clips.csv").read_text().splitlines()
+    lines = (tmp_path / "x_train_csv" / "clips.csv").read_text().splitlines()
     assert [line.rpartition(",")[2] for line in lines] == ["part", "train", "train"]
     assert main(["export", str(tmp_path / "x.h5"), "--to", "npz", "--part", "valid"]) == 1
     assert "part must be one of test, train, got 'valid'" in capsys.readouterr().err
