@@ -44,8 +44,8 @@ def _add_encode(commands: Commands) -> None:
     )
     sub.add_argument(
         "corpus", nargs="?", type=_corpus_or_path(), metavar="CORPUS",
-        help="heidelberg_digits, speech_commands, speech_commands_12, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
-        "folders), files or manifest (a table); default: what AUDIO looks like of the last three",
+        help="heidelberg_digits, speech_commands, speech_commands_12, fsdd, audiomnist, spoken_digits, spoken_words, "
+        "folder (class folders), files or manifest (a table); default: what AUDIO looks like of the last three",
     )  # fmt: skip
     sub.add_argument(
         "audio", nargs="+", metavar="AUDIO", help="folder of the recordings; one or several files; or a table"
