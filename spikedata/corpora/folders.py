@@ -206,7 +206,7 @@ def _notes_on_absent_classes(
     """What became of the folders that could have been classes."""
     unfit_in: dict[str, list[str]] = {}
     for name in reasons:
-        if (word := _class_at(name, depth)) and not _is_hidden(name) and _is_below_parts(name, part_of):
+        if (word := _class_at(composed(name), depth)) and not _is_hidden(name) and _is_below_parts(name, part_of):
             unfit_in.setdefault(word, []).append(name)
     for word, names in sorted(unfit_in.items()):
         if word not in keys and names[0].endswith(f"{word}/"):
