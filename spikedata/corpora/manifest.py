@@ -72,6 +72,13 @@ _PUBLISHED = (
         {"path": "fold{fold}/{slice_file_name}", "label": "class", "part": "fold"},
         ("metadata/UrbanSound8K.csv",),
     ),
+    # what the AudioFolder of Hugging Face `datasets` reads: recordings beside their table
+    _Published(
+        "Hugging Face's AudioFolder",
+        frozenset(("file_name", "label")),
+        {"path": "file_name", "label": "label"},
+        ("metadata.csv",),
+    ),
 )
 
 

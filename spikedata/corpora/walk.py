@@ -210,9 +210,7 @@ def compose_names(names: Iterable[str]) -> tuple[list[str], dict[str, str], dict
     for name in sorted(names, key=lambda name: (composed(name), name != composed(name), name)):
         one = composed(name)
         if one in taken:
-            twins[name] = (
-                f"another recording has this name in another Unicode form than {name!a}; rename one of the two"
-            )
+            twins[name] = f"another recording has this name in another Unicode form than {name!a}; rename one"
             continue
         taken.add(one)
         if one != name:

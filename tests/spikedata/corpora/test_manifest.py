@@ -324,6 +324,12 @@ def test_urban_sound_8k_is_listed_with_its_folds(touch: Touch) -> None:
     assert all(clip.path.is_file() for clip in listing.clips)
 
 
+def test_an_audio_folder_is_listed_by_its_table(touch: Touch) -> None:
+    (touch("data/a.wav", "b.wav") / "metadata.csv").write_text("file_name,label,age\ndata/a.wav,cat,3\nb.wav,dog,\n")
+    listing = list_source(touch())
+    assert (listing.keys, listing.sources) == (("cat", "dog"), ("b.wav", "data/a.wav"))
+
+
 def test_recordings_are_found_in_the_only_folder_beside_the_table_that_has_them(touch: Touch) -> None:
     root = touch("audio_train/a.wav", "audio_train/b.wav", "audio_test/c.wav", "docs/readme.txt")
     (root / "train.csv").write_text("fname,label\na.wav,cat\nb.wav,dog\n")
