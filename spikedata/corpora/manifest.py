@@ -19,10 +19,15 @@ from spikedata.corpora.walk import composed
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 REQUIRED, OPTIONAL = ("path", "label"), ("speaker", "part")
 _SPLIT = "split"  # what most tables call the column that is `part` in ours
+_LIKELY = {  # names of columns that are suggested, in small letters
+    "path": ("path", "file", "filename", "file_name", "fname", "filepath", "file_path", "audio", "wav", "wav_path"),
+    "label": ("label", "class", "category", "word", "target", "keyword", "command", "digit"),
+}
 _WAY_ON = "--on-error skip leaves such lines out"
 _N_SHOWN = 3  # missing recordings named in an error
 _MOST_DIGITS = 18  # longest number; a longer text is treated as a name
 _DELIMITERS = ",\t;|"  # the first is taken where a header could be of several
+_SAID = re.compile("sep=(.)")  # the first line of a table for Excel
 _FOLD = re.compile(r"(?:fold[ _-]?)?([0-9]{1,4})", re.IGNORECASE)
 _N_SOUGHT = 20  # recordings of a table that are sought in every folder beside it
 # where published tables keep their recordings, if not at the paths themselves
@@ -223,6 +228,8 @@ def _read_table(path: Path, columns: Mapping[str, str] | None, *, may_skip: bool
     """The recordings listed in one file, in its order; the file must be text with a header."""
     rows = _read_rows(path, _delimiter(path))
     number, header = next(rows, (0, []))
+    if header and header[0].startswith("sep="):
+        number, header = next(rows, (0, []))
     if not header:
         raise ValueError(f"{path}: is empty, must begin with a header such as 'path,label'")
     header = [composed(column.strip()) for column in header]
@@ -263,6 +270,8 @@ def _sorted_once(origin: Path, lines: list[_Line], faults: dict[str, str], *, ma
 def _delimiter(path: Path) -> str:
     """The character that divides the header into most fields."""
     first = next((line for line in _decoded(path) if line.strip()), "")
+    if said := _SAID.fullmatch(first.rstrip("\r\n")):
+        return said[1]
     counts = {delimiter: len(next(csv.reader([first], delimiter=delimiter), [])) for delimiter in _DELIMITERS}
     return max(counts, key=counts.__getitem__)
 
@@ -305,7 +314,9 @@ def _decoded(path: Path) -> Iterator[str]:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 found = f"0x{line[error.start]:02x}"
-                raise ValueError(f"{path}: line {number}: must be UTF-8 text, got byte {found}") from None
+                raise ValueError(
+                    f"{path}: line {number}: must be UTF-8 text, got byte {found}; save it as UTF-8"
+                ) from None
             if "\0" in text:
                 raise ValueError(f"{path}: line {number}: must be text, got a NUL character")
             yield text
@@ -342,13 +353,21 @@ def _choose_columns(
                 raise ValueError(f"{where}: there is no column {name!r} for {role}, got {quoted}")
     for role in REQUIRED:
         if role not in own:
-            way = f"--columns {role}=NAME says which it is"
-            raise ValueError(f"{where}: column {role!r} is missing, got {quoted}; {way}")
+            raise ValueError(f"{where}: column {role!r} is missing, got {quoted}; say {_suggested(header, own)}")
     for column in header:
         if columns is None and not notes and column not in known:
             way = "--columns path=path,label=label passes over others"
             raise ValueError(f"{where}: columns must be among {', '.join(known)}, got {column!r}; {way}")
     return dict(own), notes
+
+
+def _suggested(header: Sequence[str], own: Mapping[str, str]) -> str:
+    """What to type for a table without our columns, as far as the names of its own tell."""
+    pairs = []
+    for role in REQUIRED:
+        likely = (column for column in header if column.casefold().replace(" ", "_") in _LIKELY[role])
+        pairs.append(f"{role}={own.get(role) or next(likely, 'NAME')}")
+    return f"--columns {','.join(pairs)}"
 
 
 def _published_table(header: Iterable[str]) -> _Published | None:

@@ -46,6 +46,7 @@ def test_paths_and_labels_make_clips_in_the_order_of_their_names(list_text: List
         "path\tlabel\na.wav\tcat\nb.wav\tdog\n",
         '"path"\t"label"\r\n"a.wav"\t"cat"\r\nb.wav\tdog\r\n',
         "path|label\na.wav|cat\nb.wav|dog\n",
+        "sep=;\r\npath;label\r\na.wav;cat\r\nb.wav;dog\r\n",
         "path,label\na.wav,cat\nb.wav,dog\n".encode("utf-16"),
         "\ufeffpath\tlabel\r\na.wav\tcat\r\nb.wav\tdog\r\n".encode("utf-16-be"),
     ],
@@ -119,7 +120,10 @@ def test_the_order_of_the_lines_does_not_matter(list_text: ListText) -> None:
         ("\n\n", r"m\.csv: is empty, must begin with a header"),
         ("path,label\n", r"m\.csv: names no recording, must have lines below its header"),
         ("path,word\na.wav,cat\n", r"m\.csv: line 1: column 'label' is missing, got 'path', 'word'"),
-        ("path label\na.wav cat\n", r"line 1: column 'path' is missing, got 'path label'; --columns path=NAME says"),
+        (
+            "path label\na.wav cat\n",
+            r"line 1: column 'path' is missing, got 'path label'; say --columns path=NAME,label=NAME",
+        ),
         ("a.wav,cat\n", r"line 1: column 'path' is missing, got 'a.wav', 'cat'"),
         ("path,label,age\na.wav,cat,3\n", r"line 1: columns must be among path, label, speaker, part, got 'age'"),
         ("path,label,Speaker\na.wav,cat,3\n", r"line 1: columns must be among path, .*, got 'Speaker'"),
@@ -209,7 +213,7 @@ def test_columns_are_called_as_the_table_calls_them(touch: Touch) -> None:
     ("columns", "message"),
     [
         ({"label": "word"}, r"t\.csv: line 1: there is no column 'word' for label, got 'file', 'class'"),
-        ({"label": "class"}, r"line 1: column 'path' is missing, got .*; --columns path=NAME says which it is"),
+        ({"label": "class"}, r"line 1: column 'path' is missing, got .*; say --columns path=file,label=class$"),
         ({"path": "file", "lable": "class"}, "columns must be among path, label, speaker, part, split, got 'lable'"),
         ({"path": "{file", "label": "class"}, r"columns: '\{file' must be text with \{names of columns\}"),
         ({"path": "{file:>9}", "label": "class"}, r"which are filled in as they are"),
