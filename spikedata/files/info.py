@@ -82,7 +82,7 @@ def describe_file(
         "samples_without_spikes": outside.n_silent,
         "outside": {"window": window, "spikes": outside.n_outside, "share": outside.share},
         "time_unit": unit or "s",
-        "advice": outside.advice if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
+        "advice": outside.advice() if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
         "channels_are_said": says_n_units or n_units is not None,
         "last_spike": _spread(last),
         "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
