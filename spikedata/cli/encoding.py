@@ -13,10 +13,12 @@ from spikedata.cli.command import (
     UsageError,
     add_command,
     add_overwrite,
+    add_reading,
     add_seed,
     columns,
     one_of,
     print_result,
+    reading_of,
     saying_what_is_kept,
     show_progress,
     whole,
@@ -191,17 +193,32 @@ def _describe(done: Encoding) -> str:
 
 
 def _add_merge(commands: Commands) -> None:
-    sub = add_command(commands, "merge", _merge, "join the shards of an encoding")
-    sub.add_argument("shards", nargs="+", metavar="SHARD.h5", help="all shards of one encoding, in any order")
+    sub = add_command(commands, "merge", _merge, "join the shards of an encoding, or whole files of the same classes")
+    sub.add_argument(
+        "files", nargs="+", metavar="FILE.h5",
+        help="all shards of one encoding, in any order; or whole files, such as the training and test file",
+    )  # fmt: skip
     sub.add_argument("--out", required=True, metavar="OUT", help="spike file to make, or folder as for encode --split")
+    sub.add_argument(
+        "--parts", type=_part_names, metavar="A,B",
+        help="which part each whole file is, as train,test (default: what it says, or a word in its name)",
+    )  # fmt: skip
+    add_reading(sub)
     add_overwrite(sub)
 
 
-def _merge(args: argparse.Namespace) -> None:
-    from spikedata.encoding.merge import merge_shards
+def _part_names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
 
-    with show_progress(args, "shard") as progress:
-        merged = merge_shards(args.shards, args.out, overwrite=args.overwrite, on_progress=progress.at)
+
+def _merge(args: argparse.Namespace) -> None:
+    from spikedata.encoding.join import merge_files
+
+    options = {"parts": args.parts, "overwrite": args.overwrite, **reading_of(args)}
+    with show_progress(args, "file") as progress:
+        merged = merge_files(args.files, args.out, on_progress=progress.at, **options)
     _warn(args, merged.skipped)
+    _say(args, merged.notes)
+    record = {"file": args.out, "clips": merged.n_clips, "spikes": merged.n_spikes, **merged._asdict()}
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
-    print_result(args, merged._asdict(), text)
+    print_result(args, record, text)
