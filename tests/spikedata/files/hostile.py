@@ -64,8 +64,9 @@ def checksums_of(good):
     """Begin of each block that bears a checksum, and the place of its checksum."""
     content, found = np.frombuffer(good, np.uint8), []
     for match in _BLOCKS.finditer(good):
-        if match.group() not in _NO_SUM:
-            start = match.start()
+        start = match.start()
+        is_old = match.group() in _NO_SUM or (start == 0 and good[8] < 2)
+        if not is_old:
             place = _end_of_block(content, start, min(start + _LONGEST, len(good) - 3))
             found += [(start, place)] if place > 0 else []
     return found

@@ -376,7 +376,7 @@ def outcomes_of_damage(path, writer, kind, n, seed, timeout):
     return counts
 
 
-@pytest.mark.parametrize(("writer", "n"), [("ours", 30), ("gzip", 30), ("latest, growing chunks", 10)])
+@pytest.mark.parametrize(("writer", "n"), [("ours", 30), ("gzip", 40), ("latest, growing chunks", 8)])
 def test_an_address_that_leads_astray_is_refused_or_harmless(tmp_path, writer, n):
     assert outcomes_of_damage(tmp_path / "x.h5", writer, "addresses", n, seed=0, timeout=200)["refused"]
 
