@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from spikedata.disk import OutputError, data_folder, file_digest, put_in_place
+from spikedata.disk import OutputError, ProcessLock, data_folder, file_digest, put_in_place
 from spikedata.downloads.entries import Checksum, ChecksumError, DownloadError, PublishedFile
 from spikedata.downloads.git_tree import tree_id
 from spikedata.downloads.manifest import HIDDEN, Manifest, is_there, write_manifest
@@ -129,15 +129,13 @@ def _found(file: PublishedFile, root: Path) -> Download:
 @contextmanager
 def _alone(file: PublishedFile, root: Path) -> Iterator[None]:
     """Hold the lock of a target; an interruption by the user is told that the download can be resumed."""
-    from filelock import FileLock
-
     hidden = root / HIDDEN
     with writing(hidden):
         if hidden.exists() and not hidden.is_dir():
             raise OutputError(f"{hidden}: must be a folder for downloads, got a file; remove it")
         hidden.mkdir(parents=True, exist_ok=True)
         require_kind(hidden / f"{file.target}.lock")
-        lock = FileLock(hidden / f"{file.target}.lock")
+        lock = ProcessLock(hidden / f"{file.target}.lock")
         lock.acquire()
     try:
         yield

@@ -16,7 +16,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.disk import WITHOUT_LOCKS
 from spikedata.files.guard import require_harmless
+from spikedata.files.kinds import check_filters, explained, is_locked, other_content, refuse_other_kinds
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
@@ -42,19 +44,48 @@ def open_hdf5(path: Path, names: Iterable[str] = ()) -> h5py.File:
     FileNotFoundError
         If the file does not exist.
     FormatError
-        If it is not an HDF5 file, truncated, or so damaged that reading it would crash or fill the memory.
+        If it is not an HDF5 file, truncated, or so damaged that reading it would crash or fill the memory; the
+        message names what it is.
+    BlockingIOError
+        If another process is writing it.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if not path.is_file():
         raise FormatError(f"{path}: must be a file, got a folder or device")
     try:
+        refuse_other_kinds(path)
         require_harmless(path, names)
-        return h5py.File(path, "r")
+        return open_unguarded(path)
     except PermissionError:
         raise PermissionError(f"{path}: may not be read") from None
     except READ_ERRORS as error:
-        raise FormatError(f"{path}: not a readable HDF5 file: {reason(error)}") from error
+        if is_locked(error):
+            raise BlockingIOError(f"{path}: is being written by another process; read it when that is done") from None
+        raise FormatError(f"{path}: not a readable HDF5 file: {explained(path, reason(error))}") from error
+
+
+def open_unguarded(path: Path) -> h5py.File:
+    """A file that HDF5 opens, on a file system without locks, too.
+
+    Parameters
+    ----------
+    path : Path
+        A file that may still crash or fill the memory.
+
+    Raises
+    ------
+    OSError, RuntimeError, KeyError
+        As h5py.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        # on a file system without locks nothing is lost: files are complete before they get their name
+        refused = re.search(r"unable to lock file, errno = (\d+)", str(error))
+        if refused is None or int(refused[1]) not in WITHOUT_LOCKS:
+            raise
+    return h5py.File(path, "r", locking=False)
 
 
 def reason(error: BaseException) -> str:
@@ -110,6 +141,7 @@ def find_column(file: h5py.File, name: str) -> h5py.Dataset | None:
         raise FormatError(f"{where} has a type that NumPy does not support: {error}") from None
     if place.nbytes > _LARGEST_RATIO * Path(file.filename).stat().st_size:
         raise FormatError(f"{where} claims {place.nbytes} bytes, more than the file can hold")
+    check_filters(place, where)
     _check_chunks(place, where)
     return place
 
@@ -225,8 +257,8 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
         An open file.
     name : str
         Path of the dataset.
-    kinds : {"f", "iu"}
-        Floats or integers.
+    kinds : {"f", "iu", "fiu"}
+        Floats, integers, or both.
 
     Raises
     ------
@@ -235,10 +267,10 @@ def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, 
     """
     dataset = find_column(file, name)
     if dataset is None:
-        raise FormatError(f"{file.filename}: no dataset {name!r}")
+        raise FormatError(f"{file.filename}: no dataset {name!r}{other_content(file)}")
     dtype = h5py.check_vlen_dtype(dataset.dtype)
     if dtype is None or np.dtype(dtype).kind not in kinds:
-        wanted, found = "floats" if kinds == "f" else "integers", dataset.dtype if dtype is None else dtype
+        wanted, found = "floats" if "f" in kinds else "integers", dataset.dtype if dtype is None else dtype
         found = "text" if dtype in (str, bytes) else found
         raise FormatError(f"{file.filename}: {name!r} must hold variable-length rows of {wanted}, got {found}")
     if np.dtype(dtype).itemsize > _LARGEST_ENTRY:
@@ -263,12 +295,12 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
     Raises
     ------
     FormatError
-        If it does not hold numbers of that kind, or a number is out of range.
+        If it does not hold integers, or numbers where floats are wanted, or a number is out of range.
     """
     column, wanted = find_column(file, name), np.dtype(dtype)
     if column is None:
         return None
-    kinds, what = ("f", "floats") if wanted.kind == "f" else ("iu", "integers")
+    kinds, what = ("fiu", "numbers") if wanted.kind == "f" else ("iu", "integers")
     if column.dtype.kind not in kinds:
         raise FormatError(f"{file.filename}: {name!r} must hold {what}, got {column.dtype}")
     check_packed(column)

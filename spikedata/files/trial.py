@@ -20,7 +20,15 @@ from pathlib import Path
 import h5py
 
 from spikedata.files.guard import MEMORY
-from spikedata.files.hdf5 import READ_ERRORS, check_packed, filters_of, find_column, read_attributes, reason
+from spikedata.files.hdf5 import (
+    READ_ERRORS,
+    check_packed,
+    filters_of,
+    find_column,
+    open_unguarded,
+    read_attributes,
+    reason,
+)
 from spikedata.files.heap import HeapObjects, check_rows, read_heap
 from spikedata.files.schema import FormatError
 
@@ -90,7 +98,7 @@ def fault_of(path: Path, names: Iterable[str]) -> str:
         Paths of the datasets that are read; the root attributes are, too.
     """
     try:
-        file = h5py.File(path, "r")
+        file = open_unguarded(path)
     except MemoryError:
         return MEMORY
     except READ_ERRORS as error:
