@@ -204,6 +204,16 @@ def wholes(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{rule}; got {text!r}") from None
 
 
+def columns(text: str) -> dict[str, str]:
+    """A type for the columns of a table, by what they hold."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(role and name for role, _, name in pairs) or len({role for role, _, _ in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"must be ROLE=NAME with commas between, as path=Path,label=word, got {text!r}"
+        )
+    return {role.strip(): name.strip() for role, _, name in pairs}
+
+
 def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
     """A type for an argument that must be one of some names, which are looked up no sooner than it is read.
 

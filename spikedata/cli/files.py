@@ -12,6 +12,7 @@ from spikedata.cli.command import (
     add_command,
     add_overwrite,
     add_reading,
+    columns,
     print_result,
     reading_of,
     seconds,
@@ -37,6 +38,9 @@ def add_commands(commands: Commands) -> None:
         help="of a data set, compare checksums and not sizes alone; of a spike file, encode the recordings in AUDIO "
         "(as given to encode) again and compare every spike",
     )  # fmt: skip
+    sub.add_argument(
+        "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"
+    )
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
     add_reading(sub)
 
@@ -75,7 +79,7 @@ def _verify_file(args: argparse.Namespace) -> None:
     if args.deep is True:
         raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
     with show_progress(args, "clip") as progress:
-        options = {"audio": args.deep or None, "workers": args.workers, **reading_of(args)}
+        options = {"audio": args.deep or None, "columns": args.columns, "workers": args.workers, **reading_of(args)}
         verified = verify_file(args.what, on_progress=progress.at_stage, **options)
     print_result(args, asdict(verified), format_verified(verified))
 
