@@ -23,6 +23,7 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
     from spikedata.corpora import Listing
@@ -135,8 +136,7 @@ def _encode(args: argparse.Namespace) -> None:
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _say(args, done.notes[n_said:])
     reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
-    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict(), "reasons": reasons}
-    print_result(args, record, _describe(done))
+    print_result(args, {"file": args.out, **done._asdict(), "reasons": reasons}, _describe(done))
 
 
 _ENCODE_OPTIONS = ("split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
@@ -155,7 +155,7 @@ def _list(args: argparse.Namespace) -> Listing:
 
 def _say(args: argparse.Namespace, notes: Sequence[str]) -> int:
     for note in () if args.quiet else notes:
-        print(f"note: {note}", file=sys.stderr)
+        write_error(f"note: {note}")
     return len(notes)
 
 
@@ -174,11 +174,12 @@ def _describe_kept(args: argparse.Namespace) -> str:
 def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "") -> None:
     shown = skipped if args.verbose else skipped[:_N_REASONS]
     for reason in shown:
-        print(f"skipped: {reason}", file=sys.stderr)
+        write_error(f"skipped: {reason}")
     if len(skipped) > len(shown):
-        print(f"skipped: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
+        write_error(f"skipped: {len(skipped) - len(shown)} more; -v shows all")
     if unfit and not args.quiet:
-        print(unfit, file=sys.stderr)
+        for line in unfit.splitlines():
+            write_error(line)
 
 
 def _describe(done: Encoding) -> str:
@@ -219,6 +220,5 @@ def _merge(args: argparse.Namespace) -> None:
         merged = merge_files(args.files, args.out, on_progress=progress.at, **options)
     _warn(args, merged.skipped)
     _say(args, merged.notes)
-    record = {"file": args.out, "clips": merged.n_clips, "spikes": merged.n_spikes, **merged._asdict()}
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
-    print_result(args, record, text)
+    print_result(args, {"file": args.out, **merged._asdict()}, text)
