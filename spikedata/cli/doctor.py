@@ -25,6 +25,7 @@ PURPOSES = {  # of the extras, which the metadata do not tell
     "synth": "to speak corpora",
     "cluster": "to encode on a Dask cluster",
     "formats": "to read M4A, WebM and the like",
+    "export": "to export spikes to other software",
 }
 
 

@@ -14,6 +14,7 @@ from spikedata.cli.command import (
     add_command,
     add_overwrite,
     add_seed,
+    columns,
     one_of,
     print_result,
     saying_what_is_kept,
@@ -43,8 +44,8 @@ def _add_encode(commands: Commands) -> None:
     )
     sub.add_argument(
         "corpus", nargs="?", type=_corpus_or_path(), metavar="CORPUS",
-        help="heidelberg_digits, speech_commands, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
-        "folders), files or manifest (a table); default: what AUDIO looks like of the last three",
+        help="heidelberg_digits, speech_commands, speech_commands_12, fsdd, audiomnist, spoken_digits, spoken_words, "
+        "folder (class folders), files or manifest (a table); default: what AUDIO looks like of the last three",
     )  # fmt: skip
     sub.add_argument(
         "audio", nargs="+", metavar="AUDIO", help="folder of the recordings; one or several files; or a table"
@@ -53,7 +54,7 @@ def _add_encode(commands: Commands) -> None:
         "out", metavar="OUT", help="spike file to make (OUT.h5); with --split, the folder for one file per part"
     )
     sub.add_argument(
-        "--columns", type=_columns, metavar="ROLE=NAME,...",
+        "--columns", type=columns, metavar="ROLE=NAME,...",
         help="columns of a table: path=Path,label=category,speaker=client_id,split=fold",
     )  # fmt: skip
     sub.add_argument(
@@ -97,15 +98,6 @@ def _corpus_or_path() -> Callable[[str], str]:
     return check
 
 
-def _columns(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(role and name for role, _, name in pairs) or len({role for role, _, _ in pairs}) < len(pairs):
-        raise argparse.ArgumentTypeError(
-            f"must be ROLE=NAME with commas between, as path=Path,label=word, got {text!r}"
-        )
-    return {role.strip(): name.strip() for role, _, name in pairs}
-
-
 def _splits() -> Sequence[str]:
     from spikedata.splits import SPLITS
 
@@ -140,7 +132,8 @@ def _encode(args: argparse.Namespace) -> None:
         done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _say(args, done.notes[n_said:])
-    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict()}
+    reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
+    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict(), "reasons": reasons}
     print_result(args, record, _describe(done))
 
 

@@ -31,6 +31,8 @@ class Clip(NamedTuple):
         Number of the speaker; -1 if unknown.
     place : str
         The path within the corpus as the disk spells it, where that is not the name; otherwise "".
+    span : (int, int), optional
+        The piece of the recording that is the clip: its first sample and the one after its last; None for all of it.
 
     Examples
     --------
@@ -43,11 +45,22 @@ class Clip(NamedTuple):
     label: int
     speaker: int
     place: str = ""
+    span: tuple[int, int] | None = None
 
     @property
     def path(self) -> Path:
         """Path of the recording."""
         return self.root / (self.place or self.name)
+
+    def cut(self, waveform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The samples of the clip, of those of its recording.
+
+        Parameters
+        ----------
+        waveform : ndarray of float64, shape (n_samples,)
+            The whole recording [1].
+        """
+        return waveform if self.span is None else waveform[slice(*self.span)]
 
 
 @dataclass(frozen=True, kw_only=True)

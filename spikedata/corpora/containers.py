@@ -7,20 +7,27 @@ placeholders, and some writers count their own header. libsndfile reads what suc
 
 from __future__ import annotations
 
+import functools
 import io
+import operator
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 _PLACEHOLDER = 0x7000_0000  # sizes up to 32 bits from here on are placeholders where the file is shorter: 1.75 GiB
 _PLACEHOLDER_64 = 1 << 62
-_N_CHUNKS = 4096  # chunks that are looked at; more are no recording's
+_N_CHUNKS = 4096  # chunks that are looked at, and recordings that may be joined; more are no recording's
 _FAR = 1 << 40  # bytes, the length of a `View` that shall seem endless
 _N_TAG = 1 << 16  # bytes before that end where a tag is looked for
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _N_PER_MPEG_FRAME = 1152  # samples, at most
+_N_AT_ONCE = 512  # bytes, less than a frame of FLAC
 _MPEG_IN_WAV = (0x50, 0x55)  # the codecs MP2 and MP3 of a WAV file
+
+
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Unreadable(ValueError):
@@ -40,6 +47,8 @@ class View(io.RawIOBase):
         Where in the part other bytes are to be seen [bytes], and which.
     endless : bool
         Whether the part seems to go on: who asks for its length is told an enormous one, who reads comes to its end.
+    n_at_once : int, optional
+        The most that is read at once [bytes], so that the position tells where a decoder stopped.
 
     Attributes
     ----------
@@ -55,12 +64,20 @@ class View(io.RawIOBase):
         patches: tuple[tuple[int, bytes], ...] = (),
         *,
         endless: bool = False,
+        n_at_once: int = _FAR,
     ) -> None:
         super().__init__()
         self._descriptor, self._start, self._length, self._patches = descriptor, start, max(stop - start, 0), patches
         self._seeming_length = _FAR if endless else self._length
         self._position = 0
+        self._n_at_once = n_at_once
+        self._n_seen = 0
         self.error: OSError | None = None
+
+    @property
+    def was_read_to_end(self) -> bool:
+        """Whether the last byte of the part has been read, wherever the position is now."""
+        return self._n_seen >= self._length
 
     def readable(self) -> bool:
         """Yes."""
@@ -85,14 +102,16 @@ class View(io.RawIOBase):
         if self._seeming_length - _N_TAG <= self._position < self._seeming_length != self._length:
             found = bytes(min(len(buffer), self._seeming_length - self._position))
         else:
-            found = self._bytes_at(self._position, min(len(buffer), max(self._length - self._position, 0)))
+            n_bytes = min(len(buffer), self._n_at_once, max(self._length - self._position, 0))
+            found = self._read_at(self._position, n_bytes)
+            self._n_seen = max(self._n_seen, self._position + len(found))
         buffer[: len(found)] = found
         self._position += len(found)
         return len(found)
 
-    def _bytes_at(self, position: int, n_bytes: int) -> bytes:
+    def _read_at(self, position: int, n_bytes: int) -> bytes:
         try:
-            found = os.pread(self._descriptor, n_bytes, self._start + position)
+            found = _bytes_at(self._descriptor, n_bytes, self._start + position)
         except OSError as error:
             self.error = error
             return b""
@@ -144,7 +163,7 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     Unreadable
         If the file is shorter than its header credibly says.
     """
-    head = os.pread(descriptor, 12, 0)
+    head = _bytes_at(descriptor, 12, 0)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _wav(descriptor, n_bytes, head[:4])
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC", b"8SVX", b"16SV"):
@@ -170,8 +189,14 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     if head[:4] == b"\x1aE\xdf\xa3":
         _refuse_cut_segment(descriptor, n_bytes)
         return [Part()]
+    if head[:8] == b"0&\xb2u\x8ef\xcf\x11":
+        _refuse_cut_asf(descriptor, n_bytes)
+        return [Part()]
+    if head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01":
+        _refuse_damaged_dump(descriptor, n_bytes)
+        return [Part()]
     start = skip_id3(descriptor, 0)
-    head = os.pread(descriptor, 4, start)
+    head = _bytes_at(descriptor, 4, start)
     if head == b"fLaC":
         return _flac(descriptor, n_bytes, start)
     if _MpegHeader.parse(head):
@@ -179,10 +204,14 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     return [Part()]
 
 
+def _bytes_at(descriptor: int, n_bytes: int, start: int) -> bytes:
+    return os.pread(descriptor, n_bytes, start) if 0 <= start < _PLACEHOLDER_64 else b""
+
+
 def skip_id3(descriptor: int, start: int) -> int:
     """The place behind the ID3 tags that stand at a place of a file [bytes]."""
     for _ in range(_N_CHUNKS):
-        tag = os.pread(descriptor, 10, start)
+        tag = _bytes_at(descriptor, 10, start)
         if tag[:3] != b"ID3" or len(tag) < 10:
             break
         size = 0
@@ -205,7 +234,7 @@ def _chunks(
     descriptor: int, n_bytes: int, start: int, order: Literal["big", "little"], width: int = 4
 ) -> Iterator[_Chunk]:
     for _ in range(_N_CHUNKS):
-        header = os.pread(descriptor, 4 + width, start)
+        header = _bytes_at(descriptor, 4 + width, start)
         if len(header) < 4 + width:
             return
         size = int.from_bytes(header[4:], order)
@@ -218,7 +247,7 @@ def _chunks(
 def _w64_chunks(descriptor: int, n_bytes: int) -> Iterator[_Chunk]:
     start = 40
     for _ in range(_N_CHUNKS):
-        header = os.pread(descriptor, 24, start)
+        header = _bytes_at(descriptor, 24, start)
         if len(header) < 24:
             return
         size = int.from_bytes(header[16:], "little") - 24  # it counts its own header
@@ -252,32 +281,44 @@ def _sized(
 
 
 def _true_size(descriptor: int, n_bytes: int, chunk: _Chunk, n_before: int) -> int:
-    n_there = n_bytes - chunk.start
-    if chunk.size <= n_before:  # the writer was stopped before it came back to write the size, or there is no sound
-        return chunk.size if _is_all_chunks(descriptor, n_bytes, chunk) else n_there
-    if chunk.size <= n_there:
+    n_rest = n_bytes - chunk.start
+    if chunk.size <= n_rest and _is_chunks(descriptor, n_bytes, chunk):
         return chunk.size
-    is_placeholder = _PLACEHOLDER <= chunk.size < 1 << 32 or chunk.size >= _PLACEHOLDER_64
-    # writers that count their header: the whole of it, without the first eight bytes, or these alone; or a padding byte
-    counts_header = chunk.size - n_there in (chunk.start, chunk.start - 8, 8, 1)
-    if is_placeholder or counts_header:
+    n_there = n_rest - _n_tags_at_end(descriptor, n_bytes, n_rest)
+    if chunk.size <= n_before:  # the writer was stopped before it came back to write the size
         return n_there
+    is_placeholder = _PLACEHOLDER <= chunk.size < 1 << 32 or chunk.size >= _PLACEHOLDER_64
+    # writers that count their header: the whole of it, without its first eight bytes, or these; or a byte of padding
+    counts_header = chunk.size - n_there in (chunk.start, chunk.start - 8, 8, 1)
+    if counts_header or (is_placeholder and chunk.size > n_rest):
+        return n_there
+    if chunk.size <= n_rest:
+        return chunk.size
     raise _cut_off(f"{chunk.size} bytes of sound", n_there)
 
 
-def _is_all_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
-    """Whether nothing but other chunks follows a chunk without sound."""
+def _is_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
+    """Whether nothing but other chunks follows a chunk."""
     end = chunk.start + max(chunk.size, 0)
     if end >= n_bytes:
         return True
     if chunk.name == _W64_DATA:
-        return False
+        return chunk.size > 0
     width = 4 if chunk.order == "little" else chunk.size_width  # RF64 keeps one size elsewhere, in eight bytes
-    for other in _chunks(descriptor, n_bytes, end, chunk.order, width):
+    for other in _chunks(descriptor, n_bytes, end + (end % 2 if width == 4 else 0), chunk.order, width):
         if not re.fullmatch(rb"[A-Za-z0-9 _]{4}", other.name):
             return False
         end = other.start + other.size
-    return end in (n_bytes, n_bytes - 1)
+    return n_bytes - 1 <= end <= n_bytes + 1
+
+
+def _n_tags_at_end(descriptor: int, n_bytes: int, n_rest: int) -> int:
+    """The bytes of a LIST chunk that ends with the file."""
+    n_looked_at = min(n_rest, _N_TAG)
+    end = _bytes_at(descriptor, n_looked_at, n_bytes - n_looked_at)
+    at = end.rfind(b"LIST")
+    is_tag = at >= 0 and int.from_bytes(end[at + 4 : at + 8], "little") - (len(end) - at - 8) in (0, -1)
+    return len(end) - at if is_tag else 0
 
 
 def _cut_off(promised: str, found: int) -> Unreadable:
@@ -294,17 +335,17 @@ def _wav(descriptor: int, n_bytes: int, magic: bytes) -> list[Part]:
         # libsndfile knows BW64 by its older name alone, and takes a file that needs no 64 bits for WAV
         patches = ((0, b"RF64" if wide else b"RIFF"),) if not wide or magic == b"BW64" else ()
         if wide and data and data.size == 0xFFFF_FFFF:
-            sizes = os.pread(descriptor, 16, wide.start)
+            sizes = _bytes_at(descriptor, 16, wide.start)
             data = data._replace(size_at=wide.start + 8, size_width=8, size=int.from_bytes(sizes[8:], "little"))
     if data and data.start <= n_bytes and b"fmt " in chunks:
-        codec = int.from_bytes(os.pread(descriptor, 2, chunks[b"fmt "].start), order)
+        codec = int.from_bytes(_bytes_at(descriptor, 2, chunks[b"fmt "].start), order)
         if codec in _MPEG_IN_WAV:
             return _mpeg(descriptor, data.start, data.start + _true_size(descriptor, n_bytes, data, 0))
     return _sized(descriptor, n_bytes, data, patches=patches)
 
 
 def _nist(descriptor: int, n_bytes: int) -> list[Part]:
-    head = os.pread(descriptor, 1024, 0)
+    head = _bytes_at(descriptor, 1024, 0)
     fields = dict(re.findall(rb"^(\w+) -\w+ ([^\n]*)$", head, re.MULTILINE))
     start = re.match(rb"NIST_1A\n *(\d{1,9})\n", head)
     sizes = [fields.get(name, b"") for name in (b"sample_count", b"sample_n_bytes", b"channel_count")]
@@ -317,13 +358,13 @@ def _nist(descriptor: int, n_bytes: int) -> list[Part]:
 
 
 def _flac(descriptor: int, n_bytes: int, start: int) -> list[Part]:
-    count = os.pread(descriptor, 5, start + 21)
+    count = _bytes_at(descriptor, 5, start + 21)
     if len(count) < 5:
         return [Part()]
     n_promised = int.from_bytes(count, "big") & 0xF_FFFF_FFFF  # of 36 bits
     unknown = (start + 21, bytes([count[0] & 0xF0, 0, 0, 0, 0]))  # so that the decoder reads on to the end
     is_known = 0 < n_promised < 0xF_FFFF_FFFF
-    view = View(descriptor, 0, n_bytes, (unknown,))
+    view = View(descriptor, 0, n_bytes, (unknown,), n_at_once=_N_AT_ONCE)
     return [Part(view, n_promised if is_known else None, is_open_ended=not is_known)]
 
 
@@ -331,16 +372,19 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
     """A view of each link of a chain: streams that were joined, each with a beginning of its own."""
     starts, at, is_in_sound = [0], 0, False
     while at < n_bytes:
-        header = os.pread(descriptor, 27 + 255, at)
+        header = _bytes_at(descriptor, 27 + 255, at)
         if not header.startswith(b"OggS"[: len(header)]):
             break  # damaged, or followed by something else: the decoder finds out
         n_lacing = header[26] if len(header) > 26 else 255
         length = 27 + n_lacing + sum(header[27 : 27 + n_lacing])
         if at + length > n_bytes:
             raise _cut_off(f"a last page of {length} bytes", n_bytes - at)
+        if not _is_intact(_bytes_at(descriptor, length, at)):
+            raise Unreadable(f"damaged in its page at byte {at}")  # decoders leave such a page out
         is_first = bool(header[5] & 2)
         if is_first and is_in_sound:
             starts.append(at)
+            _refuse_too_many(len(starts))
         is_in_sound = not is_first
         at += length
     if len(starts) == 1:
@@ -349,11 +393,23 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
     return [Part(View(descriptor, start, end)) for start, end in zip(starts, ends, strict=True)]
 
 
+def _refuse_too_many(n_parts: int) -> None:
+    if n_parts > _N_CHUNKS:
+        raise Unreadable(f"more than {_N_CHUNKS} recordings in one file")
+
+
+def _is_intact(page: bytes) -> bool:
+    # the check sum of RFC 3533 is that of zlib with the bits the other way round, and without its two inversions
+    mirrored = (page[:22] + bytes(4) + page[26:]).translate(_MIRRORED)
+    found = zlib.crc32(mirrored, 0xFFFF_FFFF) ^ 0xFFFF_FFFF
+    return found.to_bytes(4, "big").translate(_MIRRORED) == page[22:26]
+
+
 def _refuse_cut_boxes(descriptor: int, n_bytes: int) -> None:
     """MP4 and QuickTime (ISO 14496-12) are a row of boxes."""
     start = 0
     for _ in range(_N_CHUNKS):
-        header = os.pread(descriptor, 16, start)
+        header = _bytes_at(descriptor, 16, start)
         if len(header) < 8:
             return
         size, name = int.from_bytes(header[:4], "big"), header[4:8]
@@ -376,12 +432,34 @@ def _refuse_cut_segment(descriptor: int, n_bytes: int) -> None:
 
 def _ebml_size(descriptor: int, start: int) -> tuple[int, int]:
     """Where the content of an element begins, and its size, 0 if unknown [bytes]."""
-    size = os.pread(descriptor, 8, start)
+    size = _bytes_at(descriptor, 8, start)
     if not size or not size[0]:
         return start, 0
     width = 9 - size[0].bit_length()
     value = int.from_bytes(size[:width], "big") & ((1 << 7 * width) - 1)
     return start + width, 0 if value == (1 << 7 * width) - 1 else value
+
+
+def _refuse_cut_asf(descriptor: int, n_bytes: int) -> None:
+    """WMA is a header and the packets of data, each with its size behind its name of 16 bytes."""
+    start = int.from_bytes(_bytes_at(descriptor, 8, 16), "little")
+    size = int.from_bytes(_bytes_at(descriptor, 8, min(start, n_bytes) + 16), "little")
+    if n_bytes < start + size < _PLACEHOLDER:
+        raise _cut_off(f"{start + size} bytes", n_bytes)
+
+
+def _refuse_damaged_dump(descriptor: int, n_bytes: int) -> None:
+    """What is missing or wrong in a MIDI sample dump, libsndfile makes up, and prints as much."""
+    header = _bytes_at(descriptor, 13, 0).ljust(13, b"\0")
+    n_samples = header[10] | header[11] << 7 | header[12] << 14
+    n_per_packet = 120 // max(-(-header[6] // 7), 1)
+    n_packets = -(-n_samples // max(n_per_packet, 1))
+    if 21 + 127 * n_packets > n_bytes:
+        raise _cut_off(f"{21 + 127 * n_packets} bytes", n_bytes)
+    for number in range(n_packets):
+        packet = _bytes_at(descriptor, 127, 21 + 127 * number)
+        if packet[4] != number & 0x7F or functools.reduce(operator.xor, packet[1:125]) & 0x7F != packet[125]:
+            raise Unreadable(f"damaged in packet {number} of {n_packets}")
 
 
 class _MpegHeader(NamedTuple):
@@ -404,25 +482,29 @@ class _MpegHeader(NamedTuple):
 
 def _mpeg(descriptor: int, begin: int, stop: int) -> list[Part]:
     """Where no tag counts the frames, libsndfile guesses their number from the first one and stops there."""
-    if os.pread(descriptor, 3, stop - 128) == b"TAG":
+    if _bytes_at(descriptor, 3, stop - 128) == b"TAG":
         stop -= 128
     parts: list[Part] = []
+    whole = begin == 0
     while begin < stop:
         start = skip_id3(descriptor, begin)
-        first = _MpegHeader.parse(os.pread(descriptor, 4, start))
+        first = _MpegHeader.parse(_bytes_at(descriptor, 4, start))
         n_frames, n_bytes = _count_frames(descriptor, start, first)
         end = start + n_bytes
+        following = end + 128 if _bytes_at(descriptor, 3, end) == b"TAG" else end
         # behind what the tag counts there may be another recording that was joined to this one
-        after = _MpegHeader.parse(os.pread(descriptor, 4, skip_id3(descriptor, end))) if start < end < stop else None
-        if not first or not after or after.kind != first.kind:
-            end = stop
-        parts.append(
-            Part(View(descriptor, begin, end), n_spare=_N_PER_MPEG_FRAME)
-            if n_frames
-            else Part(View(descriptor, begin, end, endless=True), is_open_ended=True)
-        )
-        begin = end
-    if len(parts) == 1 and not parts[0].is_open_ended and begin == 0:
+        after = _MpegHeader.parse(_bytes_at(descriptor, 4, skip_id3(descriptor, following)))
+        if not (n_bytes and first and after and after.kind == first.kind):
+            following = end = stop
+        if n_frames:
+            # some tags count themselves; no frame is missing where all the bytes are there that the tag counts
+            n_spare = _N_PER_MPEG_FRAME if start + n_bytes <= stop else 0
+            parts.append(Part(View(descriptor, begin, end), n_spare=n_spare))
+        else:
+            parts.append(Part(View(descriptor, begin, end, endless=True), is_open_ended=True))
+        begin = following
+        _refuse_too_many(len(parts))
+    if whole and len(parts) == 1 and not parts[0].is_open_ended:
         return [parts[0]._replace(view=None)]
     return parts or [Part()]
 
@@ -431,7 +513,7 @@ def _count_frames(descriptor: int, start: int, header: _MpegHeader | None) -> tu
     """The frames and bytes that a Xing or Info tag in the first frame counts, 0 for what it leaves out."""
     if header is None:
         return 0, 0
-    tag = os.pread(descriptor, 16, start + header.tag_at)
+    tag = _bytes_at(descriptor, 16, start + header.tag_at)
     if len(tag) < 16 or tag[:4] not in (b"Xing", b"Info"):
         return 0, 0
     flags = tag[7]

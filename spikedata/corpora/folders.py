@@ -17,7 +17,7 @@ FOLDER, FILES = "folder", "files"
 _HIDDEN = "hidden"
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(root: Path, *, missing: Literal["fail", "skip"] = "fail") -> Listing:
     """The clips of a folder: those of its class folders or, if it has no folders with recordings, its own.
 
     Folders called train, validation, test or the like, with class folders below them, are the parts of a division. A
@@ -27,6 +27,8 @@ def list_folder(root: Path) -> Listing:
     ----------
     root : Path
         The folder.
+    missing : {"fail", "skip"}
+        Whether a folder in it that cannot be read is an error or is reported as unfit.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def list_folder(root: Path) -> Listing:
     OSError
         If a folder cannot be read.
     """
-    found = find_audio(root)
+    found = find_audio(root, may_skip=missing == "skip")
     reasons = found.unfit | {name: _HIDDEN for name in found.names if _is_hidden(name)}
     fitting = [name for name in found.names if name not in reasons]
     sounding = [*fitting, *(name for name in reasons if not _is_hidden(name) and not name.endswith("/"))]
@@ -93,7 +95,7 @@ def list_files(paths: Sequence[Path], *, missing: Literal["fail", "skip"] = "fai
         If one of several paths is a folder, or two names are the same in another Unicode form.
     """
     if len(paths) == 1 and paths[0].is_dir():
-        found = find_audio(paths[0])
+        found = find_audio(paths[0], may_skip=missing == "skip")
         reasons = found.unfit | {name: _HIDDEN for name in found.names if _is_hidden(name)}
         fitting = [name for name in found.names if name not in reasons]
         return _one_class(FILES, paths[0], fitting, reasons, found.places)
@@ -205,7 +207,9 @@ def _notes_on_absent_classes(
         if (word := _class_at(name, depth)) and not _is_hidden(name) and _is_below_parts(name, part_of):
             unfit_in.setdefault(word, []).append(name)
     for word, names in sorted(unfit_in.items()):
-        if word not in keys:
+        if word not in keys and names[0].endswith(f"{word}/"):
+            yield f"there is no class {word!r}: {reasons[names[0]]}"
+        elif word not in keys:
             of_them = "its recording" if len(names) == 1 else f"none of its {len(names):,} recordings"
             cannot = "cannot be used" if len(names) == 1 else "can be used"
             yield f"there is no class {word!r}: {of_them} {cannot}: {names[0]!r}: {reasons[names[0]]}"

@@ -19,6 +19,7 @@ from spikedata.corpora.walk import composed
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 REQUIRED, OPTIONAL = ("path", "label"), ("speaker", "part")
 _SPLIT = "split"  # what most tables call the column that is `part` in ours
+_WAY_ON = "--on-error skip leaves such lines out"
 _N_SHOWN = 3  # missing recordings named in an error
 _MOST_DIGITS = 18  # longest number; a longer text is treated as a name
 _DELIMITERS = ",\t;|"  # the first is taken where a header could be of several
@@ -226,7 +227,7 @@ def _read_table(path: Path, columns: Mapping[str, str] | None, *, may_skip: bool
             lines.append(_parse(where, path, number, header, form, fields, part))
         except ValueError as error:
             if not may_skip:
-                raise
+                raise ValueError(f"{error}; {_WAY_ON}") from None
             faults[f"{path.name}, line {number}"] = str(error).removeprefix(f"{where}: ")
     if not lines and not faults:
         raise ValueError(f"{path}: names no recording, must have lines below its header")
@@ -325,7 +326,7 @@ def _choose_columns(
     elif not set(REQUIRED) <= set(header) and (published := _published_table(header)):
         own = published.columns
         taken = ",".join(f"{role}={column}" for role, column in own.items())
-        notes.append(f"{where.rpartition(': ')[0]}: a table of {published.name}, taken as --columns {taken}")
+        notes.append(f"taken as a table of {published.name}: --columns {taken}")
     quoted = ", ".join(map(repr, header))
     for role, column in own.items():
         for name in _fields_of(column) if "{" in column else [column]:
@@ -408,7 +409,7 @@ def _look(
         first = sorted(absent, key=lambda line: (line.where.rpartition(": ")[0], line.number))[:_N_SHOWN]
         named = ", ".join(f"{line.name!r} (line {line.number})" for line in first)
         rule = f"{len(absent)} of {len(lines)} recordings are missing, first {named}"
-        raise FileNotFoundError(f"{origin}: {rule}")
+        raise FileNotFoundError(f"{origin}: {rule}" + (f"; {_WAY_ON}" if found else ""))
     places = {name: place for name, place in found.items() if place != name}
     return root, places, {line.name: f"no such file (line {line.number})" for line in absent}
 

@@ -8,6 +8,7 @@ result stands for the units u * n_merged to (u + 1) * n_merged - 1; the last one
 from __future__ import annotations
 
 import sys
+import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from spikedata.checks import Positive, checked, whole_number
 from spikedata.events.events import Events
+from spikedata.events.window import LONGEST_CLIP
 
 BFLOAT16 = "bfloat16"  # NumPy has no such type: a batch of it is one of uint16 with the bits of each number
 LARGEST_COUNT = {  # where counting stops; smaller counts are exact
@@ -28,6 +30,11 @@ LARGEST_COUNT = {  # where counting stops; smaller counts are exact
     "int16": 2**15 - 1,
     "int32": 2**31 - 1,
 }
+_FEWEST_JUDGED = 100  # spikes of a batch; of fewer, nothing is concluded
+_NEARLY_EMPTY = (
+    "nearly all spikes of a batch fall outside its steps, and its clips last for minutes: "
+    "if the times of the file are not in s, give SpikeDataset(..., time_unit='ms')"
+)
 _MOST_STEPS = 2**31 - 1  # the passes store a step in 32 bits
 
 
@@ -134,6 +141,7 @@ def dense_batch(
         counts, following = out.view(np.uint16), _following(name, 1 if binary else most)
     elif kind.itemsize == 1:  # one compiled pass for all three types of a byte
         counts = out.view(np.uint8)
+    _warn_if_nearly_empty(events, chosen, dt * n_steps)
     n_wrong = fill_dense(
         times, table, events.units, events.offsets, chosen, dt, unit_of, n_steps, n_units,
         chosen.size * n_units if time_first else None, binary, most, following, counts.reshape(-1),
@@ -163,6 +171,7 @@ def event_lists(events: Events, indices: npt.ArrayLike, *, dt: float, n_steps: i
     n_spikes = int((events.offsets[chosen + 1] - events.offsets[chosen]).sum())
     listed = np.empty(n_spikes, np.uint16)
     offsets = np.empty((chosen.size, n_steps + 1), np.int64)
+    _warn_if_nearly_empty(events, chosen, dt * n_steps)
     n_wrong = fill_lists(times, table, events.units, events.offsets, chosen, dt, n_steps, unit_of, offsets, listed)
     _refuse_units(n_wrong, events)
     return EventLists(listed[: offsets[-1, -1] if chosen.size else 0], offsets, int(unit_of[-1]) + 1)
@@ -291,6 +300,22 @@ def _checked(
         raise ValueError(f"indices must be whole numbers, got {numbers.dtype}")
     chosen = np.arange(len(events))[numbers.astype(np.int64).reshape(-1)]
     return chosen, np.arange(events.n_units) // n_merged
+
+
+def _warn_if_nearly_empty(events: Events, chosen: npt.NDArray[np.int64], window: float) -> None:
+    """Warn if each clip of a batch lasts for minutes and has nine tenths of its spikes after the window.
+
+    Two spikes per clip are looked at, since a batch should cost no more than its binning: who makes batches with
+    a data loader of their own is otherwise told nothing about times in ms. Python shows the warning once.
+    """
+    begins, ends = events.offsets[chosen], events.offsets[chosen + 1]
+    n_each = ends - begins
+    if n_each.sum() < _FEWEST_JUDGED:
+        return
+    tenths = (begins + n_each // 10)[n_each > 0]
+    is_long = events.times[ends[n_each > 0] - 1].astype(np.float64) >= LONGEST_CLIP
+    if is_long.all() and (events.times[tenths].astype(np.float64) >= window).all():
+        warnings.warn(_NEARLY_EMPTY, stacklevel=3)
 
 
 def _decoding(events: Events, dt: float, n_steps: int) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int32] | None]:

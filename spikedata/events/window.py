@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 NEARLY_ALL = 0.9  # of the spikes [1]: above, a window is refused
 _MUCH = 0.1  # of the spikes [1]: above, it is logged
-_LONGEST_CLIP = 60.0  # [s]; where the median clip is longer, another unit is more likely
+LONGEST_CLIP = 60.0  # [s]; where the median clip is longer, another unit is more likely
 _UNITS = (("ms", "milliseconds", 1e3), ("us", "microseconds", 1e6), ("ns", "nanoseconds", 1e9))
 _N_LOOKED_AT = 1000  # spikes that are looked at for whole numbers
 
@@ -62,7 +62,7 @@ class Outside:
     @property
     def advice(self) -> str:
         """Why that may be, and what to type."""
-        lasts = f"the median clip lasts {self.median_end:,.4g} s"
+        lasts = f"the median clip lasts {self.median_end:,.{0 if self.median_end >= 100 else 1}f} s"
         samples = ", or samples@RATE if they count samples" if self.are_whole else ""
         for name, word, factor in _UNITS:
             if self._is_likely(factor):
@@ -71,10 +71,10 @@ class Outside:
         return f"{lasts}; give a longer window, or their unit if they are not in s: --time-unit ms{samples}"
 
     def __str__(self) -> str:
-        return f"{_percent(self.share)} of the spikes fall outside {self.window:g} s"
+        return f"{percent(self.share)} of the spikes fall outside {self.window:g} s"
 
     def _is_likely(self, factor: float) -> bool:
-        return self.median_end >= _LONGEST_CLIP and self.median_end / factor < _LONGEST_CLIP
+        return self.median_end >= LONGEST_CLIP and self.median_end / factor < LONGEST_CLIP
 
 
 def find_outside(events: Events, window: float, indices: npt.NDArray[np.int64] | None = None) -> Outside:
@@ -179,7 +179,7 @@ def _n_before(events: Events, window: float, chosen: npt.NDArray[np.int64]) -> n
     return low - begins
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """A share in percent with three digits, and never "100 %" of what is not all."""
     percent = 100 * share
     text = f"{percent:.3g}"

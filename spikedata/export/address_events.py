@@ -59,7 +59,8 @@ def to_aer(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         for block in source.read():
             largest = int(block.events.units.max(initial=0))
             if largest > _LARGEST_ADDRESS:
-                raise ValueError(f"{source.name}: unit {largest}, must be <= {_LARGEST_ADDRESS} as an address in AEDAT 4")
+                rule = f"must be <= {_LARGEST_ADDRESS}, the largest address in AEDAT 4"
+                raise ValueError(f"{source.name}: unit {largest}, {rule}")
             stamps = np.rint(block.events.times.astype(np.float64) * 1e6).astype(np.int64)
             for number, (begin, end) in zip(block.numbers.tolist(), pairwise(block.events.offsets), strict=True):
                 files.append(f"{number:06d}.aedat4" if begin < end else "")

@@ -13,9 +13,7 @@ from spikedata.export.output import Exported, new_file
 from spikedata.export.source import Chosen, Spikes, opened
 
 
-def to_npz(
-    data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False
-) -> Exported:
+def to_npz(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
     """Export clips to a file of NumPy that `np.load` reads without pickle.
 
     The spikes of clip ``i`` are ``times[offsets[i]:offsets[i + 1]]`` [s] and the same range of ``units``. For each

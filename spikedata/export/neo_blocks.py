@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spikedata import __version__
 from spikedata.export.output import Exported, new_file
-from spikedata.export.source import Chosen, Clips, Source, Spikes, durations_of, opened
+from spikedata.export.source import Chosen, Clips, Source, Spikes, opened
 
 if TYPE_CHECKING:
     import neo
@@ -116,7 +116,7 @@ def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         raise ValueError(f"{out}: must end in {' or '.join(_SUFFIXES)}, the formats of neo")
     with opened(data, clips) as source, new_file(out, overwrite=overwrite) as path:
         n_spikes = _write_nix(source, path) if suffix == ".nix" else _write_nwb(source, path)
-        n_unknown = sum(int(np.sum(durations_of(block.events) == 0)) for block in source.read())
+        n_unknown = sum(int(np.sum(block.events.durations == 0)) for block in source.read())
     notes = [f"{n_unknown} clips of unknown duration end with their last spike"] if n_unknown else []
     return Exported(str(out), suffix[1:], source.n_clips, n_spikes, tuple(notes))
 
@@ -186,7 +186,7 @@ def _nwb_of(source: Source) -> tuple[NWBFile, int]:
     file = NWBFile(
         session_description=f"Clips of {Path(source.name).name}, each a trial, at whole seconds of one time axis",
         identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source.name} {source.about()}")),
-        session_start_time=datetime(1970, 1, 1, tzinfo=timezone.utc),
+        session_start_time=datetime(1970, 1, 1, tzinfo=UTC),
         source_script=f"spikedata-audio {__version__}",
         source_script_file_name="spikedata.export",
         notes=str(source.about()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikedata.events import bin_samples, steps_of
+from spikedata.events.events import Selection
 from spikedata.export.output import Exported, new_folder
 from spikedata.export.source import Chosen, Source, Spikes, opened
 from spikedata.export.tables import CLIPS, write_clips
@@ -105,7 +106,9 @@ def _grid_of(source: Source, dt: float) -> tuple[nir.TimeGriddedData, int, tuple
     grid = np.zeros((source.n_clips, n_steps, source.n_units), dtype=np.bool_)
     row, n_spikes = 0, 0
     for block in source.read():
-        (clips, steps, units), _ = bin_samples(block.events, dt=dt, n_steps=n_steps, n_units=source.n_units)
+        (clips, steps, units), _ = bin_samples(
+            Selection.of_all(block.events), dt=dt, n_steps=n_steps, n_units=source.n_units
+        )
         grid[row + clips, steps, units] = True
         row, n_spikes = row + len(block.numbers), n_spikes + len(block.events.times)
     n_lost = n_spikes - int(np.count_nonzero(grid))

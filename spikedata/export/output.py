@@ -110,15 +110,16 @@ def _check_folder(target: Path, *, overwrite: bool) -> None:
     there = {path.name for path in target.iterdir()}
     if there and not overwrite:
         raise OutputError(f"{target}: exists already, will not replace it")
-    foreign = sorted(there - _files_of(target))
+    files = about_of(target).get("files")
+    foreign = sorted(there - {ABOUT, *map(str, files if isinstance(files, list) else [])}) if files else sorted(there)
     if foreign:
         raise OutputError(f"{target}: {foreign[0]!r} is not part of an export, will not replace the folder")
 
 
-def _files_of(folder: Path) -> set[str]:
-    """Names of the files of an export, as its `ABOUT` says."""
+def about_of(folder: Path) -> dict[str, Any]:
+    """What the `ABOUT` of a folder says; nothing where it has none that can be read."""
     try:
         said = json.loads((folder / ABOUT).read_text("utf-8"))
-        return {ABOUT, *map(str, said["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

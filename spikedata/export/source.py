@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from spikedata.events import latest_times
 from spikedata.events.events import Events, Selection
+from spikedata.events.window import LONGEST_CLIP, find_outside
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import Provenance
 
@@ -49,7 +50,7 @@ class Clips(NamedTuple):
             "speaker": events.speakers.tolist(),
             "source": list(events.sources),
             "sample_rate": events.sample_rates.tolist(),
-            "duration": durations_of(events).tolist(),
+            "duration": events.durations.tolist(),
             "n_spikes": np.diff(events.offsets).tolist(),
         }
         return columns | ({"part": list(self.parts)} if self.parts else {})
@@ -61,7 +62,7 @@ class Clips(NamedTuple):
 
     def ends(self) -> npt.NDArray[np.float64]:
         """Where each clip ends [s]: its duration, or its last spike if that is later or the duration is unknown."""
-        return np.maximum(durations_of(self.events), latest_times(self.events))
+        return np.maximum(self.events.durations, latest_times(self.events))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ class Source:
     n_units, n_clips : int
         Number of units and of clips [1].
     times_dtype : dtype
-        Type of the stored times [1].
+        Type of the times [1].
     has_parts : bool
         Whether each clip says to which part of a split it belongs [1].
     provenance : Provenance or None
@@ -124,7 +125,8 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
     TypeError
         If the data are something else.
     ValueError
-        If there are no clips, or the numbers do not rise or do not exist.
+        If there are no clips, the numbers do not rise or do not exist, or the times of a file by another writer are
+        likely not in s, and it was not opened with its ``time_unit``.
     """
     if isinstance(data, str | os.PathLike):
         with SpikeFile(data) as file:
@@ -142,6 +144,10 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
 
 def _of_file(file: SpikeFile, clips: Chosen) -> Source:
     name, chosen = str(file.path), _numbers(str(file.path), len(file), clips)
+    if file.time_unit is None and not file.is_ours:  # an export says "seconds" to those who do not know the file
+        looked_at = find_outside(file.read_events(0, _N_AT_ONCE), LONGEST_CLIP)
+        if looked_at.looks_like:
+            raise ValueError(f"{name}: {looked_at.advice}; --time-unit s takes them as they are")
 
     def read() -> Iterator[Clips]:
         for first in range(0, len(file), _N_AT_ONCE):
@@ -159,7 +165,7 @@ def _of_file(file: SpikeFile, clips: Chosen) -> Source:
         keys=file.keys,
         n_units=file.n_units,
         n_clips=len(chosen),
-        times_dtype=file.times_dtype,
+        times_dtype=file.read_events(0, 0).times.dtype,  # of times in s, whatever is stored
         has_parts=has_parts,
         provenance=file.provenance,
         read=read,
@@ -196,15 +202,10 @@ def _numbers(name: str, n_clips: int, clips: Chosen) -> npt.NDArray[np.int64]:
     given = np.arange(n_clips) if clips is None else np.asarray(clips)
     if given.dtype == np.bool_ and given.shape == (n_clips,):
         given = np.flatnonzero(given)
-    if given.ndim != 1 or given.dtype.kind not in "iu":
-        raise ValueError(f"{name}: clips to export must be numbers of clips or a mask, got {clips!r:.60}")
     if not given.size:
         raise ValueError(f"{name}: no clip was chosen, nothing to export")
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise ValueError(f"{name}: clips to export must be numbers of clips or a mask, got {clips!r:.60}")
     if given[0] < 0 or given[-1] >= n_clips or np.any(np.diff(given.astype(np.int64)) <= 0):
         raise ValueError(f"{name}: clips to export must rise within 0..{n_clips - 1}, got {clips!r:.60}")
     return given.astype(np.int64)
-
-
-def durations_of(events: Events) -> npt.NDArray[np.float64]:
-    """Duration of each clip [s], 0 if unknown."""
-    return np.asarray(getattr(events, "durations", np.zeros(len(events))))

@@ -17,7 +17,7 @@ from spikedata.export.source import Chosen, Clips, Source, Spikes, opened
 if TYPE_CHECKING:
     import pyarrow
 
-CLIPS = "clips.csv"
+CLIPS, SPIKES = "clips.csv", "spikes.csv"
 
 
 def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
@@ -55,8 +55,8 @@ def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     """
     n_spikes = 0
     with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
-        with (folder / "spikes.csv").open("w", encoding="utf-8", newline="") as lines:
-            table = csv.writer(lines)
+        with (folder / SPIKES).open("w", encoding="utf-8", newline="") as lines:
+            table = csv.writer(lines, lineterminator="\n")
             table.writerow(("clip", "time", "unit"))
             for block in source.read():
                 times, units = block.events.times.astype(np.float64), block.events.units
@@ -80,7 +80,7 @@ def write_clips(path: Path, source: Source, **more: list[Any]) -> None:
         Further columns, with a value for each clip.
     """
     with path.open("w", encoding="utf-8", newline="") as lines:
-        table, done = csv.writer(lines), 0
+        table, done = csv.writer(lines, lineterminator="\n"), 0
         for block in source.read():
             end = done + len(block.numbers)
             columns = block.columns() | {name: values[done:end] for name, values in more.items()}
@@ -150,7 +150,7 @@ def _types_of(source: Source) -> dict[str, str]:
 
 
 def features_of(source: Source) -> dict[str, Any]:
-    """The features of Hugging Face `datasets` as JSON; "Sequence" is what releases before 4 call a list, later read it."""
+    """The features of Hugging Face `datasets` as JSON; "Sequence" is a list in all releases, "List" in those from 4."""
     features: dict[str, Any] = {name: {"dtype": dtype, "_type": "Value"} for name, dtype in _types_of(source).items()}
     for name in ("times", "units"):
         features[name] = {"feature": features[name], "length": -1, "_type": "Sequence"}

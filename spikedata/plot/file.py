@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,6 +47,8 @@ def plot_file(
     clip: int | str | None = None,
     class_name: str | None = None,
     params: CochleaParams | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
     ax: Axes | None = None,
 ) -> Picture:
     """Draw one clip of a spike file, or the whole of it.
@@ -65,6 +68,8 @@ def plot_file(
     params : CochleaParams, optional
         What to take the frequencies of the channels from. Default: the provenance of the file; without any, there is no
         scale of frequencies.
+    time_unit, n_units
+        As `spikedata.SpikeFile` takes them.
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into.
 
@@ -81,12 +86,13 @@ def plot_file(
     """
     if kind not in KINDS_OF_A_FILE:
         raise ValueError(f"kind must be one of {', '.join(KINDS_OF_A_FILE)} for a spike file, got {kind!r}")
-    with SpikeFile(path) as file:
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         frequencies = stored_frequencies(file.provenance) if params is None else channel_frequencies(params)
         if params is not None and len(frequencies) != file.n_units:
             raise ValueError(f"{path}: has {file.n_units} channels, the params given have {len(frequencies)}")
         if frequencies is not None and len(frequencies) != file.n_units:
             frequencies = None  # as where channels were merged or selected before they were stored
+        class_name = class_name if class_name is None else unicodedata.normalize("NFC", class_name)
         label = None if class_name is None else _label(path, file, class_name)
         made_by = _preset_of(file)
         if kind in _OF_A_CLIP or clip is not None:
@@ -176,6 +182,8 @@ def plot_side_by_side(
     class_name: str | None = None,
     params_file: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> Figure:
     """Draw spike files and recordings, such as one recording with two presets, beside each other.
 
@@ -185,7 +193,7 @@ def plot_side_by_side(
         What to draw; one alone is drawn as `plot_file` or `plot_sound` draws it.
     kind : str, optional
         Of all columns. Default: "raster"; of one recording alone "sound".
-    clip, class_name
+    clip, class_name, time_unit, n_units
         As `plot_file`, of the spike files.
     params_file : str or path-like, optional
         A TOML file with params of the cochlea, which replace those of the presets.
@@ -219,7 +227,8 @@ def plot_side_by_side(
             preset = preset if params_file is None else f"{preset} with {Path(params_file).name}"
         if is_sound:
             return plot_sound(column.path, kind=kind, preset=preset, params=params, seed=seed, ax=ax)
-        return plot_file(column.path, kind=kind, clip=clip, class_name=class_name, params=params, ax=ax)
+        reading: Any = {"time_unit": time_unit, "n_units": n_units}
+        return plot_file(column.path, kind=kind, clip=clip, class_name=class_name, params=params, ax=ax, **reading)
 
     if len(chosen) == 1:
         return draw(chosen[0], sounds[0], None)

@@ -307,14 +307,6 @@ class SpikeDataset(Dataset[Any]):
         return self.events.n_units
 
 
-def _as_whole(target: Any) -> Any:
-    """A target as an int, if it is a whole number of any kind, such as True or a tensor of one; else as it is."""
-    try:
-        return operator.index(target)
-    except TypeError:
-        return target
-
-
 def _as_given(events: Events, *, time_unit: str | None, n_units: int | None) -> Events:
     """Events, which say all that can be given for a file."""
     if time_unit not in (None, "s"):
@@ -322,6 +314,14 @@ def _as_given(events: Events, *, time_unit: str | None, n_units: int | None) -> 
     if n_units not in (None, events.n_units):
         raise ValueError(f"n_units is that of a file; the events have {events.n_units}, got {n_units}")
     return events
+
+
+def _as_whole(target: Any) -> Any:
+    """A target as an int, if it is a whole number of any kind, such as True or a tensor of one; else as it is."""
+    try:
+        return operator.index(target)
+    except TypeError:
+        return target
 
 
 def _share_of_process() -> tuple[int, int] | None:

@@ -162,6 +162,8 @@ def test_a_table_is_encoded_by_the_columns_that_are_named(
     words = ["encode", str(corpus / "table.tsv"), str(tmp_path / "out"), "--preset", "published", "--split", "listed"]
     assert main([*words, "--columns", "path=File,label=word,split=set"]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"manifest_train.h5", "manifest_validation.h5"}
+    made, table = str(tmp_path / "out/manifest_train.h5"), str(corpus / "table.tsv")
+    assert main(["verify", made, "--deep", table, "--columns", "path=File,label=word,split=set"]) == 0
     assert main([*words, "--overwrite"]) == 1
     assert "--columns path=NAME says which it is" in capsys.readouterr().err
 

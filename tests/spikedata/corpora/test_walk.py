@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spikedata.corpora import list_clips
 from spikedata.corpora.formats import readable_suffixes
 from spikedata.corpora.walk import find_audio, find_recordings
 
@@ -90,6 +91,11 @@ def test_a_folder_that_cannot_be_read_is_an_error(touch: Touch, monkeypatch: pyt
     monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(PermissionError, match="locked"):
         find_audio(root)
+    found = find_audio(root, may_skip=True)
+    assert found.names == ["a/1.wav"]
+    assert found.unfit == {"locked/": "a folder that cannot be read: Permission denied"}
+    listing = list_clips("folder", root, missing="skip")
+    assert "there is no class 'locked': a folder that cannot be read: Permission denied" in listing.notes
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
