@@ -115,7 +115,7 @@ def find_scheduler(address: str | os.PathLike[str]) -> str:
         raise ClusterError(f"{address}: no such scheduler file; an address looks like tcp://host:8786") from None
     except OSError as error:
         raise ClusterError(f"{address}: scheduler file cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ClusterError(f"{address}: not a scheduler file of `dask scheduler --scheduler-file`") from None
 
 

@@ -108,6 +108,7 @@ def encode_blocks(
                 clip = member.clip
                 try:
                     waveform, sample_rate = read_sound(clip.path)
+                    waveform = clip.cut(waveform)
                 except (AudioError, OSError) as error:  # any error of one recording concerns only that recording
                     if not may_skip:
                         raise
@@ -166,7 +167,7 @@ class _BlocksInTheMaking:
             self._faults.append(turn.fault)
         else:
             times, units = spikes.times.astype(self._job.times_dtype), spikes.units
-            sample = Sample(times, units, clip.label, clip.speaker, clip.name, turn.sample_rate)
+            sample = Sample(times, units, clip.label, clip.speaker, clip.name, turn.sample_rate, duration=turn.duration)
             self._samples.append((sample, turn.member.part))
         if len(self._samples) + len(self._faults) == len(self._blocks[turn.block].members):
             self._write(self._blocks[turn.block])

@@ -16,6 +16,7 @@ from spikedata.checks import Bounds, check_fields
 from spikedata.disk import file_digest
 from spikedata.downloads import corpus_of, numbering_of, origin_of
 from spikedata.events import Events
+from spikedata.events.window import check_window, find_outside
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import known_speakers
 from spikedata.splits import (
@@ -24,22 +25,38 @@ from spikedata.splits import (
     make_split,
     require_speakers_apart,
     sample_names,
+    split_as_listed,
     split_by_speaker,
+    split_stratified,
 )
 from spikedata.splits.promises import require_every_class
 
 _ANYBODYS = ("folder", "manifest")  # "corpora" of a user's own recordings: the name says nothing about the speakers
 
 
-def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = None) -> tuple[DataEntry, Events]:
+def read_run_data(
+    spike_path: str | os.PathLike[str],
+    *,
+    window: float,
+    sha256: str | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
+    usual_n_units: int | None = None,
+) -> tuple[DataEntry, Events]:
     """The card's entry for a spike file, and the file's events.
 
     Parameters
     ----------
     spike_path : str or path-like
         The file.
+    window : float
+        Length of the window that the network sees [s].
     sha256 : str, optional
         Of its bytes, where that is known already. Default: it is computed.
+    time_unit, n_units
+        What the file does not say, as `spikedata.files.reader.SpikeFile` takes it.
+    usual_n_units : int, optional
+        Number of units, where neither the file nor ``n_units`` says it [1].
 
     Raises
     ------
@@ -47,12 +64,19 @@ def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = No
         If there is none.
     FormatError
         If it is no spike file.
+    ValueError
+        If nearly all spikes fall outside the window, or the file contradicts what it is to be read as.
     """
+    if n_units is None and usual_n_units is not None and not _says_n_units(spike_path, time_unit):
+        n_units = usual_n_units
     sha256 = sha256 or file_digest(spike_path, "sha256")
-    with SpikeFile(spike_path) as file:
+    with SpikeFile(spike_path, time_unit=time_unit, n_units=n_units) as file:
+        time_unit, says_n_units = file.time_unit, file.says_n_units
         events, made = file.read_events(), file.provenance
         corpus, numbering = corpus_of(file), numbering_of(file)
     origin = origin_of(spike_path)
+    outside = find_outside(events, window)
+    check_window(os.fspath(spike_path), outside, time_unit=time_unit)
     entry = DataEntry(
         file=Path(spike_path).name,
         path=str(Path(spike_path).absolute()),
@@ -64,8 +88,17 @@ def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = No
         official=origin.published if origin.kind == "official" else None,
         preset=origin.preset or None,
         provenance=made,
+        time_unit=time_unit,
+        says_n_units=says_n_units,
+        outside=outside.share,
+        n_silent=outside.n_silent,
     )
     return entry, events
+
+
+def _says_n_units(spike_path: str | os.PathLike[str], time_unit: str | None) -> bool:
+    with SpikeFile(spike_path, time_unit=time_unit) as file:
+        return file.says_n_units
 
 
 def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:
@@ -82,7 +115,7 @@ def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:
     return False if len(named) == 2 and named[0] != named[1] else None
 
 
-BY_SPEAKER = "by_speaker"
+BY_SPEAKER, LISTED = "by_speaker", "listed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +145,7 @@ class SplitChoice:
         check_fields(self)
 
 
-def choose_split(events: Events, choice: SplitChoice) -> Split:
+def choose_split(events: Events, choice: SplitChoice, parts: Sequence[str] = ()) -> Split:
     """The split of a run.
 
     Parameters
@@ -121,6 +154,9 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
         All clips of the file.
     choice : SplitChoice
         Choice of the split.
+    parts : sequence of str
+        Part of each clip, where the file says it, for the split "listed". Where they have no validation part, one is
+        drawn from the training part.
 
     Raises
     ------
@@ -136,6 +172,8 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
         raise ValueError(f"speakers can be named only for the split {BY_SPEAKER!r}, got split {name!r}")
     if name.endswith(".json"):
         split = load_split(name, sample_names(events.sources))
+    elif name == LISTED and any(parts):
+        split = _split_by_parts(events, parts, choice.seed)
     else:
         split = make_split(events, name, seed=choice.seed, speaker=choice.left_out)
     for part, why in (("train", "to train on"), ("validation", "to choose the weights by, which test clips must not")):
@@ -143,6 +181,32 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
             raise ValueError(f"split {name!r} has no part {part!r}, {why}; it has {', '.join(split.parts)}")
     require_every_class(split, events.labels)
     return split
+
+
+def parts_of_file(spike_path: str | os.PathLike[str], time_unit: str | None) -> tuple[str, ...]:
+    """The part of each clip of a spike file; empty where it does not say it."""
+    with SpikeFile(spike_path, time_unit=time_unit) as file:
+        return file.parts
+
+
+def _split_by_parts(events: Events, parts: Sequence[str], seed: int) -> Split:
+    """The split that a file says, with a validation part from its training part if it says none."""
+    names, by_clip, origin = sample_names(events.sources), np.array(parts), "parts in the file"
+    if "validation" not in by_clip and "train" in by_clip:
+        train = np.flatnonzero(by_clip == "train")
+        labels, speakers = events.labels[train], events.speakers[train]
+        if len(known_speakers(speakers)) > 1 and (speakers >= 0).all():
+            drawn, how = split_by_speaker(speakers, labels, test=(), seed=seed), "by speaker"
+        else:
+            own = [names[index] for index in train]
+            drawn, how = split_stratified(labels, speakers, own, validation=0.1, seed=seed), "by clip"
+        by_clip = by_clip.astype(object)
+        by_clip[train[drawn.part("validation")]] = "validation"
+        origin += f", validation drawn from train {how}"
+    if not all(parts):
+        raise ValueError(f"{sum(not part for part in parts)} clips of the file have no part")
+    listed = {part: [names[index] for index in np.flatnonzero(by_clip == part)] for part in dict.fromkeys(by_clip)}
+    return split_as_listed(names, events.labels, events.speakers, listed, origin=origin)
 
 
 def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:

@@ -17,7 +17,7 @@ from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError
 from spikedata.files.writer import SpikeWriter
 
-ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
+ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates", "durations")
 HEADER_SIZE = 128  # of a small .npy file [byte]
 
 
@@ -294,10 +294,10 @@ def test_a_folder_that_may_not_even_be_asked_for_is_no_error(path, folder, monke
 def test_a_cache_that_another_process_made_meanwhile_is_kept(path, folder, monkeypatch):
     real, expected = event_cache._read, read(path)
 
-    def slow(path):
+    def slow(path, reading):
         monkeypatch.setattr(event_cache, "_read", real)
         open_events(path)
-        return real(path)
+        return real(path, reading)
 
     monkeypatch.setattr(event_cache, "_read", slow)
     events = open_events(path)
