@@ -103,6 +103,7 @@ def _encode(args: argparse.Namespace) -> None:
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
         done = encode(args.audio, args.out, preset=preset, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done))
+    _warn(args, () if args.quiet else done.remarks, what="note")
     print_result(args, done._asdict(), _describe(done))
 
 
@@ -121,12 +122,12 @@ def _describe_kept(args: argparse.Namespace) -> str:
     return f"finished clips are kept ({counted} in {folder}), and the same command goes on from there"
 
 
-def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "") -> None:
+def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "", *, what: str = "skipped") -> None:
     shown = skipped if args.verbose else skipped[:_N_REASONS]
     for reason in shown:
-        print(f"skipped: {reason}", file=sys.stderr)
+        print(f"{what}: {reason}", file=sys.stderr)
     if len(skipped) > len(shown):
-        print(f"skipped: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
+        print(f"{what}: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
     if unfit and not args.quiet:
         print(unfit, file=sys.stderr)
 
@@ -155,5 +156,6 @@ def _merge(args: argparse.Namespace) -> None:
     with show_progress(args, "shard") as progress:
         merged = merge_shards(args.shards, args.out, overwrite=args.overwrite, on_progress=progress.at)
     _warn(args, merged.skipped)
+    _warn(args, () if args.quiet else merged.remarks, what="note")
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
     print_result(args, merged._asdict(), text)

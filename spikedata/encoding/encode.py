@@ -46,6 +46,8 @@ class Encoding(NamedTuple):
         Name of the corpus.
     unfit : tuple of str
         Audio files in the folder of the corpus that do not belong to it.
+    remarks : tuple of str
+        For each clip whose offset is larger than its sound, if the params keep the offset, a line that says so.
     """
 
     outputs: tuple[str, ...]
@@ -58,6 +60,7 @@ class Encoding(NamedTuple):
     skipped: tuple[str, ...]
     corpus: str
     unfit: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def encode(
@@ -239,6 +242,7 @@ def encode_clips(
         skipped=next(iter(totals.values())).skipped,
         corpus=listing.corpus,
         unfit=listing.unfit,
+        remarks=next(iter(totals.values())).remarks,
     )
 
 

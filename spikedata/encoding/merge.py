@@ -27,12 +27,15 @@ class Merged(NamedTuple):
         Number of clips and of spikes in them [1].
     skipped : tuple of str
         For each clip that was left out, the reason.
+    remarks : tuple of str
+        As in `spikedata.encoding.encode.Encoding`.
     """
 
     outputs: tuple[str, ...]
     n_clips: int
     n_spikes: int
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class _Shard(NamedTuple):
@@ -117,6 +120,7 @@ def merge_shards(
         n_clips=sum(total.n_clips for total in totals.values()),
         n_spikes=sum(total.n_spikes for total in totals.values()),
         skipped=next(iter(totals.values())).skipped,
+        remarks=next(iter(totals.values())).remarks,
     )
 
 

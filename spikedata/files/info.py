@@ -41,7 +41,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     with SpikeFile(path) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
-        stored = dict(file.columns.stored)
+        stored, remarks = dict(file.columns.stored), file.remarks
     is_part = provenance is not None and provenance.part  # of a data set that is divided already
     n_spikes = np.diff(events.offsets)
     last = latest_times(events)
@@ -71,6 +71,7 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "splits": [name for name in available_splits(events) if not (is_part and name == "published")],
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
         "left_out": list(skipped),
+        "remarks": list(remarks),
         "provenance": None
         if provenance is None
         else {
@@ -117,6 +118,8 @@ def format_description(description: dict[str, Any]) -> str:
     ]
     if d["left_out"]:
         lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
+    if d["remarks"]:
+        lines.append(f"  remarks     on {_number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
     if made is None:

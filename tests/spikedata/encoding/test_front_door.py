@@ -147,15 +147,15 @@ def test_a_recording_that_may_not_be_read_is_its_own_fault(words, forbidden, tmp
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), PermissionError(13, "Permission denied")])
 def test_whatever_error_one_recording_gives_is_skipped(words, tmp_path, monkeypatch, error):
-    from spikedata.encoding import work
+    from spikedata.encoding import clips
 
-    inner = work.read_sound
+    inner = clips.read_sound
 
     def read_sound(path):
         if path.name == "4.wav":
             raise error
         return inner(path)
 
-    monkeypatch.setattr(work, "read_sound", read_sound)
+    monkeypatch.setattr(clips, "read_sound", read_sound)
     done = encode_clips(list_clips("folder", words), tmp_path / "x.h5", preset="published", on_error="skip")
     assert (done.n_clips, len(done.skipped)) == (23, 1)
