@@ -126,6 +126,19 @@ def read_total(path: str | os.PathLike[str]) -> Total:
         return Total(len(file), n_spikes, file.skipped, file.remarks)
 
 
+def none_usable(n_clips: int, first: str) -> str:
+    """Why a file is not written: it would be empty.
+
+    Parameters
+    ----------
+    n_clips : int
+        Number of recordings, all of which were left out [1].
+    first : str
+        The reason for one of them.
+    """
+    return f"not written: none of {n_clips} recordings can be used: {first}"
+
+
 def _pass_on(events: Events, given: Mapping[str, Sequence[Any]], writers: Mapping[str, SpikeWriter]) -> None:
     """Append samples with their columns to the writers of their parts."""
     for index, (begin, end) in enumerate(pairwise(events.offsets)):

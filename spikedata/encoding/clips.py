@@ -124,7 +124,8 @@ def _is_of_the_machine(error: Exception) -> bool:
 def _at_fault(token: Token, clip: Clip, error: Exception) -> EncodedClip[Token]:
     path = str(clip.path)
     if not isinstance(error, AudioError | FileNotFoundError):
-        _logger.debug("%s", path, exc_info=error)
+        if not isinstance(error, ValueError | OSError | MemoryError):  # one that nobody foresaw: with -v, all of it
+            _logger.info("%s", path, exc_info=error)
         error = AudioError(f"{path}: {_describe(error)}")
     return EncodedClip(token, fault=str(error).replace(path, clip.name, 1), error=error)
 

@@ -14,12 +14,13 @@ from spikedata.checks import checked, whole_number
 from spikedata.corpora import CORPORA, Listing, list_clips
 from spikedata.corpora.audio import AudioError
 from spikedata.disk import OutputError, write_atomically
-from spikedata.encoding.assemble import Total, assemble, read_total
+from spikedata.encoding.assemble import Total, assemble, none_usable
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
 from spikedata.encoding.cluster import map_on_cluster
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.plan import Plan, check_outputs, find_made, making_parents, plan_encoding
 from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
+from spikedata.files.reader import SpikeFile
 from spikedata.splits import Split, make_split
 
 __all__ = ["PRESETS", "Encoding", "encode", "encode_clips"]
@@ -323,19 +324,28 @@ def _describe(task: BlockTask) -> str:
     return f"{len(members)} clips, {members[0].clip.name} to {members[-1].clip.name}"
 
 
+def _require_clips(plan: Plan, pieces: list[Path]) -> None:
+    """Raise if all recordings of the single file, or of a part of the split, were left out."""
+    empty = {member.part for member in plan.members}
+    faults: list[str] = []
+    for piece in pieces:
+        if not empty:
+            return
+        with SpikeFile(piece) as file:
+            empty.difference_update(file.parts)
+            faults += file.skipped
+    for part in sorted(empty):
+        names = tuple(f"{member.clip.name}: " for member in plan.members if member.part == part)
+        first = next((line for line in faults if line.startswith(names)), faults[0])
+        raise AudioError(f"{plan.outputs[part]}: {none_usable(len(names), first)}")
+
+
 def _put_together(
     plan: Plan, outputs: dict[str, Path], pieces: list[Path], scratch: Path, overwrite: bool
 ) -> dict[str, Total]:
-    """Make the outputs from their blocks; refuse if no recording could be used."""
-    if plan.members and not plan.provenance.shard:
-        faults: list[str] = []
-        for total in map(read_total, pieces):
-            if total.n_clips:
-                break
-            faults.extend(total.skipped)
-        else:
-            rule = f"none of {len(plan.members)} recordings can be used: {faults[0]}"
-            raise AudioError(f"{plan.whole}: not written: {rule}")
+    """Make the outputs from their blocks; refuse if no recording of a file could be used."""
+    if not plan.provenance.shard:
+        _require_clips(plan, pieces)
     return assemble(
         pieces,
         outputs,

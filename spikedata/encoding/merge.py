@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.encoding.assemble import assemble
+from spikedata.corpora.audio import AudioError
+from spikedata.encoding.assemble import assemble, none_usable
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.plan import check_outputs, find_made, making_parents, part_paths
 from spikedata.files.reader import SpikeFile
@@ -49,6 +50,8 @@ class _Shard(NamedTuple):
     times_dtype: str
     n_units: int
     parts: frozenset[str]
+    n_clips: int
+    skipped: tuple[str, ...]
 
 
 def merge_shards(
@@ -82,12 +85,17 @@ def merge_shards(
     ------
     FileNotFoundError, FormatError
         If a shard does not exist or is damaged.
+    AudioError
+        If no recording of any shard could be used.
     ValueError
         If a file is not a shard or belongs to another encoding, or a shard is missing or given twice.
     OutputError
         If a file cannot be written.
     """
     shards = _in_order([_read_shard(Path(path)) for path in paths])
+    skipped = [line for shard in shards for line in shard.skipped]
+    if skipped and not any(shard.n_clips for shard in shards):
+        raise AudioError(f"{out}: {none_usable(len(skipped), skipped[0])}")
     made = replace(shards[0].provenance, shard="")
     outputs = _outputs(Path(out), made, frozenset().union(*(shard.parts for shard in shards)))
     with making_parents(Path(out)):
@@ -130,7 +138,8 @@ def _read_shard(path: Path) -> _Shard:
             raise ValueError(f"{path}: is not a shard; `spikedata encode --shard I/N` makes shards")
         index, count = map(int, file.provenance.shard.split("/"))
         parts = frozenset(file.parts)
-        return _Shard(path, index, count, file.provenance, file.keys, file.times_dtype.name, file.n_units, parts)
+        facts = (file.provenance, file.keys, file.times_dtype.name, file.n_units, parts, len(file), file.skipped)
+        return _Shard(path, index, count, *facts)
 
 
 def _in_order(shards: list[_Shard]) -> list[_Shard]:
