@@ -62,7 +62,7 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(INSTALL) '.[torch,plot,synth,cluster]' --group dev
+	@$(INSTALL) '.[torch,plot,synth,cluster,formats,export]' --group dev
 	@touch $@
 
 # PyTorch decides the size: some 2 GB with a CPU build, more with CUDA.

@@ -11,6 +11,7 @@ import logging
 import os
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from io import BytesIO
@@ -291,7 +292,8 @@ def _save(path: Path, table: TransferTable) -> None:
             try:
                 np.savez(file, response=table.response, checksum=_checksum(table))
                 file.close()
-                Path(file.name).chmod(0o644)
+                with suppress(OSError):  # a share may know no permissions
+                    Path(file.name).chmod(0o644)
                 Path(file.name).replace(path)
             except BaseException:
                 Path(file.name).unlink()

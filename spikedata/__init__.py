@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         downloads,
         encoding,
         events,
+        export,
         files,
         nn,
         plot,
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "files", "nn", "plot", "splits", "synth", "torch",
-    "training", "transforms",
+    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "splits", "synth",
+    "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
     "spikedata.baseline": (
@@ -88,6 +89,7 @@ __all__ = [
     "encoding",
     "evaluate_run",
     "events",
+    "export",
     "files",
     "load_run",
     "loader",

@@ -6,6 +6,7 @@ next process removes if this one is killed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -15,17 +16,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 LEFTOVERS = ".spikedata-*.part"  # names of the files that a killed process left half-written
 LOCK = ".lock"
+_LOCKS = {LOCK, f"{LOCK}.owner"}
 
 _ATTEMPTS = 100  # to enter a folder; each may fail because another process removes the folder at that moment
+_POLL = 0.01  # between two attempts at a lock [s]
 _PATIENCE = 60.0  # [s]; a file is locked for milliseconds, so a longer wait means that something is wrong
 _PIECE = 2**20  # bytes read at once
+_ENOTSUPP = 524  # Linux's own, which leaks out of NFS and DVS; Python's errno has no name for it
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.ENOTSUP, errno.EOPNOTSUPP, _ENOTSUPP})
+# what NFS without its lock daemon, Lustre without flock, FUSE and sandboxes answer to a request for a lock
+WITHOUT_LOCKS = _UNSUPPORTED | {errno.ENOLCK, errno.EPERM, errno.EIO, errno.EBADF}
 
 
 class OutputError(OSError):
@@ -136,7 +139,7 @@ def put_in_place(temporary: Path, path: str | os.PathLike[str], *, overwrite: bo
     try:
         _sync_file(temporary)
         check_output(path, overwrite=overwrite)  # another process may have written it since the first check
-        temporary.replace(target)
+        _rename(temporary, target)
         _sync_folder(target.parent)
     except OutputError:
         raise
@@ -164,18 +167,122 @@ def _write_to_disk(path: Path, content: bytes) -> None:
 
 def _sync_file(path: Path) -> None:
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:  # EIO, ENOSPC, EDQUOT: bytes are lost
+                raise
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    """Rename a file; one from another file system is copied beside its final name first."""
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = temporary_beside(target)
+        try:
+            shutil.copyfile(temporary, beside)
+            _sync_file(beside)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power failure, where the system can open folders."""
+    """Make a rename survive a power failure, where the system can; the file has its name and its bytes by then."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):  # a share of VirtualBox (EINVAL), CIFS (EIO, EBADF), some FUSE (ENOSYS), no right to list
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class ProcessLock:
+    """A lock against other processes, also on a file system that has no locks.
+
+    There the existence of a second file beside it is the lock. It names the process and the host that made it, so one
+    that a killed process of this host left is recognized.
+
+    Parameters
+    ----------
+    place : Path
+        The lock file; it stays when the lock is released.
+    """
+
+    def __init__(self, place: Path) -> None:
+        from filelock import FileLock, SoftFileLock
+
+        self._native = FileLock(place, fallback_to_soft=False)  # by itself it would fall back for ENOSYS alone
+        self._soft = SoftFileLock(_soft_place(place))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has it."""
+        return self._native.is_locked or self._soft.is_locked
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether this process has it, on a file system without locks."""
+        return self._soft.is_locked
+
+    def acquire(self, *, timeout: float = -1) -> None:
+        """Wait for the lock and take it.
+
+        Parameters
+        ----------
+        timeout : float
+            How long to wait [s]; below 0 without end.
+
+        Raises
+        ------
+        filelock.Timeout
+            If another process holds it for so long; it names the file that exists because of that.
+        OSError
+            If the file cannot be made.
+        """
+        from filelock import Timeout
+
+        try:
+            self._native.acquire(timeout=timeout, poll_interval=_POLL)
+        except Timeout:
+            raise
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
+        try:
+            # where locks work, somebody may still hold it softly: a host that mounts the file system without them
+            if not self._native.is_locked or Path(self._soft.lock_file).exists():
+                self._soft.acquire(timeout=timeout, poll_interval=_POLL)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let others have it; does nothing where it is not held."""
+        self._soft.release()
+        self._native.release()
+
+
+def _soft_place(place: Path) -> Path:
+    # a name of its own: the lock file itself is there in any case
+    return place.with_name(f"{place.name}.owner")
+
+
+def _owner_told(place: Path) -> str:
+    """Who holds a soft lock and what to do if that is wrong, to be put behind a message; empty for a native lock."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        process, host, *_ = _soft_place(place).read_text(encoding="utf-8").split()
+    except OSError:
+        return ""
+    except ValueError:  # it was killed while it wrote this
+        return f" (if none is, remove {_soft_place(place)})"
+    return f" (process {process} on {host}; if it is gone, remove {_soft_place(place)})"
 
 
 class WorkFolder:
@@ -199,7 +306,7 @@ class WorkFolder:
     def __init__(self, path: Path, *, busy: str) -> None:
         self._path = path
         self._made: list[Path] = []
-        self._lock: FileLock | None = None
+        self._lock: ProcessLock | None = None
         try:
             # an interruption between locking the folder and knowing of it would leave a lock that nobody removes
             with _undisturbed():
@@ -229,38 +336,42 @@ class WorkFolder:
             for path in self._path.iterdir():
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
-                elif path.name != LOCK:
+                elif path.name not in _LOCKS:
                     path.unlink(missing_ok=True)
             (self._path / LOCK).unlink(missing_ok=True)
+            if self._lock.is_soft:  # its file would keep the folder
+                self.leave()
             self._path.rmdir()  # fails if the next process has created its lock in the folder
             remove_empty(self._made)
         self.leave()
 
-    def _enter(self, busy: str) -> FileLock:
-        from filelock import FileLock, Timeout
+    def _enter(self, busy: str) -> ProcessLock:
+        from filelock import Timeout
 
+        place = self._path / LOCK
         for _ in range(_ATTEMPTS):
             try:
                 self._made += make_parents(self._path)
                 self._path.mkdir(exist_ok=True)
-                lock = FileLock(self._path / LOCK)
+                lock = ProcessLock(place)
                 lock.acquire(timeout=0)
+                return lock
             except (FileNotFoundError, FileExistsError):  # FileExistsError: the folder existed and is gone again
                 if any(folder.is_file() for folder in (self._path, *self._path.parents)):
                     raise
-                continue
-            except Timeout:
-                if (self._path / LOCK).exists():
-                    break
-                continue  # the process that held the lock has removed the folder: create it again
-            return lock
+            except Timeout as held:
+                if Path(held.lock_file).exists():
+                    raise OutputError(f"{busy}{_owner_told(place)}") from None
+                # the process that held the lock has removed the folder, or its soft lock was left by a killed one
         raise OutputError(busy)
 
     def _undo(self) -> None:
         """Take away what entering has made, and let others in; what lay in the folder before stays."""
         with suppress(OSError):  # somebody is in it, or it is not empty
-            if self._lock is not None and [path.name for path in self._path.iterdir()] == [LOCK]:
+            if self._lock is not None and {path.name for path in self._path.iterdir()} <= _LOCKS:
                 (self._path / LOCK).unlink()
+                if self._lock.is_soft:
+                    self.leave()
             self._path.rmdir()
             remove_empty(self._made)
         self.leave()
@@ -331,23 +442,24 @@ def holding(path: Path) -> Iterator[None]:
     OutputError
         If the lock cannot be created, or another process holds it for a minute.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     if not path.parent.is_dir():
         raise OutputError(f"{path}: no folder {str(path.parent)!r}")  # filelock would create it
     place = path.with_name(f".{path.name}.lock")
-    lock = FileLock(place)
+    lock = ProcessLock(place)
     try:
         try:
-            lock.acquire(timeout=_PATIENCE, poll_interval=0.01)
+            lock.acquire(timeout=_PATIENCE)
         except Timeout:
-            raise OutputError(f"{path}: another process has held {place.name} for {_PATIENCE:.0f} s") from None
+            words = f"{path}: another process has held {place.name} for {_PATIENCE:.0f} s{_owner_told(place)}"
+            raise OutputError(words) from None
         except OSError as error:
             raise cannot_write(path, error) from error
         yield
     finally:
         # removed before it is released: a process that waits then finds that its lock is gone, and tries again
-        if lock.is_locked:  # otherwise the file belongs to another process
+        if lock.is_held:  # otherwise the file belongs to another process
             with suppress(OSError):  # some systems do not remove an open file
                 place.unlink(missing_ok=True)
         lock.release()

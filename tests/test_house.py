@@ -126,6 +126,13 @@ def test_6_pictures_are_made_by_the_command_line_alone():
     assert at_top == []
 
 
+def test_6_other_formats_are_written_by_the_command_line_alone():
+    assert reaching(OURS, rooms("export"), but=rooms("export", "cli")) == []
+    heavy = ("pyarrow", "neo", "nixio", "pynwb", "nir", "dv_processing", "pandas", "datasets", "mlcroissant", "tonic")
+    at_top = [m for m, imports in IMPORTS.items() for i in imports if i.at_top and is_within(i.target, *heavy)]
+    assert at_top == []
+
+
 def test_7_nobody_imports_the_command_line():
     assert reaching(OURS, rooms("cli"), but=(*rooms("cli"), "spikedata.__main__")) == []
 

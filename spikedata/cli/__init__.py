@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, files, machine, runs
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, runs
 from spikedata.cli.command import CommandParser, UsageError, write_out
 from spikedata.cli.completion import SHELLS, PrintCompletion
 
@@ -128,6 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     corpus.add_commands(commands)
     encoding.add_commands(commands)
     files.add_commands(commands)
+    export.add_commands(commands)
     runs.add_commands(commands)
     catalog.add_commands(commands)
     machine.add_doctor(commands)

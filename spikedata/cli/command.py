@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -139,6 +140,29 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of all randomness (default: 0)")
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """The options that say of a file by another writer what it does not say itself."""
+    parser.add_argument(
+        "--time-unit", metavar="UNIT", help="unit of the times in the file: s (default), ms, us, ns or samples@RATE"
+    )
+    parser.add_argument(
+        "--units",
+        type=whole(1, 65536),
+        metavar="N",
+        help="number of units, where a file does not say it (default: 700)",
+    )
+
+
+def reading_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What `add_reading` has taken, as functions that read a file take it."""
+    from spikedata.files.time_units import check_time_unit
+
+    try:
+        return {"time_unit": check_time_unit(args.time_unit), "n_units": args.units}
+    except ValueError as error:
+        raise UsageError(str(error).replace("time_unit", "--time-unit", 1)) from None
+
+
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
     """The option `--overwrite`."""
     parser.add_argument("--overwrite", action="store_true", help="replace what is at the output path")
@@ -160,6 +184,17 @@ def whole(least: int, most: int = MOST) -> Callable[[str], int]:
     return check_number
 
 
+def seconds(text: str) -> float:
+    """A type for an argument that must be a time above 0 [s]."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text!r}")
+    return number
+
+
 def wholes(text: str) -> tuple[int, ...]:
     """A type for whole numbers of at least 0 with commas between."""
     try:
@@ -167,6 +202,16 @@ def wholes(text: str) -> tuple[int, ...]:
     except argparse.ArgumentTypeError:
         rule = "must be whole numbers of at least 0 with commas between, as 4,5"
         raise argparse.ArgumentTypeError(f"{rule}; got {text!r}") from None
+
+
+def columns(text: str) -> dict[str, str]:
+    """A type for the columns of a table, by what they hold."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(role and name for role, _, name in pairs) or len({role for role, _, _ in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(
+            f"must be ROLE=NAME with commas between, as path=Path,label=word, got {text!r}"
+        )
+    return {role.strip(): name.strip() for role, _, name in pairs}
 
 
 def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str], str]:

@@ -24,6 +24,8 @@ PURPOSES = {  # of the extras, which the metadata do not tell
     "plot": "to draw pictures",
     "synth": "to speak corpora",
     "cluster": "to encode on a Dask cluster",
+    "formats": "to read M4A, WebM and the like",
+    "export": "to export spikes to other software",
 }
 
 

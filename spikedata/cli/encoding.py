@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikedata.cli.command import (
     Commands,
+    UsageError,
     add_command,
     add_overwrite,
     add_seed,
+    columns,
     one_of,
     print_result,
     saying_what_is_kept,
@@ -21,8 +23,10 @@ from spikedata.cli.command import (
 )
 
 if TYPE_CHECKING:
+    from spikedata.corpora import Listing
     from spikedata.encoding.encode import Encoding
 
+_N_UNFIT = 3  # recordings that do not fit the corpus that are named for each reason
 _N_REASONS = 10  # reasons to leave out a recording that are shown
 
 
@@ -39,12 +43,20 @@ def _add_encode(commands: Commands) -> None:
         "cluster or interruptions."
     )
     sub.add_argument(
-        "corpus", type=one_of("CORPUS", _corpora), metavar="CORPUS",
-        help="heidelberg_digits, speech_commands, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
-        "folders) or manifest (CSV file)",
+        "corpus", nargs="?", type=_corpus_or_path(), metavar="CORPUS",
+        help="heidelberg_digits, speech_commands, speech_commands_12, fsdd, audiomnist, spoken_digits, spoken_words, "
+        "folder (class folders), files or manifest (a table); default: what AUDIO looks like of the last three",
     )  # fmt: skip
-    sub.add_argument("audio", metavar="AUDIO", help="folder of the recordings; of a manifest, the CSV file")
-    sub.add_argument("out", metavar="OUT", help="spike file to make; with --split, the folder for one file per part")
+    sub.add_argument(
+        "audio", nargs="+", metavar="AUDIO", help="folder of the recordings; one or several files; or a table"
+    )
+    sub.add_argument(
+        "out", metavar="OUT", help="spike file to make (OUT.h5); with --split, the folder for one file per part"
+    )
+    sub.add_argument(
+        "--columns", type=columns, metavar="ROLE=NAME,...",
+        help="columns of a table: path=Path,label=category,speaker=client_id,split=fold",
+    )  # fmt: skip
     sub.add_argument(
         "--preset", choices=("default", "published"),
         help="3,500 hair cells and a causal membrane, or the setting that made the published data sets",
@@ -71,6 +83,19 @@ def _corpora() -> Sequence[str]:
     from spikedata.corpora import CORPORA
 
     return tuple(CORPORA)
+
+
+def _corpus_or_path() -> Callable[[str], str]:
+    """A type for the first word: a corpus or, if none is named, the first recording."""
+    check_name = one_of("CORPUS", _corpora)
+
+    def check(text: str) -> str:
+        # a word that is neither a path that exists nor written as one is a misspelled corpus
+        is_path = "/" in text or Path(text).suffix != "" or Path(text).exists()
+        return text if is_path else check_name(text)
+
+    check.find_names = _corpora  # type: ignore[attr-defined]
+    return check
 
 
 def _splits() -> Sequence[str]:
@@ -100,14 +125,37 @@ def _encode(args: argparse.Namespace) -> None:
 
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
     preset, params = ear_params(args.preset, args.params, dict(args.set))
+    listing = _list(args)
+    # who sits at a terminal can still stop; elsewhere, they stand with the result
+    n_said = _say(args, listing.notes) if sys.stderr.isatty() else 0
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
-        done = encode(args.audio, args.out, preset=preset, params=params, on_progress=progress.at, **options)
-    _warn(args, done.skipped, describe_unfit(done))
+        done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
+    _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _warn(args, () if args.quiet else done.remarks, what="note")
-    print_result(args, done._asdict(), _describe(done))
+    _say(args, done.notes[n_said:])
+    reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
+    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict(), "reasons": reasons}
+    print_result(args, record, _describe(done))
 
 
-_ENCODE_OPTIONS = ("corpus", "split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
+_ENCODE_OPTIONS = ("split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
+
+
+def _list(args: argparse.Namespace) -> Listing:
+    from spikedata.corpora import CORPORA, list_source
+
+    corpus, audio = args.corpus, args.audio
+    if corpus is not None and corpus not in CORPORA:
+        corpus, audio = None, [corpus, *audio]
+    if corpus is None and audio[0] in CORPORA and not Path(audio[0]).exists():
+        raise UsageError(f"the recordings of {audio[0]} are not given: spikedata encode {audio[0]} AUDIO {args.out}")
+    return list_source(audio, corpus, missing=args.on_error, columns=args.columns)
+
+
+def _say(args: argparse.Namespace, notes: Sequence[str]) -> int:
+    for note in () if args.quiet else notes:
+        print(f"note: {note}", file=sys.stderr)
+    return len(notes)
 
 
 def _describe_kept(args: argparse.Namespace) -> str:

@@ -6,13 +6,29 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from spikedata.cli.command import Commands, UsageError, add_command, add_overwrite, print_result, show_progress, whole
+from spikedata.cli.command import (
+    Commands,
+    UsageError,
+    add_command,
+    add_overwrite,
+    add_reading,
+    columns,
+    print_result,
+    reading_of,
+    seconds,
+    show_progress,
+    whole,
+)
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
     sub = add_command(commands, "info", _info, "check a spike file and show what is in it")
     sub.add_argument("file", metavar="FILE", help="spike file")
+    sub.add_argument(
+        "--window", type=seconds, default=1.0, metavar="S", help="count the spikes outside the first S s (default: 1)"
+    )
+    add_reading(sub)
 
     sub = add_command(commands, "verify", _verify, "find out whether a file or a data set is still what it was")
     sub.add_argument("what", metavar="FILE|NAME", help="spike file, or name of a downloaded data set")
@@ -22,7 +38,11 @@ def add_commands(commands: Commands) -> None:
         help="of a data set, compare checksums and not sizes alone; of a spike file, encode the recordings in AUDIO "
         "(as given to encode) again and compare every spike",
     )  # fmt: skip
+    sub.add_argument(
+        "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"
+    )
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
+    add_reading(sub)
 
     sub = add_command(commands, "plot", _plot, "draw a sample or a whole spike file")
     sub.add_argument("file", metavar="FILE", help="spike file")
@@ -31,13 +51,14 @@ def add_commands(commands: Commands) -> None:
         "--kind", choices=("raster", "cochleagram", "rates", "classes", "means", "speakers"), default="raster"
     )
     sub.add_argument("--out", required=True, metavar="F", help="picture to make: .png, .svg or .pdf")
+    add_reading(sub)
     add_overwrite(sub)
 
 
 def _info(args: argparse.Namespace) -> None:
     from spikedata.files.info import describe_file, format_description
 
-    description = describe_file(args.file)
+    description = describe_file(args.file, window=args.window, **reading_of(args))
     print_result(args, description, format_description(description))
 
 
@@ -58,7 +79,8 @@ def _verify_file(args: argparse.Namespace) -> None:
     if args.deep is True:
         raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
     with show_progress(args, "clip") as progress:
-        verified = verify_file(args.what, audio=args.deep or None, workers=args.workers, on_progress=progress.at_stage)
+        options = {"audio": args.deep or None, "columns": args.columns, "workers": args.workers, **reading_of(args)}
+        verified = verify_file(args.what, on_progress=progress.at_stage, **options)
     print_result(args, asdict(verified), format_verified(verified))
 
 
@@ -79,5 +101,7 @@ def _plot(args: argparse.Namespace) -> None:
     from spikedata.plot import plot_file, save_figure
 
     check_output(args.out, overwrite=args.overwrite)
-    save_figure(plot_file(args.file, kind=args.kind, index=args.index), args.out, overwrite=args.overwrite)
+    save_figure(
+        plot_file(args.file, kind=args.kind, index=args.index, **reading_of(args)), args.out, overwrite=args.overwrite
+    )
     print_result(args, {"out": args.out}, args.out)

@@ -12,8 +12,10 @@ from spikedata.cli.command import (
     UsageError,
     add_command,
     add_overwrite,
+    add_reading,
     add_seed,
     print_result,
+    reading_of,
     saying_what_is_kept,
     show_progress,
     whole,
@@ -45,6 +47,7 @@ def add_commands(commands: Commands) -> None:
     )
     sub.add_argument("--show", action="store_true", help="show what has been scored: open, score and change nothing")
     sub.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_reading(sub)
 
     sub = add_command(commands, "leaderboard", _leaderboard, "compare all runs below a folder")
     sub.add_argument("folder", metavar="DIR", help="folder to search for result cards, at any depth")
@@ -83,6 +86,7 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("--tensorboard", action="store_true", help="log for TensorBoard, in RUN.training/tensorboard")
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     sub.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads on the processor (default: 1)")
+    add_reading(sub)
     sub.epilog = (
         "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3; `spikedata params "
         "RECIPE` lists them. After an interruption, the same command resumes the training, to the same weights. "
@@ -116,7 +120,7 @@ def _fit(args: argparse.Namespace) -> _Training:
 
     recipe, split = _recipe(args), args.split or "by_speaker"
     names = ("split_seed", "validation_speakers", "test_speakers", "keep_epochs")
-    options = {name: getattr(args, name) for name in names} | {"recipe": recipe, "split": split}
+    options = {name: getattr(args, name) for name in names} | {"recipe": recipe, "split": split, **reading_of(args)}
     train_several = partial(train_group, **options, leave_one_speaker_out=args.leave_one_speaker_out)
     return partial(train_run, **options, left_out=args.leave_out), train_several, recipe.n_epochs
 
@@ -149,6 +153,8 @@ _NOT_WITH_REFIT = (
     "leave_one_speaker_out",
     "epochs",
     "keep_epochs",
+    "time_unit",
+    "units",
 )
 
 
@@ -211,13 +217,13 @@ def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
         raise ValueError("evaluate runs in one process, since each of several would open the test part: omit torchrun")
     if args.selection_bias and args.control is not None:
         raise ValueError("--selection-bias is that of the plain score, so leave out --control")
-    device, control = args.device or "auto", args.control or "none"
+    control = args.control or "none"
+    options = {"device": args.device or "auto", **reading_of(args)}
     if several:
-        options = {"control": control, "selection_bias": args.selection_bias}
-        return evaluate_group(args.run, args.file, device=device, **options)
+        return evaluate_group(args.run, args.file, control=control, selection_bias=args.selection_bias, **options)
     if args.selection_bias:
-        return measure_selection_bias(args.run, args.file, device=device)
-    return evaluate_run(args.run, args.file, device=device, control=control)
+        return measure_selection_bias(args.run, args.file, **options)
+    return evaluate_run(args.run, args.file, control=control, **options)
 
 
 def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
@@ -225,6 +231,7 @@ def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary
     from spikedata.baseline.runs.group_summary import summarize_group
 
     asked = {"FILE.h5": args.file, "--control": args.control, "--device": args.device}
+    asked |= {"--time-unit": args.time_unit, "--units": args.units}
     given = [name for name, value in asked.items() if value is not None]
     given += ["--selection-bias"] if args.selection_bias else []
     if given:

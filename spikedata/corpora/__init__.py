@@ -1,15 +1,15 @@
-"""List the clips of a known corpus, of a folder or of a CSV manifest, without reading any audio.
+"""List the clips of a known corpus, of folders, of files or of a table, without reading any audio.
 
-Start with `list_clips`, which returns a `Listing` of `Clip`. The known corpora are the table in `catalog`; `manifest`
-reads CSV files, `walk` finds the audio files below a folder, and `audio` reads a recording.
+Start with `list_clips`, which returns a `Listing` of `Clip`, or with `list_source`, which takes whatever a user names.
+The known corpora are the table in `catalog`; `folders` lists class folders, flat folders and files, `manifest` reads
+tables, `walk` finds the audio files below a folder, and `audio` reads a recording.
 """
 
 from spikedata.corpora.catalog import CORPORA, HEIDELBERG_KEYS, list_clips
 from spikedata.corpora.clip import DIGITS, Clip, Listing, describe_unfit
-from spikedata.corpora.walk import AUDIO_SUFFIXES
+from spikedata.corpora.source import list_source
 
 __all__ = [
-    "AUDIO_SUFFIXES",
     "CORPORA",
     "DIGITS",
     "HEIDELBERG_KEYS",
@@ -17,4 +17,5 @@ __all__ = [
     "Listing",
     "describe_unfit",
     "list_clips",
+    "list_source",
 ]

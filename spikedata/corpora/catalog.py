@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from spikedata.corpora.clip import (
     DIGITS,
-    UNKNOWN_SPEAKER,
     Clip,
     Listing,
     number_by_name,
     require_storable_speakers,
     shown,
 )
+from spikedata.corpora.folders import FILES, FOLDER, list_files, list_folder
 from spikedata.corpora.manifest import list_manifest
 from spikedata.corpora.spoken import (
     SPOKEN_DIGITS,
@@ -24,7 +25,8 @@ from spikedata.corpora.spoken import (
     list_spoken_words,
     spoken_corpus,
 )
-from spikedata.corpora.walk import find_audio, find_recordings
+from spikedata.corpora.twelve import SPEECH_COMMANDS_12, to_twelve_classes
+from spikedata.corpora.walk import composed, find_recordings
 
 
 class _PartLists(NamedTuple):
@@ -107,9 +109,17 @@ _LAYOUTS = {
     # Warden, arXiv 1804.03209 (2018). The background noise is long recordings to mix in: part of the corpus, no clips.
     "speech_commands": _Layout(
         re.compile(r"(?P<word>[^/]+)/(?P<speaker>[0-9a-zA-Z]+)_nohash_[0-9]+\.(?:wav|flac)"),
+        # as Kaggle and torchaudio unpack it
+        subfolders=(
+            *("train/audio", "audio", "speech_commands", "speech_commands_v0.02", "speech_commands_v0.01"),
+            *("SpeechCommands/speech_commands_v0.02", "SpeechCommands/speech_commands_v0.01"),
+        ),
         ignored="_background_noise_/",
         lists=_PartLists(
-            {"validation": "validation_list.txt", "test": "testing_list.txt"}, n_folders=1, others="train"
+            {"validation": "validation_list.txt", "test": "testing_list.txt"},
+            n_folders=1,
+            others="train",
+            may_lie_above=True,
         ),
     ),
     # https://github.com/Jakobovski/free-spoken-digit-dataset
@@ -128,25 +138,34 @@ _LAYOUTS = {
         subfolders=("data",),
     ),
 }
-_FOLDER, _MANIFEST = "folder", "manifest"
+_MANIFEST = "manifest"
 _IMITATED = ("heidelberg_digits", "speech_commands")  # `spikedata synth` names its files as these corpora do
-CORPORA = (*_LAYOUTS, SPOKEN_DIGITS, SPOKEN_WORDS, _FOLDER, _MANIFEST)
+_N_LOOKED_AT = 20  # recordings whose names are held against those of the known corpora
+CORPORA = (*_LAYOUTS, SPEECH_COMMANDS_12, SPOKEN_DIGITS, SPOKEN_WORDS, FOLDER, FILES, _MANIFEST)
 
 
-def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"] = "fail") -> Listing:
-    """The clips of a corpus in a stable order. No audio is read.
+def list_clips(
+    corpus: str,
+    root: str | Path,
+    *,
+    missing: Literal["fail", "skip"] = "fail",
+    columns: Mapping[str, str] | None = None,
+) -> Listing:
+    """The clips of a corpus in a stable order. No audio is read, but for the noise of speech_commands_12.
 
     =================  ==============================================================  ========================
     corpus             recordings                                                      speakers
     =================  ==============================================================  ========================
     heidelberg_digits  ``lang-{english|german}_speaker-{s}_trial-{n}_digit-{d}.flac``  0 to 11, as in the names
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
+    speech_commands_12 the same: ten words, ``_unknown_`` and ``_silence_``            the same
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
     spoken_digits      synthetic speech: the digits that ship with the package         0 to 11, one for each voice
     spoken_words       synthetic speech: any other that ``spikedata synth`` made       as its manifest numbers them
     folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
-    manifest           the lines of a CSV file: path, label; speaker, part             as in the file, or -1
+    files              one file, or any audio files in a folder, as one class          unknown: -1
+    manifest           the lines of a table: path, label; speaker, split               as in the file, or -1
     =================  ==============================================================  ========================
 
     Clip names do not depend on whether `root` is the folder of the recordings or, as the corpora are distributed, the
@@ -157,9 +176,12 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     corpus : str
         One of `CORPORA`.
     root : str or Path
-        Folder of the corpus; for a manifest, the CSV file.
+        Folder of the corpus; for a manifest, the table, or the folder of a published corpus that brings tables.
     missing : {"fail", "skip"}
-        Whether missing recordings of a manifest are an error or are reported as unfit.
+        Whether missing recordings and faulty lines of a manifest, and folders that cannot be read, are an error or are
+        reported as unfit.
+    columns : dict of str to str, optional
+        For a manifest: the columns that hold path, label, speaker and split, where these are not their names.
 
     Returns
     -------
@@ -180,21 +202,54 @@ def list_clips(corpus: str, root: str | Path, *, missing: Literal["fail", "skip"
     if missing not in ("fail", "skip"):
         raise ValueError(f"missing must be 'fail' or 'skip', got {missing!r}")
     if corpus == _MANIFEST:
-        return list_manifest(Path(root), missing=missing)
-    others = {SPOKEN_DIGITS: list_spoken_digits, SPOKEN_WORDS: list_spoken_words, _FOLDER: _list_class_folders}
-    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root))
-    if not listing.clips:
-        found = f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files"
-        raise ValueError(f"{root}: no recordings named as in {corpus}, got {found}")
+        return list_manifest(Path(root), missing=missing, columns=columns)
+    if columns is not None:
+        raise ValueError(f"columns are those of a table: the corpus must be 'manifest', got {corpus!r}")
+    if corpus in (FOLDER, FILES):
+        return _list_unnamed(corpus, Path(root), missing)
+    if corpus == SPEECH_COMMANDS_12:
+        return to_twelve_classes(list_clips("speech_commands", root, missing=missing), missing=missing)
+    others = {SPOKEN_DIGITS: list_spoken_digits, SPOKEN_WORDS: list_spoken_words}
+    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root), missing)
+    _require_clips(root, listing)
     if corpus in _IMITATED and (spoken := spoken_corpus(listing.clips[0].root)):
         raise ValueError(f"{root}: holds synthetic speech, not {corpus}: its corpus is {spoken!r}")
     return listing
 
 
-def _list_known(corpus: str, root: Path) -> Listing:
+def _require_clips(root: object, listing: Listing) -> None:
+    if listing.clips:
+        return
+    found = f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files"
+    reasons = dict.fromkeys(filter(None, map(listing.reasons.get, listing.unfit)))
+    because = f" ({'; '.join(reasons)})" if reasons else ""
+    raise ValueError(f"{root}: no recordings named as in {listing.corpus}, got {found}{because}")
+
+
+def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:
+    """The clips of a folder or file that is of no known corpus, with a note if it looks like one."""
+    is_file = corpus == FILES or root.is_file()
+    listing = list_files([root], missing=missing) if is_file else list_folder(root, missing=missing)
+    _require_clips(root, listing)
+    if known := _corpus_like(listing.sources[:_N_LOOKED_AT]):
+        note = f"the recordings are named as in {known}; the corpus {known!r} knows their classes and speakers"
+        listing = replace(listing, notes=(*listing.notes, note))
+    return listing
+
+
+def _corpus_like(names: Sequence[str]) -> str:
+    """The known corpus as whose recordings all these are named; empty if there is none."""
+    for corpus, layout in _LAYOUTS.items():
+        homes = ("", *(f"{subfolder}/" for subfolder in layout.subfolders))
+        if any(all(n.startswith(home) and layout.pattern.fullmatch(n[len(home) :]) for n in names) for home in homes):
+            return corpus
+    return ""
+
+
+def _list_known(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:
     """The clips of a corpus that names its recordings by a pattern."""
     layout = _LAYOUTS[corpus]
-    home = find_recordings(root, layout.pattern, layout.subfolders)
+    home = find_recordings(root, layout.pattern, layout.subfolders, may_skip=missing == "skip")
     # every name matches: `find_recordings` has kept no others
     matches = [match for name in home.names if (match := layout.pattern.fullmatch(name))]
     if layout.label is None:
@@ -206,32 +261,26 @@ def _list_known(corpus: str, root: Path) -> Listing:
     number_of = {text: int(text) for text in speakers} if layout.numbered else number_by_name(speakers)
     require_storable_speakers(root, max(number_of.values(), default=0))
     parts, parts_from = _read_parts(layout.lists, home.folder, home.names) if layout.lists else (None, "")
+    ignored = _ignored_folders(layout, root, home.folder)
+    unfit = {name: reason for name, reason in home.unfit.items() if not (ignored and name.startswith(ignored))}
     return Listing(
         corpus=corpus,
         keys=keys,
         clips=tuple(
-            Clip(home.folder, match[0], label, number_of[match["speaker"]])
+            Clip(home.folder, match[0], label, number_of[match["speaker"]], home.places.get(match[0], ""))
             for match, label in zip(matches, labels, strict=True)
         ),
-        unfit=tuple(name for name in home.unfit if not (layout.ignored and name.startswith(layout.ignored))),
+        unfit=tuple(unfit),
+        reasons={name: reason for name, reason in unfit.items() if reason},
         speaker_names=() if layout.numbered else tuple(number_of),
         parts=parts,
         parts_from=parts_from,
     )
 
 
-def _list_class_folders(root: Path) -> Listing:
-    """The clips of a folder of class folders. Files beside the class folders and hidden ones are unfit."""
-    found = find_audio(root)
-    fitting = [name for name in found.names if "/" in name and not _is_hidden(name)]
-    unfit = [name for name in found.names if "/" not in name or _is_hidden(name)]
-    label_of = number_by_name(name.partition("/")[0] for name in fitting)
-    clips = tuple(Clip(root, name, label_of[name.partition("/")[0]], UNKNOWN_SPEAKER) for name in fitting)
-    return Listing(corpus=_FOLDER, keys=tuple(label_of), clips=clips, unfit=tuple(sorted(unfit + found.unfit)))
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or "/." in name
+def _ignored_folders(layout: _Layout, root: Path, home: Path) -> str:
+    """The start of the names, as seen from the given folder, that are ignored; empty if there are none."""
+    return f"{home.relative_to(root).as_posix()}/{layout.ignored}".removeprefix("./") if layout.ignored else ""
 
 
 def _read_parts(
@@ -268,7 +317,7 @@ def _read_lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: must be UTF-8 text with one file name per line: {error}") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [composed(line.strip()) for line in text.splitlines() if line.strip()]
 
 
 def _recording(name: str, n_folders: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -23,12 +23,16 @@ class Clip(NamedTuple):
     root : Path
         The folder to which the name is relative, shared by all clips of a corpus.
     name : str
-        Clip id: the path within the corpus, with forward slashes. It is unique, and does not depend on where the corpus
-        is stored.
+        Clip id: the path within the corpus, with forward slashes and in Unicode's composed form (NFC). It is unique,
+        and does not depend on where the corpus is stored.
     label : int
         Index of the class in the class names of the listing.
     speaker : int
         Number of the speaker; -1 if unknown.
+    place : str
+        The path within the corpus as the disk spells it, where that is not the name; otherwise "".
+    span : (int, int), optional
+        The piece of the recording that is the clip: its first sample and the one after its last; None for all of it.
 
     Examples
     --------
@@ -40,11 +44,23 @@ class Clip(NamedTuple):
     name: str
     label: int
     speaker: int
+    place: str = ""
+    span: tuple[int, int] | None = None
 
     @property
     def path(self) -> Path:
         """Path of the recording."""
-        return self.root / self.name
+        return self.root / (self.place or self.name)
+
+    def cut(self, waveform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The samples of the clip, of those of its recording.
+
+        Parameters
+        ----------
+        waveform : ndarray of float64, shape (n_samples,)
+            The whole recording [1].
+        """
+        return waveform if self.span is None else waveform[slice(*self.span)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +85,10 @@ class Listing:
         None if the corpus has none.
     parts_from : str
         Origin of the division: the names of its lists.
+    reasons : dict of str to str
+        For names in `unfit`: why they are, where they do not merely belong to something else.
+    notes : tuple of str
+        What was assumed about the recordings, and what else a user should know of them: a line each.
     """
 
     corpus: str
@@ -78,6 +98,8 @@ class Listing:
     speaker_names: tuple[str, ...] = ()
     parts: Mapping[str, tuple[str, ...]] | None = None
     parts_from: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -106,28 +128,42 @@ class HasUnfit(Protocol):
     def unfit(self) -> tuple[str, ...]:
         """Names of audio files that do not belong to it."""
 
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why they do not, by name."""
 
-def describe_unfit(listing: HasUnfit, n_shown: int = 3) -> str:
-    """A line about the audio files that are not in the listing; empty if there are none.
+
+def describe_unfit(listing: HasUnfit, n_shown: int | None = 3) -> str:
+    """A line for each reason why audio files are not in the listing; empty if there are none.
 
     Parameters
     ----------
     listing : Listing, or Encoding of one
         The listing.
-    n_shown : int
-        Largest number of names shown [1].
+    n_shown : int, optional
+        Largest number of names shown for each reason [1]; None shows all.
 
     Examples
     --------
     >>> describe_unfit(Listing(corpus="fsdd", keys=DIGITS, clips=(), unfit=("noise.wav", "tone.wav")), n_shown=1)
     "2 names do not fit fsdd and are left out: 'noise.wav' and 1 more"
+    >>> print(describe_unfit(Listing(corpus="fsdd", keys=(), clips=(), unfit=("a.m4a",), reasons={"a.m4a": "…"})))
+    1 recording is left out: 'a.m4a': …
     """
-    n_unfit = len(listing.unfit)
-    if not n_unfit:
-        return ""
-    counted = "1 name does not fit" if n_unfit == 1 else f"{n_unfit} names do not fit"
-    verb = "is" if n_unfit == 1 else "are"
-    return f"{counted} {listing.corpus} and {verb} left out: {shown(listing.unfit, n_shown)}"
+    names_for: dict[str, list[str]] = {}
+    for name in listing.unfit:
+        names_for.setdefault(listing.reasons.get(name, ""), []).append(name)
+    lines = []
+    for reason, names in names_for.items():
+        n_unfit, verb = len(names), "is" if len(names) == 1 else "are"
+        if reason:
+            counted = "1 recording" if n_unfit == 1 else f"{n_unfit:,} recordings"
+        else:
+            counted = "1 name does not fit" if n_unfit == 1 else f"{n_unfit} names do not fit"
+            counted += f" {listing.corpus} and"
+        listed = shown(names, n_unfit if n_shown is None else n_shown)
+        lines.append(f"{counted} {verb} left out: {listed}{reason and ': '}{reason}")
+    return "\n".join(lines)
 
 
 def shown(names: Sequence[str], n_shown: int = 3) -> str:

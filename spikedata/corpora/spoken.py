@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spikedata.corpora.clip import Clip, Listing, require_storable_speakers
-from spikedata.corpora.walk import find_audio
+from spikedata.corpora.walk import composed, find_audio
 
 SPOKEN_DIGITS = "spoken_digits"  # all digits in the voices of `spikedata.synth`, with their fixed numbers
 SPOKEN_WORDS = "spoken_words"  # other words or voices, with the numbers of the manifest
@@ -84,7 +84,8 @@ def _list_spoken(root: Path, corpus: str) -> Listing:
     lines = _read_lines(root)
     if lines is None:
         # as in the other corpora, the names found help the user to find the right corpus
-        return Listing(corpus=corpus, keys=(), clips=(), unfit=tuple(sorted(found.names + found.unfit)))
+        others = tuple(sorted([*found.names, *found.unfit]))
+        return Listing(corpus=corpus, keys=(), clips=(), unfit=others, reasons=found.unfit)
     actual = _corpus_of(lines)
     if actual != corpus:
         raise ValueError(f"{root}: holds synthetic speech of the corpus {actual!r}, not {corpus!r}")
@@ -94,8 +95,11 @@ def _list_spoken(root: Path, corpus: str) -> Listing:
     return Listing(
         corpus=corpus,
         keys=tuple(key_of[label] for label in sorted(key_of)),
-        clips=tuple(Clip(root, name, lines[name].label, lines[name].speaker) for name in names),
+        clips=tuple(
+            Clip(root, name, lines[name].label, lines[name].speaker, found.places.get(name, "")) for name in names
+        ),
         unfit=tuple(sorted([*(name for name in found.names if name not in lines), *found.unfit])),
+        reasons=found.unfit,
     )
 
 
@@ -126,7 +130,7 @@ def _read_lines(folder: Path) -> dict[str, _Line] | None:
             table = csv.DictReader(file, strict=True)
             if tuple(table.fieldnames or ()) != SpokenClip._fields:
                 return None  # a CSV file of another kind
-            lines = {row["file"]: _parsed(f"{path}: line {table.line_num}", row) for row in table}
+            lines = {composed(row["file"] or ""): _parsed(f"{path}: line {table.line_num}", row) for row in table}
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: must be a CSV file in UTF-8: {error}") from None
     labels = {line.label for line in lines.values()}
@@ -137,7 +141,7 @@ def _read_lines(folder: Path) -> dict[str, _Line] | None:
 
 def _parsed(where: str, row: dict[str, str]) -> _Line:
     try:
-        return _Line(int(row["label"]), row["key"], row["voice"], int(row["speaker"]))
+        return _Line(int(row["label"]), composed(row["key"] or ""), row["voice"], int(row["speaker"]))
     except (TypeError, ValueError):  # missing fields of a short line are None
         found = f"{row['label']!r} and {row['speaker']!r}"
         raise ValueError(f"{where}: label and speaker must be whole numbers, got {found}") from None

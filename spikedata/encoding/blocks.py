@@ -151,7 +151,7 @@ def cut_blocks(job: Job, members: Sequence[Member]) -> Iterator[Block]:
         is_last = zlib.crc32(member.clip.name.encode()) % _MEAN_CLIPS == 0 or index == len(members)
         if is_last or index - first == _MOST_CLIPS or n_bytes >= _MOST_BYTES:
             block = tuple(members[first:index])
-            yield Block(block, _digest(job, [[*m.clip[1:], m.part, m.size, m.modified] for m in block], ""))
+            yield Block(block, _digest(job, [[*m.clip[1:4], m.part, m.size, m.modified] for m in block], ""))
             first, n_bytes = index, 0
 
 

@@ -88,6 +88,7 @@ def encode_each(
         for token, clip in clips:
             try:
                 waveform, sample_rate = read_sound(clip.path)
+                waveform = clip.cut(waveform)
                 remark = _remark_on_offset(waveform, clip) if keeps_offset else ""
                 duration = waveform.size / sample_rate
             except Exception as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from time import perf_counter, process_time
@@ -11,8 +12,9 @@ from typing import Literal, NamedTuple
 
 from cochlea import CochleaParams
 from spikedata.checks import checked, whole_number
-from spikedata.corpora import CORPORA, Listing, list_clips
+from spikedata.corpora import Listing, list_source
 from spikedata.corpora.audio import AudioError
+from spikedata.corpora.source import Source
 from spikedata.disk import OutputError, write_atomically
 from spikedata.encoding.assemble import Total, assemble, none_usable
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
@@ -46,9 +48,13 @@ class Encoding(NamedTuple):
     corpus : str
         Name of the corpus.
     unfit : tuple of str
-        Audio files in the folder of the corpus that do not belong to it.
+        Audio files in the folder of the corpus that do not belong to it or cannot be used, and faulty lines of a table.
     remarks : tuple of str
         For each clip whose offset is larger than its sound, if the params keep the offset, a line that says so.
+    reasons : dict of str to str
+        Why they are not used, by name; names without a reason do not belong to the corpus.
+    notes : tuple of str
+        What was assumed about the recordings, and classes that are left without a clip: a line each.
     """
 
     outputs: tuple[str, ...]
@@ -62,13 +68,16 @@ class Encoding(NamedTuple):
     corpus: str
     unfit: tuple[str, ...]
     remarks: tuple[str, ...]
+    reasons: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
 def encode(
-    source: str | os.PathLike[str] | Listing,
+    source: Source | Listing,
     out: str | os.PathLike[str],
     *,
     corpus: str | None = None,
+    columns: Mapping[str, str] | None = None,
     split: str | Split | None = None,
     preset: str = "default",
     params: CochleaParams | None = None,
@@ -84,18 +93,21 @@ def encode(
 
     Parameters
     ----------
-    source : path-like or Listing
-        A folder with one folder of recordings for each class; a CSV file with the columns path and label, and
-        optionally speaker and part; the folder of the corpus named by `corpus`; or a listing made by
-        `spikedata.corpora.list_clips`.
+    source : path-like, sequence of path-like, or Listing
+        A folder with one folder of recordings for each class, or a flat one; one or several files; a table with the
+        columns path and label, and optionally speaker and part; the folder of the corpus named by `corpus`; or a
+        listing made by `spikedata.corpora.list_clips`.
     out : str or path-like
-        The spike file; with `split`, the folder for the files of the parts. Missing folders above it are created.
+        The spike file, a name with ``.h5``; with `split`, the folder for the files of the parts. Missing folders above
+        it are created.
     corpus : str, optional
-        One of `spikedata.corpora.CORPORA`. Default: "manifest" for a CSV file, "folder" for a folder.
+        One of `spikedata.corpora.CORPORA`. Default: as in `spikedata.corpora.list_source`.
+    columns : dict of str to str, optional
+        For a table with other columns: those that hold path, label, speaker and split.
     split : str or Split, optional
         The name of a split, made by `spikedata.splits.make_split` with the same seed; or a split of the clips.
     preset, params, seed, workers, shard, cluster, on_error, overwrite, on_progress
-        As in `encode_clips`; with "skip", missing recordings of a CSV file are left out, too.
+        As in `encode_clips`; with "skip", missing recordings and faulty lines of a table are left out, too.
 
     Returns
     -------
@@ -104,7 +116,7 @@ def encode(
     Raises
     ------
     AudioError, FileNotFoundError, OutputError, ClusterError, ValueError, TypeError
-        As in `spikedata.corpora.list_clips`, `spikedata.splits.make_split` and `encode_clips`.
+        As in `spikedata.corpora.list_source`, `spikedata.splits.make_split` and `encode_clips`.
 
     Examples
     --------
@@ -118,7 +130,7 @@ def encode(
     (1, 'folder')
     """
     _check(workers, shard, on_error)
-    listing = _list(source, corpus, on_error)
+    listing = _list(source, corpus, columns, on_error)
     return encode_clips(
         listing,
         out,
@@ -232,6 +244,7 @@ def encode_clips(
                 folder.remove()
         else:
             _tidy(plan)
+    skipped = next(iter(totals.values())).skipped
     return Encoding(
         outputs=tuple(map(str, plan.outputs.values())),
         n_clips=sum(total.n_clips for total in totals.values()),
@@ -240,31 +253,44 @@ def encode_clips(
         sound_duration=progress.duration,
         wall_time=perf_counter() - started,
         cpu_time=process_time() - cpu_started + progress.cpu_time,
-        skipped=next(iter(totals.values())).skipped,
+        skipped=skipped,
         corpus=listing.corpus,
         unfit=listing.unfit,
         remarks=next(iter(totals.values())).remarks,
+        reasons=listing.reasons,
+        notes=(*listing.notes, *_notes_on_lost_classes(plan, skipped)),
     )
 
 
-def _list(source: str | os.PathLike[str] | Listing, corpus: str | None, on_error: Literal["fail", "skip"]) -> Listing:
+def _list(
+    source: Source | Listing, corpus: str | None, columns: Mapping[str, str] | None, on_error: Literal["fail", "skip"]
+) -> Listing:
     """The clips of a source in any of its forms."""
-    if isinstance(source, Listing):
-        if corpus not in (None, source.corpus):
-            raise ValueError(f"corpus must be {source.corpus!r}, as in the listing, or omitted, got {corpus!r}")
-        return source
-    path = Path(source)
-    if corpus is not None:
-        return list_clips(corpus, path, missing=on_error)
-    if path.is_file() and path.suffix.lower() != ".csv":
-        raise ValueError(f"{path}: must be a folder of recordings or a CSV file that lists them, got another file")
-    try:
-        return list_clips("manifest" if path.is_file() else "folder", path, missing=on_error)
-    except ValueError as error:
-        if path.is_file():
-            raise
-        named = ", ".join(name for name in CORPORA if name not in ("folder", "manifest"))
-        raise ValueError(f"{error}; if it is a known corpus, name it: corpus= one of {named}") from error
+    if not isinstance(source, Listing):
+        return list_source(source, corpus, missing=on_error, columns=columns)
+    if corpus not in (None, source.corpus):
+        raise ValueError(f"corpus must be {source.corpus!r}, as in the listing, or omitted, got {corpus!r}")
+    if columns is not None:
+        raise ValueError(f"columns are those of a table, got a listing of {source.corpus}")
+    return source
+
+
+def _notes_on_lost_classes(plan: Plan, skipped: Sequence[str]) -> Iterator[str]:
+    """The classes none of whose recordings could be used."""
+    if not skipped:
+        return
+    label_of = {member.clip.name: member.clip.label for member in plan.members}
+    n_clips = Counter(label_of.values())
+    lost: dict[int, list[str]] = {}
+    for reason in skipped:
+        colons = (index for index, letter in enumerate(reason) if letter == ":")  # a name may have one, too
+        name = next((reason[:colon] for colon in colons if reason[:colon] in label_of), None)
+        if name is not None:
+            lost.setdefault(label_of[name], []).append(reason)
+    for label, reasons in sorted(lost.items()):
+        if len(reasons) == n_clips[label]:
+            of_them = "its recording was" if len(reasons) == 1 else f"all of its {len(reasons):,} recordings were"
+            yield f"class {plan.job.keys[label]!r} has no clip: {of_them} skipped, first {reasons[0]}"
 
 
 def _check(workers: int | None, shard: tuple[int, int] | None, on_error: str) -> None:

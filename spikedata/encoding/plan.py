@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from cochlea import CochleaParams
 from spikedata.corpora import Listing
-from spikedata.disk import cannot_write, check_output, make_parents, remove_empty
+from spikedata.disk import OutputError, cannot_write, check_output, make_parents, remove_empty
 from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import OWN, PRESETS, Job, Member, find_members, name_run
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.splits import Split
 
+_SPIKE_SUFFIXES = (".h5", ".hdf5")
 _PUBLISHED_NAMES = {"heidelberg_digits": "shd", "speech_commands": "ssc"}
 _PUBLISHED_PARTS = {"validation": "valid"}  # as in ssc_valid.h5
 
@@ -68,7 +69,12 @@ def plan_encoding(
     ValueError
         If the preset is unknown, a folder is needed but `out` is the name of a spike file, or the shard is out of
         range.
+    OutputError
+        If a spike file is to be made whose name has no ``.h5``.
     """
+    if split is None and out.suffix.lower() not in _SPIKE_SUFFIXES:
+        named = f"{out.with_suffix('.h5')}" if out.name.strip(".") else "words.h5"
+        raise OutputError(f"{out}: a spike file has a name with .h5, as {named}; with a split, OUT is a folder")
     if params is not None and preset in PRESETS:
         # params that are equal to those of the preset are stored as that preset
         preset, params = (preset, None) if params == PRESETS[preset]() else (OWN, params)

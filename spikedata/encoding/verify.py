@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -62,8 +62,11 @@ def verify_file(
     path: str | os.PathLike[str],
     *,
     audio: str | os.PathLike[str] | None = None,
+    columns: Mapping[str, str] | None = None,
     workers: int | None = None,
     on_progress: Report | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> Verified:
     """Read a whole spike file and check everything that can be checked.
 
@@ -78,10 +81,14 @@ def verify_file(
     audio : str or path-like, optional
         The recordings, as for `spikedata.corpora.list_clips`. Each is encoded again, and its class and spikes are
         compared with those in the file.
+    columns : dict of str to str, optional
+        The columns of the table `audio`, as they were given to `encode`.
     workers : int, optional
         Threads for encoding [1]; default: one per processor.
     on_progress : callable, optional
         Called with "reading" or "encoding", the number of finished clips and of all clips.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
 
     Returns
     -------
@@ -109,11 +116,11 @@ def verify_file(
     (1, 2, True)
     """
     report = on_progress or (lambda *_: None)
-    with SpikeFile(path) as file:
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
         notes = _notes_on_clips(file)
         if audio is not None:
-            notes += _compare(file, Path(audio), workers, report)
+            notes += _compare(file, Path(audio), columns, workers, report)
     md5 = file_digest(path, "md5")
     published = published_sums().get(md5)
     if not is_ours and published is None:
@@ -164,9 +171,11 @@ def _notes_on_clips(file: SpikeFile) -> tuple[str, ...]:
     return tuple(f"{what} when the file was made: {len(lines)}, first {lines[0]}" for what, lines in lists if lines)
 
 
-def _compare(file: SpikeFile, audio: Path, workers: int | None, report: Report) -> tuple[str, ...]:
+def _compare(
+    file: SpikeFile, audio: Path, columns: Mapping[str, str] | None, workers: int | None, report: Report
+) -> tuple[str, ...]:
     """Compare a file with its recordings, encoded again; returns notes on the comparison."""
-    origin, n_clips = _find_origin(file, audio), len(file)
+    origin, n_clips = _find_origin(file, audio, columns), len(file)
     report("encoding", 0, n_clips)
     _compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
     return _describe_origin(file, origin)
@@ -190,7 +199,7 @@ class _Origin(NamedTuple):
     made: Provenance
 
 
-def _find_origin(file: SpikeFile, audio: Path) -> _Origin:
+def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None) -> _Origin:
     """The recordings of a file and how they were encoded.
 
     Raises
@@ -214,7 +223,7 @@ def _find_origin(file: SpikeFile, audio: Path) -> _Origin:
     if job.provenance.params != made.params or job.times_dtype != file.times_dtype.name:
         versions = f"the file was made by version {made.package_version}, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
-    return _Origin(list_clips(made.corpus, audio, missing="skip"), job, made)
+    return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
 
 
 def _with_high_pass(made: Provenance) -> Provenance:
@@ -281,6 +290,7 @@ def _compare_with_recordings(
             class_name = origin.listing.keys[clip.label]
             stored = spikes.times.astype(file.times_dtype).astype(np.float64)
             fault = _compare_facts(file.keys[sample.label], class_name, sample, encoded.sample_rate)
+            fault = fault or _compare_durations(sample, encoded.duration)
             fault = fault or _compare_spikes(sample, stored, spikes.units)
             if fault:
                 differing[index] = f"{sample.source}: {fault}"
@@ -300,6 +310,13 @@ def _compare_facts(stored_class: str, class_name: str, sample: Sample, sample_ra
         return f"class {stored_class!r}, its recording is of class {class_name!r}"
     if sample.sample_rate != sample_rate:
         return f"{sample.sample_rate} Hz, its recording has {sample_rate} Hz"
+    return ""
+
+
+def _compare_durations(sample: Sample, duration: float) -> str:
+    """How the length differs; empty if it agrees, or the file was made before files had one."""
+    if sample.duration and sample.duration != duration:
+        return f"{sample.duration} s long, its recording is {duration} s long"
     return ""
 
 

@@ -140,7 +140,9 @@ class _BlocksInTheMaking:
             self._faults.append(encoded.fault)
         else:
             times, units = spikes.times.astype(self._job.times_dtype), spikes.units
-            sample = Sample(times, units, clip.label, clip.speaker, clip.name, encoded.sample_rate)
+            sample = Sample(
+                times, units, clip.label, clip.speaker, clip.name, encoded.sample_rate, duration=encoded.duration
+            )
             self._samples.append((sample, member.part))
             self._remarks += [encoded.remark] if encoded.remark else []
         if len(self._samples) + len(self._faults) == len(self._blocks[number].members):

@@ -10,7 +10,7 @@ from typing import Any, Self, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.checks import whole_number
+from spikedata.checks import NotNegative, checked, whole_number
 from spikedata.events.sample import LARGEST_N_UNITS, PUBLISHED_N_UNITS, Sample, find_fault
 
 _TIMES_DTYPES = (np.float16, np.float32, np.float64)
@@ -47,6 +47,8 @@ class Events:
     is_sorted : bool
         Whether the spikes of each clip are sorted by time [1]. After a transform they may not be; a single clip is
         sorted when it is indexed, and binning does not need sorted spikes.
+    durations : ndarray of float64, shape (n_samples,), optional
+        Length of each recording [s]; 0 where unknown, as all are by default.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class Events:
     keys: tuple[str, ...]
     n_units: int
     is_sorted: bool = True
+    durations: npt.NDArray[np.float64] = None  # type: ignore[assignment]  # zeros, once their number is known
 
     def __post_init__(self) -> None:
         _set(self, n_units=whole_number("Events.n_units", self.n_units))
@@ -73,18 +76,23 @@ class Events:
             raise ValueError(f"Events.n_units must be in 1..{LARGEST_N_UNITS}, got {self.n_units}")
         for name in ("keys", "sources"):
             _set(self, **{name: _texts(f"Events.{name}", getattr(self, name))})
-        for name in ("times", "units", "offsets", "labels", "speakers", "sample_rates"):
+        if self.durations is None:
+            _set(self, durations=np.zeros(max(0, np.size(self.offsets) - 1)))
+        for name in ("times", "units", "offsets", "labels", "speakers", "sample_rates", "durations"):
             _set(self, **{name: _column(name, getattr(self, name))})
         n_spikes, n_samples = len(self.times), len(self.offsets) - 1
         if len(self.units) != n_spikes:
             raise ValueError(f"Events.units must be as many as times, got {len(self.units)} and {n_spikes}")
         if n_samples < 0 or self.offsets[0] != 0 or self.offsets[-1] != n_spikes or np.any(np.diff(self.offsets) < 0):
             raise ValueError(f"Events.offsets must rise from 0 to {n_spikes}, got {self.offsets}")
-        for name in ("labels", "speakers", "sources", "sample_rates"):
+        for name in ("labels", "speakers", "sources", "sample_rates", "durations"):
             if len(getattr(self, name)) != n_samples:
                 raise ValueError(f"Events.{name} must be {n_samples}, one per sample, got {len(getattr(self, name))}")
         if n_samples and not (self.labels.min() >= 0 and self.labels.max() < len(self.keys)):
             raise ValueError(f"Events.labels must be in 0..{len(self.keys) - 1}, got {np.unique(self.labels)}")
+        wrong = self.durations[~((self.durations >= 0) & (self.durations < np.inf))]
+        if wrong.size:
+            raise ValueError(f"Events.durations must be finite and >= 0, got {wrong[0]}")
         self._check_spikes()
 
     def _check_spikes(self) -> None:
@@ -117,7 +125,8 @@ class Events:
             The arguments of `Events`.
         """
         events = object.__new__(cls)
-        _set(events, **({"is_sorted": True} | values))
+        unsaid = {} if "durations" in values else {"durations": np.zeros(len(values["offsets"]) - 1)}
+        _set(events, **({"is_sorted": True} | unsaid | values))
         return events
 
     def changed(self, **values: Any) -> Self:
@@ -175,6 +184,7 @@ class Events:
             speakers=_numbers_of(samples, "speaker"),
             sources=tuple(sample.source for sample in samples),
             sample_rates=_numbers_of(samples, "sample_rate"),
+            durations=_durations_of(samples),
             keys=tuple(keys),
             n_units=n_units,
             is_sorted=is_sorted,
@@ -217,6 +227,7 @@ class Events:
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
             n_units=self.n_units,
+            duration=float(self.durations[index]),
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -253,6 +264,7 @@ class Events:
             speakers=self.speakers[chosen],
             sources=tuple(self.sources[index] for index in chosen),
             sample_rates=self.sample_rates[chosen],
+            durations=self.durations[chosen],
         )
 
 
@@ -470,6 +482,10 @@ def _column(name: str, values: Any) -> npt.NDArray[Any]:
     elif name == "units":
         if dtype != np.uint16:
             raise ValueError(f"Events.units must be uint16, got {values.dtype}")
+    elif name == "durations":
+        if dtype.kind not in "fiu":
+            raise ValueError(f"Events.durations must be numbers, got {values.dtype}")
+        dtype = np.dtype(np.float64)
     elif dtype.kind not in "iu" and values.size:
         raise ValueError(f"Events.{name} must be whole numbers, got {values.dtype}")
     else:
@@ -506,3 +522,10 @@ def _checked_row(
 def _numbers_of(samples: Sequence[Sample], name: str) -> npt.NDArray[np.int64]:
     numbers = [whole_number(f"sample {index}: {name}", getattr(sample, name)) for index, sample in enumerate(samples)]
     return np.array(numbers, dtype=np.int64)
+
+
+def _durations_of(samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
+    lengths = [
+        checked(f"sample {index}: duration", sample.duration, NotNegative) for index, sample in enumerate(samples)
+    ]
+    return np.array(lengths, dtype=np.float64)

@@ -31,6 +31,8 @@ class Sample(NamedTuple):
         Sample rate of the recording [Hz], 0 if unknown.
     n_units : int
         Number of units, 0 if unknown.
+    duration : float
+        Length of the recording [s], 0 if unknown: the clip ends there, with or without a spike.
     """
 
     times: npt.NDArray[np.float64]
@@ -40,6 +42,7 @@ class Sample(NamedTuple):
     source: str = ""
     sample_rate: int = 0
     n_units: int = 0
+    duration: float = 0.0
 
 
 def find_fault(times: np.ndarray, units: np.ndarray, n_units: int) -> tuple[int, str] | None:

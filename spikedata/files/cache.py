@@ -15,7 +15,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,19 @@ except ImportError:  # on Windows, where leftovers of killed processes stay
 from spikedata import disk as folders
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
+from spikedata.files.time_units import check_time_unit
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 3
+_FORMAT = 4
 _BEING_MADE = ".being-made-"
-_ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
+_ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates", "durations")
 _VERIFIED: set[tuple[int, ...]] = set()  # states of the cache files that this process has verified
 
 
-def open_events(path: str | os.PathLike[str], *, cache: bool = True) -> Events:
+def open_events(
+    path: str | os.PathLike[str], *, cache: bool = True, time_unit: str | None = None, n_units: int | None = None
+) -> Events:
     """The events of a spike file, memory-mapped from a cache, which is created if necessary.
 
     Parameters
@@ -49,6 +52,8 @@ def open_events(path: str | os.PathLike[str], *, cache: bool = True) -> Events:
         A spike file.
     cache : bool
         Whether to use a cache. Otherwise, the events are read into memory.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it. Each way to read a file has its own cache.
 
     Returns
     -------
@@ -61,16 +66,19 @@ def open_events(path: str | os.PathLike[str], *, cache: bool = True) -> Events:
         If the file does not exist.
     FormatError
         If it violates the format.
+    ValueError
+        If the file contradicts what it is to be read as.
     """
+    reading = {"time_unit": check_time_unit(time_unit), "n_units": n_units}
     if not cache:
-        return _read(path)
+        return _read(path, reading)
     try:
-        folder = _folder_of(Path(path))
+        folder = _folder_of(Path(path), reading)
     except OSError:
-        return _read(path)  # reports what is wrong with the path
+        return _read(path, reading)  # reports what is wrong with the path
     events = _open(folder)
     if events is None:
-        events = _read(path)
+        events = _read(path, reading)
         _write(folder, events)
         events = _open(folder) or events
     return events
@@ -81,15 +89,17 @@ def cache_folder() -> Path:
     return folders.cache_folder() / "events"
 
 
-def _read(path: str | os.PathLike[str]) -> Events:
-    with SpikeFile(path) as file:
+def _read(path: str | os.PathLike[str], reading: Mapping[str, Any]) -> Events:
+    with SpikeFile(path, **reading) as file:
         return file.read_events()
 
 
-def _folder_of(path: Path) -> Path:
-    # <digest of the path>-<digest of the state of the file>
+def _folder_of(path: Path, reading: Mapping[str, Any]) -> Path:
+    # <digest of the path and how it is read>-<digest of the state of the file>
     status = path.stat()
-    where = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    told = {name: str(value) for name, value in reading.items() if value not in (None, "s")}
+    told_bytes = json.dumps(told, sort_keys=True).encode() if told else b""
+    where = hashlib.sha256(os.fsencode(path.resolve()) + told_bytes).hexdigest()[:16]
     state = json.dumps([_FORMAT, status.st_size, status.st_mtime_ns, status.st_ino])
     return cache_folder() / f"{where}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
@@ -175,7 +185,8 @@ def _write(folder: Path, events: Events) -> None:
             for name in _ARRAYS:
                 np.save(being_made / f"{name}.npy", getattr(events, name))
             (being_made / "meta.json").write_text(json.dumps(meta | {"digest": _digest_of(meta)}), "utf-8")
-            being_made.chmod(0o755)
+            with suppress(OSError):  # a share may know no permissions
+                being_made.chmod(0o755)
             if not _is_there(folder):
                 being_made.rename(folder)
     except OSError as error:

@@ -134,10 +134,13 @@ class Column:
         holds = np.True_ if self.at_least is None else values >= self.at_least
         if at_most is not None:
             holds = holds & (values <= at_most)
+        if np.dtype(self.dtypes[-1]).kind == "f":
+            holds = holds & (values < np.inf)
         return holds | (values == self.absent) if self.absent is not None else holds
 
     def _breach(self, value: Any, at_most: float | None) -> str:
         rule = f"must be >= {self.at_least}" if at_most is None else f"must be in {self.at_least}..{at_most}"
+        rule += " and finite" if isinstance(value, float) and value == np.inf else ""
         is_beyond = self.absent is not None and not (self.at_least is None or self.absent >= self.at_least)  # type: ignore[operator]
         other = f", or {self.absent} where unknown" if is_beyond else ""
         return f"{self.field} {value}{self.unit and ' ' + self.unit}, {rule}{other}"
@@ -158,6 +161,10 @@ SAMPLE_RATE = Column(  # of the recording; 0 if unknown
     name="extra/sample_rate", field="sample_rate", kind="numbers", dtypes=("i4",),
     absent=0, at_least=0, at_most=2**31 - 1, unit="Hz",
 )  # fmt: skip
+DURATION = Column(  # of the recording; 0 if unknown
+    name="extra/duration", field="duration", kind="numbers", dtypes=("f8",),
+    is_sparse=True, absent=0.0, at_least=0, unit="s",
+)  # fmt: skip
 CHECKSUM = Column(
     name="extra/checksum", kind="numbers", dtypes=("u8",), in_files="ours"
 )  # `schema.checksum` of the row
@@ -174,7 +181,9 @@ REMARKS = Column(  # a line for each clip of which something was noted when it w
 )
 
 # The order in which columns are written, which determines the bytes of a file.
-TABLE: tuple[Column, ...] = (TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, CHECKSUM, KEYS, SOURCE, PART, SKIPPED, REMARKS)
+TABLE: tuple[Column, ...] = (
+    TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, DURATION, CHECKSUM, KEYS, SOURCE, PART, SKIPPED, REMARKS,
+)  # fmt: skip
 
 
 class Columns(NamedTuple):

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from spikedata.checks import Positive, checked
 from spikedata.events import latest_times
 from spikedata.events.sample import UNKNOWN_SPEAKER
+from spikedata.events.window import NEARLY_ALL, find_outside, percent
 from spikedata.files.reader import SpikeFile
 from spikedata.splits import available_splits
 
@@ -18,34 +20,51 @@ _MOST_LISTED = 40  # classes or speakers listed; of more, the text gives the num
 _N_BANDS = 7  # of neighboring channels, whose mean rates are shown
 
 
-def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe_file(
+    path: str | os.PathLike[str], *, time_unit: str | None = None, n_units: int | None = None, window: float = 1.0
+) -> dict[str, Any]:
     """Read and check a whole spike file and describe it.
 
     Parameters
     ----------
     path : str or path-like
         The spike file.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
+    window : float
+        Length of the window outside of which spikes are counted [s].
 
     Returns
     -------
     dict
         Consists of numbers, strings, lists and dicts, so that it can be written as JSON: samples, classes and speakers
-        with their counts, spikes and last spikes [s] per sample, rates per channel [1/s], the columns of the file and
-        their types, the checks that it passed, the splits that it allows, and its provenance. For the rates, a clip
-        ends with its last spike.
+        with their counts, spikes, durations and last spikes [s] per sample, rates per channel [1/s], the columns of the
+        file and their types, the checks that it passed, the splits that it allows, and its provenance. For the rates, a
+        clip of unknown duration ends with its last spike.
 
     Raises
     ------
     FileNotFoundError, FormatError
         If the file does not exist, or violates the format.
+    ValueError
+        If the file contradicts what it is to be read as, or the window is not positive.
     """
-    with SpikeFile(path) as file:
+    window = checked("window", window, Positive)
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
-        stored, remarks = dict(file.columns.stored), file.remarks
+        stored, remarks, stored_type, unit, says_n_units = (
+            dict(file.columns.stored),
+            file.remarks,
+            file.times_dtype,
+            file.time_unit,
+            file.is_ours,
+        )
+    outside = find_outside(events, window)
     is_part = provenance is not None and provenance.part  # of a data set that is divided already
     n_spikes = np.diff(events.offsets)
     last = latest_times(events)
-    total_time = float(last.sum())
+    is_timed = events.durations > 0
+    total_time = float(np.where(is_timed, events.durations, last).sum())
     counts = np.bincount(events.units, minlength=events.n_units)
     rates = counts / total_time if total_time else np.zeros(events.n_units)
     label_counts = np.bincount(events.labels, minlength=len(events.keys))
@@ -59,13 +78,19 @@ def describe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         "speakers": dict(zip(speakers.tolist(), speaker_counts.tolist(), strict=True)),
         "samples_of_unknown_speaker": int(np.count_nonzero(~is_known)),
         "spikes": {"total": int(n_spikes.sum()), **_spread(n_spikes)},
-        "samples_without_spikes": int(np.count_nonzero(n_spikes == 0)),
+        "samples_without_spikes": outside.n_silent,
+        "outside": {"window": window, "spikes": outside.n_outside, "share": outside.share},
+        "time_unit": unit or "s",
+        "advice": outside.advice if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
+        "channels_are_said": says_n_units or n_units is not None,
         "last_spike": _spread(last),
+        "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
+        "samples_of_unknown_duration": int(np.count_nonzero(~is_timed)),
         "total_time": total_time,
         "rate_per_channel": _spread(rates),
         "rate_by_channel": rates.tolist(),
         "silent_channels": int(np.count_nonzero(counts == 0)),
-        "times_dtype": str(events.times.dtype),
+        "times_dtype": str(stored_type),
         "columns": stored,
         "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
         "splits": [name for name in available_splits(events) if not (is_part and name == "published")],
@@ -103,9 +128,11 @@ def format_description(description: dict[str, Any]) -> str:
         f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
         f"{who}, {_number_of(d['channels'], 'channel')}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
-        + (f"; {_number_of(without, 'sample')} without any" if without else ""),
-        f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); "
-        f"{d['total_time']:,.1f} s together; stored as {d['times_dtype']}",
+        + (f"; {_number_of(without, 'sample')} without any" if without else "")
+        + ("; no sample has any" if without == d["samples"] > 1 else ""),
+        f"  duration    {_durations(d)}",
+        f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); {_stored(d)}",
+        *([f"  outside     {_outside(d)}"] if d["outside"]["spikes"] else []),
         f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
         + (f"; {_number_of(silent, 'channel')} without spikes" if silent else ""),
         f"  channels    {_bands(d['rate_by_channel'])} per second",
@@ -161,6 +188,24 @@ def _number_of(number: int, one: str, many: str = "") -> str:
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
     unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
+
+
+def _stored(d: dict[str, Any]) -> str:
+    return f"stored as {d['times_dtype']}" + (f" in {d['time_unit']}" if d["time_unit"] != "s" else "")
+
+
+def _outside(d: dict[str, Any]) -> str:
+    outside = d["outside"]
+    share = f"{percent(outside['share'])} of the spikes fall outside {outside['window']:g} s"
+    return share + (f": {d['advice']}" if d["advice"] else "")
+
+
+def _durations(d: dict[str, Any]) -> str:
+    each, n_unknown = d["durations"], d["samples_of_unknown_duration"]
+    if n_unknown == d["samples"]:
+        return f"not in the file; {d['total_time']:,.1f} s together until the last spikes"
+    unknown = f"; not known of {_number_of(n_unknown, 'sample')}" if n_unknown else ""
+    return f"{each['mean']:.3f} s ({each['min']:.3f}..{each['max']:.3f}); {each['total']:,.1f} s together{unknown}"
 
 
 def _bands(rates: list[float]) -> str:

@@ -12,8 +12,10 @@ from typing import Self, overload
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.checks import whole_number
 from spikedata.events import Sample, find_fault
 from spikedata.events.events import Events, offsets_of, row_number
+from spikedata.events.sample import LARGEST_N_UNITS
 from spikedata.files import columns as table
 from spikedata.files import schema
 from spikedata.files.columns import read_columns
@@ -26,6 +28,7 @@ from spikedata.files.hdf5 import (
 )
 from spikedata.files.heap import check_rows, read_heap
 from spikedata.files.schema import FormatError
+from spikedata.files.time_units import check_time_unit, per_second
 
 _N_AT_ONCE = 256  # samples read at once when iterating, so that memory stays flat
 
@@ -35,14 +38,19 @@ class SpikeFile:
 
     The structure is checked when the file is opened, so that a damaged file cannot make HDF5 hang or allocate
     gigabytes; each row is checked when it is read. Files by other writers may lack the columns that only our writer
-    adds: ``sources`` are then empty, ``sample_rates`` 0, ``provenance`` is None, and there are 700 units. Without
-    ``extra/keys``, the classes are named "0" to the largest label; without ``extra/speaker``, every speaker is -1. Rows
-    that are not sorted by time are sorted when read; spikes at equal times keep their order.
+    adds: ``sources`` are then empty, ``sample_rates`` and ``durations`` 0, ``provenance`` is None, and there are 700
+    units. Without ``extra/keys``, the classes are named "0" to the largest label; without ``extra/speaker``, every
+    speaker is -1. Rows that are not sorted by time are sorted when read; spikes at equal times keep their order.
 
     Parameters
     ----------
     path : str or path-like
         The file.
+    time_unit : str, optional
+        Unit of all times in the file, where it is not s: "ms", "us", "ns", or "samples@16000" at a sample rate [Hz].
+        They are converted to s in double precision. Times that are stored as integers are read only if it is given.
+    n_units : int, optional
+        Number of units, where the file does not say it. Default: 700, as in the published files.
 
     Attributes
     ----------
@@ -56,8 +64,14 @@ class SpikeFile:
         Clip id of each recording.
     sample_rates : ndarray of int64, shape (n_samples,)
         Sample rate of each recording [Hz].
+    durations : ndarray of float64, shape (n_samples,)
+        Length of each recording [s]; 0 where unknown.
     n_units : int
         Number of units.
+    says_n_units : bool
+        Whether the file itself says the number of units.
+    time_unit : str or None
+        Unit of the stored times that was given.
     times_dtype : dtype
         Type of the stored times.
     provenance : Provenance or None
@@ -79,16 +93,26 @@ class SpikeFile:
         If the file does not exist.
     FormatError
         If it is not a spike file, or violates the format.
+    ValueError
+        If there is no such unit of time, or the file says other units than were given.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, time_unit: str | None = None, n_units: int | None = None
+    ) -> None:
         self.path = Path(path)
-        self._file = open_hdf5(self.path)
+        self.time_unit = check_time_unit(time_unit)
+        if n_units is not None:
+            n_units = whole_number("n_units", n_units, at_least=1, at_most=LARGEST_N_UNITS)
+        self._file = open_hdf5(self.path, [column.name for column in table.TABLE])
         try:
             self._check_heap()
-            self._times, self.times_dtype = require_rows(self._file, table.TIMES.name, "f")
+            self._times, self.times_dtype = require_rows(self._file, table.TIMES.name, "fiu")
+            if self.times_dtype.kind != "f" and self.time_unit is None:
+                raise FormatError(_needs_unit(self.path, self.times_dtype))
             self._units, self._units_dtype = require_rows(self._file, table.UNITS.name, "iu")
             columns = read_columns(self._file, len(self._times))
+            self._refuse_contradiction(columns, n_units)
         except READ_ERRORS as error:
             self.close()
             raise FormatError(f"{path}: damaged: {reason(error)}") from error
@@ -101,7 +125,10 @@ class SpikeFile:
         self.labels, self.speakers = columns.numbers(table.LABELS), columns.numbers(table.SPEAKER)
         self.sources, self.parts = columns.texts(table.SOURCE), columns.texts(table.PART)
         self.sample_rates = columns.numbers(table.SAMPLE_RATE)
-        self.n_units, self.provenance, self.is_ours = columns.n_units, columns.provenance, columns.is_ours
+        self.durations = self._seconds(columns.numbers(table.DURATION))
+        self.provenance, self.is_ours, self.says_n_units = columns.provenance, columns.is_ours, columns.is_ours
+        self._is_told_n_units = self.says_n_units or n_units is not None
+        self.n_units = columns.n_units if n_units is None else n_units
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -183,6 +210,7 @@ class SpikeFile:
             speakers=self.speakers[part],
             sources=self.sources[part],
             sample_rates=self.sample_rates[part],
+            durations=self.durations[part],
             keys=self.keys,
             n_units=self.n_units,
         )
@@ -229,16 +257,39 @@ class SpikeFile:
         if unequal.size:
             rule = f"{len(rows_of_times[unequal[0]])} times and {n_units_each[unequal[0]]} units, must agree"
             raise FormatError(f"{self.path}: sample {first + unequal[0]}: {rule}")
-        times = np.concatenate([np.empty(0, self.times_dtype), *rows_of_times])
+        stored = np.concatenate([np.empty(0, self.times_dtype), *rows_of_times])
+        times = self._seconds(stored)
         units = np.concatenate([np.empty(0, self._units_dtype), *rows_of_units])
         fault = find_fault(times, units, self.n_units)
         if fault:
             index = first + int(np.searchsorted(offsets, fault[0], side="right")) - 1
-            raise FormatError(f"{self.path}: sample {index}: {fault[1]}")
+            raise FormatError(f"{self.path}: sample {index}: {fault[1]}{self._hint(units)}")
         units = units.astype(np.uint16, copy=False)
-        self._check_sums(times, units, offsets, first)
+        self._check_sums(stored, units, offsets, first)
         _sort_rows(times, units, offsets)
         return times, units, offsets
+
+    def _seconds(self, times: np.ndarray) -> np.ndarray:
+        """Times in s: those in the stored type, or as float64 if the user has given their unit."""
+        # divided, since that rounds once: 30 ms are then the same number as 0.03
+        if self.time_unit in (None, "s") and times.dtype.kind == "f":
+            return times
+        return times.astype(np.float64) / per_second(self.time_unit)
+
+    def _refuse_contradiction(self, columns: table.Columns, n_units: int | None) -> None:
+        if columns.is_ours and n_units not in (None, columns.n_units):
+            rule = f"n_units (--units) must be {columns.n_units}, as the file says, or left out"
+            raise ValueError(f"{self.path}: {rule}, got {n_units}")
+        if columns.provenance is not None and self.time_unit not in (None, "s"):
+            rule = "time_unit (--time-unit) must be left out for a file that was encoded by this package, in s"
+            raise ValueError(f"{self.path}: {rule}, got {self.time_unit!r}")
+
+    def _hint(self, units: np.ndarray) -> str:
+        """What to do about units that are not below 700 in a file that does not say their number."""
+        least = int(units.max()) + 1
+        if self._is_told_n_units or units.min() < 0 or not self.n_units < least <= LARGEST_N_UNITS:
+            return ""
+        return f" as in the published files; give the number of units, at least {least}: --units N (n_units=N)"
 
     def _check_sums(
         self, times: np.ndarray, units: npt.NDArray[np.uint16], offsets: npt.NDArray[np.int64], first: int
@@ -260,7 +311,13 @@ class SpikeFile:
             source=self.sources[index],
             sample_rate=int(self.sample_rates[index]),
             n_units=self.n_units,
+            duration=float(self.durations[index]),
         )
+
+
+def _needs_unit(path: Path, dtype: np.dtype) -> str:
+    rule = f"{path}: {table.TIMES.name!r} must hold variable-length rows of floats, got {dtype}"
+    return f"{rule}; say what these count: --time-unit ms, us or samples@16000 (time_unit='ms')"
 
 
 def _sort_rows(times: np.ndarray, units: np.ndarray, offsets: npt.NDArray[np.int64]) -> None:

@@ -116,6 +116,7 @@ class SpikeWriter:
         sample_rate: int = 0,
         part: str = "",
         n_units: int = 0,
+        duration: float = 0.0,
         **others: object,
     ) -> None:
         """Append one clip. To append a `Sample`, call ``append(**sample._asdict())``.
@@ -138,6 +139,8 @@ class SpikeWriter:
             Part of the split to which the clip belongs; empty unless the file is a shard of a divided data set.
         n_units : int
             Number of units of the clip, as in a `Sample`: that of the file, or 0 if unknown.
+        duration : float
+            Length of the recording [s], 0 if unknown.
         **others
             Values for further columns of `spikedata.files.columns.TABLE`.
 
@@ -156,7 +159,8 @@ class SpikeWriter:
         if whole_number(f"{where}: n_units", n_units) not in (0, self._n_units):
             raise ValueError(f"{where}: n_units {n_units}, must be {self._n_units} as in the file")
         stored_times, stored_units = _checked_row(times, units, self._times_dtype, self._n_units, where)
-        given = dict(label=label, speaker=speaker, sample_rate=sample_rate, source=source, part=part, **others)
+        given = {"label": label, "speaker": speaker, "sample_rate": sample_rate, "source": source, "part": part}
+        given |= {"duration": duration, **others}
         values = {
             column.name: column.checked(where, given.pop(column.field, column.absent), self._most(column))
             for column in table.TABLE

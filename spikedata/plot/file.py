@@ -18,7 +18,14 @@ _OF_A_FILE = {"rates": plot_rates, "classes": plot_classes, "means": plot_means,
 KINDS = (*_OF_A_CLIP, *_OF_A_FILE)
 
 
-def plot_file(path: str | os.PathLike[str], *, kind: str = "raster", index: int = 0) -> Figure:
+def plot_file(
+    path: str | os.PathLike[str],
+    *,
+    kind: str = "raster",
+    index: int = 0,
+    time_unit: str | None = None,
+    n_units: int | None = None,
+) -> Figure:
     """Draw one clip of a spike file, or the whole of it.
 
     Parameters
@@ -30,6 +37,8 @@ def plot_file(path: str | os.PathLike[str], *, kind: str = "raster", index: int 
         (the mean clip of each class) or "speakers" of the whole file.
     index : int
         Which clip, counted from 0; of no meaning to a picture of the whole file.
+    time_unit, n_units
+        What a file by another writer does not say, as `spikedata.files.reader.SpikeFile` takes it.
 
     Returns
     -------
@@ -45,7 +54,7 @@ def plot_file(path: str | os.PathLike[str], *, kind: str = "raster", index: int 
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     name = Path(path).name
-    with SpikeFile(path) as file:
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         if kind in _OF_A_FILE:
             return _OF_A_FILE[kind](file.read_events(), title=name)
         if not 0 <= index < len(file):

@@ -212,7 +212,7 @@ def _put_in_place(part: Path, folder: Path) -> None:
     """Give the finished folder its name; an existing folder is moved away first, and moved back if that fails."""
     old = part.with_suffix(".old")
     if folder.is_dir():
-        folder.replace(old)
+        shutil.move(folder, old)  # copied where overlayfs cannot rename what a layer below holds
     try:
         part.replace(folder)
     except BaseException:

@@ -1,14 +1,15 @@
 """Spike files as PyTorch data sets, batches and loaders.
 
 `SHD`, `SSC` and `SpikeDataset` are data sets; `loader` makes dense batches of any of them; `collate`, `collate_dense`
-and `collate_lists` are for a ``DataLoader`` of your own.
+and `collate_lists` are for a ``DataLoader`` of your own; `TonicDataset` is for tonic's.
 """
 
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists
+from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
 from spikedata.torch.loaders import SpikeLoader, loader
 from spikedata.torch.published import SHD, SSC
+from spikedata.torch.tonic import TonicDataset
 
 __all__ = [
     "SHD",
@@ -18,6 +19,8 @@ __all__ = [
     "ListBatch",
     "SpikeDataset",
     "SpikeLoader",
+    "TimeFirstBatch",
+    "TonicDataset",
     "collate",
     "collate_dense",
     "collate_lists",

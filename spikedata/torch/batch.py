@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from spikedata.events import Sample
-from spikedata.events.batching import sparse_batch
-from spikedata.torch.layouts import as_selection
+from spikedata.events.batching import LARGEST_COUNT, largest_count, sparse_batch
+from spikedata.torch.layouts import array_dtype_of, as_selection
 
 _Kind = TypeVar("_Kind", bound="Batch")
+_MOST = LARGEST_COUNT["float32"]  # counts are made in it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +25,7 @@ class Batch:
     ----------
     indices : Tensor of int64, shape (3, n_entries)
         Place of each entry in the batch, its step and its unit [1]; each triple occurs once, in rising order.
-    counts : Tensor of float32, shape (n_entries,)
+    counts : Tensor of float32 or another type of `spikedata.torch.collate_dense`, shape (n_entries,)
         Spikes there [1].
     labels : Tensor of int64, shape (batch,)
         Class of each clip [1].
@@ -49,8 +50,7 @@ class Batch:
         if self.indices.dtype != torch.int64 or self.indices.shape != (3, len(self.counts)):
             found = f"{self.indices.dtype} {tuple(self.indices.shape)}"
             raise ValueError(f"Batch.indices must be int64 (3, {len(self.counts)}), got {found}")
-        if self.counts.dtype != torch.float32:
-            raise ValueError(f"Batch.counts must be float32, got {self.counts.dtype}")
+        array_dtype_of(self.counts.dtype, "Batch.counts")
         if self.labels.dtype != torch.int64 or self.labels.shape != self.shape[:1]:
             found = f"{self.labels.dtype} {tuple(self.labels.shape)}"
             raise ValueError(f"Batch.labels must be int64 ({self.shape[0]},), got {found}")
@@ -76,27 +76,43 @@ class Batch:
         """Number of units."""
         return self.shape[2]
 
-    def dense(self) -> Tensor:
+    def dense(self, *, time_first: bool = False) -> Tensor:
         """The counts with their zeros.
 
+        Parameters
+        ----------
+        time_first : bool
+            Whether to give the axes (step, batch, unit).
+
         Returns
         -------
-        Tensor of float32, shape (batch, step, unit)
+        Tensor of the type of the counts, shape (batch, step, unit), or with `time_first` (step, batch, unit)
             On the device of the batch.
         """
-        dense = self.counts.new_zeros(self.shape)
-        dense.view(-1)[self._codes()] = self.counts
+        dense = self.counts.new_zeros(self._shape(time_first))
+        dense.view(-1)[self._codes(time_first)] = self.counts
         return dense
 
-    def sparse(self) -> Tensor:
+    def sparse(self, *, time_first: bool = False) -> Tensor:
         """The counts as a coalesced sparse tensor, its invariants checked.
+
+        Parameters
+        ----------
+        time_first : bool
+            Whether to give the axes (step, batch, unit).
 
         Returns
         -------
-        Tensor of float32, shape (batch, step, unit), sparse COO
+        Tensor of the type of the counts, sparse COO, shape as that of `dense`
             On the device of the batch.
         """
-        return torch.sparse_coo_tensor(self.indices, self.counts, self.shape, is_coalesced=True, check_invariants=True)
+        indices, counts = self.indices, self.counts
+        if time_first:
+            order = self._codes(time_first).argsort()
+            indices, counts = indices[[1, 0, 2]][:, order], counts[order]
+        return torch.sparse_coo_tensor(
+            indices, counts, self._shape(time_first), is_coalesced=True, check_invariants=True
+        )
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device.
@@ -112,10 +128,15 @@ class Batch:
         """The same batch in memory that a GPU reads directly; a ``DataLoader`` calls this."""
         return self._each(Tensor.pin_memory)
 
-    def _codes(self) -> Tensor:
+    def _codes(self, time_first: bool = False) -> Tensor:
         """Place of each entry in the flattened dense tensor."""
         clip, step, unit = self.indices.unbind()
-        return (clip * self.shape[1] + step) * self.shape[2] + unit
+        row = step * self.shape[0] + clip if time_first else clip * self.shape[1] + step
+        return row * self.shape[2] + unit
+
+    def _shape(self, time_first: bool) -> tuple[int, int, int]:
+        n_clips, n_steps, n_units = self.shape
+        return (n_steps, n_clips, n_units) if time_first else self.shape
 
     def _each(self, move: Callable[[Tensor], Tensor]) -> Self:
         """A batch of moved tensors; what was checked once is not checked again, which would wait for the GPU."""
@@ -125,7 +146,16 @@ class Batch:
         )
 
 
-def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int | None = None) -> Batch:
+def collate(
+    samples: Sequence[Sample],
+    *,
+    dt: float,
+    n_steps: int,
+    n_units: int | None = None,
+    n_merged: int = 1,
+    dtype: torch.dtype = torch.float32,
+    max_count: int | None = None,
+) -> Batch:
     """Samples of a data set as one batch, binned by the rule of `spikedata.events.binning`.
 
     For a ``DataLoader``: ``collate_fn=functools.partial(collate, dt=0.004, n_steps=250)``.
@@ -140,6 +170,8 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
         Number of steps; spikes at or after ``n_steps * dt`` are dropped.
     n_units : int, optional
         Number of channels. Default: what the samples say, as those of a file or a data set do.
+    n_merged, dtype, max_count
+        As `spikedata.torch.collate_dense`.
 
     Returns
     -------
@@ -160,10 +192,13 @@ def collate(samples: Sequence[Sample], *, dt: float, n_steps: int, n_units: int 
     >>> batch.dense().shape, batch.counts.tolist(), batch.labels.tolist()
     (torch.Size([2, 100, 700]), [2.0, 1.0, 2.0, 1.0], [1, 1])
     """
+    most = largest_count(array_dtype_of(dtype), max_count)
     chosen = as_selection(samples, n_units)
-    indices, counts = sparse_batch(chosen.events, chosen.indices, dt=dt, n_steps=n_steps)
-    made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts)}
-    about = {"shape": (len(chosen), int(n_steps), chosen.n_units), "dt": float(dt)}
+    indices, counts = sparse_batch(
+        chosen.events, chosen.indices, dt=dt, n_steps=n_steps, n_merged=n_merged, max_count=min(most, _MOST)
+    )
+    made = {"indices": torch.from_numpy(indices), "counts": torch.from_numpy(counts).to(dtype)}
+    about = {"shape": (len(chosen), int(n_steps), -(-chosen.n_units // n_merged)), "dt": float(dt)}
     return _without_checks(Batch, made | about | {"labels": torch.from_numpy(chosen.labels)})
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from spikedata.checks import Seed, checked
 from spikedata.events import Sample
 from spikedata.events.batching import check_steps
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
+from spikedata.events.window import Outside, check_window, find_outside
 from spikedata.files.cache import open_events
-from spikedata.torch.layouts import collate_dense
+from spikedata.files.time_units import check_time_unit
+from spikedata.torch.layouts import BinnedSample, collate_dense
 from spikedata.transforms import EventTransform
 from spikedata.transforms.composition import transformed
 from spikedata.transforms.streams import streams_of
@@ -43,6 +46,9 @@ class SpikeDataset(Dataset[Any]):
     transform : EventTransform or callable, optional
         One of `spikedata.transforms`, or what takes a sample and returns a sample. Loader workers that are spawned have
         to import it: no lambda.
+    target_transform : callable, optional
+        What takes a label and returns what an item has in its place, as in torchvision. Transforms, ``labels`` and
+        ``classes`` are not affected. Batches need whole numbers.
     seed : int
         Seed of the transform.
     cache : bool
@@ -52,11 +58,17 @@ class SpikeDataset(Dataset[Any]):
         label, which a ``DataLoader`` stacks without a ``collate_fn``.
     n_steps : int, optional
         Number of steps; clips are cropped or padded to them. Goes with ``dt``.
+    time_unit : str, optional
+        Unit of the times in a file by another writer, where it is not s: "ms", "us", "ns" or "samples@16000". With "s",
+        no window is refused that leaves out nearly all spikes.
+    n_units : int, optional
+        Number of units, where a file does not say it. Default: 700, as in the published files.
 
     Raises
     ------
     ValueError
-        If only one of ``dt`` and ``n_steps`` is given, or a number is out of its range.
+        If only one of ``dt`` and ``n_steps`` is given, a number is out of its range, the file contradicts what is
+        given, or more than 90 % of the spikes are later than the steps.
     FileNotFoundError
         If there is no such file.
     FormatError
@@ -78,29 +90,62 @@ class SpikeDataset(Dataset[Any]):
         source: str | os.PathLike[str] | Events,
         *,
         transform: EventTransform | Callable[[Sample], Sample] | None = None,
+        target_transform: Callable[[int], Any] | None = None,
         seed: int = 0,
         cache: bool = True,
         dt: float | None = None,
         n_steps: int | None = None,
+        time_unit: str | None = None,
+        n_units: int | None = None,
     ) -> None:
         if transform is not None and not callable(transform) and not isinstance(transform, EventTransform):
             raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
         if isinstance(transform, type):
             raise TypeError(f"transform must be one that is made, as {transform.__name__}(...), got the class")
+        if target_transform is not None and not callable(target_transform):
+            raise TypeError(f"target_transform must be callable, got {target_transform!r}")
         if (dt is None) != (n_steps is None):
             raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
         self.dt, self.n_steps = dt, n_steps
         if dt is not None and n_steps is not None:
             self.dt, self.n_steps, _ = check_steps(dt=dt, n_steps=n_steps)
-        self.transform = transform
+        self.transform, self.target_transform = transform, target_transform
         self.seed = checked("seed", seed, Seed)
         self._path = None if isinstance(source, Events) else os.fspath(source)
         self._cache = cache
-        self.events = source if isinstance(source, Events) else open_events(source, cache=cache)
+        self._reading: dict[str, Any] = {"time_unit": check_time_unit(time_unit), "n_units": n_units}
+        self.events = _as_given(source, **self._reading) if isinstance(source, Events) else self._opened(source)
         # the epoch that is pinned, and how often each clip was drawn; loader workers share both
         self._chance = torch.zeros(len(self.events) + 1, dtype=torch.int64).share_memory_()
         self._chance[0] = _EACH_ANEW
         self._share = (0, 1)
+        if self.dt is not None and self.n_steps is not None:
+            check_window(self.where, self.outside(self.dt * self.n_steps), time_unit=self.time_unit)
+
+    @property
+    def where(self) -> str:
+        """What messages call it: the path of its file, or "events"."""
+        return self._path or "events"
+
+    def _opened(self, path: str | os.PathLike[str]) -> Events:
+        return open_events(path, cache=self._cache, **self._reading)
+
+    @property
+    def time_unit(self) -> str | None:
+        """The unit of the file's times that was given; None if none was."""
+        return cast(str | None, self._reading["time_unit"])
+
+    def outside(self, window: float, indices: npt.ArrayLike | None = None) -> Outside:
+        """What of the clips falls outside a window, before any transform.
+
+        Parameters
+        ----------
+        window : float
+            Length of the window, such as ``n_steps * dt`` [s].
+        indices : array_like of int, optional
+            Which clips. Default: all.
+        """
+        return find_outside(self.events, window, None if indices is None else whole_numbers("indices", indices))
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -112,11 +157,11 @@ class SpikeDataset(Dataset[Any]):
 
     def __getitems__(self, indices: Sequence[int]) -> Sequence[Any]:
         """The items of a batch: what a ``DataLoader`` asks for."""
-        samples = self.samples(indices)
-        if self.dt is None or self.n_steps is None or not len(samples):
-            return samples
-        batch = collate_dense(samples, dt=self.dt, n_steps=self.n_steps)
-        return list(zip(batch.counts, batch.labels.tolist(), strict=True))
+        if self.dt is None or self.n_steps is None or not len(indices):
+            return self.samples(indices)
+        counts, labels = collate_dense(self._drawn(indices, None), dt=self.dt, n_steps=self.n_steps)
+        target_of = self.target_transform or (lambda label: label)
+        return [BinnedSample(*pair, self.dt) for pair in zip(counts, map(target_of, labels.tolist()), strict=True)]
 
     def samples(self, indices: Sequence[int], *, epoch: int | None = None) -> Sequence[Sample]:
         """Samples, transformed, whether the steps are known or not.
@@ -135,6 +180,19 @@ class SpikeDataset(Dataset[Any]):
         TypeError
             If a number is not whole.
         """
+        samples = self._drawn(indices, epoch)
+        if self.target_transform is None or not len(samples):
+            return samples
+        labels = [sample.label for sample in samples] if isinstance(samples, list) else samples.labels.tolist()
+        targets = [_as_whole(self.target_transform(label)) for label in labels]
+        if isinstance(samples, Selection) and all(type(target) is int for target in targets):
+            relabeled = samples.events.labels.copy()
+            relabeled[samples.indices] = targets
+            return Selection(samples.events.changed(labels=relabeled), samples.indices)
+        return [sample._replace(label=target) for sample, target in zip(samples, targets, strict=True)]
+
+    def _drawn(self, indices: Sequence[int], epoch: int | None) -> Selection | list[Sample]:
+        """Samples, transformed, with the labels of the data set."""
         chosen = np.arange(len(self))[whole_numbers("indices", indices)]
         if self.transform is None:
             return Selection(self.events, chosen)
@@ -209,6 +267,8 @@ class SpikeDataset(Dataset[Any]):
         lines.append(f"Classes: {len(self.classes)}, units: {self.n_units}")
         if self.transform is not None:
             lines.append(f"Transform: {self.transform!r}")
+        if self.target_transform is not None:
+            lines.append(f"Target transform: {self.target_transform!r}")
         return "\n    ".join(lines)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -224,7 +284,7 @@ class SpikeDataset(Dataset[Any]):
         self.__dict__.update(state)
         self._chance.share_memory_()
         if "events" not in state:
-            self.events = open_events(state["_path"])
+            self.events = self._opened(state["_path"])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -243,8 +303,25 @@ class SpikeDataset(Dataset[Any]):
 
     @property
     def n_units(self) -> int:
-        """Number of channels."""
+        """Number of channels before the transform, which may leave fewer: a sample and a batch say theirs."""
         return self.events.n_units
+
+
+def _as_given(events: Events, *, time_unit: str | None, n_units: int | None) -> Events:
+    """Events, which say all that can be given for a file."""
+    if time_unit not in (None, "s"):
+        raise ValueError(f"time_unit is that of a file; events are in s, got {time_unit!r}")
+    if n_units not in (None, events.n_units):
+        raise ValueError(f"n_units is that of a file; the events have {events.n_units}, got {n_units}")
+    return events
+
+
+def _as_whole(target: Any) -> Any:
+    """A target as an int, if it is a whole number of any kind, such as True or a tensor of one; else as it is."""
+    try:
+        return operator.index(target)
+    except TypeError:
+        return target
 
 
 def _share_of_process() -> tuple[int, int] | None:

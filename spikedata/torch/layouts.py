@@ -18,10 +18,10 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from spikedata.checks import whole_number
 from spikedata.events import Sample
-from spikedata.events.batching import dense_batch, event_lists
+from spikedata.events.batching import BFLOAT16, LARGEST_COUNT, dense_batch, event_lists
 from spikedata.events.events import Events, Selection, common_n_units
 
-_DTYPES: dict[torch.dtype, type[np.generic]] = {torch.float32: np.float32, torch.uint8: np.uint8}
+_DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in LARGEST_COUNT}
 
 
 class _Dense(NamedTuple):
@@ -34,12 +34,12 @@ class DenseBatch(_Dense):
 
     Parameters
     ----------
-    counts : Tensor of float32 or uint8, shape (batch, step, unit)
+    counts : Tensor of any type of `collate_dense`, shape (batch, step, unit)
         Spikes there [1].
     labels : Tensor of int64, shape (batch,)
         Class of each clip [1].
     dt : float, optional
-        Length of a step [s]; None where it is not known, as after pinning memory.
+        Length of a step [s]; None where it is not known, as after a DataLoader of an old PyTorch has pinned its memory.
     """
 
     dt: float | None
@@ -59,6 +59,19 @@ class DenseBatch(_Dense):
     def n_units(self) -> int:
         """Number of units."""
         return self.counts.shape[2]
+
+    def pin_memory(self) -> Self:
+        """The same batch in memory that a GPU reads directly; a ``DataLoader`` calls this."""
+        return type(self)(self.counts.pin_memory(), self.labels.pin_memory(), self.dt)
+
+
+class TimeFirstBatch(DenseBatch):
+    """As `DenseBatch`, with counts of the axes (step, batch, unit), over whose first axis a loop over time runs."""
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return self.counts.shape[0]
 
 
 class ListBatch(NamedTuple):
@@ -111,6 +124,8 @@ def collate_dense(
     n_merged: int = 1,
     binary: bool = False,
     dtype: torch.dtype = torch.float32,
+    max_count: int | None = None,
+    time_first: bool = False,
     out: npt.NDArray[np.generic] | None = None,
 ) -> DenseBatch:
     """Samples of a data set as one dense batch, binned by the rule of `spikedata.events.batching`.
@@ -129,10 +144,19 @@ def collate_dense(
         Channels that become one [1].
     binary : bool
         Whether to say only if there was a spike.
-    dtype : torch.float32 or torch.uint8
-        Of the counts, which stop at 255 in uint8.
+    dtype : torch.dtype
+        Of the counts: float32, float16, bfloat16, bool, uint8, int8, int16 or int32. They stop where the type ends: at
+        1 in bool, 127 in int8, 255 in uint8; a float type counts as far as it is exact, to 256 in bfloat16.
+    max_count : int, optional
+        Where counts stop [1], such as 15 for hardware of four bits. Default: where the type ends.
+    time_first : bool
+        Whether to give a `TimeFirstBatch`, of the axes (step, batch, unit).
     out : ndarray, optional
         As `spikedata.events.batching.dense_batch`.
+
+    Returns
+    -------
+    DenseBatch
 
     Raises
     ------
@@ -158,9 +182,12 @@ def collate_dense(
         n_merged=n_merged,
         binary=binary,
         dtype=array_dtype,
+        max_count=max_count,
+        time_first=time_first,
         out=out,
     )
-    return DenseBatch(torch.from_numpy(counts), torch.from_numpy(chosen.labels), float(dt))
+    kind = TimeFirstBatch if time_first else DenseBatch
+    return kind(torch.from_numpy(counts).view(dtype), torch.from_numpy(chosen.labels), float(dt))
 
 
 def collate_lists(
@@ -196,21 +223,35 @@ def collate_lists(
     )
 
 
-def array_dtype_of(dtype: torch.dtype) -> type[np.generic]:
-    """What NumPy calls the type of a batch's counts.
+def array_dtype_of(dtype: torch.dtype, name: str = "dtype") -> str:
+    """What `spikedata.events.batching` calls the type of a batch's counts.
 
     Parameters
     ----------
-    dtype : torch.float32 or torch.uint8
+    dtype : torch.dtype
+    name : str
+        Name for the message.
 
     Raises
     ------
     ValueError
-        If it is another.
+        If counts cannot have it.
     """
-    if dtype not in _DTYPES:
-        raise ValueError(f"dtype must be torch.float32 or torch.uint8, got {dtype}")
+    if not isinstance(dtype, torch.dtype) or dtype not in _DTYPES:
+        raise ValueError(f"{name} must be one of torch.{', torch.'.join(LARGEST_COUNT)}, got {dtype}")
     return _DTYPES[dtype]
+
+
+def buffer_for(shape: tuple[int, ...], dtype: torch.dtype) -> npt.NDArray[np.generic]:
+    """Memory that `collate_dense` can fill with counts of a type.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : torch.dtype
+    """
+    kind = array_dtype_of(dtype)
+    return np.empty(shape, np.uint16 if kind == BFLOAT16 else kind)
 
 
 def as_selection(samples: Sequence[Sample], n_units: int | None) -> Selection:
@@ -285,4 +326,44 @@ def _refuse_samples(
     return Sample(*(collate_values([value], collate_fn_map=collate_fn_map) for value in batch[0]))
 
 
+class _Binned(NamedTuple):
+    counts: Tensor
+    label: Any
+
+
+class BinnedSample(_Binned):
+    """Counts and label of one clip, an item of a `SpikeDataset` that was told its steps: a pair that knows them.
+
+    Parameters
+    ----------
+    counts : Tensor of float32, shape (n_steps, n_units)
+        Spikes in each step and unit [1].
+    label : int
+        Class of the clip [1], or what a ``target_transform`` made of it.
+    dt : float, optional
+        Length of a step [s].
+    """
+
+    dt: float | None
+
+    def __new__(cls, counts: Tensor, label: Any, dt: float | None = None) -> Self:
+        """A pair of counts and label."""
+        item = super().__new__(cls, counts, label)
+        item.dt = dt
+        return item
+
+
+def _stack_binned(
+    batch: Sequence[BinnedSample], *, collate_fn_map: dict[type | tuple[type, ...], Callable[..., Any]] | None = None
+) -> DenseBatch:
+    # what a DataLoader without collate_fn calls for clips that were binned already
+    dts, shapes = {item.dt for item in batch}, {tuple(item.counts.shape) for item in batch}
+    for rule, found in (("dt [s]", dts), ("(n_steps, n_units)", shapes)):
+        if len(found) > 1:
+            raise ValueError(f"clips in one batch must have one {rule}, got {' and '.join(sorted(map(str, found)))}")
+    counts, labels = (collate_values(list(part), collate_fn_map=collate_fn_map) for part in zip(*batch, strict=True))
+    return DenseBatch(counts, labels, dts.pop())
+
+
+default_collate_fn_map[BinnedSample] = _stack_binned
 default_collate_fn_map[Sample] = _refuse_samples  # PyTorch's way to have default_collate know a type

@@ -17,10 +17,11 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from spikedata.checks import Seed, checked, whole_number
 from spikedata.events import Events, Sample
-from spikedata.events.batching import check_steps
+from spikedata.events.batching import check_steps, largest_count
 from spikedata.events.events import whole_numbers
+from spikedata.events.window import Outside, check_window, joined_outside
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, array_dtype_of, collate_dense, n_units_of
+from spikedata.torch.layouts import DenseBatch, array_dtype_of, buffer_for, collate_dense, n_units_of
 from spikedata.transforms import EventTransform
 
 
@@ -36,8 +37,13 @@ def loader(
     n_merged: int = 1,
     binary: bool = False,
     dtype: torch.dtype = torch.float32,
+    max_count: int | None = None,
+    time_first: bool = False,
     reuse: bool = False,
     seed: int = 0,
+    target_transform: Callable[[int], int] | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> SpikeLoader:
     """Dense batches of anything that has spikes, drawn anew in every epoch.
 
@@ -47,20 +53,26 @@ def loader(
         The clips: a data set, or parts or several of them, events, or a spike file.
     transform : EventTransform or callable, optional
         For events and files, as `SpikeDataset` takes it; a data set has its own.
-    batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, reuse, seed
+    batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, max_count, time_first, reuse, seed
         As `SpikeLoader`; the seed is that of the transform, too.
+    target_transform : callable, optional
+        As `transform`, of labels.
+    time_unit, n_units
+        For files, as `SpikeDataset` takes them; a data set has its own.
 
     Returns
     -------
     SpikeLoader
-        Each iteration is one epoch of `DenseBatch`: counts (batch, step, unit) and labels (batch,).
+        Each iteration is one epoch of `DenseBatch`: counts (batch, step, unit) and labels (batch,); or with
+        `time_first` of `TimeFirstBatch`: counts (step, batch, unit).
 
     Raises
     ------
     TypeError
         If it is nothing that has spikes.
     ValueError
-        If a number is out of its range, the steps are not known, or a data set is given another transform.
+        If a number is out of its range, the steps are not known or leave out nearly all spikes, or a data set is given
+        another transform, unit of time or number of units.
     FileNotFoundError
         If there is no such file.
     FormatError
@@ -75,9 +87,19 @@ def loader(
     [(2, 100, 64), (1, 100, 64)]
     """
     if isinstance(dataset, (str, os.PathLike, Events)):
-        dataset = SpikeDataset(dataset, transform=transform, seed=seed)
-    elif transform is not None:
-        raise ValueError("a data set has its own transform: give it to SpikeDataset(..., transform=...)")
+        dataset = SpikeDataset(
+            dataset,
+            transform=transform,
+            target_transform=target_transform,
+            seed=seed,
+            time_unit=time_unit,
+            n_units=n_units,
+        )
+    else:
+        own = {"transform": transform, "target_transform": target_transform, "time_unit": time_unit, "n_units": n_units}
+        for name, value in own.items():
+            if value is not None:
+                raise ValueError(f"a data set has its own {name}: give it to SpikeDataset(..., {name}=...)")
     return SpikeLoader(
         dataset,
         batch_size=batch_size,
@@ -86,6 +108,8 @@ def loader(
         n_merged=n_merged,
         binary=binary,
         dtype=dtype,
+        max_count=max_count,
+        time_first=time_first,
         shuffle=shuffle,
         drop_last=drop_last,
         reuse=reuse,
@@ -114,8 +138,12 @@ class SpikeLoader:
         Channels that become one [1].
     binary : bool
         Whether to say only if there was a spike.
-    dtype : torch.float32 or torch.uint8
-        Of the counts.
+    dtype : torch.dtype
+        Of the counts: float32, float16, bfloat16, bool, uint8, int8, int16 or int32, as in `collate_dense`.
+    max_count : int, optional
+        Where counts stop [1], such as 15 for hardware of four bits. Default: where the type ends.
+    time_first : bool
+        Whether to give the axes (step, batch, unit).
     shuffle : bool
         Whether to draw a new order in each epoch.
     drop_last : bool
@@ -126,12 +154,19 @@ class SpikeLoader:
     seed : int
         Seed of the order.
 
+    Attributes
+    ----------
+    outside : Outside or None
+        What of the clips falls outside the steps, and how many have no spike, before any transform
+        (`spikedata.events.window`); None for data sets that are none of ours. Much is logged as a warning.
+
     Raises
     ------
     TypeError
         If the data set has no length.
     ValueError
-        If a number is out of its range, the steps are not known, or data sets differ in their classes.
+        If a number is out of its range, the steps are not known, data sets differ in their classes, or more than 90 %
+        of the spikes fall outside the steps and no data set was told ``time_unit="s"``.
 
     Examples
     --------
@@ -153,6 +188,8 @@ class SpikeLoader:
         n_merged: int = 1,
         binary: bool = False,
         dtype: torch.dtype = torch.float32,
+        max_count: int | None = None,
+        time_first: bool = False,
         shuffle: bool = False,
         drop_last: bool = False,
         reuse: bool = False,
@@ -164,13 +201,20 @@ class SpikeLoader:
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         _refuse_other_classes(dataset)
-        self._array_dtype = array_dtype_of(dtype)
-        self.reuse = reuse
-        self.dataset = dataset
+        largest_count(array_dtype_of(dtype), max_count)  # refused here, not with the first batch
+        self.dataset, self.dtype, self.max_count = dataset, dtype, max_count
         self.batch_size, self.dt, self.n_steps, self.n_merged = batch_size, dt, n_steps, n_merged
-        self.binary, self.dtype, self.shuffle, self.drop_last = binary, dtype, shuffle, drop_last
+        self.binary, self.time_first = checked("binary", binary, bool), checked("time_first", time_first, bool)
+        self.shuffle, self.drop_last = checked("shuffle", shuffle, bool), checked("drop_last", drop_last, bool)
+        self.reuse = checked("reuse", reuse, bool)
         self.seed = checked("seed", seed, Seed)
         self._next_epoch = 0
+        parts = list(_outside(dataset, dt * n_steps, None))
+        self.outside = joined_outside(parts) if parts else None
+        if self.outside is not None:
+            units = {part.time_unit for part in _spike_datasets(dataset)}
+            names = dict.fromkeys(part.where for part in _spike_datasets(dataset))
+            check_window(", ".join(names), self.outside, time_unit="s" if "s" in units else next(iter(units)))
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -213,11 +257,14 @@ class SpikeLoader:
         self, indices: npt.NDArray[np.int64], epoch: int, buffers: list[npt.NDArray[np.generic] | None], slot: int
     ) -> DenseBatch:
         samples = _samples_of(self.dataset, indices.tolist(), epoch)
-        buffer = buffers[slot]
+        out = None
         if self.reuse:  # a transform may have merged channels
-            shape = (self.batch_size, self.n_steps, -(-n_units_of(samples) // self.n_merged))
-            if buffer is None or buffer.shape != shape:
-                buffer = buffers[slot] = np.empty(shape, self._array_dtype)
+            n_units = -(-n_units_of(samples) // self.n_merged)
+            buffer = buffers[slot]
+            if buffer is None or buffer.size != self.batch_size * self.n_steps * n_units:
+                buffer = buffers[slot] = buffer_for((self.batch_size * self.n_steps * n_units,), self.dtype)
+            shape = (self.n_steps, len(indices)) if self.time_first else (len(indices), self.n_steps)
+            out = buffer[: len(indices) * self.n_steps * n_units].reshape(*shape, n_units)
         return collate_dense(
             samples,
             dt=self.dt,
@@ -225,7 +272,9 @@ class SpikeLoader:
             n_merged=self.n_merged,
             binary=self.binary,
             dtype=self.dtype,
-            out=None if buffer is None else buffer[: len(indices)],
+            max_count=self.max_count,
+            time_first=self.time_first,
+            out=out,
         )
 
 
@@ -254,10 +303,13 @@ def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) ->
 def _steps_of(dataset: Dataset[object], dt: float | None, n_steps: int | None) -> tuple[float, int]:
     """The steps that were given, or else those that a data set or what it is made of was told."""
     told = {(part.dt, part.n_steps) for part in _spike_datasets(dataset)}
-    if len(told) == 1:
-        (own_dt, own_n_steps) = told.pop()
-        dt, n_steps = own_dt if dt is None else dt, own_n_steps if n_steps is None else n_steps
+    own_dts, own_n_steps = {one[0] for one in told}, {one[1] for one in told}
+    dt = own_dts.pop() if dt is None and len(own_dts) == 1 else dt
+    n_steps = own_n_steps.pop() if n_steps is None and len(own_n_steps) == 1 else n_steps
     if dt is None or n_steps is None:
+        if len(told) > 1:
+            found = " and ".join(sorted(f"({one[0]}, {one[1]})" for one in told))
+            raise ValueError(f"the data sets were told different dt and n_steps, {found}: give dt and n_steps here")
         raise ValueError("dt and n_steps must be given here or to the SpikeDataset")
     return dt, n_steps
 
@@ -268,6 +320,20 @@ def _refuse_other_classes(dataset: Dataset[object]) -> None:
     for classes in others:
         if classes != first:
             raise ValueError(f"data sets in one batch must have the same classes, got {first} and {classes}")
+
+
+def _outside(dataset: Dataset[object], window: float, indices: npt.NDArray[np.int64] | None) -> Iterator[Outside]:
+    """What of some clips of a data set, or of what it is made of, falls outside a window."""
+    if isinstance(dataset, SpikeDataset):
+        yield dataset.outside(window, indices)
+    elif isinstance(dataset, Subset):
+        chosen = whole_numbers("indices of a Subset", list(dataset.indices))
+        yield from _outside(dataset.dataset, window, chosen if indices is None else chosen[indices])
+    elif isinstance(dataset, ConcatDataset):
+        ends = dataset.cumulative_sizes
+        for part, begin, end in zip(dataset.datasets, [0, *ends], ends, strict=False):
+            own = None if indices is None else indices[(indices >= begin) & (indices < end)] - begin
+            yield from _outside(part, window, own)
 
 
 def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset]:

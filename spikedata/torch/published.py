@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from spikedata.checks import checked
 from spikedata.disk import data_folder
 from spikedata.downloads import download as fetch
 from spikedata.downloads import origin_of
@@ -31,11 +32,12 @@ class _PublishedDataset(SpikeDataset):
         download: bool = False,
         *,
         transform: _Transform | None = None,
+        target_transform: Callable[[int], Any] | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
-        path = _find(self._name, root, split, self.splits, download)
-        super().__init__(path, transform=transform, seed=seed, **options)
+        path = _find(self._name, root, split, self.splits, checked("download", download, bool))
+        super().__init__(path, transform=transform, target_transform=target_transform, seed=seed, **options)
         self.split = split
         self.origin = origin_of(path)
 
@@ -57,7 +59,7 @@ class SHD(_PublishedDataset):
     download : bool
         Whether to fetch the file if it is not there, as `spikedata.download` does. A file that is there must then be
         the published one, or be made by this package of the same recordings.
-    transform, seed, **options
+    transform, target_transform, seed, **options
         As `SpikeDataset`.
 
     Attributes
@@ -97,7 +99,7 @@ class SSC(_PublishedDataset):
         Folder with ``ssc_train.h5``, ``ssc_valid.h5`` and ``ssc_test.h5``. Default: `spikedata.disk.data_folder`.
     split : {"train", "valid", "test"}
         Which file.
-    download, transform, seed, **options
+    download, transform, target_transform, seed, **options
         As `SHD`; so are the attributes.
 
     Raises

@@ -35,7 +35,8 @@ class EventTransform(Protocol):
         Returns
         -------
         Events
-            Labels, speakers, names and the order of the clips as they were; the spikes of a clip perhaps unsorted.
+            Labels, speakers, names and the order of the clips as they were; the spikes of a clip perhaps unsorted, its
+            duration changed if the transform changes when it ends.
         """
         ...
 
@@ -167,7 +168,9 @@ def _interleaved(events: Events, changed: Events, is_changed: npt.NDArray[np.boo
     )
     interleave(events.units, events.offsets, changed.units, changed.offsets, is_changed, units)
     is_sorted = events.is_sorted and changed.is_sorted
-    return events.changed(times=times, units=units, offsets=offsets, is_sorted=is_sorted)
+    durations = events.durations.copy()
+    durations[is_changed] = changed.durations
+    return events.changed(times=times, units=units, offsets=offsets, is_sorted=is_sorted, durations=durations)
 
 
 def _refuse_unless_transform(transform: object, where: str) -> None:

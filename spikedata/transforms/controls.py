@@ -11,7 +11,7 @@ from spikedata.checks import Count, check_fields
 from spikedata.compilation import Array, compiled
 from spikedata.events import Events, latest_times
 from spikedata.transforms.passes import fill_words, words_for
-from spikedata.transforms.rows import check_streams, computed, widened
+from spikedata.transforms.rows import check_streams, computed, latest_of, widened
 from spikedata.transforms.streams import substreams
 
 _HALF = np.uint64(32)
@@ -109,7 +109,7 @@ class TimeReversal:
         check_streams(events, streams)
         from spikedata.transforms.passes import move_times
 
-        return computed(events, move_times, -np.ones(len(events)), latest_times(events))
+        return computed(events, move_times, -np.ones(len(events)), latest_times(events), latest_of(events.times))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.events.events import Events, latest_times, offsets_of
 from spikedata.transforms.drops import threshold_of
 from spikedata.transforms.passes import fill_words, keep_marked, mixed_word, words_for
-from spikedata.transforms.rows import check_streams, widened
+from spikedata.transforms.rows import check_streams, lasting, widened
 from spikedata.transforms.streams import GOLDEN, substreams, uniforms
 
 _HALF_WORD = np.uint64(0xFFFFFFFF)
@@ -256,7 +256,8 @@ class Blend:
             events.n_units,
             mixed,
         )
-        return _filled(events, mixed)
+        longer = np.where(events.durations > 0, np.maximum(events.durations, partners.durations), 0.0)
+        return lasting(_filled(events, mixed), longer)
 
 
 @dataclass(frozen=True, kw_only=True)

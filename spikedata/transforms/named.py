@@ -31,7 +31,8 @@ from spikedata.transforms import Compose, EventTransform, Maybe, ShuffleTimes, T
 from spikedata.transforms.streams import streams_of
 
 _CHANCE = "chance"
-_NOT_NAMED = {"Compose", "EventTransform", "Maybe", "ChannelMerge"}  # the last: recipes have n_merged
+_NOT_NAMED = {"Compose", "EventTransform", "Maybe", "ChannelMerge", "ChannelSelect", "Tonic"}
+# merging and selecting change the number of units, which a recipe keeps but for its n_merged
 
 
 def augmentation_of(lines: Sequence[str]) -> EventTransform | None:
@@ -64,7 +65,7 @@ def names_of_transforms() -> dict[str, Callable[..., EventTransform]]:
     return {
         re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): getattr(transforms, name)
         for name in transforms.__all__
-        if name not in _NOT_NAMED
+        if name not in _NOT_NAMED and name[0].isupper()
     }
 
 

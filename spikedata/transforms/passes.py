@@ -133,30 +133,50 @@ def shift_units(
 
 
 @compiled
-def jitter_times(times: Array, offsets: Array, keys: Array, sigma: float, moved_times: Array) -> None:
-    """Add a normal number to each event's time; what goes below 0 is reflected there."""
+def renumber_units(
+    times: Array, units: Array, offsets: Array, numbers: Array, moved_times: Array, moved_units: Array,
+    moved_offsets: Array,
+) -> None:  # fmt: skip
+    """Give each event the number of its unit, of which `numbers` has one for each of 16 bits; leave out those of -1."""
+    at = 0
+    for clip in range(offsets.size - 1):
+        begin, end = offsets[clip], offsets[clip + 1]
+        row_times, row_units = times[begin:end], units[begin:end]
+        for i in range(end - begin):
+            number = numbers[row_units[i]]
+            moved_times[at] = row_times[i]
+            moved_units[at] = number
+            at += number >= 0
+        moved_offsets[clip + 1] = at
+
+
+@compiled
+def jitter_times(
+    times: Array, offsets: Array, keys: Array, sigma: float, latest: float, moved_times: Array
+) -> None:  # fmt: skip
+    """Add a normal number to each event's time, at most to `latest`; what goes below 0 is reflected there."""
     words = words_for(offsets)
     for clip in range(offsets.size - 1):
         begin, end = offsets[clip], offsets[clip + 1]
         row, moved = times[begin:end], moved_times[begin:end]
         fill_words(keys[clip], words[: end - begin])
         for i in range(end - begin):
-            moved[i] = abs(row[i] + normal_of(words[i]) * sigma)
+            moved[i] = min(abs(row[i] + normal_of(words[i]) * sigma), latest)
 
 
 @compiled
 def move_times(
-    times: Array, units: Array, offsets: Array, factors: Array, shifts: Array, moved_times: Array, moved_units: Array,
-    moved_offsets: Array,
+    times: Array, units: Array, offsets: Array, factors: Array, shifts: Array, latest: float, moved_times: Array,
+    moved_units: Array, moved_offsets: Array,
 ) -> None:  # fmt: skip
-    """Multiply each clip's times by its factor and add its shift; leave out what goes below 0."""
+    """Multiply each clip's times by its factor and add its shift, at most to `latest`; leave out what goes below 0."""
     at = 0
     for clip in range(offsets.size - 1):
         begin, end = offsets[clip], offsets[clip + 1]
         row_times, row_units, factor, shift = times[begin:end], units[begin:end], factors[clip], shifts[clip]
         for i in range(end - begin):
             time = row_times[i] * factor + shift
-            moved_times[at] = time
+            moved_times[at] = min(time, latest)
             moved_units[at] = row_units[i]
             at += time >= 0.0
         moved_offsets[clip + 1] = at

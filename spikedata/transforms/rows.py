@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.events.events import Events, patterns_of
+from spikedata.events.events import Events, latest_times, patterns_of
 
 
 def passed(events: Events, run: Callable[..., None], *arguments: Any) -> Events:
@@ -31,6 +31,29 @@ def computed(events: Events, run: Callable[..., None], *arguments: Any) -> Event
     return _run(events, run, widened(events.times), *arguments).changed(is_sorted=False)
 
 
+def lasting(events: Events, durations: npt.NDArray[np.float64]) -> Events:
+    """Events that last so long, or until their latest spike if that is later; 0 stays unknown.
+
+    Parameters
+    ----------
+    events : Events
+    durations : ndarray of float64, shape (n_clips,)
+        Lengths of the recordings [s], 0 where unknown.
+    """
+    if not durations.any():  # as in most files by other writers: their spikes need not be looked at
+        return events.changed(durations=durations)
+    return events.changed(durations=np.where(durations > 0, np.maximum(durations, latest_times(events)), 0.0))
+
+
+def moved_durations(
+    durations: npt.NDArray[np.float64], factors: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Lengths of recordings [s] stretched by factors and begun later by shifts [s]: finite, and 0 stays unknown."""
+    with np.errstate(over="ignore"):
+        moved = np.minimum(durations * factors + np.maximum(shifts, 0), np.finfo(np.float64).max)
+    return np.where(durations > 0, moved, 0.0)
+
+
 def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Times as compiled code can compute with them: half floats as single ones."""
     if times.dtype != np.float16:
@@ -40,6 +63,11 @@ def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     wide = np.empty(times.size, np.float32)
     widen_halves(times.view(np.uint16), wide.view(np.int32), wide)
     return wide
+
+
+def latest_of(times: npt.NDArray[np.floating]) -> float:
+    """The largest time [s] that a computed one may be: the largest number of its type, single for half floats."""
+    return float(np.finfo(np.float32 if times.dtype == np.float16 else times.dtype).max)
 
 
 def check_streams(events: Events, streams: npt.NDArray[np.uint64]) -> None:

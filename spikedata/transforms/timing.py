@@ -1,4 +1,7 @@
-"""Transforms of when events come."""
+"""Transforms of when events come.
+
+A time beyond what its type holds becomes the largest that it does: no transform makes times infinite.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, check_fields
 from spikedata.events import Events
-from spikedata.transforms.rows import check_streams, computed, widened
+from spikedata.transforms.rows import check_streams, computed, lasting, latest_of, moved_durations, widened
 from spikedata.transforms.streams import substreams, uniforms
 
 
@@ -51,13 +54,15 @@ class TimeJitter:
 
         times = widened(events.times)
         moved = np.empty_like(times)
-        jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), moved)
-        return events.changed(times=moved, is_sorted=False)
+        jitter_times(times, events.offsets, substreams(streams, 0), float(self.sigma), latest_of(times), moved)
+        return lasting(events.changed(times=moved, is_sorted=False), events.durations)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeShift:
     """All events of a clip moved in time by the same, uniform in -largest..largest; those before 0 are dropped.
+
+    A clip that is moved to later lasts longer by as much; one that is moved to earlier ends in silence.
 
     Parameters
     ----------
@@ -85,13 +90,17 @@ class TimeShift:
         from spikedata.transforms.passes import move_times
 
         shifts = (2 * uniforms(streams, 1)[0] - 1) * self.largest
-        moved = computed(events, move_times, np.ones(len(events)), shifts)
-        return moved.changed(is_sorted=events.is_sorted)
+        factors = np.ones(len(events))
+        moved = computed(events, move_times, factors, shifts, latest_of(events.times))
+        durations = moved_durations(events.durations, factors, shifts)
+        return lasting(moved.changed(is_sorted=events.is_sorted), durations)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeStretch:
     """All times of a clip multiplied by a factor, its logarithm uniform between those of 1/largest and largest.
+
+    The duration of the clip is multiplied, too.
 
     Parameters
     ----------
@@ -122,5 +131,7 @@ class TimeStretch:
         from spikedata.transforms.passes import move_times
 
         factors = np.exp((2 * uniforms(streams, 1)[0] - 1) * np.log(self.largest))
-        moved = computed(events, move_times, factors, np.zeros(len(events)))
-        return moved.changed(is_sorted=events.is_sorted)
+        shifts = np.zeros(len(events))
+        moved = computed(events, move_times, factors, shifts, latest_of(events.times))
+        durations = moved_durations(events.durations, factors, shifts)
+        return lasting(moved.changed(is_sorted=events.is_sorted), durations)

@@ -21,12 +21,14 @@ from spikedata.baseline.recipes.catalog import typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.runs.statistics import count_of_ranges, wilson_interval
+from spikedata.events.sample import PUBLISHED_N_UNITS
 from spikedata.files.schema import Provenance, known_speakers
 from spikedata.nn.networks import Network
 from spikedata.training.history import Trained
 from spikedata.training.scoring import Score
 
-CARD_FORMAT = 3
+CARD_FORMAT = 4
+_NOT_IN_3 = {"time_unit": None, "outside": None, "n_silent": None}  # what cards of format 3 do not say of a file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,14 @@ class DataEntry:
         Preset of the cochlea, if this package encoded it [1].
     provenance : Provenance or None
         How it was made, as the file itself says.
+    time_unit : str or None
+        Unit of its times [1], if the user gave one.
+    says_n_units : bool
+        Whether it says its number of units itself; otherwise the user did, or they are the 700 of the published files.
+    outside : float or None
+        Fraction of its spikes outside the window of the recipe [1]; None on cards that do not say it.
+    n_silent : int or None
+        Clips without a spike [1]; None on cards that do not say it.
     """
 
     file: str
@@ -96,6 +106,23 @@ class DataEntry:
     official: str | None
     preset: str | None
     provenance: Provenance | None
+    time_unit: str | None = None
+    says_n_units: bool = True
+    outside: float | None = None
+    n_silent: int | None = None
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the file was read, as `train_run` takes it, where the file does not say it."""
+        is_told = not self.says_n_units and self.n_units != PUBLISHED_N_UNITS
+        told = {"time_unit": self.time_unit, "n_units": self.n_units if is_told else None}
+        return {name: value for name, value in told.items() if value is not None}
+
+    @property
+    def identity(self) -> str:
+        """The digest of the file, and how it was read unless as it is."""
+        words = [f"{name} {value}" for name, value in self.reading.items() if value != "s"]
+        return ", ".join([self.sha256, *words])
 
     @property
     def origin(self) -> str:
@@ -326,6 +353,12 @@ class ScoredEntry:
         Of each speaker's clips, by number.
     unseen : Tally or None
         Of the clips of speakers who neither trained nor chose; None where there are none, or it is not known.
+    time_unit : str or None
+        Unit of the file's times [1], if the user gave one.
+    outside : float or None
+        Fraction of the spikes of these clips outside the window of the recipe [1]; None on cards that do not say it.
+    n_silent : int or None
+        Clips without a spike [1]; None on cards that do not say it.
     """
 
     file: str
@@ -343,6 +376,9 @@ class ScoredEntry:
     score: ScoreEntry
     by_speaker: dict[str, Tally]
     unseen: Tally | None
+    time_unit: str | None = None
+    outside: float | None = None
+    n_silent: int | None = None
 
     def __post_init__(self) -> None:
         for name, n in (("clips", self.score.n), ("wrong", self.score.n - self.score.n_correct)):
@@ -479,11 +515,21 @@ class Card:
         if not isinstance(content, Mapping):
             raise ValueError("must be a JSON object")
         found = content.get("card_format")
+        if found == 3:
+            content, found = _from_3(content), CARD_FORMAT
         if found != CARD_FORMAT:
             raise ValueError(f"card_format must be {CARD_FORMAT}, got {found}")
         entries = {name: entry for name, entry in content.items() if name != "card_format"}
         card: Self = fields_from_json(entries, cls, "card")
         return card
+
+
+def _from_3(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A card of format 3, which does not say what falls outside the window."""
+    if not isinstance(content.get("data"), Mapping) or not isinstance(content.get("tests"), list):
+        return content
+    tests = [{**_NOT_IN_3, **entry} if isinstance(entry, Mapping) else entry for entry in content["tests"]]
+    return {**content, "data": {**_NOT_IN_3, "says_n_units": True, **content["data"]}, "tests": tests}
 
 
 def score_entry(score: Score) -> ScoreEntry:
@@ -558,6 +604,7 @@ def how_to_make(
     keep_epochs: bool = False,
     threads: int = 1,
     refit: str | os.PathLike[str] | None = None,
+    reading: Mapping[str, Any] | None = None,
 ) -> str:
     """The command that makes the same run, with its split and each param that was changed.
 
@@ -571,10 +618,13 @@ def how_to_make(
     split : mapping
         What of its arguments makes the split, by name.
     refit : str or path-like, optional
-        The run that chose, of a refit: it says recipe, split and params.
+        The run that chose, of a refit: it says recipe, split and params, and how to read the file.
+    reading : mapping, optional
+        What the file does not say: see `DataEntry.reading`.
     """
     params = {} if refit is not None else typed_params(recipe)
     options = {"seed": seed, "device": device, **split}
+    options |= {} if refit is not None else (reading or {})
     options |= {"keep_epochs": True} if keep_epochs else {}
     options |= {"threads": threads} if threads != 1 else {}
     if params is None:
@@ -589,7 +639,7 @@ def how_to_make(
     return shlex.join(words)
 
 
-_OPTIONS = {"left_out": "leave_out"}  # where the command says it in other words than the function
+_OPTIONS = {"left_out": "leave_out", "n_units": "units"}  # where the command says it in other words than the function
 
 
 def environment_of(device: torch.device, *, n_processes: int = 1) -> Environment:

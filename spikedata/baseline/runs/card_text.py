@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spikedata.baseline.recipes.catalog import changes_of
-from spikedata.baseline.runs.card import Card, Measures, ScoredEntry, ScoreEntry, SelectionBiasEntry
+from spikedata.baseline.runs.card import Card, DataEntry, Measures, ScoredEntry, ScoreEntry, SelectionBiasEntry
+from spikedata.events.window import percent
 
 _MOST_SPEAKERS = 24  # that a line names one by one
 _WARNINGS = {True: "", False: "; speakers are shared between parts", None: "; speakers are unknown"}
@@ -24,19 +25,32 @@ def format_card(card: Card) -> str:
     changes = "".join(f" {name}={_value_text(value)}" for name, value in changes_of(card.recipe).items())
     lines = [
         f"recipe      {card.recipe.name}{changes}, seed {card.seed}, {card.network.parameters:,} parameters",
-        f"data        {data.file}, {len(data.keys)} classes, {data.origin}",
+        f"data        {data.file}, {len(data.keys)} classes, {data.origin}{_read_as(data)}{_lost_text(data, card)}",
         f"clips       {parts}{_WARNINGS[split.speakers_apart]}",
         f"training    {_training_text(card)}, {training.seconds:.1f} s",
         f"validation  {_score_text(card.validation)}{_whose_validation(card)}",
         _measures_text(card.measures),
     ]
-    lines += [f"test        {_test_text(entry)}" for entry in card.tests]
+    lines += [f"test        {_test_text(entry, card)}" for entry in card.tests]
     lines += [] if card.tests else ["test        not opened"]
     lines += [
         f"control     {entry.control}: {_score_text(entry.score)}, {entry.part} of {entry.file}"
         for entry in card.controls
     ]
     return "\n".join([*lines, *(_bias_text(entry) for entry in card.selection_bias)])
+
+
+def _read_as(data: DataEntry) -> str:
+    """How the file was read, where the user said it."""
+    unit = f", times in {data.time_unit}" if data.time_unit not in (None, "s") else ""
+    return unit + (f", {data.n_units} units" if "n_units" in data.reading else "")
+
+
+def _lost_text(entry: DataEntry | ScoredEntry, card: Card) -> str:
+    """What of the clips the network did not see, and how many have nothing to see."""
+    lost = f"; {percent(entry.outside or 0.0)} of the spikes fall outside {card.recipe.network.duration:g} s"
+    silent = "1 clip" if entry.n_silent == 1 else f"{entry.n_silent} clips"
+    return (lost if entry.outside else "") + (f"; {silent} without a spike" if entry.n_silent else "")
 
 
 def _training_text(card: Card) -> str:
@@ -73,10 +87,11 @@ def _score_text(score: ScoreEntry) -> str:
     )
 
 
-def _test_text(entry: ScoredEntry) -> str:
+def _test_text(entry: ScoredEntry, card: Card) -> str:
     asked = "once" if entry.times_opened == 1 else f"{entry.times_opened} times"
     clips = f"{entry.part} of {entry.file}" + ("" if entry.part == "test part" else f" ({entry.origin})")
-    return f"{_score_text(entry.score)}, {clips}{_who_was_seen(entry)}, opened {asked}{_unseen_text(entry)}"
+    lost = _lost_text(entry, card)
+    return f"{_score_text(entry.score)}, {clips}{_who_was_seen(entry)}, opened {asked}{_unseen_text(entry)}{lost}"
 
 
 def _who_was_seen(entry: ScoredEntry) -> str:

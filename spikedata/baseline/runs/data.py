@@ -16,6 +16,7 @@ from spikedata.checks import Bounds, check_fields
 from spikedata.disk import file_digest
 from spikedata.downloads import corpus_of, numbering_of, origin_of
 from spikedata.events import Events
+from spikedata.events.window import check_window, find_outside
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import known_speakers
 from spikedata.splits import (
@@ -31,15 +32,29 @@ from spikedata.splits.promises import require_every_class
 _ANYBODYS = ("folder", "manifest")  # "corpora" of a user's own recordings: the name says nothing about the speakers
 
 
-def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = None) -> tuple[DataEntry, Events]:
+def read_run_data(
+    spike_path: str | os.PathLike[str],
+    *,
+    window: float,
+    sha256: str | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
+    usual_n_units: int | None = None,
+) -> tuple[DataEntry, Events]:
     """The card's entry for a spike file, and the file's events.
 
     Parameters
     ----------
     spike_path : str or path-like
         The file.
+    window : float
+        Length of the window that the network sees [s].
     sha256 : str, optional
         Of its bytes, where that is known already. Default: it is computed.
+    time_unit, n_units
+        What the file does not say, as `spikedata.files.reader.SpikeFile` takes it.
+    usual_n_units : int, optional
+        Number of units, where neither the file nor ``n_units`` says it [1].
 
     Raises
     ------
@@ -47,12 +62,19 @@ def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = No
         If there is none.
     FormatError
         If it is no spike file.
+    ValueError
+        If nearly all spikes fall outside the window, or the file contradicts what it is to be read as.
     """
+    if n_units is None and usual_n_units is not None and not _says_n_units(spike_path, time_unit):
+        n_units = usual_n_units
     sha256 = sha256 or file_digest(spike_path, "sha256")
-    with SpikeFile(spike_path) as file:
+    with SpikeFile(spike_path, time_unit=time_unit, n_units=n_units) as file:
+        time_unit, says_n_units = file.time_unit, file.says_n_units
         events, made = file.read_events(), file.provenance
         corpus, numbering = corpus_of(file), numbering_of(file)
     origin = origin_of(spike_path)
+    outside = find_outside(events, window)
+    check_window(os.fspath(spike_path), outside, time_unit=time_unit)
     entry = DataEntry(
         file=Path(spike_path).name,
         path=str(Path(spike_path).absolute()),
@@ -64,8 +86,17 @@ def read_run_data(spike_path: str | os.PathLike[str], *, sha256: str | None = No
         official=origin.published if origin.kind == "official" else None,
         preset=origin.preset or None,
         provenance=made,
+        time_unit=time_unit,
+        says_n_units=says_n_units,
+        outside=outside.share,
+        n_silent=outside.n_silent,
     )
     return entry, events
+
+
+def _says_n_units(spike_path: str | os.PathLike[str], time_unit: str | None) -> bool:
+    with SpikeFile(spike_path, time_unit=time_unit) as file:
+        return file.says_n_units
 
 
 def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:

@@ -25,7 +25,9 @@ from spikedata.baseline.runs.folder import load_run, read_split, update_card
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
 from spikedata.events import Events
+from spikedata.events.window import find_outside
 from spikedata.files.schema import known_speakers
+from spikedata.files.time_units import check_time_unit
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
@@ -44,11 +46,14 @@ class ScoredFile(NamedTuple):
         Of its bytes.
     is_own : bool
         Whether the run was trained on it, so that only its test part is scored.
+    reading : dict
+        What the file does not say, as `read_run_data` takes it: of the run's own file, as it was trained.
     """
 
     path: Path
     sha256: str
     is_own: bool
+    reading: dict[str, Any]
 
     @property
     def part(self) -> str:
@@ -81,6 +86,8 @@ def evaluate_run(
     *,
     control: str = "none",
     device: str = "cpu",
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> Card:
     """Score a run's weights on its own test part, or on the whole of another file, and record it on the run's card.
 
@@ -101,6 +108,9 @@ def evaluate_run(
         Information to remove from the clips: see `spikedata.transforms.named`.
     device : str
         cpu, cuda, cuda:N, or auto: a GPU if there is one.
+    time_unit, n_units
+        What another file does not say, as `train_run` takes it; a file that does not say its units has those of the
+        run. The run's own file is read as it was trained.
 
     Returns
     -------
@@ -113,14 +123,15 @@ def evaluate_run(
         If the run or the file does not exist.
     ValueError
         If the run is damaged, the file has changed, has other classes or units, or no test part, there is no such
-        control or device, or a control is asked for before the plain score.
+        control or device, a control is asked for before the plain score, or nearly all spikes fall outside the
+        network's window.
     OutputError
         If the card cannot be written.
     """
     control = known_control(control)
     network, card = load_run(run_dir)
     network.to(resolve_device(device))
-    file = find_test_file(run_dir, card, spike_path)
+    file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if control == "none":
         test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file)
         return write_on_card(run_dir, card, lambda now: _with_test(now, test))
@@ -180,7 +191,12 @@ def _test_of(card: Card, sha256: str) -> ScoredEntry | None:
 
 
 def find_test_file(
-    run_dir: str | os.PathLike[str], card: Card, spike_path: str | os.PathLike[str] | None
+    run_dir: str | os.PathLike[str],
+    card: Card,
+    spike_path: str | os.PathLike[str] | None,
+    *,
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> ScoredFile:
     """The file that is meant; see `evaluate_run`.
 
@@ -189,8 +205,9 @@ def find_test_file(
     FileNotFoundError
         If it is not there.
     ValueError
-        If it is the run's and has changed.
+        If it is the run's and has changed, or it was read otherwise when it was trained on or scored.
     """
+    time_unit = check_time_unit(time_unit)
     path = Path(card.data.path if spike_path is None else spike_path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
@@ -198,7 +215,19 @@ def find_test_file(
     is_own = sha256 == card.data.sha256
     if spike_path is None and not is_own:
         raise ValueError(f"{path}: is not the file that {run_dir} was trained on: its SHA-256 differs")
-    return ScoredFile(path, sha256, is_own)
+    scored = _test_of(card, sha256)
+    told: dict[str, Any] = {"time_unit": time_unit, "n_units": n_units}
+    before: dict[str, Any] = {"n_units": card.data.n_units}
+    if is_own or scored is not None:
+        before["time_unit"] = card.data.time_unit if is_own or scored is None else scored.time_unit
+    for name, value in told.items():
+        if value is not None and name in before and value != (before[name] or "s"):
+            when = "trained on" if is_own else "scored" if name == "time_unit" else "the network was made for"
+            raise ValueError(f"{path}: {name} must be {before[name] or 's'}, as {when}, or left out, got {value}")
+    if scored is not None:
+        told["time_unit"] = scored.time_unit
+    reading = card.data.reading if is_own else told | {"usual_n_units": card.data.n_units}
+    return ScoredFile(path, sha256, is_own, reading)
 
 
 def require_scored(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredEntry:
@@ -218,7 +247,7 @@ def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFil
     ValueError
         If the file has other classes or units than the run, or the split is not the card's or has no test part.
     """
-    data, events = read_run_data(file.path, sha256=file.sha256)
+    data, events = read_run_data(file.path, window=card.recipe.network.duration, sha256=file.sha256, **file.reading)
     if events.keys != card.data.keys:
         raise ValueError(f"{file.path}: must have the classes {list(card.data.keys)}, got {list(events.keys)}")
     if events.n_units != card.data.n_units:
@@ -254,6 +283,7 @@ def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, f
     of_part = card.split.speakers if same else {}
     trained, chose = (set(of_part.get(part, ())) for part in ("train", "validation"))
     score = score_as_trained(network, card, clips)
+    outside = find_outside(clips, card.recipe.network.duration)
     seen = None if same is None else sorted(trained | chose)
     by_speaker, unseen = tallies_by_speaker(score, clips.speakers, seen)
     return ScoredEntry(
@@ -272,6 +302,9 @@ def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, f
         score=score_entry(score),
         by_speaker=by_speaker,
         unseen=unseen,
+        time_unit=data.time_unit,
+        outside=outside.share,
+        n_silent=outside.n_silent,
     )
 
 

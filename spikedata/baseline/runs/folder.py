@@ -21,6 +21,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,14 +114,14 @@ def write_run_dir(
         raise cannot_write(run_dir, error) from error
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
     try:
-        temporary.chmod(0o755)
+        with suppress(OSError):  # a share may know no permissions
+            temporary.chmod(0o755)
         for name, content in contents.items():
             write_atomically(temporary / name, content)
         for name, folder in (folders or {}).items():
-            folder.rename(temporary / name)
+            shutil.move(folder, temporary / name)  # copied where overlayfs cannot rename what a layer below holds
         if target.exists():
-            old = temporary / ".replaced"
-            target.rename(old)
+            shutil.move(target, temporary / ".replaced")
         temporary.rename(target)
         shutil.rmtree(target / ".replaced", ignore_errors=True)
     except OutputError:

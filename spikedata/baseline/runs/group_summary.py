@@ -319,7 +319,7 @@ def _shared(recipe: Recipe, data: DataEntry, split: SplitEntry, *, is_refit: boo
     return {
         "recipe": recipe.name,
         "param": recipe.structure,
-        "SHA-256 of the data": data.sha256,
+        "SHA-256 of the data": data.identity,
         "split": split.name if split.kind == OWN else split.kind,
         "refit": is_refit,
     }

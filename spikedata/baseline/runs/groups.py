@@ -121,7 +121,8 @@ def train_group(
     ValueError, FloatingPointError
         As `train_run`; the runs before are then there.
     """
-    members = plan_group(seeds, _speakers_of(spike_path) if leave_one_speaker_out else None)
+    time_unit = options.get("time_unit")
+    members = plan_group(seeds, _speakers_of(spike_path, time_unit) if leave_one_speaker_out else None)
     options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
     if leave_one_speaker_out:
         options["split"] = FOLDS
@@ -175,8 +176,8 @@ def refit_group(
     return _make_group(group_dir, plan_group(seeds), refit_member, on_epoch)
 
 
-def _speakers_of(spike_path: str | os.PathLike[str]) -> list[int]:
-    with SpikeFile(spike_path) as file:
+def _speakers_of(spike_path: str | os.PathLike[str], time_unit: str | None) -> list[int]:
+    with SpikeFile(spike_path, time_unit=time_unit) as file:
         return known_speakers(file.speakers)
 
 
@@ -221,6 +222,8 @@ def evaluate_group(
     control: str = "none",
     selection_bias: bool = False,
     device: str = "cpu",
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> GroupSummary:
     """Evaluate each run of a group with `evaluate_run`, and summarize the group.
 
@@ -230,7 +233,7 @@ def evaluate_group(
     ----------
     group_dir : str or path-like
         The folder of the runs.
-    spike_path, control, device
+    spike_path, control, device, time_unit, n_units
         As `evaluate_run`.
     selection_bias : bool
         Whether to measure instead what picking the epochs on the test clips would have claimed, as
@@ -253,11 +256,12 @@ def evaluate_group(
     """
     if selection_bias and known_control(control) != "none":
         raise ValueError(f"the selection bias is that of the plain score, so leave out the control {control}")
+    reading: dict[str, Any] = {"time_unit": time_unit, "n_units": n_units}
     runs = runs_of_group(group_dir)
     cards = {run.name: load_run(run).card for run in runs}
     require_one_group(group_dir, cards)
     for run, card in zip(runs, cards.values(), strict=True):
-        file = find_test_file(run, card, spike_path)
+        file = find_test_file(run, card, spike_path, **reading)
         if file.is_own and "test" not in card.split.n:
             raise ValueError(f"{run}: its split has no test part; name the file to test on")
         if selection_bias:
@@ -266,7 +270,7 @@ def evaluate_group(
             require_scored(run, card, file)
     for run in runs:
         if selection_bias:
-            measure_selection_bias(run, spike_path, device=device)
+            measure_selection_bias(run, spike_path, device=device, **reading)
         else:
-            evaluate_run(run, spike_path, control=control, device=device)
+            evaluate_run(run, spike_path, control=control, device=device, **reading)
     return summarize_group(group_dir)

@@ -21,7 +21,7 @@ def training_identity(
     seed : int
         Of all chance [1].
     data : str
-        Digest of the spike file.
+        Digest of the spike file, and how it is read: `DataEntry.identity`.
     split : str
         Digest of the split.
     keep_epochs : bool
@@ -44,7 +44,7 @@ def identity_of_card(card: Card) -> dict[str, Any]:
     return _identity(
         card.recipe.structure,
         seed=card.seed,
-        data=card.data.sha256,
+        data=card.data.identity,
         split=card.split.digest,
         keep_epochs=card.training.keep_epochs,
         refit=card.refit,

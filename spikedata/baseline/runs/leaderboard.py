@@ -170,7 +170,7 @@ def _key(card: Card, test: ScoredEntry | None) -> str:
     is_fold = card.split.kind == FOLDS
     tested = None if test is None else (test.part, "folds" if is_fold else test.sha256)
     divided = [FOLDS if is_fold else card.split.digest, bool(card.refit)]
-    parts = [card.recipe.name, card.recipe.structure, card.data.sha256, divided, tested]
+    parts = [card.recipe.name, card.recipe.structure, card.data.identity, divided, tested]
     return json.dumps(parts, sort_keys=True)
 
 

@@ -18,6 +18,7 @@ from spikedata.baseline.runs.data import read_run_data, split_entry
 from spikedata.baseline.runs.folder import ChosenRun, read_split
 from spikedata.baseline.runs.train import Plan, make_run
 from spikedata.checks import Seed, checked
+from spikedata.disk import file_digest
 from spikedata.splits import Split
 from spikedata.training.history import EpochRecord
 
@@ -103,9 +104,11 @@ def joined(split: Split) -> Split:
 
 
 def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -> Plan:
-    data, events = read_run_data(spike_path)
-    if data.sha256 != chosen.card.data.sha256:
+    of_chosen, window = chosen.card.data, chosen.card.recipe.network.duration
+    sha256 = file_digest(spike_path, "sha256")
+    if sha256 != of_chosen.sha256:
         raise ValueError(f"{spike_path}: is not the file that {chosen.path} was trained on: its SHA-256 differs")
+    data, events = read_run_data(spike_path, window=window, sha256=sha256, **of_chosen.reading)
     before = read_split(chosen.path, chosen.card, events.sources)
     split = joined(before)
     return Plan(

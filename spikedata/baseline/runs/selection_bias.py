@@ -27,7 +27,12 @@ from spikedata.training.folder import EPOCHS, epoch_file
 
 @on_one_thread()
 def measure_selection_bias(
-    run_dir: str | os.PathLike[str], spike_path: str | os.PathLike[str] | None = None, *, device: str = "cpu"
+    run_dir: str | os.PathLike[str],
+    spike_path: str | os.PathLike[str] | None = None,
+    *,
+    device: str = "cpu",
+    time_unit: str | None = None,
+    n_units: int | None = None,
 ) -> Card:
     """Score the weights of every epoch on the test clips, and record on the card what the best would have claimed.
 
@@ -35,7 +40,7 @@ def measure_selection_bias(
     ----------
     run_dir : str or path-like
         A run with the weights of its epochs, whose test clips have been scored.
-    spike_path, device
+    spike_path, device, time_unit, n_units
         As `evaluate_run`.
 
     Returns
@@ -56,7 +61,7 @@ def measure_selection_bias(
     network, card = load_run(run_dir)
     paths = epoch_paths(run_dir, card)
     network.to(resolve_device(device))
-    file = find_test_file(run_dir, card, spike_path)
+    file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     honest = require_scored(run_dir, card, file).score.accuracy
     clips = read_test_clips(run_dir, card, file).events
     accuracies = []

@@ -232,6 +232,8 @@ def make_run(
         require_tensorboard()
     chosen_device = resolve_device(device_of_rank(device))
     plan = make_plan()
+    if not plan.events.times.size:
+        raise ValueError(f"{plan.spike_path}: no clip has a spike, so there is nothing to train on")
     training = _identity_of(plan)
     if is_there:
         finished = read_card(run_dir)
@@ -285,7 +287,7 @@ def _identity_of(plan: Plan) -> dict[str, Any]:
     return training_identity(
         plan.recipe,
         seed=plan.seed,
-        data=plan.data.sha256,
+        data=plan.data.identity,
         split=plan.split.digest,
         keep_epochs=plan.keep_epochs,
         refit=plan.chosen.entry if plan.chosen else None,
@@ -303,6 +305,7 @@ def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, thread
         keep_epochs=plan.keep_epochs,
         threads=threads,
         refit=plan.chosen.path if plan.chosen else None,
+        reading=plan.data.reading,
     )
 
 
@@ -358,6 +361,8 @@ def train_run(
     validation_speakers: Sequence[int] | None = None,
     test_speakers: Sequence[int] | None = None,
     left_out: int | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
     keep_epochs: bool = False,
     tensorboard: bool = False,
     overwrite: bool = False,
@@ -392,6 +397,11 @@ def train_run(
         speakers to training and validation, for files whose test set is another file.
     left_out : int, optional
         The test speaker, for the split "leave_one_speaker_out".
+    time_unit : str, optional
+        Unit of the times in the file, where it is not s: "ms", "us", "ns" or "samples@16000". With "s", no window is
+        refused that leaves out nearly all spikes.
+    n_units : int, optional
+        Number of units, and of inputs of the network, where the file does not say it [1]. Default: 700.
     keep_epochs : bool
         Whether to keep the weights after each epoch; the size of the selection bias is computed from them.
     tensorboard : bool
@@ -421,8 +431,8 @@ def train_run(
     FileNotFoundError
         If there is no spike file.
     ValueError
-        If the file is none, its clips cannot be divided so, there is no such device, or the training that was begun
-        for this run is another one.
+        If the file is none, its clips cannot be divided so, nearly all spikes fall outside the recipe's window, there
+        is no such device, or the training that was begun for this run is another one.
     FloatingPointError
         If the training diverged; the last good state is kept.
     OutOfMemory
@@ -437,7 +447,9 @@ def train_run(
         seed=seed if split_seed is None else split_seed,
     )
     return make_run(
-        lambda: _plan(spike_path, choice, recipe, seed=seed, keep_epochs=keep_epochs),
+        lambda: _plan(
+            spike_path, choice, recipe, seed=seed, keep_epochs=keep_epochs, time_unit=time_unit, n_units=n_units
+        ),
         run_dir,
         tensorboard=tensorboard,
         overwrite=overwrite,
@@ -450,9 +462,16 @@ def train_run(
 
 
 def _plan(
-    spike_path: str | os.PathLike[str], choice: SplitChoice, recipe: Recipe, *, seed: int, keep_epochs: bool
+    spike_path: str | os.PathLike[str],
+    choice: SplitChoice,
+    recipe: Recipe,
+    *,
+    seed: int,
+    keep_epochs: bool,
+    time_unit: str | None,
+    n_units: int | None,
 ) -> Plan:
-    data, events = read_run_data(spike_path)
+    data, events = read_run_data(spike_path, window=recipe.network.duration, time_unit=time_unit, n_units=n_units)
     try:
         split = choose_split(events, choice)
     except ValueError as error:

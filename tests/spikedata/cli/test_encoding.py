@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +129,115 @@ def test_a_recording_that_cannot_be_used_gives_one_line_and_status_1(
     assert "bad.wav" in error
 
 
+# What is encoded: the corpus may be left out
+
+
+def test_files_and_flat_folders_are_encoded_as_one_class(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(corpus / "cat/1.wav"), str(corpus / "dog/1.wav")]
+    calls = {
+        "files": [*files],
+        "one": [files[0]],
+        "named_flat": ["folder", str(corpus / "cat")],
+        "named_file": ["folder", files[0]],
+    }
+    for name, words in calls.items():
+        assert main(["encode", *words, str(tmp_path / f"{name}.h5"), "--preset", "published"]) == 0
+        assert "called like the folder" in capsys.readouterr().err
+    content = {}
+    for name in calls:
+        with SpikeFile(tmp_path / f"{name}.h5") as file:
+            content[name] = (file.keys, file.sources)
+    assert content["files"] == (("words",), ("cat/1.wav", "dog/1.wav"))
+    assert content["one"] == content["named_flat"] == content["named_file"]
+    assert content["one"] == (("cat",), ("1.wav",))
+    assert main(["verify", str(tmp_path / "files.h5"), "--deep", str(corpus)]) == 0
+
+
+def test_a_table_is_encoded_by_the_columns_that_are_named(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "table.tsv").write_text("File\tword\tset\tage\ncat/1.wav\tmiau\tTRAIN\t\ndog/1.wav\tmiau\tdev\t3\n")
+    words = ["encode", str(corpus / "table.tsv"), str(tmp_path / "out"), "--preset", "published", "--split", "listed"]
+    assert main([*words, "--columns", "path=File,label=word,split=set"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"manifest_train.h5", "manifest_validation.h5"}
+    made, table = str(tmp_path / "out/manifest_train.h5"), str(corpus / "table.tsv")
+    assert main(["verify", made, "--deep", table, "--columns", "path=File,label=word,split=set"]) == 0
+    assert main([*words, "--overwrite"]) == 1
+    assert "--columns path=NAME says which it is" in capsys.readouterr().err
+
+
+def test_what_is_left_out_is_said_with_its_reason_in_words_and_in_json(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    for name in ("eel/1.m4a", "eel/2.webm", "fox/1.wav"):
+        (corpus / name).parent.mkdir(exist_ok=True)
+        (corpus / name).write_bytes(b"no sound")
+    words = ["encode", str(corpus), str(tmp_path / "x.h5"), "--preset", "published", "--on-error", "skip"]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert "2 recordings are left out: 'eel/1.m4a', 'eel/2.webm': needs a decoder: pip install 'spike" in said
+    assert "note: there is no class 'eel': none of its 2 recordings can be used" in said
+    assert "note: class 'fox' has no clip: its recording was skipped, first fox/1.wav: " in said
+
+    assert main([*words, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["file"], record["clips"], len(record["skipped"])) == (str(tmp_path / "x.h5"), 2, 1)
+    assert record["unfit"] == list(record["reasons"]) == ["eel/1.m4a", "eel/2.webm"]
+    assert any("'eel'" in note for note in record["notes"])
+    assert any("'fox'" in note for note in record["notes"])
+
+
+def test_a_class_in_two_unicode_forms_is_one_key_in_the_file_and_its_recordings_are_verified(
+    corpus: Path, tmp_path: Path
+) -> None:
+    for form, name in (("NFC", "cat"), ("NFD", "dog")):
+        (corpus / name).rename(corpus / unicodedata.normalize(form, "fünf"))
+    next(corpus.glob("fu*")).joinpath("1.wav").rename(next(corpus.glob("fu*")) / "2.wav")
+    out = str(tmp_path / "x.h5")
+    assert main(["encode", str(corpus), out, "--preset", "published", "-q"]) == 0
+    with SpikeFile(out) as file:
+        assert (file.keys, file.sources) == (("fünf",), ("fünf/1.wav", "fünf/2.wav"))
+    assert main(["verify", out, "--deep", str(corpus), "-q"]) == 0
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out", "take.wav", "out.h5.gz"])
+def test_a_spike_file_has_a_name_that_says_so(
+    corpus: Path, tmp_path: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", str(corpus), str(tmp_path / out)]) == 5
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "a spike file has a name with .h5, as " in error
+    assert [path.name for path in tmp_path.iterdir()] == ["words"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "rule"),
+    [
+        (["nowhere", "x.h5"], 1, "nowhere: no such file or folder"),
+        (["folder", "nowhere.wav", "x.h5"], 1, "nowhere.wav: no such folder"),
+        (["nowhere.wav", "b.wav", "x.h5"], 1, "nowhere.wav: no such file or folder"),
+        (["folder", "x.h5"], 2, "the recordings of folder are not given: spikedata encode folder AUDIO x.h5"),
+        (["folder", "x", "x.h5", "--columns", "path=a"], 1, "the corpus must be 'manifest', got 'folder'"),
+    ],
+)
+def test_what_is_not_there_is_named_in_one_line(
+    words: list[str], status: int, rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["encode", *words]) == status
+    error = capsys.readouterr().err
+    assert rule in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "rule"),
     [
+        (["folder", "a", "b.h5", "--columns", "path"], "must be ROLE=NAME with commas between, .* got 'path'"),
+        (["folder", "a", "b.h5", "--columns", "path=a,path=b"], "must be ROLE=NAME with commas between"),
         (["folders", "a", "b"], "CORPUS must be one of heidelberg_digits, .*, got 'folders'"),
         (["folder", "a", "b", "--split", "even"], "split must be one of by_speaker, .*, got 'even'"),
         (["folder", "a", "b", "--shard", "0/4"], "a shard is I/N with 1 <= I <= N, as 3/16, got '0/4'"),

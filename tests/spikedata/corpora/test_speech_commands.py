@@ -50,6 +50,30 @@ def test_one_list_without_the_other_is_refused(touch: Touch) -> None:
         list_clips("speech_commands", touch("no/a_nohash_0.wav", "validation_list.txt"))
 
 
+@pytest.mark.parametrize(
+    ("given", "home", "lists"),
+    [
+        ("", "train/audio/", "train/"),  # Kaggle
+        ("train", "train/audio/", "train/"),
+        ("train/audio", "train/audio/", "train/"),
+        ("", "SpeechCommands/speech_commands_v0.02/", "SpeechCommands/speech_commands_v0.02/"),  # torchaudio
+        ("SpeechCommands", "SpeechCommands/speech_commands_v0.02/", "SpeechCommands/speech_commands_v0.02/"),
+    ],
+)
+def test_clips_and_lists_are_the_same_however_the_corpus_was_unpacked(
+    touch: Touch, given: str, home: str, lists: str
+) -> None:
+    names = ("no/a_nohash_0.wav", "no/b_nohash_0.wav", "yes/a_nohash_0.wav", "_background_noise_/hum.wav")
+    root = touch(*(home + name for name in names), "test/audio/clip_1.wav")
+    (root / lists / "validation_list.txt").write_text("no/b_nohash_0.wav\n")
+    (root / lists / "testing_list.txt").write_text("yes/a_nohash_0.wav\n")
+    listing = list_clips("speech_commands", root / given)
+    assert listing.sources == names[:3]
+    assert all(clip.path.is_file() for clip in listing.clips)
+    assert listing.unfit == (("test/audio/clip_1.wav",) if not given else ())
+    assert listing.parts == {"train": names[:1], "validation": names[1:2], "test": names[2:3]}
+
+
 def test_the_real_recordings_are_listed_whole(real_audio: Path) -> None:
     listing = list_clips("speech_commands", real_audio / "speech_commands")
     assert (len(listing.clips), len(listing.keys), len(listing.speaker_names)) == (350, 35, 313)

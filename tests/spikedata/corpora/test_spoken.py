@@ -62,7 +62,7 @@ def test_spoken_words_are_listed_as_their_manifest_says(speak: Speak) -> None:
     root = speak(("no/m3_nohash_0.flac", 1, "no", "m3", 1), ("yes/f3_nohash_0.flac", 0, "yes", "f3", 0))
     (root / "yes" / "else.wav").touch()
     listing = list_clips("spoken_words", root)
-    assert [tuple(clip[1:]) for clip in listing.clips] == [
+    assert [tuple(clip[1:4]) for clip in listing.clips] == [
         ("no/m3_nohash_0.flac", 1, 1),
         ("yes/f3_nohash_0.flac", 0, 0),
     ]

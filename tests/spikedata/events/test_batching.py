@@ -232,6 +232,60 @@ def test_counts_in_floats_stop_where_they_are_no_longer_exact():
     assert dense_batch(events, [0], dt=0.1, n_steps=1)[0, 0, 0] == 2**24
 
 
+def numbers_of(counts, dtype):
+    return (counts.astype(np.uint32) << 16).view(np.float32) if dtype == "bfloat16" else counts
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stops"),
+    [("bool", 1), ("int8", 127), ("uint8", 255), ("bfloat16", 256), ("float16", 2048)]
+    + [(dtype, 9_000) for dtype in ("int16", "int32", "float32")],
+)
+@pytest.mark.parametrize("time_first", [False, True])
+@pytest.mark.parametrize("max_count", [None, 15, 1])
+def test_counts_of_every_type_are_exact_and_stop_where_told_or_where_it_ends(dtype, stops, time_first, max_count):
+    if dtype == "bool" and max_count == 15:
+        return  # refused below
+    wanted = np.array([0, 1, 14, 15, 16, 126, 127, 128, 255, 256, 257, 2047, 2048, 2049, 9000])
+    spikes = [(0.15, unit) for unit in np.repeat(np.arange(wanted.size), wanted)]
+    events = events_of([[(0.05, 2)], spikes, []], n_units=wanted.size)
+    options = {"dt": 0.1, "n_steps": 2, "time_first": time_first, "max_count": max_count}
+    counts = numbers_of(dense_batch(events, [0, 1, 2], dtype=dtype, **options), dtype)
+    expected = np.zeros((3, 2, wanted.size))
+    expected[0, 0, 2], expected[1, 1] = 1, np.minimum(wanted, max_count or stops)
+    np.testing.assert_array_equal(counts, expected.transpose(1, 0, 2) if time_first else expected)
+    binary = numbers_of(dense_batch(events, [0, 1, 2], dtype=dtype, binary=True, **options), dtype)
+    np.testing.assert_array_equal(binary, counts > 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(case=binnings(), dtype=st.sampled_from(["float32", "bfloat16", "int8"]), max_count=st.integers(1, 5))
+def test_time_first_batches_are_those_of_the_plain_binning_turned(case, dtype, max_count):
+    events, indices, binning = case
+    expected = np.minimum(binned(events, indices, **binning), max_count)
+    counts = dense_batch(events, indices, **binning, dtype=dtype, max_count=max_count, time_first=True)
+    np.testing.assert_array_equal(numbers_of(counts, dtype), expected.transpose(1, 0, 2))
+    entries, values = sparse_batch(events, indices, **binning, max_count=max_count)
+    np.testing.assert_array_equal(values, expected[tuple(entries)])
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"max_count": 0}, "max_count must be >= 1, got 0"),
+        ({"max_count": 2.5}, "max_count must be a whole number >= 1, got 2.5"),
+        ({"dtype": bool, "max_count": 15}, "max_count must be at most 1, which bool holds, got 15"),
+        ({"dtype": np.int8, "max_count": 128}, "max_count must be at most 127, which int8 holds, got 128"),
+        ({"dtype": "bfloat16", "max_count": 257}, "max_count must be at most 256, which bfloat16 holds, got 257"),
+        ({"binary": "no"}, "binary must be True or False, got 'no'"),
+        ({"time_first": 1}, "time_first must be True or False, got 1"),
+    ],
+)
+def test_what_counts_cannot_hold_is_refused(options, rule):
+    with pytest.raises(ValueError, match=f"^{rule}$"):
+        dense_batch(events_of([[(0.1, 1)]]), [0], dt=0.1, n_steps=4, **options)
+
+
 @pytest.mark.parametrize("dtype", TIMES_DTYPES)
 def test_an_empty_batch_is_one_of_no_clips(dtype):
     events = events_of([[(0.1, 1)]], dtype=dtype)
@@ -277,14 +331,14 @@ def test_a_buffer_that_is_given_is_cleared_filled_and_returned(dtype):
         np.zeros((2, 4, N_UNITS), np.float32),
         np.zeros((4, N_UNITS), np.float32),
         np.zeros((1, 4, N_UNITS), np.float64),
-        np.zeros((1, 4, N_UNITS), np.int8),
+        np.zeros((1, 4, N_UNITS), np.int64),
         np.zeros((1, 4, 2 * N_UNITS), np.float32)[:, :, ::2],
         np.zeros((1, N_UNITS, 4), np.float32).transpose(0, 2, 1),
     ],
-    ids=["unit", "clip", "axes", "float64", "int8", "strided", "transposed"],
+    ids=["unit", "clip", "axes", "float64", "int64", "strided", "transposed"],
 )
 def test_a_buffer_that_does_not_fit_is_refused(out):
-    with pytest.raises(ValueError, match=r"out must be contiguous \(1, 4, 7\) of float32 or uint8, got"):
+    with pytest.raises(ValueError, match=r"out must be contiguous \(1, 4, 7\) of float32, got"):
         dense_batch(events_of([[(0.1, 1)]]), [0], dt=0.1, n_steps=4, out=out)
     assert not out.any()
 
@@ -341,9 +395,9 @@ def test_what_cannot_be_binned_is_refused(batch, changes, message):
         batch(events_of([[(0.1, 1)]]), [0], **({"dt": 0.1, "n_steps": 4} | changes))
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.int8, bool])
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.uint16, "bfloat", str])
 def test_counts_of_another_kind_are_refused(dtype):
-    with pytest.raises(ValueError, match="float32 or uint8, got"):
+    with pytest.raises(ValueError, match=r"^dtype must be one of float32, float16, bfloat16, bool, .*, got "):
         dense_batch(events_of([[(0.1, 1)]]), [0], dt=0.1, n_steps=4, dtype=dtype)
 
 

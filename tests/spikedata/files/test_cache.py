@@ -17,7 +17,7 @@ from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError
 from spikedata.files.writer import SpikeWriter
 
-ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates")
+ARRAYS = ("times", "units", "offsets", "labels", "speakers", "sample_rates", "durations")
 HEADER_SIZE = 128  # of a small .npy file [byte]
 
 
@@ -246,7 +246,7 @@ def raising(error):
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [(Path, "mkdir"), (Path, "rename"), (Path, "chmod"), (event_cache.tempfile, "mkdtemp"), (event_cache.np, "save")],
+    [(Path, "mkdir"), (Path, "rename"), (event_cache.tempfile, "mkdtemp"), (event_cache.np, "save")],
 )
 def test_a_cache_that_cannot_be_kept_is_no_error(path, folder, monkeypatch, where, name):
     expected = read(path)
@@ -254,6 +254,12 @@ def test_a_cache_that_cannot_be_kept_is_no_error(path, folder, monkeypatch, wher
         patch.setattr(where, name, raising(PermissionError(13, "Permission denied")))
         assert_same(open_events(path), expected)
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_cache_is_kept_where_there_are_no_permissions(path, folder, monkeypatch):
+    monkeypatch.setattr(Path, "chmod", raising(PermissionError(1, "Operation not permitted")))
+    open_events(path)
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_no_error(path, tmp_path, monkeypatch):
@@ -288,10 +294,10 @@ def test_a_folder_that_may_not_even_be_asked_for_is_no_error(path, folder, monke
 def test_a_cache_that_another_process_made_meanwhile_is_kept(path, folder, monkeypatch):
     real, expected = event_cache._read, read(path)
 
-    def slow(path):
+    def slow(path, reading):
         monkeypatch.setattr(event_cache, "_read", real)
         open_events(path)
-        return real(path)
+        return real(path, reading)
 
     monkeypatch.setattr(event_cache, "_read", slow)
     events = open_events(path)

@@ -15,9 +15,7 @@ from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.files.writer import SpikeWriter
 
-DURATION = Column(
-    name="extra/duration", field="duration", kind="numbers", dtypes=("f4",), is_sparse=True, absent=0.0, at_least=0
-)
+GAIN = Column(name="extra/gain", field="gain", kind="numbers", dtypes=("f4",), is_sparse=True, absent=0.0, at_least=0)
 SHARD = Provenance(
     package_version="0", params='{"preset": "own"}', seed=0, corpus="folder", split="by hand", run="ab", shard="1/1"
 )
@@ -30,7 +28,7 @@ def write(path, *, n_clips=3, mode="x", **more):
         for index in range(n_clips):
             writer.append(
                 [0.1, 0.2], [index, 7], label=index % 2, speaker=index, source=f"{index}.wav", sample_rate=8000,
-                part=("train", "test")[index % 2], **more,
+                part=("train", "test")[index % 2], duration=0.5, **more,
             )  # fmt: skip
         writer.note_skipped("3.wav: silent")
         writer.note_remark("1.wav: faint")
@@ -55,9 +53,9 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def with_duration(monkeypatch):
+def with_gain(monkeypatch):
     """One row more, as whoever adds a column would write it."""
-    monkeypatch.setattr(columns, "TABLE", (*TABLE, DURATION))
+    monkeypatch.setattr(columns, "TABLE", (*TABLE, GAIN))
 
 
 def put(path, column, values, dtype=None):
@@ -130,50 +128,50 @@ def test_info_names_the_columns_that_a_file_has(path):
     assert "  columns     spikes/times, spikes/units, labels, " in format_description(described)
 
 
-def test_one_row_of_the_table_is_a_column(tmp_path, with_duration):
-    path = write(tmp_path / "x.h5", duration=0.75)
-    assert read(path).numbers(DURATION).tolist() == [0.75] * 3
-    assert describe_file(path)["columns"]["extra/duration"] == "float32"
+def test_one_row_of_the_table_is_a_column(tmp_path, with_gain):
+    path = write(tmp_path / "x.h5", gain=0.75)
+    assert read(path).numbers(GAIN).tolist() == [0.75] * 3
+    assert describe_file(path)["columns"]["extra/gain"] == "float32"
     assert verify_file(path).has_checksums
     write(path, n_clips=1, mode="a")
-    assert read(path).numbers(DURATION).tolist() == [0.75] * 3 + [0]
-    parts = [read(part).numbers(DURATION).tolist() for part in sorted(map(tmp_path.joinpath, merge(path).outputs))]
+    assert read(path).numbers(GAIN).tolist() == [0.75] * 3 + [0]
+    parts = [read(part).numbers(GAIN).tolist() for part in sorted(map(tmp_path.joinpath, merge(path).outputs))]
     assert parts == [[0.75], [0.75, 0.75, 0]]
 
 
 @pytest.mark.parametrize(
-    ("duration", "rule"),
-    [(-1.0, r"sample 0: duration -1\.0, must be >= 0"), ("long", "sample 0: duration must be a number, got 'long'"),
-     (float("nan"), "duration must be a number")],
+    ("gain", "rule"),
+    [(-1.0, r"sample 0: gain -1\.0, must be >= 0"), ("long", "sample 0: gain must be a number, got 'long'"),
+     (float("nan"), "gain must be a number")],
 )  # fmt: skip
-def test_a_new_column_is_checked_when_it_is_written(tmp_path, with_duration, duration, rule):
+def test_a_new_column_is_checked_when_it_is_written(tmp_path, with_gain, gain, rule):
     with pytest.raises(ValueError, match=rule):
-        write(tmp_path / "x.h5", duration=duration)
+        write(tmp_path / "x.h5", gain=gain)
 
 
-def test_a_new_column_is_checked_when_it_is_read(tmp_path, with_duration):
-    path = write(tmp_path / "x.h5", duration=0.75)
-    put(path, DURATION, np.array([0.75, np.nan, 0.75]))
-    with pytest.raises(FormatError, match=r"sample 1: duration nan, must be >= 0"):
+def test_a_new_column_is_checked_when_it_is_read(tmp_path, with_gain):
+    path = write(tmp_path / "x.h5", gain=0.75)
+    put(path, GAIN, np.array([0.75, np.nan, 0.75]))
+    with pytest.raises(FormatError, match=r"sample 1: gain nan, must be >= 0"):
         read(path)
-    put(path, DURATION, np.array([0.75, 0.5, 0.75]))
+    put(path, GAIN, np.array([0.75, 0.5, 0.75]))
     with pytest.raises(FormatError, match="its digest does not match"):
         read(path)
 
 
 def test_files_without_a_new_column_stay_as_they_are_and_are_read(path, tmp_path, monkeypatch):
-    monkeypatch.setattr(columns, "TABLE", (*TABLE, DURATION))
-    assert read(path).numbers(DURATION).tolist() == [0, 0, 0]
+    monkeypatch.setattr(columns, "TABLE", (*TABLE, GAIN))
+    assert read(path).numbers(GAIN).tolist() == [0, 0, 0]
     assert write(tmp_path / "y.h5").read_bytes() == path.read_bytes()
 
 
 def test_an_argument_without_a_column_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="sample 0: a spike file has no column for 'duration'"):
-        write(tmp_path / "x.h5", duration=0.75)
+    with pytest.raises(TypeError, match="sample 0: a spike file has no column for 'gain'"):
+        write(tmp_path / "x.h5", gain=0.75)
 
 
 def test_numbers_are_stored_in_the_first_type_that_holds_them_all():
-    column = replace(DURATION, dtypes=("u2", "i4"))
+    column = replace(GAIN, dtypes=("u2", "i4"))
     for values, dtype in (([], "u2"), ([0, 65535], "u2"), ([-1], "i4"), ([65536], "i4")):
         collected = column.collected()
         collected.extend(values)

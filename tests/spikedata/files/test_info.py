@@ -82,7 +82,8 @@ def test_a_person_reads_what_is_in_the_file(path: Path) -> None:
     assert format_description(describe_file(path)).splitlines() == [
         f"{path}: 2 samples, 2 classes, 2 speakers, 700 channels",
         "  spikes      2; per sample 1 (0..2); 1 sample without any",
-        "  last spike  0.250 s (0.000..0.500); 0.5 s together; stored as float32",
+        "  duration    not in the file; 0.5 s together until the last spikes",
+        "  last spike  0.250 s (0.000..0.500); stored as float32",
         "  rate        0.0 per second and channel (0.0..2.0); 698 channels without spikes",
         "  channels    0-99: 0.0, 100-199: 0.0, 200-299: 0.0, 300-399: 0.0, 400-499: 0.0, 500-599: 0.0, "
         "600-699: 0.0 per second",

@@ -1,14 +1,16 @@
 import functools
+import pickle
 
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import ConcatDataset, DataLoader
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from spikedata.events import Events, Sample
 from spikedata.torch.batch import collate
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, ListBatch, collate_dense, collate_lists
+from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
 
 BINNING = {"dt": 0.01, "n_steps": 90}  # clips last 1 s: what comes later is cropped
 N_CLIPS = 11
@@ -89,6 +91,30 @@ def test_counts_may_be_bytes(dataset):
     assert torch.equal(counts.float(), collate_dense(chosen, **BINNING).counts)
 
 
+DTYPES = [torch.float16, torch.bfloat16, torch.bool, torch.int8, torch.int16, torch.int32]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_counts_may_have_other_types_and_time_first(dataset, dtype):
+    chosen = dataset.__getitems__([10, 2, 9])
+    counts = collate_dense(chosen, **BINNING).counts.clamp(max=1 if dtype == torch.bool else 2)
+    options = {} if dtype == torch.bool else {"max_count": 2}
+    batch = collate_dense(chosen, **BINNING, dtype=dtype, time_first=True, **options)
+    assert (batch.counts.dtype, tuple(batch.counts.shape)) == (dtype, (90, 3, 700))
+    assert (batch.n_steps, batch.n_units, batch.dt) == (90, 700, 0.01)
+    assert torch.equal(batch.counts.transpose(0, 1), counts.to(dtype))
+
+
+def test_a_batch_knows_its_grid_after_pickling_and_pinning(dataset, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)  # as where there is a GPU
+    for time_first, kind in ((False, DenseBatch), (True, TimeFirstBatch)):
+        batch = collate_dense(dataset.__getitems__([10, 2]), **BINNING, time_first=time_first)
+        for again in (pickle.loads(pickle.dumps(batch)), pin_memory(batch)):
+            assert type(again) is kind
+            assert (again.dt, again.n_steps, again.n_units) == (0.01, 90, 700)
+            assert torch.equal(again.counts, batch.counts)
+
+
 def test_a_batch_is_made_in_the_buffer_that_is_given(dataset):
     buffer = np.full((2, 90, 700), 9, np.float32)
     batch = collate_dense(dataset.__getitems__([3, 4]), **BINNING, out=buffer)
@@ -121,9 +147,9 @@ def test_a_batch_of_nothing_is_refused(dataset, collate_them):
             collate_them(nothing, **BINNING)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.bool])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.uint16, "int8", np.int8])
 def test_counts_of_another_kind_are_refused(dataset, dtype):
-    with pytest.raises(ValueError, match=r"dtype must be torch\.float32 or torch\.uint8, got torch\."):
+    with pytest.raises(ValueError, match=r"^dtype must be one of torch\.float32, .* torch\.int32, got "):
         collate_dense(dataset.__getitems__([0]), **BINNING, dtype=dtype)
 
 
@@ -156,3 +182,19 @@ def test_a_data_loader_gives_these_batches(dataset, collate_them, n_workers):
         assert isinstance(batch, (DenseBatch, ListBatch))
         for part, expected_part in zip(batch, expected, strict=True):
             assert part == expected_part if isinstance(part, (int, float)) else torch.equal(part, expected_part)
+
+
+@pytest.mark.parametrize("n_workers", [0, 1])
+def test_clips_of_different_steps_are_not_mixed(events, n_workers):
+    parts = [SpikeDataset(events, dt=dt, n_steps=90) for dt in (0.01, 0.005)]
+    context = "fork" if n_workers else None
+    loader = functools.partial(DataLoader, batch_size=8, num_workers=n_workers, multiprocessing_context=context)
+    rule = r"clips in one batch must have one dt \[s\], got 0\.005 and 0\.01"
+    with pytest.raises(ValueError, match=rule):
+        list(loader(ConcatDataset(parts)))
+    batches = list(loader(ConcatDataset([parts[0]] * 2)))
+    assert {(type(batch), batch.dt, batch.n_steps) for batch in batches} == {(DenseBatch, 0.01, 90)}
+    assert torch.equal(batches[0].counts, collate_dense(SpikeDataset(events).samples(range(8)), **BINNING).counts)
+    parts = [SpikeDataset(events, dt=0.01, n_steps=n_steps) for n_steps in (90, 80)]
+    with pytest.raises(ValueError, match=r"must have one \(n_steps, n_units\), got \(80, 700\) and \(90, 700\)"):
+        list(loader(ConcatDataset(parts)))

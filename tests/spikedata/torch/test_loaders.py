@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 
+import spikedata as sd
 from spikedata.events.events import Events, offsets_of
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import collate_dense
@@ -110,6 +111,48 @@ def test_batches_are_those_of_collate_dense(dataset, dtype, n_merged, binary):
         assert counts.dtype == dtype
         assert torch.equal(counts, expected.counts)
         assert torch.equal(labels, expected.labels)
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int8, torch.bool])
+def test_four_bits_time_first_and_any_type_come_through_the_loader(dataset, dtype, reuse):
+    options = {"dtype": dtype, "time_first": True} | ({} if dtype == torch.bool else {"max_count": 2})
+    batches = sd.loader(dataset, batch_size=4, reuse=reuse, **BINNING, **options)
+    shapes = []
+    for batch in batches:
+        expected = collate_dense(dataset.__getitems__(batch.labels.tolist()), **BINNING)
+        capped = expected.counts.clamp(max=options.get("max_count", 1))
+        assert torch.equal(batch.counts.transpose(0, 1), capped.to(dtype))
+        shapes.append((batch.n_steps, *batch.counts.shape))
+    assert shapes == [(6, 6, 4, N_UNITS), (6, 6, 4, N_UNITS), (6, 6, 3, N_UNITS)]
+
+
+def is_even(label):
+    return label % 2 == 0
+
+
+@pytest.mark.parametrize("transform", [None, Noise(), lambda sample: sample], ids=["none", "events", "sample"])
+def test_a_target_transform_changes_labels_and_nothing_else(dataset, transform):
+    told = SpikeDataset(dataset.events, transform=transform, target_transform=is_even)
+    found = [label for batch in sd.loader(told, batch_size=4, **BINNING) for label in batch.labels.tolist()]
+    assert found == [1 - clip % 2 for clip in range(N_CLIPS)]
+    assert [told[clip].label for clip in (0, 1, 2, 2)] == [1, 0, 1, 1]
+    assert told.labels.tolist() == list(range(N_CLIPS))
+    assert "Target transform: <function is_even" in repr(told)
+    loaded = sd.loader(dataset.events, batch_size=11, target_transform=is_even, **BINNING)
+    assert next(iter(loaded)).labels.tolist() == found
+    with pytest.raises(ValueError, match="a data set has its own target_transform: give it to SpikeDataset"):
+        sd.loader(dataset, batch_size=4, target_transform=is_even, **BINNING)
+
+
+def test_binned_clips_have_targets_of_any_kind(dataset):
+    told = SpikeDataset(dataset.events, **BINNING, target_transform=torch.eye(N_CLIPS).__getitem__)
+    counts, targets = next(iter(DataLoader(told, batch_size=3)))
+    assert (counts.shape, targets.tolist()) == ((3, 6, N_UNITS), torch.eye(N_CLIPS)[:3].tolist())
+    with pytest.raises(ValueError, match="sample 0: label must be a whole number >= 0"):
+        list(sd.loader(told, batch_size=3))
+    with pytest.raises(TypeError, match="target_transform must be callable, got 3"):
+        SpikeDataset(dataset.events, target_transform=3)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +318,13 @@ def test_an_epoch_that_was_broken_off_is_followed_by_the_next(dataset):
         ({"n_merged": -1}, "n_merged must be >= 1, got -1"),
         ({"dt": 0.0}, r"dt must be > 0, got 0\.0"),
         ({"dt": float("nan")}, "dt must be a number > 0, got nan"),
-        ({"dtype": torch.float64}, r"dtype must be torch\.float32 or torch\.uint8, got torch\.float64"),
+        ({"dtype": torch.float64}, r"dtype must be one of torch\.float32, .*, got torch\.float64"),
+        ({"dtype": torch.int8, "max_count": 200}, "max_count must be at most 127, which int8 holds, got 200"),
+        ({"max_count": 0}, "max_count must be >= 1, got 0"),
+        *(
+            ({name: "no"}, f"{name} must be True or False, got 'no'")
+            for name in ("shuffle", "drop_last", "binary", "time_first", "reuse")
+        ),
     ],
 )
 def test_numbers_out_of_their_range_are_refused_at_once(dataset, changes, message):
@@ -296,3 +345,10 @@ def test_a_mask_is_not_taken_for_the_numbers_of_a_subset(dataset):
         list(SpikeLoader(Subset(dataset, mask), batch_size=4, **BINNING))
     loader = SpikeLoader(Subset(dataset, torch.from_numpy(np.flatnonzero(mask))), batch_size=8, **BINNING)
     assert next(iter(loader)).labels.tolist() == list(range(6, N_CLIPS))
+
+
+def test_data_sets_of_different_steps_are_loaded_in_steps_that_are_given(dataset):
+    parts = [SpikeDataset(dataset.events, dt=dt, n_steps=6) for dt in (0.1, 0.05)]
+    with pytest.raises(ValueError, match=r"told different dt and n_steps, \(0\.05, 6\) and \(0\.1, 6\): give dt and"):
+        SpikeLoader(ConcatDataset(parts), batch_size=4)
+    assert SpikeLoader(ConcatDataset(parts), batch_size=4, dt=0.1).n_steps == 6

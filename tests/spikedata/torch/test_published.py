@@ -129,3 +129,13 @@ def test_a_part_of_it_is_of_the_same_kind(root):
 def test_it_survives_pickling(root):
     again = pickle.loads(pickle.dumps(SHD(root, "test")))
     assert (type(again), again.split, len(again)) == (SHD, "test", 11)
+
+
+def test_a_word_is_no_answer_to_whether_to_download(root):
+    with pytest.raises(ValueError, match=r"^download must be True or False, got 'no'$"):
+        SHD(root, download="no")
+
+
+@pytest.mark.parametrize("data_set", [SHD, SSC])
+def test_targets_are_transformed_as_in_torchvision(root, data_set):
+    assert [data_set(root, target_transform=lambda label: label + 7)[clip].label for clip in (0, 3)] == [7, 7]

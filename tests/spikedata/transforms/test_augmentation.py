@@ -25,6 +25,10 @@ def test_every_transform_of_clips_can_be_named():
         transforms.Maybe,
         transforms.EventTransform,
         transforms.ChannelMerge,
+        transforms.ChannelSelect,
+        transforms.Tonic,
+        transforms.from_tonic,
+        transforms.to_tonic,
     }
 
 

@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import spikedata as sd
 from spikedata.events.batching import dense_batch
-from spikedata.transforms import ChannelJitter, ChannelMerge, ChannelShift
+from spikedata.transforms import ChannelJitter, ChannelMerge, ChannelSelect, ChannelShift, Compose, Maybe
 
 STANDARD_ERRORS = 5  # a true statement fails once in 1.7 million runs, and the draws here never change
 N_EVENTS = 400_000  # so that a mean off by half a unit is seen
@@ -72,3 +74,30 @@ def test_merging_is_that_of_a_batch(make, apply):
         merged = apply(ChannelMerge(n_merged=n_merged), events)
         expected = dense_batch(events, [0, 1, 2], dt=0.1, n_steps=10, n_merged=n_merged)
         np.testing.assert_array_equal(dense_batch(merged, [0, 1, 2], dt=0.1, n_steps=10), expected)
+
+
+@pytest.mark.parametrize("channels", [range(0, 700, 10), [699], range(699, -1, -1), np.array([5, 3, 400])])
+def test_selecting_is_that_of_a_batch(channels, make, apply):
+    events = make([300, 20, 0], dtype=np.float16)
+    selected = apply(ChannelSelect(channels=channels), events)
+    assert (selected.n_units, selected.times.dtype, selected.is_sorted) == (len(channels), np.float16, True)
+    expected = dense_batch(events, [0, 1, 2], dt=0.1, n_steps=10)[:, :, list(channels)]
+    np.testing.assert_array_equal(dense_batch(selected, [0, 1, 2], dt=0.1, n_steps=10), expected)
+
+
+def test_selected_channels_come_through_the_loader_with_their_number(make):
+    dataset = sd.SpikeDataset(
+        make([300, 200, 0, 5]),
+        transform=Compose([ChannelSelect(channels=range(100, 200)), ChannelMerge(n_merged=10)]),
+    )
+    for batch in sd.loader(dataset, batch_size=2, dt=0.1, n_steps=10, reuse=True):
+        assert (batch.counts.shape, batch.n_units) == ((2, 10, 10), 10)
+    assert dataset[0].n_units == 10
+
+
+def test_channels_that_are_not_there_are_refused_and_so_is_a_choice_by_chance(make, apply):
+    events = make([30], n_units=70)
+    with pytest.raises(ValueError, match=r"^ChannelSelect.channels must be below the 70 units that there are, got 70$"):
+        apply(ChannelSelect(channels=[0, 70]), events)
+    with pytest.raises(ValueError, match=r"^Maybe.transform must keep the number of units, got ChannelSelect"):
+        apply(Maybe(ChannelSelect(channels=[0, 1]), 0.5), events)

@@ -21,6 +21,7 @@ TRANSFORMS = [
     transforms.ChannelJitter(sigma=20),
     transforms.ChannelMask(widest=100, n_masks=2),
     transforms.ChannelMerge(n_merged=10),
+    transforms.ChannelSelect(channels=range(600, 20, -7)),
     transforms.ChannelShift(largest=100),
     transforms.CutMix(largest_share=1),
     transforms.EventDrop(probability=0.3),
@@ -37,10 +38,11 @@ TRANSFORMS = [
     transforms.Compose([transforms.EventDrop(probability=0.2), transforms.Blend(share=0.3)]),
     transforms.Maybe(transforms.TimeShift(largest=0.3), 0.5),
 ]
-WITHOUT_CHANCE = (transforms.TimeReversal, transforms.ChannelMerge)
+WITHOUT_CHANCE = (transforms.TimeReversal, transforms.ChannelMerge, transforms.ChannelSelect)
 ORDERED = (transforms.Compose, transforms.Maybe)  # of other transforms
 IDS = [repr(transform) for transform in TRANSFORMS]
 EVERY_TRANSFORM = pytest.mark.parametrize("transform", TRANSFORMS, ids=IDS)
+OF_SAMPLES = (transforms.Tonic, transforms.from_tonic, transforms.to_tonic)  # tested in test_tonic.py
 LENGTHS = [0, 1, 2, 300, 0, 47, 5, 120, 64]
 
 
@@ -52,7 +54,7 @@ def rows_of(events):
 
 
 def test_every_public_transform_is_tested_here():
-    public = {getattr(transforms, name) for name in transforms.__all__} - {transforms.EventTransform}
+    public = {getattr(transforms, name) for name in transforms.__all__} - {transforms.EventTransform, *OF_SAMPLES}
     assert public == {type(transform) for transform in TRANSFORMS}
 
 
@@ -158,7 +160,12 @@ def test_every_field_says_its_unit_and_every_transform_its_paper(transform):
         (transforms.ChannelMerge, {"n_merged": 0}, ">= 1, got 0"),
         (transforms.ChannelMerge, {"n_merged": 2.5}, "a whole number >= 1, got 2.5"),
         (transforms.ChannelMask, {"widest": 1, "n_masks": True}, "a whole number >= 1, got True"),
-        (transforms.ChannelShift, {"largest": -1}, ">= 0, got -1"),
+        (transforms.ChannelSelect, {"channels": []}, "whole numbers >= 0 and <= 65535, at least one, got []"),
+        (transforms.ChannelSelect, {"channels": [0, -1]}, "whole numbers >= 0 and <= 65535, at least one, got [0, -1]"),
+        (transforms.ChannelSelect, {"channels": [0.5]}, "whole numbers >= 0 and <= 65535, at least one, got [0.5]"),
+        (transforms.ChannelSelect, {"channels": [3, 1, 3]}, "different, got 3 twice"),
+        (transforms.ChannelShift, {"largest": -1}, ">= 0 and <= 65536, got -1"),
+        (transforms.ChannelShift, {"largest": 10**30}, f">= 0 and <= 65536, got {10**30}"),
         (transforms.CutMix, {"largest_share": 2}, "in 0..1, got 2"),
         (transforms.EventDrop, {"probability": float("nan")}, "a number in 0..1, got nan"),
         (transforms.NoiseEvents, {"rate": float("inf")}, "finite, got inf"),

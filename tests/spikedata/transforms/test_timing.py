@@ -75,3 +75,21 @@ def test_the_logarithm_of_a_stretch_is_uniform(make, apply):
 @pytest.mark.parametrize("transform", [TimeJitter(sigma=1e-4), TimeShift(largest=0.1), TimeStretch(largest=1.1)])
 def test_half_floats_become_single_ones(transform, make, apply):
     assert apply(transform, make([10], dtype=np.float16)).times.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "transform",
+    [TimeJitter(sigma=1e308), TimeShift(largest=1.7e308), TimeStretch(largest=1.7e308)],
+    ids=lambda transform: type(transform).__name__,
+)
+def test_no_param_makes_times_infinite(transform, dtype, make, apply):
+    events = make([20] * 50, dtype=dtype)
+    events.times[1] = np.finfo(dtype).max  # of a damaged or foreign file
+    durations = np.where(np.arange(50) % 2, np.finfo(np.float64).max, 0.0)
+    moved = apply(transform, events.changed(is_sorted=False, durations=durations))
+    assert moved.times.size
+    assert np.isfinite(moved.durations).all()
+    assert (moved.durations[::2] == 0).all()
+    assert np.isfinite(moved.times).all()
+    assert moved.times.min() >= 0

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,28 @@ def test_a_run_is_replaced_as_a_whole(tmp_path):
     write_run_dir(tmp_path / "run", CONTENTS)
     write_run_dir(tmp_path / "run", {"card.json": b"other"}, overwrite=True)
     assert _files(tmp_path) == {"run/card.json": b"other"}
+
+
+def test_a_run_is_replaced_where_folders_have_no_permissions_and_cannot_be_renamed(tmp_path, monkeypatch):
+    # overlayfs, in containers, renames no folder that came with the image; a share may refuse chmod
+    write_run_dir(tmp_path / "run", CONTENTS)
+    (tmp_path / "epochs").mkdir()
+    (tmp_path / "epochs" / "1").write_bytes(b"weights")
+    came_with_the_image, real = {tmp_path / "run", tmp_path / "epochs"}, os.rename
+
+    def rename(source, target):
+        if Path(source) in came_with_the_image and came_with_the_image.discard(Path(source)) is None:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        real(source, target)
+
+    def chmod(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(Path, "chmod", chmod)
+    write_run_dir(tmp_path / "run", {"card.json": b"x"}, folders={"epochs": tmp_path / "epochs"}, overwrite=True)
+    assert _files(tmp_path) == {"run/card.json": b"x", "run/epochs/1": b"weights"}
+    assert not came_with_the_image
 
 
 def test_a_failed_replacement_leaves_the_older_run(tmp_path):

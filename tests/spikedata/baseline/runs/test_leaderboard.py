@@ -94,14 +94,14 @@ def test_markdown_is_a_table_of_markdown(runs):
 
 
 def test_a_card_that_cannot_be_read_is_left_out_with_its_reason(runs):
-    for name, content in (("old", '{"card_format": 1}'), ("damaged", '{"card_format": 3}'), ("cut", "{")):
+    for name, content in (("old", '{"card_format": 1}'), ("damaged", '{"card_format": 4}'), ("cut", "{")):
         (runs / name).mkdir()
         (runs / name / "card.json").write_text(content)
     board = leaderboard(runs)
     assert len(board.lines) == 1
     assert len(board.unreadable) == 3
     assert "left out: " in format_leaderboard(board)
-    assert any("old/card.json: card_format must be 3, got 1" in reason for reason in board.unreadable)
+    assert any("old/card.json: card_format must be 4, got 1" in reason for reason in board.unreadable)
 
 
 def test_a_folder_without_cards_is_an_error(tmp_path):

@@ -96,7 +96,7 @@ def publish(monkeypatch):
 def test_a_published_file_is_known_by_its_checksum(write_spikes, make_events, tmp_path, publish):
     path = write_spikes(make_events(), corpus=None)
     publish(path)
-    data, _ = read_run_data(path)
+    data, _ = read_run_data(path, window=1.0)
     assert (data.official, data.corpus, data.preset) == ("shd_train", "heidelberg_digits", None)
     card = train_run(path, tmp_path / "run", recipe=COUNTS, **SPEAKERS)
     assert "data        spikes.h5, 3 classes, official: shd_train.h5 as published\n" in format_card(card)

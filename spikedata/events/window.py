@@ -1,0 +1,188 @@
+"""What a window of time leaves out, and what to do where that is nearly everything.
+
+A file whose times are in ms is a valid file in s: its clips last for minutes, and a network that looks at the first
+second sees next to nothing. Whoever crops clips to a window therefore counts what is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikedata.events.events import Events, latest_times
+
+_log = logging.getLogger(__name__)
+
+NEARLY_ALL = 0.9  # of the spikes [1]: above, a window is refused
+_MUCH = 0.1  # of the spikes [1]: above, it is logged
+LONGEST_CLIP = 60.0  # [s]; where the median clip is longer, another unit is more likely
+_UNITS = (("ms", "milliseconds", 1e3), ("us", "microseconds", 1e6), ("ns", "nanoseconds", 1e9))
+_N_LOOKED_AT = 1000  # spikes that are looked at for whole numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What of some clips falls outside a window.
+
+    Parameters
+    ----------
+    window : float
+        Length of the window, which begins at 0 [s].
+    n_outside, n_spikes : int
+        Spikes outside, and all spikes [1].
+    n_silent, n_clips : int
+        Clips without a spike, and all clips [1].
+    median_end : float
+        Median time of the last spike of the clips that have one [s].
+    are_whole : bool
+        Whether all times are whole numbers, which counted seconds are not [1].
+    """
+
+    window: float
+    n_outside: int
+    n_spikes: int
+    n_silent: int
+    n_clips: int
+    median_end: float
+    are_whole: bool
+
+    @property
+    def share(self) -> float:
+        """Fraction of the spikes that falls outside [1]."""
+        return self.n_outside / self.n_spikes if self.n_spikes else 0.0
+
+    @property
+    def looks_like(self) -> str:
+        """The unit that the times are more likely in: ms, us or ns; empty if they may well be in s."""
+        return next((name for name, _, factor in _UNITS if self._is_likely(factor)), "")
+
+    @property
+    def advice(self) -> str:
+        """Why that may be, and what to type."""
+        lasts = f"the median clip lasts {self.median_end:,.{0 if self.median_end >= 100 else 1}f} s"
+        samples = ", or samples@RATE if they count samples" if self.are_whole else ""
+        for name, word, factor in _UNITS:
+            if self._is_likely(factor):
+                as_words = f"times look like {word}: {lasts} as they are"
+                return f"{as_words}; give --time-unit {name} (time_unit={name!r}){samples}"
+        return f"{lasts}; give a longer window, or their unit if they are not in s: --time-unit ms{samples}"
+
+    def __str__(self) -> str:
+        return f"{percent(self.share)} of the spikes fall outside {self.window:g} s"
+
+    def _is_likely(self, factor: float) -> bool:
+        return self.median_end >= LONGEST_CLIP and self.median_end / factor < LONGEST_CLIP
+
+
+def find_outside(events: Events, window: float, indices: npt.NDArray[np.int64] | None = None) -> Outside:
+    """Count the spikes at or after the end of a window.
+
+    Parameters
+    ----------
+    events : Events
+        Clips, sorted or not.
+    window : float
+        Length of the window, such as ``n_steps * dt`` [s].
+    indices : ndarray of int64, shape (n,), optional
+        Which clips to count. Default: all.
+
+    Returns
+    -------
+    Outside
+
+    Examples
+    --------
+    >>> from spikedata.events.sample import Sample
+    >>> clip = Sample(np.array([0.2, 0.5, 1.0, 1.5]), np.zeros(4, np.uint16), label=0, speaker=0)
+    >>> print(find_outside(Events.from_samples([clip], keys=["a"]), 1.0))
+    50 % of the spikes fall outside 1 s
+    """
+    chosen = np.arange(len(events)) if indices is None else np.arange(len(events))[indices]
+    n_each = np.diff(events.offsets)[chosen]
+    n_spikes = int(n_each.sum())
+    ends = latest_times(events)[chosen][n_each > 0]
+    first = events.times[:_N_LOOKED_AT].astype(np.float64)
+    return Outside(
+        window=float(window),
+        n_outside=n_spikes - int(_n_before(events, window, chosen).sum()),
+        n_spikes=n_spikes,
+        n_silent=int(np.count_nonzero(n_each == 0)),
+        n_clips=len(chosen),
+        median_end=float(np.median(ends)) if ends.size else 0.0,
+        are_whole=bool(first.any()) and bool(np.all(first == np.floor(first))),
+    )
+
+
+def joined_outside(parts: list[Outside]) -> Outside:
+    """The counts of several sets of clips together, under the same window.
+
+    Parameters
+    ----------
+    parts : list of Outside
+        At least one; their medians are weighed by the clips.
+    """
+    weights = [max(1, part.n_clips) for part in parts]
+    return Outside(
+        window=parts[0].window,
+        n_outside=sum(part.n_outside for part in parts),
+        n_spikes=sum(part.n_spikes for part in parts),
+        n_silent=sum(part.n_silent for part in parts),
+        n_clips=sum(part.n_clips for part in parts),
+        median_end=float(np.average([part.median_end for part in parts], weights=weights)),
+        are_whole=all(part.are_whole for part in parts),
+    )
+
+
+def check_window(where: str, outside: Outside, *, time_unit: str | None) -> None:
+    """Raise if a window holds next to nothing, unless the user has said that times are in s; log if much is lost.
+
+    Parameters
+    ----------
+    where : str
+        What the message begins with, such as the name of the file.
+    outside : Outside
+        What falls outside.
+    time_unit : str or None
+        What the user has said: with "s", any window is meant.
+
+    Raises
+    ------
+    ValueError
+        If more than `NEARLY_ALL` of the spikes falls outside; the message names the likely unit.
+    """
+    if outside.share > NEARLY_ALL and time_unit != "s":
+        read_as = f", read as {time_unit}" if time_unit else ""
+        raise ValueError(f"{where}: {outside}{read_as}: {outside.advice}; --time-unit s takes them as they are")
+    if outside.share > _MUCH:
+        _log.warning("%s: %s", where, outside)
+    if outside.n_clips and not outside.n_spikes:
+        _log.warning("%s: no clip has a spike", where)
+
+
+def _n_before(events: Events, window: float, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number of spikes of each clip before the end of a window."""
+    begins, ends = events.offsets[chosen], events.offsets[chosen + 1]
+    if not events.is_sorted:
+        before = np.concatenate([[0], np.cumsum(events.times.astype(np.float64) < window)])
+        return np.asarray(before[ends] - before[begins])
+    low, high = begins.copy(), ends.copy()
+    # a binary search in all clips at once, which touches few pages of a mapped file
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        is_before = np.zeros(len(low), np.bool_)
+        is_before[is_open] = events.times[middle[is_open]].astype(np.float64) < window
+        low = np.where(is_before, middle + 1, low)
+        high = np.where(is_open & ~is_before, middle, high)
+    return low - begins
+
+
+def percent(share: float) -> str:
+    """A share in percent with three digits, and never "100 %" of what is not all."""
+    percent = 100 * share
+    text = f"{percent:.3g}"
+    if text == "100" and share < 1:
+        text = "more than 99.9"
+    return f"{text} %"
