@@ -27,12 +27,15 @@ class Merged(NamedTuple):
         Number of clips and of spikes in them [1].
     skipped : tuple of str
         For each clip that was left out, the reason.
+    notes : tuple of str
+        What was assumed or left out when whole files were joined.
     """
 
     outputs: tuple[str, ...]
     n_clips: int
     n_spikes: int
     skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 class _Shard(NamedTuple):

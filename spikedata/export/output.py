@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -81,6 +82,26 @@ def new_folder(out: str | os.PathLike[str], about: Mapping[str, Any], *, overwri
         if target.exists():
             target.rename(folder / "replaced")
         made.rename(target)
+
+
+def require_space(folder: Path, n_bytes: int) -> None:
+    """Raise unless so many bytes can be written in a folder: HDF5 and AEDAT's writer crash the process on a full disk.
+
+    Raises
+    ------
+    OSError
+        If there is not enough space, or no more is allowed.
+    """
+    place = folder / ".space"
+    try:
+        if hasattr(os, "posix_fallocate"):
+            with place.open("xb") as file:
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # others: the file system reserves nothing
+            raise
+    finally:
+        place.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from spikedata.events import latest_times
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.events.window import NEARLY_ALL, find_outside, percent
 from spikedata.files.reader import SpikeFile
+from spikedata.printable import printable
 from spikedata.splits import available_splits
 
 _MOST_LISTED = 40  # classes or speakers listed; of more, the text gives the number
@@ -52,6 +54,7 @@ def describe_file(
     window = checked("window", window, Positive)
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
+        parts = Counter(file.parts)
         stored, stored_type, unit, says_n_units = (
             dict(file.columns.stored),
             file.times_dtype,
@@ -80,7 +83,7 @@ def describe_file(
         "samples_without_spikes": outside.n_silent,
         "outside": {"window": window, "spikes": outside.n_outside, "share": outside.share},
         "time_unit": unit or "s",
-        "advice": outside.advice if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
+        "advice": outside.advice() if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
         "channels_are_said": says_n_units or n_units is not None,
         "last_spike": _spread(last),
         "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
@@ -92,7 +95,9 @@ def describe_file(
         "times_dtype": str(stored_type),
         "columns": stored,
         "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
-        "splits": [name for name in available_splits(events) if not (is_part and name == "published")],
+        "parts": {part or "none": n for part, n in parts.items()} if any(parts) else {},
+        "splits": [name for name in available_splits(events) if not (is_part and name == "published")]
+        + (["listed"] if "train" in parts and "" not in parts else []),
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
         "left_out": list(skipped),
         "provenance": None
@@ -117,7 +122,7 @@ def format_description(description: dict[str, Any]) -> str:
     description : dict
         From `describe_file`.
     """
-    d = description
+    d = description | {name: _escaped(description[name]) for name in ("file", "classes", "left_out")}
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
     who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
@@ -143,6 +148,8 @@ def format_description(description: dict[str, Any]) -> str:
     ]
     if d["left_out"]:
         lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
+    if d["parts"]:
+        lines.append(f"  parts       {', '.join(f'{part} {n:,}' for part, n in d['parts'].items())}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
     if made is None:
@@ -154,6 +161,13 @@ def format_description(description: dict[str, Any]) -> str:
             f"seed {made['seed']}"
         )
     return "\n".join(lines)
+
+
+def _escaped(names: Any) -> Any:
+    """Names without control characters, in whatever holds them."""
+    if isinstance(names, str):
+        return printable(names)
+    return {printable(k): v for k, v in names.items()} if isinstance(names, dict) else [*map(printable, names)]
 
 
 def _share(made: dict[str, Any]) -> str:

@@ -112,6 +112,8 @@ def fault_of(path: Path, names: Iterable[str]) -> str:
                     _read_column(file, name, heap)
             with suppress(ValueError):
                 read_attributes(file, "")
+            if "spikes" not in file:
+                list(file)  # `kinds.other_content` names what is there instead
         except MemoryError:
             return MEMORY
         except FormatError:

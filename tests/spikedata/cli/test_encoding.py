@@ -74,7 +74,7 @@ def test_encode_with_a_split_writes_a_file_for_each_part(
     words = ["encode", "heidelberg_digits", str(digits), str(tmp_path / "shd"), "--preset", "published", "--json"]
     assert main([*words, "--split", "published"]) == 0
 
-    outputs = json.loads(capsys.readouterr().out)["outputs"]
+    outputs = json.loads(capsys.readouterr().out)["files"]
     assert {Path(output).name for output in outputs} == {"shd_train.h5", "shd_test.h5"}
     with SpikeFile(tmp_path / "shd/shd_test.h5") as file:
         assert {4, 5} <= set(file.speakers.tolist())

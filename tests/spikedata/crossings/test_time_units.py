@@ -142,7 +142,7 @@ def info(path, **options):
 
 def test_long_clips_are_taken_if_the_user_says_that_they_are_in_s(tmp_path):
     path = write(tmp_path / "x.h5", last=30.0)
-    with pytest.raises(ValueError, match=r"the median clip lasts 29\.\d s; give a longer window, or their unit if"):
+    with pytest.raises(ValueError, match=r"the median clip lasts 29\.\d s; give a longer window"):
         train_run(path, tmp_path / "run", recipe=COUNTS)
     card = train_run(path, tmp_path / "run", recipe=COUNTS, time_unit="s")
     assert 0.9 < card.data.outside < 1
@@ -243,6 +243,26 @@ def test_sorted_or_not_the_same_falls_outside(tmp_path, dtype):
     for window in (0.001, 1.0, 1.7, 5.0):
         expected = int((events.times.astype(float) >= window).sum())
         assert find_outside(events, window).n_outside == find_outside(turned, window).n_outside == expected
+
+
+def test_times_of_a_clock_that_ran_through_are_no_milliseconds(tmp_path):
+    path = write(tmp_path / "x.h5")
+    with h5py.File(path, "a") as file:
+        for clip in range(N_CLIPS):
+            file["spikes/times"][clip] += 1000 + 2 * clip
+    with pytest.raises(
+        ValueError, match=r"the median clip begins at 1,0\d\d\.\d s: subtract the time at which each clip"
+    ):
+        train_run(path, tmp_path / "run", recipe=COUNTS)
+
+
+def test_events_in_ms_are_to_be_divided(files):
+    events = open_events(files["ms"])
+    with pytest.raises(
+        ValueError, match=r"^events: .* look like milliseconds: .*; divide Events\.times by 1000; time_unit"
+    ):
+        loader(events, batch_size=8, dt=0.01, n_steps=100)
+    assert len(loader(events, batch_size=8, dt=0.01, n_steps=100, time_unit="s")) == 5
 
 
 # Clips without a spike

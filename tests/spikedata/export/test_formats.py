@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -169,6 +170,23 @@ def test_a_failure_leaves_the_earlier_export_alone(
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(("to", "name"), [("aer", "x"), ("neo", "x.nix"), ("neo", "x.nwb")])
+def test_a_full_disk_is_found_before_a_library_writes_that_would_crash(
+    to: str, name: str, hard: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dv_processing" if to == "aer" else "neo")
+    path = hard()
+
+    def refuse(descriptor: int, offset: int, n_bytes: int) -> None:
+        assert n_bytes > 2**17
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    with pytest.raises(OSError, match=rf"{name}: cannot be written: No space left on device"):
+        export_file(path, tmp_path / name, to=to)
+    assert [path.name for path in tmp_path.iterdir()] == ["hard.h5"]
+
+
 BAD = [
     (["{file}", "--to", "matlab"], 2, "--to must be one of npz, csv, parquet, aer, neo, nir-data, got 'matlab'"),
     (["none.h5", "--to", "npz"], 1, "none.h5"),
@@ -303,15 +321,20 @@ def test_a_shard_is_exported_with_the_part_of_each_clip(tmp_path: Path, capsys: 
     assert "part must be one of test, train, got 'valid'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("to", [name for name in FORMATS if name not in ("npz", "csv")])
+MISSING = [("parquet", "pyarrow"), ("aer", "dv_processing"), ("neo", "neo"), ("neo", "nixio"), ("nir-data", "nir")]
+
+
+@pytest.mark.parametrize(("to", "library"), MISSING)
 def test_a_missing_library_is_named_with_its_extra(
     to: str,
+    library: str,
     hard: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    library = {"parquet": "pyarrow", "aer": "dv_processing", "neo": "neo", "nir-data": "nir"}[to]
+    if library == "nixio":
+        pytest.importorskip("neo")
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setattr("spikedata.cli.doctor.extra_of", {library: "export"}.get)
 
@@ -319,6 +342,17 @@ def test_a_missing_library_is_named_with_its_extra(
     line = capsys.readouterr().err
     assert line == f"spikedata: {library} is not installed: pip install 'spikedata-audio[export]'\n"
     assert [path.name for path in tmp_path.iterdir()] == ["hard.h5"]
+
+
+def test_a_system_without_a_writer_of_aedat_is_said(
+    hard: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = hard()
+    monkeypatch.setitem(sys.modules, "dv_processing", None)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "platform", "darwin")
+        with pytest.raises(OSError, match="dv-processing, which has no packages for darwin"):
+            export_file(path, tmp_path / "x", to="aer")
 
 
 def test_importing_the_room_loads_no_library() -> None:
