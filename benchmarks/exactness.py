@@ -115,7 +115,8 @@ def deviations(
     pressure, pressure_rate = prepare_stimulus(waveform, sample_rate, params.stimulus)
     velocity, rate = basilar_membrane(pressure, pressure_rate, params.basilar_membrane)
     published = params.basilar_membrane.convention == "published"
-    exact_pressure = independent.stimulus(resample(waveform, sample_rate, pressure_rate), pressure_rate)
+    heard = waveform if published else independent.high_passed(waveform, sample_rate)
+    exact_pressure = independent.stimulus(resample(heard, sample_rate, pressure_rate), pressure_rate)
     velocity_errors, probability_errors, probabilities = [], [], []
     for block in np.array_split(channels, np.ceil(channels.size / CHANNELS_AT_ONCE)):
         if published:

@@ -3,7 +3,8 @@
 `encode` runs the whole chain. Each stage is also a public function in a module of the same name, so `cochlea.hair_cell`
 is the function. In the order in which sound passes through them, the modules are:
 
-- `stimulus`: the recording, resampled if asked for, brought to a fixed level, and given onset and offset ramps;
+- `stimulus`: the recording without what lies below hearing (`high_pass`), resampled if asked for, brought to a fixed
+  level, and given onset and offset ramps;
 - `basilar_membrane`: the velocity at each place along the membrane. `transfer_function` holds its equations and
   parameters, `transfer_table` their values, computed once and kept on disk;
 - `hair_cell`: the transmitter pools of the inner hair cells, and the release probability that follows from them;
@@ -23,6 +24,7 @@ from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
 from cochlea.basilar_membrane import basilar_membrane
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
+from cochlea.high_pass import high_pass
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
 from cochlea.stimulus import StimulusParams, apply_ramps, as_waveform, normalize_rms, prepare_stimulus, resample
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
@@ -45,6 +47,7 @@ __all__ = [
     "encode",
     "encode_many",
     "hair_cell",
+    "high_pass",
     "normalize_rms",
     "place_hair_cells",
     "prepare_stimulus",

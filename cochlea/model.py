@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from cochlea.bushy_cell import BushyCellParams
 from cochlea.checks import check_fields, checked_object, whole_number
 from cochlea.engine.fused import spike_steps
 from cochlea.hair_cell import HairCellParams
-from cochlea.stimulus import StimulusParams, prepare_stimulus
+from cochlea.stimulus import StimulusParams, prepare_and_judge
 from cochlea.transfer_function import BasilarMembraneParams
 
 
@@ -63,8 +63,8 @@ class CochleaParams:
         """The setting of SHD and SSC: 700 hair cells with 40 fibers each, and the conventions of their converter."""
         return cls(
             # Without resampling, the published convention would run a recording at 16 kHz on a grid of 8 kHz, which
-            # is too coarse for the hair cells.
-            stimulus=StimulusParams(sample_rate=48_000),
+            # is too coarse for the hair cells. The converter sets the level of a recording with its offset.
+            stimulus=StimulusParams(sample_rate=48_000, high_pass=None),
             basilar_membrane=BasilarMembraneParams(convention="published"),
             hair_cell=HairCellParams(n_per_place=1),
             auditory_nerve=AuditoryNerveParams(n_fibers=40),
@@ -93,6 +93,7 @@ def encode(
     *,
     seed: int = 0,
     key: int | str = 0,
+    refuse_silence: bool = False,
 ) -> Spikes:
     """The spikes that a sound evokes.
 
@@ -100,7 +101,7 @@ def encode(
     ----------
     waveform : array_like, shape (n_samples,)
         Mono sound [1]. Every sound is brought to the same level, so its own level does not matter. Silence stays silent
-        and evokes spontaneous spikes.
+        and evokes spontaneous spikes; by default, so does a sound that has nothing above 20 Hz.
     sample_rate : float
         Rate of the waveform, a whole number of at least 1,000 [Hz].
     params : CochleaParams, optional
@@ -110,6 +111,8 @@ def encode(
     key : int or str
         Identifies the clip within the data set: a number below 2**64, or a name. The same waveform, params, seed and
         key give the same spikes; with another key the random numbers are independent.
+    refuse_silence : bool
+        Whether a silent sound is an error.
 
     Returns
     -------
@@ -120,7 +123,8 @@ def encode(
     ------
     ValueError
         If the waveform is not one-dimensional, is empty or has a sample that is not finite, or if the sample rate, seed
-        or key is out of range.
+        or key is out of range; with `refuse_silence`, if all samples are equal, or nothing is left of the sound above
+        `params.stimulus.high_pass`.
     TypeError
         If `params` is not a `CochleaParams`.
 
@@ -137,7 +141,9 @@ def encode(
     """
     params = CochleaParams() if params is None else checked_object("params", params, CochleaParams)
     key_number = _key_number(seed, key)
-    pressure, pressure_rate = prepare_stimulus(waveform, sample_rate, params.stimulus)
+    pressure, pressure_rate, silence = prepare_and_judge(waveform, sample_rate, params.stimulus)
+    if silence and refuse_silence:
+        raise ValueError(silence)
     steps, units, rate = spike_steps(
         pressure,
         pressure_rate,
@@ -151,13 +157,39 @@ def encode(
     return Spikes(steps / rate, units.astype(np.uint16))
 
 
+@overload
 def encode_many(
     clips: Iterable[tuple[ArrayLike, float, int | str]],
     params: CochleaParams | None = None,
     *,
     seed: int = 0,
     workers: int | None = None,
-) -> Iterator[Spikes]:
+    refuse_silence: bool = False,
+    return_exceptions: Literal[False] = False,
+) -> Iterator[Spikes]: ...
+
+
+@overload
+def encode_many(
+    clips: Iterable[tuple[ArrayLike, float, int | str]],
+    params: CochleaParams | None = None,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    refuse_silence: bool = False,
+    return_exceptions: bool,
+) -> Iterator[Spikes | Exception]: ...
+
+
+def encode_many(
+    clips: Iterable[tuple[ArrayLike, float, int | str]],
+    params: CochleaParams | None = None,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    refuse_silence: bool = False,
+    return_exceptions: bool = False,
+) -> Iterator[Spikes | Exception]:
     """The spikes of many sounds, in the order of the sounds, computed on several threads.
 
     Parameters
@@ -170,6 +202,11 @@ def encode_many(
         Seed of the data set, below 2**64.
     workers : int, optional
         Number of threads [1]; default: one per processor. The spikes do not depend on it.
+    refuse_silence : bool
+        As in `encode`.
+    return_exceptions : bool
+        Whether an error in `encode` is yielded in place of the spikes of its clip, as by `asyncio.gather`, so that the
+        clips behind it are still encoded.
 
     Yields
     ------
@@ -200,17 +237,29 @@ def encode_many(
                 except Exception as error:  # raised below, once the clips before it have been yielded
                     failure = error
                     break
-                pending.append(pool.submit(encode, waveform, sample_rate, params, seed=seed, key=key))
+                pending.append(
+                    pool.submit(
+                        encode, waveform, sample_rate, params, seed=seed, key=key, refuse_silence=refuse_silence
+                    )
+                )
+                del waveform  # else it would be kept until the next is there
                 # Two clips per thread keep all threads busy while the caller uses the oldest result, and bound the
                 # memory: `clips` may be a generator over a whole corpus.
                 if len(pending) > 2 * n_workers:
-                    yield pending.popleft().result()
+                    yield _result(pending.popleft(), return_exceptions)
             while pending:
-                yield pending.popleft().result()
+                yield _result(pending.popleft(), return_exceptions)
             if failure is not None:
                 raise failure
         finally:  # also when the caller stops early: clips that have not been started are dropped
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(encoded: Future[Spikes], return_exceptions: bool) -> Spikes | Exception:
+    error = encoded.exception()
+    if return_exceptions and isinstance(error, Exception):
+        return error.with_traceback(None)  # whose frames would keep the waveform
+    return encoded.result()
 
 
 def _key_number(seed: int, key: int | str) -> int:

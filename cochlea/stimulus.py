@@ -1,18 +1,29 @@
 """The stimulus: a waveform at a given sample rate and level, with onset and offset ramps, as it enters the membrane."""
 
+# In this order: what lies below hearing is removed, at the rate of the recording; then the sample rate, the level and
+# the ramps are set. An offset would otherwise count as sound when the level is set, and leave little of it.
+
 from dataclasses import dataclass
 from math import gcd
 from numbers import Real
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cochlea.checks import Bounds, check_fields, checked, checked_object, whole_number
+from cochlea.compilation import Array, compiled
+from cochlea.high_pass import HIGHEST_CUTOFF, Cutoff, high_pass_in_place
 from cochlea.signals import as_signals
 
 _RampDuration = Annotated[float, Bounds(at_least=0, is_finite=False)]
 _PIECE = 2**20  # samples squared at a time (8 MB), so that a long sound needs no second array of its own length
+# What is left at five times the cutoff of a recording that holds only what lies below hearing, its onset and end aside:
+# less than 1/2,000 of it below 15 Hz, and the rounding of its samples, 0.29 steps or, with triangular dither, 0.5.
+_LEFT_OF_RUMBLE = 1 / 2000
+_LEFT_OF_ROUNDING = 0.6
+_FINEST = 1 / 8  # of the range: larger steps are no rounding, but edges that are heard
+_MOST_PASSES = 8  # of the filter: against a rumble much louder than the sound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +38,16 @@ class StimulusParams:
         Duration of the onset ramp and of the offset ramp [s]. Each covers at most half of the sound, so infinity gives
         one Hann window over the whole sound.
     sample_rate : int or None
-        Rate to which the waveform is resampled first [Hz]; None keeps the rate of the recording.
+        Rate to which the waveform is resampled [Hz]; None keeps the rate of the recording.
+    high_pass : float or None
+        Frequency below which the waveform is silenced, before its level is set [Hz]; None keeps offset, drift and
+        rumble, which then count as sound. See `cochlea.high_pass`.
     """
 
     level: Annotated[float, Bounds(above=0, at_most=1e6)] = 0.3
     ramp_duration: _RampDuration = 0.03
     sample_rate: Annotated[int, Bounds(at_least=1000)] | None = None
+    high_pass: Cutoff | None = 20.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -42,6 +57,10 @@ def prepare_stimulus(
     waveform: ArrayLike, sample_rate: float, params: StimulusParams
 ) -> tuple[NDArray[np.float64], int]:
     """The sound pressure that enters the membrane, at the rate and level of the params and with ramps, and its rate.
+
+    With `params.high_pass`, a sound with nothing above that frequency becomes silence: a constant, a drift, a rumble.
+    Where the filter removes more than half of the power, it is applied again until it finds no more than a tenth, so
+    that a rumble much louder than the sound does not set its level.
 
     Parameters
     ----------
@@ -65,14 +84,107 @@ def prepare_stimulus(
     TypeError
         If `params` is not a `StimulusParams`.
     """
+    prepared = prepare_and_judge(waveform, sample_rate, params)
+    return prepared.pressure, prepared.sample_rate
+
+
+class Prepared(NamedTuple):
+    """A sound as `prepare_stimulus` returns it, and whether there is any.
+
+    Parameters
+    ----------
+    pressure : ndarray of float64, shape (n_samples,)
+        Sound pressure [1].
+    sample_rate : int
+        Rate of the pressure [Hz].
+    silence : str
+        Why the sound is silent; empty if it is not.
+    """
+
+    pressure: NDArray[np.float64]
+    sample_rate: int
+    silence: str
+
+
+def prepare_and_judge(waveform: ArrayLike, sample_rate: float, params: StimulusParams) -> Prepared:
+    """As `prepare_stimulus`, and why the sound is silent, if it is.
+
+    A recording is silent if all its samples are equal, or if nothing is left above `params.high_pass`.
+
+    Parameters
+    ----------
+    waveform, sample_rate, params
+        As in `prepare_stimulus`.
+    """
     params = checked_object("params", params, StimulusParams)
     rate = as_sample_rate(sample_rate)
     new_rate = params.sample_rate or rate
-    # `as_waveform` always copies, so level and ramps can be applied in place: a long sound is held in memory only once.
-    pressure = resample(as_waveform(waveform), rate, new_rate)
+    # `as_waveform` always copies, so all but the resampling is done in place: a long sound is held in memory only once.
+    pressure = as_waveform(waveform)
+    silence = _why_constant(pressure)
+    if params.high_pass is not None and not _remove_inaudible(pressure, rate, params.high_pass):
+        silence = silence or f"silent: nothing is left of it above {params.high_pass:g} Hz"
+    pressure = resample(pressure, rate, new_rate)
     _normalize_rms(pressure, params.level)
     _apply_ramps(pressure, new_rate, params.ramp_duration)
-    return pressure, new_rate
+    return Prepared(pressure, new_rate, silence)
+
+
+def _why_constant(waveform: NDArray[np.float64]) -> str:
+    low, high = float(waveform.min()), float(waveform.max())
+    if waveform.size == 1:  # a click, unless it is 0 or filtered
+        return "silent: its only sample is 0" if high == 0.0 else ""
+    return f"silent: all {waveform.size} samples are {high:g}" if low == high else ""
+
+
+def _remove_inaudible(waveform: NDArray[np.float64], sample_rate: int, cutoff: float) -> bool:
+    # Whether anything is left; the waveform is all zeros if not.
+    low, high = float(waveform.min()), float(waveform.max())
+    exponent = int(np.frexp(max(-low, high))[1])
+    if abs(exponent) > 300:  # so that the squares neither overflow nor underflow; exact, as the subtractions nearly are
+        np.ldexp(waveform, -exponent, out=waveform)
+        low, high = float(waveform.min()), float(waveform.max())
+    waveform -= low / 2 + high / 2
+    waveform -= waveform.mean()
+    step = _smallest_step(waveform)
+    step = step if step <= _FINEST * (high - low) else 0.0
+    power = _power(waveform)
+    floor = max(_LEFT_OF_RUMBLE**2 * power, (_LEFT_OF_ROUNDING * step) ** 2)
+    high_pass_in_place(waveform, sample_rate, cutoff)
+    before, power = power, _power(waveform)
+    if power > before / 2:
+        return True
+    # From here on, the recording is mostly inaudible: rare, so that copies and further passes cost nothing.
+    heard = waveform.copy()
+    _apply_ramps(heard, sample_rate, 1 / cutoff)
+    high_pass_in_place(heard, sample_rate, min(5 * cutoff, HIGHEST_CUTOFF))
+    if _power(heard) <= floor:
+        waveform[:] = 0.0
+        return False
+    for _ in range(_MOST_PASSES):
+        filtered = waveform.copy()
+        high_pass_in_place(filtered, sample_rate, cutoff)
+        before, power = power, _power(filtered)
+        if power > 0.9 * before:
+            break
+        waveform[:] = filtered
+    return True
+
+
+@compiled()
+def _smallest_step(waveform: Array) -> float:
+    # The smallest difference between neighboring samples that differ: one bit, for a recording of few bits.
+    smallest = np.inf
+    for i in range(1, waveform.size):
+        step = abs(waveform[i] - waveform[i - 1])
+        if 0.0 < step < smallest:
+            smallest = step
+    return smallest if smallest < np.inf else 0.0
+
+
+def _power(waveform: NDArray[np.float64]) -> float:
+    pieces = range(0, waveform.size, _PIECE)
+    return sum(float(np.sum(np.square(waveform[i : i + _PIECE]))) for i in pieces) / waveform.size
 
 
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
@@ -162,8 +274,7 @@ def _normalize_rms(waveform: NDArray[np.float64], level: float) -> None:
     if peak == 0.0:
         return
     waveform /= peak  # first to a peak of 1, so that the squares neither overflow nor underflow
-    power = sum(float(np.sum(np.square(waveform[i : i + _PIECE]))) for i in range(0, waveform.size, _PIECE))
-    waveform *= level / np.sqrt(power / waveform.size)
+    waveform *= level / np.sqrt(_power(waveform))
 
 
 def apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration: float) -> NDArray[np.float64]:

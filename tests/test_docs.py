@@ -73,6 +73,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "words/cat/1.wav",
         "words/dog/1.wav",
         "recordings/cat/1.wav",
+        "take1.wav",
+        "take2.flac",
         "free-spoken-digit-dataset/recordings/3_jackson_0.wav",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

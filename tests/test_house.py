@@ -102,7 +102,7 @@ def test_1_the_cochlea_knows_nothing_of_spikedata_torch_files_or_recordings():
 def test_2_events_know_no_file_and_files_know_only_events_and_splits():
     assert reaching(rooms("events"), ("h5py", *TORCH)) == []
     others = {module for module in MODULES if not is_within(module, *rooms("files", "events", "splits", "disk"))}
-    foundation = {"spikedata", *rooms("checks", "compilation")}
+    foundation = {"spikedata", *rooms("checks", "compilation", "printable")}
     assert reaching(rooms("files"), tuple(others - foundation)) == []
 
 
@@ -123,6 +123,13 @@ def test_5_networks_know_no_training_and_training_no_recipe(number):
 def test_6_pictures_are_made_by_the_command_line_alone():
     assert reaching(OURS, rooms("plot", "report"), but=rooms("plot", "report", "cli")) == []
     at_top = [m for m, imports in IMPORTS.items() for i in imports if i.at_top and is_within(i.target, "matplotlib")]
+    assert at_top == []
+
+
+def test_6_other_formats_are_written_by_the_command_line_alone():
+    assert reaching(OURS, rooms("export"), but=rooms("export", "cli")) == []
+    heavy = ("pyarrow", "neo", "nixio", "pynwb", "nir", "dv_processing", "pandas", "datasets", "mlcroissant", "tonic")
+    at_top = [m for m, imports in IMPORTS.items() for i in imports if i.at_top and is_within(i.target, *heavy)]
     assert at_top == []
 
 

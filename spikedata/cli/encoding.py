@@ -15,6 +15,7 @@ from spikedata.cli.command import (
     add_overwrite,
     add_reading,
     add_seed,
+    columns,
     one_of,
     print_result,
     reading_of,
@@ -22,6 +23,7 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
     from spikedata.corpora import Listing
@@ -45,8 +47,8 @@ def _add_encode(commands: Commands) -> None:
     )
     sub.add_argument(
         "corpus", nargs="?", type=_corpus_or_path(), metavar="CORPUS",
-        help="heidelberg_digits, speech_commands, fsdd, audiomnist, spoken_digits, spoken_words, folder (class "
-        "folders), files or manifest (a table); default: what AUDIO looks like of the last three",
+        help="heidelberg_digits, speech_commands, speech_commands_12, fsdd, audiomnist, spoken_digits, spoken_words, "
+        "folder (class folders), files or manifest (a table); default: what AUDIO looks like of the last three",
     )  # fmt: skip
     sub.add_argument(
         "audio", nargs="+", metavar="AUDIO", help="folder of the recordings; one or several files; or a table"
@@ -55,7 +57,7 @@ def _add_encode(commands: Commands) -> None:
         "out", metavar="OUT", help="spike file to make (OUT.h5); with --split, the folder for one file per part"
     )
     sub.add_argument(
-        "--columns", type=_columns, metavar="ROLE=NAME,...",
+        "--columns", type=columns, metavar="ROLE=NAME,...",
         help="columns of a table: path=Path,label=category,speaker=client_id,split=fold",
     )  # fmt: skip
     sub.add_argument(
@@ -99,15 +101,6 @@ def _corpus_or_path() -> Callable[[str], str]:
     return check
 
 
-def _columns(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",")]
-    if not all(role and name for role, _, name in pairs) or len({role for role, _, _ in pairs}) < len(pairs):
-        raise argparse.ArgumentTypeError(
-            f"must be ROLE=NAME with commas between, as path=Path,label=word, got {text!r}"
-        )
-    return {role.strip(): name.strip() for role, _, name in pairs}
-
-
 def _splits() -> Sequence[str]:
     from spikedata.splits import SPLITS
 
@@ -142,8 +135,8 @@ def _encode(args: argparse.Namespace) -> None:
         done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _say(args, done.notes[n_said:])
-    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict()}
-    print_result(args, record, _describe(done))
+    reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
+    print_result(args, {"file": args.out, **done._asdict(), "reasons": reasons}, _describe(done))
 
 
 _ENCODE_OPTIONS = ("split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
@@ -162,7 +155,7 @@ def _list(args: argparse.Namespace) -> Listing:
 
 def _say(args: argparse.Namespace, notes: Sequence[str]) -> int:
     for note in () if args.quiet else notes:
-        print(f"note: {note}", file=sys.stderr)
+        write_error(f"note: {note}")
     return len(notes)
 
 
@@ -181,11 +174,12 @@ def _describe_kept(args: argparse.Namespace) -> str:
 def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "") -> None:
     shown = skipped if args.verbose else skipped[:_N_REASONS]
     for reason in shown:
-        print(f"skipped: {reason}", file=sys.stderr)
+        write_error(f"skipped: {reason}")
     if len(skipped) > len(shown):
-        print(f"skipped: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
+        write_error(f"skipped: {len(skipped) - len(shown)} more; -v shows all")
     if unfit and not args.quiet:
-        print(unfit, file=sys.stderr)
+        for line in unfit.splitlines():
+            write_error(line)
 
 
 def _describe(done: Encoding) -> str:
@@ -226,6 +220,5 @@ def _merge(args: argparse.Namespace) -> None:
         merged = merge_files(args.files, args.out, on_progress=progress.at, **options)
     _warn(args, merged.skipped)
     _say(args, merged.notes)
-    record = {"file": args.out, "clips": merged.n_clips, "spikes": merged.n_spikes, **merged._asdict()}
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
-    print_result(args, record, text)
+    print_result(args, {"file": args.out, **merged._asdict()}, text)

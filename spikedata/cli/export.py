@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from spikedata.cli.command import Commands, add_command, add_overwrite, one_of, print_result, whole
+from spikedata.cli.command import (
+    Commands,
+    add_command,
+    add_overwrite,
+    add_reading,
+    one_of,
+    print_result,
+    reading_of,
+    seconds,
+    whole,
+)
 
 
 def add_commands(commands: Commands) -> None:
@@ -25,7 +35,18 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--part", metavar="NAME", help="export one part alone, such as train")
     sub.add_argument("--split", metavar="NAME", help="split that has the part (default: what FILE says of each clip)")
     sub.add_argument("--split-seed", type=whole(0), default=0, metavar="N", help="seed of the split (default: 0)")
-    sub.add_argument("--dt", type=float, metavar="S", help="length of a step [s], for nir-data on a grid")
+    sub.add_argument("--dt", type=seconds, metavar="S", help="length of a step [s], for nir-data on a grid")
+    add_reading(sub)
+    add_overwrite(sub)
+
+    sub = add_command(commands, "card", _card, "write the card of a data set: README.md and croissant.json")
+    sub.epilog = "Example: spikedata card words.h5 --out upload --license cc-by-4.0 --creator 'A. Name'"
+    sub.add_argument("file", metavar="FILE", help="spike file; its exports in the folder are described, too")
+    sub.add_argument("--out", metavar="FOLDER", help="folder to write to (default: that of FILE)")
+    sub.add_argument("--license", metavar="ID", help="license as Hugging Face names it (default: that of the corpus)")
+    sub.add_argument("--creator", metavar="NAME", help="who made the data set")
+    sub.add_argument("--url", metavar="URL", help="page of the data set")
+    add_reading(sub)
     add_overwrite(sub)
 
 
@@ -39,6 +60,15 @@ def _export(args: argparse.Namespace) -> None:
     from spikedata.export import export_file
 
     options = {name: getattr(args, name) for name in ("to", "part", "split", "dt", "overwrite")}
-    done = export_file(args.file, args.out, seed=args.split_seed, **options)
+    done = export_file(args.file, args.out, seed=args.split_seed, **options, **reading_of(args))
     text = "\n  ".join([f"{done.file}: {done.clips:,} clips, {done.spikes:,} spikes", *done.notes])
+    print_result(args, done._asdict(), text)
+
+
+def _card(args: argparse.Namespace) -> None:
+    from spikedata.export import write_data_card
+
+    options = {name: getattr(args, name) for name in ("license", "creator", "url", "overwrite")}
+    done = write_data_card(args.file, args.out, **options, **reading_of(args))
+    text = "\n  ".join([f"{done.file}, {done.croissant}: {', '.join(done.described)}", *done.notes])
     print_result(args, done._asdict(), text)

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.corpora.containers import Unreadable
 from spikedata.corpora.decoders import decode
+from spikedata.corpora.views import Unreadable
 
 _LOWEST_RATE = 1_000  # [Hz], the lowest sample rate that `cochlea.encode` takes
+_HIGHEST_RATE = 10_000_000  # [Hz], more is a damaged header; the cochlea takes memory as the rate grows
 # The mean of two channels that have nothing in common has 0.7 of their level, that of n channels 1 / sqrt(n). Where a
 # seventh of this is left, they cancel each other: what would be encoded is what they do not share.
 _CANCELLED = 1 / 7
@@ -102,11 +103,13 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     FileNotFoundError
         If the file does not exist.
     AudioError
-        As in `read_audio`, and if all samples are equal, or the sample rate is below 1,000 Hz.
+        As in `read_audio`, and if all samples are equal, or the sample rate is not within 1,000 Hz and 10 MHz.
     """
     waveform, sample_rate = read_audio(path)
     if sample_rate < _LOWEST_RATE:
         raise AudioError(f"{path}: sample rate {sample_rate} Hz, must be at least {_LOWEST_RATE} Hz to be heard")
+    if sample_rate > _HIGHEST_RATE:
+        raise AudioError(f"{path}: sample rate {sample_rate} Hz, must be at most {_HIGHEST_RATE} Hz")
     if waveform.size > 1 and np.ptp(waveform) == 0.0:
         raise AudioError(f"{path}: silent: all {waveform.size} samples are {waveform[0]:g}")
     if waveform.size == 1 and waveform[0] == 0.0:

@@ -15,6 +15,7 @@ from spikedata.corpora.clip import (
     number_by_name,
     require_storable_speakers,
     shown,
+    spelled_as,
 )
 from spikedata.corpora.folders import FILES, FOLDER, list_files, list_folder
 from spikedata.corpora.manifest import list_manifest
@@ -25,6 +26,7 @@ from spikedata.corpora.spoken import (
     list_spoken_words,
     spoken_corpus,
 )
+from spikedata.corpora.twelve import SPEECH_COMMANDS_12, to_twelve_classes
 from spikedata.corpora.walk import composed, find_recordings
 
 
@@ -140,7 +142,7 @@ _LAYOUTS = {
 _MANIFEST = "manifest"
 _IMITATED = ("heidelberg_digits", "speech_commands")  # `spikedata synth` names its files as these corpora do
 _N_LOOKED_AT = 20  # recordings whose names are held against those of the known corpora
-CORPORA = (*_LAYOUTS, SPOKEN_DIGITS, SPOKEN_WORDS, FOLDER, FILES, _MANIFEST)
+CORPORA = (*_LAYOUTS, SPEECH_COMMANDS_12, SPOKEN_DIGITS, SPOKEN_WORDS, FOLDER, FILES, _MANIFEST)
 
 
 def list_clips(
@@ -150,13 +152,14 @@ def list_clips(
     missing: Literal["fail", "skip"] = "fail",
     columns: Mapping[str, str] | None = None,
 ) -> Listing:
-    """The clips of a corpus in a stable order. No audio is read.
+    """The clips of a corpus in a stable order. No audio is read, but for the noise of speech_commands_12.
 
     =================  ==============================================================  ========================
     corpus             recordings                                                      speakers
     =================  ==============================================================  ========================
     heidelberg_digits  ``lang-{english|german}_speaker-{s}_trial-{n}_digit-{d}.flac``  0 to 11, as in the names
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
+    speech_commands_12 the same: ten words, ``_unknown_`` and ``_silence_``            the same
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
     spoken_digits      synthetic speech: the digits that ship with the package         0 to 11, one for each voice
@@ -176,7 +179,8 @@ def list_clips(
     root : str or Path
         Folder of the corpus; for a manifest, the table, or the folder of a published corpus that brings tables.
     missing : {"fail", "skip"}
-        Whether missing recordings and faulty lines of a manifest are an error or are reported as unfit.
+        Whether missing recordings and faulty lines of a manifest, and folders that cannot be read, are an error or are
+        reported as unfit.
     columns : dict of str to str, optional
         For a manifest: the columns that hold path, label, speaker and split, where these are not their names.
 
@@ -204,8 +208,10 @@ def list_clips(
         raise ValueError(f"columns are those of a table: the corpus must be 'manifest', got {corpus!r}")
     if corpus in (FOLDER, FILES):
         return _list_unnamed(corpus, Path(root), missing)
+    if corpus == SPEECH_COMMANDS_12:
+        return to_twelve_classes(list_clips("speech_commands", root, missing=missing), missing=missing)
     others = {SPOKEN_DIGITS: list_spoken_digits, SPOKEN_WORDS: list_spoken_words}
-    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root))
+    listing = others[corpus](Path(root)) if corpus in others else _list_known(corpus, Path(root), missing)
     _require_clips(root, listing)
     if corpus in _IMITATED and (spoken := spoken_corpus(listing.clips[0].root)):
         raise ValueError(f"{root}: holds synthetic speech, not {corpus}: its corpus is {spoken!r}")
@@ -224,7 +230,7 @@ def _require_clips(root: object, listing: Listing) -> None:
 def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:
     """The clips of a folder or file that is of no known corpus, with a note if it looks like one."""
     is_file = corpus == FILES or root.is_file()
-    listing = list_files([root], missing=missing) if is_file else list_folder(root)
+    listing = list_files([root], missing=missing) if is_file else list_folder(root, missing=missing)
     _require_clips(root, listing)
     if known := _corpus_like(listing.sources[:_N_LOOKED_AT]):
         note = f"the recordings are named as in {known}; the corpus {known!r} knows their classes and speakers"
@@ -241,10 +247,10 @@ def _corpus_like(names: Sequence[str]) -> str:
     return ""
 
 
-def _list_known(corpus: str, root: Path) -> Listing:
+def _list_known(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:
     """The clips of a corpus that names its recordings by a pattern."""
     layout = _LAYOUTS[corpus]
-    home = find_recordings(root, layout.pattern, layout.subfolders)
+    home = find_recordings(root, layout.pattern, layout.subfolders, may_skip=missing == "skip")
     # every name matches: `find_recordings` has kept no others
     matches = [match for name in home.names if (match := layout.pattern.fullmatch(name))]
     if layout.label is None:
@@ -262,7 +268,7 @@ def _list_known(corpus: str, root: Path) -> Listing:
         corpus=corpus,
         keys=keys,
         clips=tuple(
-            Clip(home.folder, match[0], label, number_of[match["speaker"]], home.places.get(match[0], ""))
+            Clip(home.folder, match[0], label, number_of[match["speaker"]], spelled_as(match[0], home.places))
             for match, label in zip(matches, labels, strict=True)
         ),
         unfit=tuple(unfit),

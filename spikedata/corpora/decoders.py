@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.corpora.containers import Part, Unreadable, find_sound, skip_id3
+from spikedata.corpora.containers import find_sound
+from spikedata.corpora.views import Part, Unreadable, View, skip_id3
+
+_log = logging.getLogger(__name__)
 
 _N_BLOCK = 1 << 16  # samples of all channels that are decoded at once
 _UNKNOWN = 1 << 62  # samples from which on libsndfile does not know their number
@@ -100,11 +104,11 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
         try:
             recording = _forward_only()(source, closefd=False)
         except soundfile.LibsndfileError as error:
-            _raise_failed(part)
+            _raise_failed(part.view)
             demuxer = _demuxer(descriptor, path) if error.code in _NOT_FOR_LIBSNDFILE else None
             if demuxer is None:
                 raise Unreadable(f"not a readable recording: {_sentence(error)}") from None
-            yield from _decode_with_pyav(descriptor, demuxer, _sentence(error))
+            yield from _decode_with_pyav(descriptor, path, demuxer, _sentence(error))
             return
         with recording:
             yield from _read_to_end(recording, part)
@@ -126,7 +130,8 @@ def _forward_only() -> Any:
 def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
     from soundfile import LibsndfileError
 
-    n_block = _N_BLOCK_OPEN_ENDED if part.is_open_ended else max(_N_BLOCK // recording.channels, 1)
+    # a power of 2, so that a block ends where one of libsndfile's own ends: not every decoder of it goes on elsewhere
+    n_block = _N_BLOCK_OPEN_ENDED if part.is_open_ended else 1 << (_N_BLOCK // recording.channels).bit_length() - 1
     block = np.empty((n_block, recording.channels))
     fault: LibsndfileError | None = None
     n_found = 0
@@ -141,22 +146,23 @@ def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
             n_read = int(is_empty.argmax()) if is_empty.any() else n_block
         if n_read and fault:
             raise Unreadable(f"damaged after sample {n_found}: {_sentence(fault)}")
+        n_found += n_read
+        if error and part.view and not part.view.was_read_to_end:
+            raise Unreadable(f"damaged after sample {n_found}: {_sentence(error)}")
         fault = fault or error
         if not n_read:
             break
-        n_found += n_read
         yield Block(block[:n_read], int(recording.samplerate))
-    _raise_failed(part)
+    _raise_failed(part.view)
     n_promised = recording.frames if part.n_promised is None else part.n_promised
     if part.is_open_ended or n_promised >= _UNKNOWN or n_found + part.n_spare >= n_promised:
         return  # a fault now is the end of a stream in the midst of a frame, or what follows the sound
-    why = f" ({_sentence(fault)})" if fault else ""
-    raise Unreadable(f"cut off: the header promises {n_promised} samples, the file holds {n_found}{why}")
+    raise Unreadable(f"cut off: the header promises {n_promised} samples, the file holds {n_found}")
 
 
-def _raise_failed(part: Part) -> None:
-    if part.view is not None and part.view.error is not None:
-        raise part.view.error
+def _raise_failed(view: View | None) -> None:
+    if view is not None and view.error is not None:
+        raise view.error
 
 
 def _sentence(error: Any) -> str:
@@ -171,7 +177,7 @@ def _demuxer(descriptor: int, path: Path) -> str | None:
     return _DEMUXERS_BY_SUFFIX.get(path.suffix.lower())
 
 
-def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[Block]:
+def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -> Iterator[Block]:
     try:
         import av
     except ImportError:
@@ -179,17 +185,17 @@ def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[B
             f"not read by libsndfile ({refusal}), PyAV may do it: pip install 'spikedata-audio[formats]'"
         ) from None
 
+    file = View(descriptor, 0, os.fstat(descriptor).st_size)
     fault: av.FFmpegError | None = None
     n_found = 0
     try:
-        with (
-            os.fdopen(os.dup(descriptor), "rb") as file,
-            av.open(file, "r", format=demuxer, metadata_errors="replace") as container,
-        ):
-            file.seek(0)
+        # the names in a file's tags may be in any encoding
+        with av.open(file, "r", format=demuxer, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise Unreadable("holds no sound track")
             track = container.streams.audio[0]
+            if len(container.streams.audio) > 1:
+                _log.info("%s: reads the first of %d sound tracks", path, len(container.streams.audio))
             for packet in container.demux(track):
                 try:
                     frames = packet.decode()
@@ -202,7 +208,9 @@ def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[B
                     n_found += frame.samples
                     yield Block(_samples(frame), int(frame.sample_rate))
     except av.FFmpegError as error:
+        _raise_failed(file)
         raise Unreadable(f"not a readable recording: {error.strerror}") from None
+    _raise_failed(file)
     if fault and demuxer not in _OPEN_ENDED:
         raise Unreadable(f"damaged after sample {n_found}: {fault.strerror}")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from spikedata.corpora.catalog import CORPORA, list_clips
-from spikedata.corpora.clip import Listing
+from spikedata.corpora.clip import Listing, shown
 from spikedata.corpora.folders import FILES, FOLDER, list_files
 from spikedata.corpora.manifest import TABLE_SUFFIXES, find_tables
 
@@ -71,7 +72,17 @@ def list_source(
             corpus = _MANIFEST if columns is not None or path.suffix.lower() in TABLE_SUFFIXES else FILES
     elif corpus == FOLDER and path.is_file():
         corpus = FILES
-    return list_clips(corpus, path, missing=missing, columns=columns)
+    listing = list_clips(corpus, path, missing=missing, columns=columns)
+    return _with_note_on_tables(listing, path) if corpus == FOLDER and len(listing.keys) == 1 else listing
+
+
+def _with_note_on_tables(listing: Listing, root: Path) -> Listing:
+    """A listing of one class with a note on tables in its folder, which could tell the classes."""
+    folders = (root, root / listing.clips[0].path.relative_to(root).parts[0])
+    found = [p for f in folders if f.is_dir() for p in f.iterdir() if p.suffix.lower() in (".csv", ".tsv")]
+    tables = sorted(str(path) for path in found if not path.name.startswith("."))
+    note = f"not read, though there may be classes in them: {shown(tables)}; to use a table, give it instead of {root}"
+    return replace(listing, notes=(*listing.notes, note)) if tables else listing
 
 
 def _list_several(

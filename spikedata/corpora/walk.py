@@ -34,6 +34,7 @@ _BEGINNINGS = {
 }
 _LONGEST_BEGINNING = 12  # [byte]
 _TYPES = mimetypes.MimeTypes().types_map[True]  # those that Python knows by itself, the same on every machine
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _NO_SOUND = ("text/", "image/", "application/", "message/", "font/", "model/")
 _ANYTHING = "application/octet-stream"  # what the suffixes .bin, .o and .obj are said to hold
 
@@ -99,7 +100,18 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def find_audio(root: Path) -> Found:
+def is_archive(path: Path) -> bool:
+    """Whether a file bears the name of an archive.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    return path.name.lower().endswith(_ARCHIVES)
+
+
+def find_audio(root: Path, *, may_skip: bool = False) -> Found:
     """The audio files below a folder, in the order of their names.
 
     What has the suffix of a recording is one, in either case. A file whose suffix tells nothing, or that has none, is
@@ -115,6 +127,8 @@ def find_audio(root: Path) -> Found:
     ----------
     root : Path
         The folder.
+    may_skip : bool
+        Whether a folder below it that cannot be read is reported as unfit, with a slash at the end of its name.
 
     Raises
     ------
@@ -127,31 +141,44 @@ def find_audio(root: Path) -> Found:
     """
     if not root.is_dir():
         if root.exists():
-            raise NotADirectoryError(f"{root}: is a file, must be a folder of recordings")
+            way = "; unpack it" if is_archive(root) else ""
+            raise NotADirectoryError(f"{root}: is a file, must be a folder of recordings{way}")
         raise FileNotFoundError(f"{root}: no such folder")
     names: list[str] = []
     unfit: dict[str, str] = {}
     folders: list[str] = []
     prefixes = [""]
+    sounds: dict[str, str | None] = {}  # by suffix, so that each is asked about once
     while prefixes:
         prefix = prefixes.pop()
-        with os.scandir(root / prefix) as entries:
-            for entry in entries:
-                name = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    prefixes.append(name + "/")
-                    if prefix.count("/") <= 1:
-                        folders.append(composed(_printable(name)))
-                elif is_sound(entry.name):
-                    if fault := _fault(entry, name):
-                        unfit[composed(_printable(name))] = fault
-                    else:
-                        names.append(name)
-                elif entry.is_symlink() and Path(entry.path).is_dir():
-                    unfit[composed(_printable(name)) + "/"] = "a linked folder, which is not followed; give its target"
-                elif kind := _kind_by_content(entry):
-                    fault = f"begins as {kind} does, but is not named as a recording; give it the suffix"
+        try:
+            with os.scandir(root / prefix) as found:
+                entries = list(found)
+        except OSError as error:
+            if not (may_skip and prefix):
+                raise
+            unfit[composed(_printable(prefix))] = f"a folder that cannot be read: {error.strerror or error}"
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                prefixes.append(name + "/")
+                if prefix.count("/") <= 1:
+                    folders.append(composed(_printable(name)))
+                continue
+            suffix = entry.name.rpartition(".")[2]
+            if suffix not in sounds:
+                sounds[suffix] = _fault_of_suffix(entry.name) if is_sound(entry.name) else None
+            if (unreadable := sounds[suffix]) is not None:
+                if fault := _fault(entry, name) or unreadable:
                     unfit[composed(_printable(name))] = fault
+                else:
+                    names.append(name)
+            elif entry.is_symlink() and Path(entry.path).is_dir():
+                unfit[composed(_printable(name)) + "/"] = "a linked folder, which is not followed; give its target"
+            elif kind := _kind_by_content(entry):
+                fault = f"begins as {kind} does, but is not named as a recording; give it the suffix"
+                unfit[composed(_printable(name))] = fault
     fitting, places, twins = compose_names(names)
     return Found(fitting, dict(sorted((unfit | twins).items())), places, sorted(folders))
 
@@ -177,10 +204,13 @@ def compose_names(names: Iterable[str]) -> tuple[list[str], dict[str, str], dict
     places: dict[str, str] = {}
     twins: dict[str, str] = {}
     taken: set[str] = set()
+    names = list(names)
+    if all(map(str.isascii, names)):
+        return sorted(names), places, twins
     for name in sorted(names, key=lambda name: (composed(name), name != composed(name), name)):
         one = composed(name)
         if one in taken:
-            twins[name] = "another recording has the same name in another Unicode form; rename one of the two"
+            twins[name] = f"another recording has this name in another Unicode form than {name!a}; rename one"
             continue
         taken.add(one)
         if one != name:
@@ -188,7 +218,9 @@ def compose_names(names: Iterable[str]) -> tuple[list[str], dict[str, str], dict
     return sorted(taken), places, twins
 
 
-def find_recordings(root: Path, pattern: re.Pattern[str], subfolders: Sequence[str] = ()) -> Home:
+def find_recordings(
+    root: Path, pattern: re.Pattern[str], subfolders: Sequence[str] = (), *, may_skip: bool = False
+) -> Home:
     """The recordings of a corpus whose file names follow a pattern.
 
     Parameters
@@ -200,6 +232,8 @@ def find_recordings(root: Path, pattern: re.Pattern[str], subfolders: Sequence[s
     subfolders : sequence of str
         Where below `root` the recordings may be, if they are not in `root` itself. The first subfolder with a recording
         is taken, so that names do not depend on which folder was given.
+    may_skip : bool
+        As in `find_audio`.
 
     Raises
     ------
@@ -210,7 +244,7 @@ def find_recordings(root: Path, pattern: re.Pattern[str], subfolders: Sequence[s
     OSError
         If a folder cannot be read.
     """
-    found = find_audio(root)
+    found = find_audio(root, may_skip=may_skip)
     homes = ("", *(f"{subfolder}/" for subfolder in subfolders))
     home = next((home for home in homes if any(_fitting(found.names, pattern, home))), "")
     names = list(_fitting(found.names, pattern, home))
@@ -237,7 +271,8 @@ def _require_once(folder: Path, names: list[str]) -> None:
 def _fault(entry: os.DirEntry[str], name: str) -> str:
     """Why a file with the name of a recording cannot be used; empty if it can."""
     try:
-        name.encode()
+        if not name.isascii():
+            name.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
     try:
@@ -245,15 +280,15 @@ def _fault(entry: os.DirEntry[str], name: str) -> str:
             return "a link to nothing" if entry.is_symlink() else "not a regular file"
     except OSError:  # a circular link
         return "a link to nothing"
-    return "" if _is_decoded(Path(entry.name).suffix.lower()) else NEEDS_PYAV
+    return ""
 
 
-def _is_decoded(suffix: str) -> bool:
-    return suffix in readable_suffixes() or suffix not in DECODED_BY_PYAV or _has_pyav()
-
-
-def _has_pyav() -> bool:
-    return importlib.util.find_spec("av") is not None
+def _fault_of_suffix(name: str) -> str:
+    """What a recording with the suffix of this name lacks to be read; empty if it lacks nothing."""
+    suffix = Path(name).suffix.lower()
+    if suffix in readable_suffixes() or suffix not in DECODED_BY_PYAV:
+        return ""
+    return "" if importlib.util.find_spec("av") is not None else NEEDS_PYAV
 
 
 def _kind_by_content(entry: os.DirEntry[str]) -> str:

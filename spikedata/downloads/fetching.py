@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from spikedata.disk import ProcessLock, data_folder, file_digest, put_in_place
+from spikedata.disk import OutputError, ProcessLock, data_folder, file_digest, put_in_place
 from spikedata.downloads.entries import Checksum, ChecksumError, DownloadError, PublishedFile
 from spikedata.downloads.git_tree import tree_id
 from spikedata.downloads.manifest import HIDDEN, Manifest, is_there, write_manifest
-from spikedata.downloads.network import TransferParams, fetch_text, is_offline
+from spikedata.downloads.network import TransferParams, fetch_text, is_offline, one_line
 from spikedata.downloads.origin import origin_of, require_genuine
-from spikedata.downloads.partial import discard, writing
+from spikedata.downloads.partial import discard, require_kind, require_part, writing
 from spikedata.downloads.plan import how_checked, partial_path
 from spikedata.downloads.registry import files_of
 from spikedata.downloads.transfer import OnProgress, fetch_archive
@@ -131,7 +131,10 @@ def _alone(file: PublishedFile, root: Path) -> Iterator[None]:
     """Hold the lock of a target; an interruption by the user is told that the download can be resumed."""
     hidden = root / HIDDEN
     with writing(hidden):
+        if hidden.exists() and not hidden.is_dir():
+            raise OutputError(f"{hidden}: must be a folder for downloads, got a file; remove it")
         hidden.mkdir(parents=True, exist_ok=True)
+        require_kind(hidden / f"{file.target}.lock")
         lock = ProcessLock(hidden / f"{file.target}.lock")
         lock.acquire()
     try:
@@ -144,9 +147,11 @@ def _alone(file: PublishedFile, root: Path) -> Iterator[None]:
 
 
 def _fetch(file: PublishedFile, root: Path, params: TransferParams, on_progress: OnProgress) -> Download:
+    archive = partial_path(root, file)
+    require_part(archive)
+    require_kind(_room_path(file, root), is_folder=True)
     archive_sum, archive_note = ask_for(file.checksum, file.archive, params)
     content_sum, content_note = ask_for(file.content, file.content_folder or file.target, params)
-    archive = partial_path(root, file)
     n_bytes = fetch_archive(file, archive_sum, archive, params, on_progress)
     with _room(file, root) as room:
         try:
@@ -214,15 +219,19 @@ def _find_tree(text: str, name: str) -> str:
     try:
         entries = json.loads(text)["tree"]
         found = [str(entry["sha"]) for entry in entries if entry["path"] == name and entry["type"] == "tree"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return found[0] if found and re.fullmatch("[0-9a-f]{40}", found[0]) else ""
+
+
+def _room_path(file: PublishedFile, root: Path) -> Path:
+    return root / HIDDEN / f"{file.target}.room"
 
 
 @contextmanager
 def _room(file: PublishedFile, root: Path) -> Iterator[Path]:
     """An empty folder to unpack in, removed at the end; leftovers of a killed process are removed first."""
-    room = root / HIDDEN / f"{file.target}.room"
+    room = _room_path(file, root)
     with writing(room):
         if room.exists():
             shutil.rmtree(room)
@@ -262,4 +271,8 @@ def _give_name(file: PublishedFile, room: Path, root: Path) -> None:
 
 def _left_out(file: PublishedFile, unpacked: Unpacked) -> str:
     names = unpacked.left_out
-    return f"{file.archive}: {len(names)} members were unexpected and left out, first {names[0]}" if names else ""
+    return (
+        f"{file.archive}: {len(names)} members were unexpected and left out, first {one_line(names[0])}"
+        if names
+        else ""
+    )

@@ -49,7 +49,7 @@ def read_manifest(root: Path, target: str) -> Manifest | None:
         content = json.loads(_path(root, target).read_text("utf-8"))
         files = {str(path): FileRecord(int(size), str(sha256)) for path, (size, sha256) in content["files"].items()}
         return Manifest(archive=str(content["archive"]), checked=str(content["checked"]), files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

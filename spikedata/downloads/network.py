@@ -1,16 +1,23 @@
-"""Open addresses: only https, redirects included, and again after temporary faults."""
+"""Open addresses: only https, redirects included, within a time, and again after temporary faults.
+
+The timeout of a socket starts again with each byte, so a host that sends one now and then could hold a download for as
+long as it likes. A `Reply` therefore has a deadline, too, which only its reader puts off.
+"""
 
 from __future__ import annotations
 
 import http.client
+import io
 import logging
 import os
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from typing import IO, TypeVar
+from functools import partial
+from typing import IO, Any, TypeVar
 from urllib import error, request
 
 from spikedata import __version__
@@ -27,6 +34,7 @@ _MAY_PASS = (
     425,
     429,
 )  # temporary ones among the statuses 400 to 499 (RFC 9110, RFC 6585); after 416 the whole file is requested
+_LONGEST_SAID = 300  # characters that a host contributes to a message
 _ENOUGH = 2**20  # bytes of progress after which earlier faults no longer count
 
 
@@ -38,6 +46,9 @@ class TransferParams:
     ----------
     timeout : float
         Longest wait for the next bytes [s].
+    deadline : float
+        Longest time until the file itself begins to arrive [s]: connection, redirects, status and headers together.
+        Small pages, such as lists of checksums, must be complete by then.
     min_rate : float
         Lowest average rate over a `rate_window` [byte/s]; a slower source is treated as broken.
     rate_window : float
@@ -51,6 +62,7 @@ class TransferParams:
     """
 
     timeout: Positive = 60.0
+    deadline: Positive = 120.0
     min_rate: NotNegative = 1000.0
     rate_window: Positive = 60.0
     attempts: Count = 5
@@ -70,7 +82,67 @@ def is_offline() -> bool:
     return os.environ.get("SPIKEDATA_OFFLINE", "0") not in ("", "0")
 
 
-def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPResponse:
+class Deadline:
+    """A moment by which reading must be over. Whoever reads may put it off.
+
+    Parameters
+    ----------
+    seconds : float
+        Time from now [s].
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.put_off(seconds)
+
+    def put_off(self, seconds: float) -> None:
+        """Set the deadline anew, from now on."""
+        self._seconds, self._until = seconds, time.monotonic() + seconds
+
+    def left(self) -> float:
+        """The time left [s]; TimeoutError if there is none."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"nothing complete arrived within {self._seconds:g} s")
+        return left
+
+
+class Reply(http.client.HTTPResponse):
+    """A response that is read by its deadline, however it arrives.
+
+    Parameters
+    ----------
+    sock : socket
+        The connection.
+    deadline : Deadline
+        Holds for the status, the headers and the body, and for what frames it.
+    """
+
+    def __init__(self, sock: socket.socket, *arguments: Any, deadline: Deadline, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.deadline = deadline
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedSocket(sock, deadline))
+
+
+class _TimedSocket(socket.SocketIO):
+    """The bytes of a connection, each read of which ends by a deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        super().__init__(sock, "r")
+        sock._io_refs += 1  # type: ignore[attr-defined]  # as `socket.makefile` does: the last one closes the socket
+        self._connection, self._deadline, self._timeout = sock, deadline, sock.gettimeout()
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline.left()
+        self._connection.settimeout(left if self._timeout is None else min(left, self._timeout))
+        try:
+            return super().readinto(buffer)
+        except TimeoutError:
+            self._deadline.left()  # says more, if it was this
+            raise
+
+
+def open_url(url: str, headers: Mapping[str, str], params: TransferParams) -> Reply:
     """The response of a host.
 
     Parameters
@@ -79,13 +151,13 @@ def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.clien
         An https address; its certificate is checked against those of the system (or SSL_CERT_FILE).
     headers : mapping
         Headers of the request.
-    timeout : float
-        Longest wait for the next bytes [s].
+    params : TransferParams
+        Its `timeout` and `deadline` hold until the reader of the body puts the deadline off.
 
     Raises
     ------
     DownloadError
-        If the address or a redirect is not https, or SPIKEDATA_OFFLINE is set.
+        If the address or a redirect is not https or cannot be opened, or SPIKEDATA_OFFLINE is set.
     OSError, http.client.HTTPException
         If the host does not respond, or not with the file.
     """
@@ -93,9 +165,33 @@ def open_url(url: str, headers: Mapping[str, str], timeout: float) -> http.clien
         raise DownloadError(f"{url}: SPIKEDATA_OFFLINE forbids opening it")
     if not url.startswith("https://"):
         raise DownloadError(f"{url}: is not https")
-    asked = request.Request(url, headers={"User-Agent": f"spikedata-audio/{__version__}", **headers})
-    answer: http.client.HTTPResponse = _opener().open(asked, timeout=timeout)
+    try:
+        asked = request.Request(url, headers={"User-Agent": f"spikedata-audio/{__version__}", **headers})
+        answer: Reply = _opener(Deadline(params.deadline)).open(asked, timeout=params.timeout)
+    except error.HTTPError as fault:
+        fault.close()  # what comes with it is not read
+        raise
+    except (ValueError, http.client.InvalidURL) as fault:  # of this address, or of one that it redirects to
+        raise DownloadError(f"{url}: leads to an address that cannot be opened: {one_line(str(fault))}") from fault
     return answer
+
+
+def one_line(text: str) -> str:
+    """What a host says, on one line and without control characters.
+
+    Parameters
+    ----------
+    text : str
+        From a host: a reason, an address, a header.
+
+    Examples
+    --------
+    >>> one_line("gone\\n\\x1b[2J for ever")
+    'gone \\\\x1b[2J for ever'
+    """
+    text = " ".join(text.split())
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]} …"
 
 
 def fetch_text(url: str, params: TransferParams, *, max_bytes: int = 2**20) -> str:
@@ -108,7 +204,7 @@ def fetch_text(url: str, params: TransferParams, *, max_bytes: int = 2**20) -> s
     """
 
     def read() -> bytes:
-        with open_url(url, {}, params.timeout) as reply:
+        with open_url(url, {}, params) as reply:
             return reply.read(max_bytes + 1)
 
     content = keep_trying(url, read, params)
@@ -161,17 +257,40 @@ class _OnlyHttps(request.HTTPRedirectHandler):
         self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> request.Request | None:
         if not newurl.startswith("https://"):
-            fp.close()
-            raise DownloadError(f"{req.full_url}: redirects to {newurl}, which is not https")
+            raise DownloadError(f"{req.full_url}: redirects to {one_line(newurl)}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
+    def http_error_302(self, req: request.Request, fp: IO[bytes], code: int, msg: str, headers: Message) -> Any:
+        fp.close()  # urllib would read all that comes with a redirect
+        return super().http_error_302(req, fp, code, msg, headers)  # type: ignore[arg-type]
 
-def _opener() -> request.OpenerDirector:
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+class _Https(request.HTTPSHandler):
+    # opens connections whose responses have a deadline
+    def __init__(self, deadline: Deadline) -> None:
+        self._safe = ssl.create_default_context()
+        super().__init__(context=self._safe)
+        self._deadline = deadline
+
+    def https_open(self, req: request.Request) -> http.client.HTTPResponse:
+        self._deadline.left()
+        return self.do_open(partial(_connection, deadline=self._deadline), req, context=self._safe)
+
+
+def _connection(host: str, *, deadline: Deadline, **options: Any) -> http.client.HTTPSConnection:
+    connection = http.client.HTTPSConnection(host, **options)
+    connection.response_class = partial(Reply, deadline=deadline)  # type: ignore[assignment]
+    return connection
+
+
+def _opener(deadline: Deadline) -> request.OpenerDirector:
     """An opener for https only: the default opener of urllib also opens http, ftp and file."""
     opener = request.OpenerDirector()
     handlers: tuple[request.BaseHandler, ...] = (
         request.ProxyHandler(),
-        request.HTTPSHandler(context=ssl.create_default_context()),
+        _Https(deadline),
         request.HTTPDefaultErrorHandler(),
         _OnlyHttps(),
         request.HTTPErrorProcessor(),
@@ -191,6 +310,8 @@ def _stays(fault: Exception) -> bool:
 
 def _say(fault: Exception) -> str:
     if isinstance(fault, error.HTTPError):
-        return f"HTTP status {fault.code} {fault.reason}"
+        if str(fault.reason).startswith(request.HTTPRedirectHandler.inf_msg):
+            return f"HTTP status {fault.code}: redirects in a circle, or too often"
+        return f"HTTP status {fault.code} {one_line(str(fault.reason))}".rstrip()
     reason = fault.reason if isinstance(fault, error.URLError) else fault
-    return str(reason) or type(reason).__name__
+    return one_line(str(reason)) or type(reason).__name__

@@ -196,7 +196,7 @@ def _recall(memory: Path, state: list[int]) -> Origin | None:
     try:
         content = json.loads(memory.read_text("utf-8"))
         return Origin(**content["origin"]) if content["state"] == state else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

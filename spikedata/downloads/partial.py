@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -38,9 +40,15 @@ def read_origin(path: Path) -> Origin:
     """The source of a partial file; an empty record if it is not known."""
     try:
         url, etag, size = json.loads(_note(path).read_text("utf-8"))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return Origin()
-    return Origin(str(url), str(etag), size if isinstance(size, int) else None)
+    etag = str(etag)
+    return Origin(str(url), etag if is_strong(etag) else "", size if isinstance(size, int) else None)
+
+
+def is_strong(etag: str) -> bool:
+    """Whether a text is a strong entity tag, which may be sent back to the host (RFC 9110, section 8.8.3)."""
+    return re.fullmatch(r'"[\x21\x23-\x7e\x80-\xff]*"', etag) is not None
 
 
 def write_origin(path: Path, origin: Origin) -> None:
@@ -54,6 +62,38 @@ def discard(path: Path) -> None:
     with writing(path):
         path.unlink(missing_ok=True)
         _note(path).unlink(missing_ok=True)
+
+
+def require_kind(path: Path, *, is_folder: bool = False) -> None:
+    """Raise unless a path is free, or what this package puts there.
+
+    Parameters
+    ----------
+    path : Path
+        The path.
+    is_folder : bool
+        Whether it should be a folder rather than a file.
+
+    Raises
+    ------
+    OutputError
+        If something else is there; the message says what to remove.
+    """
+    with writing(path):
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:
+            return
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+    wanted, found = "folder" if is_folder else "file", kinds.get(stat.S_IFMT(mode), "device or pipe")
+    if found != wanted:
+        raise OutputError(f"{path}: must be a {wanted} of the download, got a {found}; remove it")
+
+
+def require_part(path: Path) -> None:
+    """Raise if something else is where a partial file and the record of its source belong, as `require_kind` does."""
+    require_kind(path)
+    require_kind(_note(path))
 
 
 @contextlib.contextmanager

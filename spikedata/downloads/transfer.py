@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
+import http
 import logging
 import re
 import shutil
@@ -15,8 +15,17 @@ from urllib.error import HTTPError
 
 from spikedata.disk import OutputError, file_digest
 from spikedata.downloads.entries import Checksum, ChecksumError, DownloadError, PublishedFile
-from spikedata.downloads.network import TransferParams, keep_trying, open_url
-from spikedata.downloads.partial import Origin, discard, opened, read_origin, size_of, write_origin, writing
+from spikedata.downloads.network import Reply, TransferParams, keep_trying, one_line, open_url
+from spikedata.downloads.partial import (
+    Origin,
+    discard,
+    is_strong,
+    opened,
+    read_origin,
+    size_of,
+    write_origin,
+    writing,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -85,13 +94,13 @@ def _fetch_from(
     on_progress: OnProgress,
     on_bytes: Callable[[int], None],
 ) -> None:
-    def receive() -> None:
-        _receive(url, file, checksum is not None, path, params, on_progress, on_bytes)
+    def receive() -> int:
+        return _receive(url, file, checksum is not None, path, params, on_progress, on_bytes)
 
     while True:
-        is_completed = size_of(path) > 0  # rather than downloaded from the first byte
-        if not _is_whole(path):
-            keep_trying(url, receive, params, lambda: size_of(path))
+        is_completed = _is_whole(path)  # from parts, rather than downloaded in one go
+        if not is_completed:
+            is_completed = keep_trying(url, receive, params, lambda: size_of(path)) > 0
         if checksum is None:
             return
         found = file_digest(path, checksum.algorithm, partial(on_progress, f"check {file.archive}"))
@@ -112,16 +121,19 @@ def _receive(
     params: TransferParams,
     on_progress: OnProgress,
     on_bytes: Callable[[int], None],
-) -> None:
-    """One attempt: request the missing bytes and write those that arrive."""
+) -> int:
+    """One attempt: request the missing bytes and write those that arrive; returns the place of their first."""
     n_have, origin = size_of(path), read_origin(path)
     with _ask(url, path, _range_headers(url, n_have, origin, is_checked), params) as reply:
-        start, size = _what_comes(reply, n_have)
+        start, size = _what_comes(reply, n_have, path)
         if None not in (size, file.size) and size != file.size:
             raise DownloadError(f"{url}: the host has {size} bytes, must be {file.size}")
         if start and origin.size not in (None, size):
             discard(path)
             raise ConnectionError(f"the host had {origin.size} bytes, now it has {size}")
+        if start and origin.url == url and origin.etag and reply.headers.get("ETag", origin.etag) != origin.etag:
+            discard(path)  # a host that does not heed If-Range
+            raise ConnectionError("the host's file has changed meanwhile")
         if start == 0:
             discard(path)
             write_origin(path, Origin(url, _strong_etag(reply), size))
@@ -143,16 +155,16 @@ def _receive(
         discard(path)
         raise DownloadError(f"{url}: more than {limit} bytes")
     write_origin(path, Origin(url, _strong_etag(reply), done))
+    return start
 
 
-def _ask(url: str, path: Path, headers: dict[str, str], params: TransferParams) -> http.client.HTTPResponse:
+def _ask(url: str, path: Path, headers: dict[str, str], params: TransferParams) -> Reply:
     try:
-        return open_url(url, headers, params.timeout)
+        return open_url(url, headers, params)
     except HTTPError as fault:
-        with fault:
-            if fault.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                discard(path)  # the next attempt then requests the whole file
-            raise
+        if fault.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            discard(path)  # the next attempt then requests the whole file
+        raise
 
 
 def _range_headers(url: str, n_have: int, origin: Origin, is_checked: bool) -> dict[str, str]:
@@ -164,22 +176,27 @@ def _range_headers(url: str, n_have: int, origin: Origin, is_checked: bool) -> d
     return {"Range": f"bytes={n_have}-"} if is_checked else {}
 
 
-def _what_comes(reply: http.client.HTTPResponse, n_have: int) -> tuple[int, int | None]:
+def _what_comes(reply: Reply, n_have: int, path: Path) -> tuple[int, int | None]:
     """Position of the first byte that the host sends, and the total size; None if the host does not give it."""
     if reply.status == 206:
-        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers.get("Content-Range", "").strip())
+        said = reply.headers.get("Content-Range", "").strip()
+        match = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", said, re.ASCII)
         if match is None or int(match[1]) != n_have:
-            raise DownloadError(f"{reply.url}: requested bytes from {n_have}, got {reply.headers.get('Content-Range')}")
+            fault = f"requested bytes from {n_have}, got {one_line(said) or 'no word which'}"
+            if n_have:
+                discard(path)  # the next attempt then requests the whole file
+                raise ConnectionError(fault)
+            raise DownloadError(f"{one_line(reply.url)}: {fault}")
         return n_have, int(match[3])
     if reply.status != 200:
-        raise DownloadError(f"{reply.url}: HTTP status {reply.status} instead of the file")
+        raise DownloadError(f"{one_line(reply.url)}: HTTP status {reply.status} instead of the file")
     length = reply.headers.get("Content-Length", "").strip()
-    return 0, int(length) if length.isdecimal() else None
+    return 0, int(length) if re.fullmatch(r"\d{1,18}", length, re.ASCII) else None
 
 
-def _strong_etag(reply: http.client.HTTPResponse) -> str:
+def _strong_etag(reply: Reply) -> str:
     etag: str = reply.headers.get("ETag", "").strip()
-    return etag if etag.startswith('"') else ""
+    return etag if is_strong(etag) else ""
 
 
 def _is_whole(path: Path) -> bool:
@@ -196,9 +213,10 @@ def _check_space(path: Path, n_needed: int) -> None:
         )
 
 
-def _write_pieces(reply: http.client.HTTPResponse, path: Path, params: TransferParams) -> Generator[int, None, None]:
+def _write_pieces(reply: Reply, path: Path, params: TransferParams) -> Generator[int, None, None]:
     """Append a response to a file and yield the length of each piece once it is written."""
-    began, n_window = time.monotonic(), 0
+    began, n_window, patience = time.monotonic(), 0, params.rate_window + params.timeout
+    reply.deadline.put_off(patience)  # also ends the wait for what is no content: sizes of chunks, trailers
     with opened(path, "ab") as target:
         while piece := reply.read1(_PIECE):
             with writing(path):
@@ -211,3 +229,4 @@ def _write_pieces(reply: http.client.HTTPResponse, path: Path, params: TransferP
                 if n_window < params.min_rate * elapsed:
                     raise TimeoutError(f"slower than {params.min_rate:g} bytes a second for {elapsed:.0f} s")
                 began, n_window = time.monotonic(), 0
+                reply.deadline.put_off(patience)

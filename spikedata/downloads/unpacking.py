@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import bz2
+import copy
+import errno
 import gzip
 import hashlib
+import io
+import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
+from spikedata.disk import OutputError
 from spikedata.downloads.entries import ChecksumError, PublishedFile
 from spikedata.downloads.git_tree import Blob, blob_digest
+from spikedata.downloads.network import one_line
 from spikedata.downloads.partial import opened, writing
 from spikedata.downloads.transfer import OnProgress
 
 _PIECE = 2**20  # bytes
+_SMALL_PIECE = 2**16  # bytes
+_LARGEST_DICTIONARY = 2**27  # of LZMA [byte]; what it unpacks with, and takes before it has unpacked a byte
+
+
+# raised by the libraries for damaged archives; struct, Unicode and number errors are theirs, too
+_DAMAGES = (
+    zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error, ValueError, IndexError,
+    OverflowError,
+)  # fmt: skip
 
 
 class FileRecord(NamedTuple):
@@ -85,10 +102,17 @@ def unpack(archive: Path, file: PublishedFile, room: Path, on_progress: OnProgre
         with archive.open("rb") as raw:
             to_room = _ToRoom(file, room, result, lambda: on_progress(stage, min(raw.tell(), size), size))
             _READERS[kind](raw, file, to_room)
-    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ChecksumError(f"{file.archive}: damaged: {error}") from error
+    except ChecksumError:
+        raise
+    except (*_DAMAGES, gzip.BadGzipFile) as error:
+        raise ChecksumError(f"{file.archive}: damaged: {one_line(str(error)) or type(error).__name__}") from error
+    except OSError as error:
+        if isinstance(error, OutputError) or error.errno not in (None, errno.EINVAL):
+            raise
+        # bzip2's "invalid data stream", and places before the begin of the archive
+        raise ChecksumError(f"{file.archive}: damaged: {one_line(str(error))}") from error
     except (NotImplementedError, RuntimeError) as error:  # an encrypted zip file, or an unknown compression method
-        raise ChecksumError(f"{file.archive}: {error}") from error
+        raise ChecksumError(f"{file.archive}: {one_line(str(error))}") from error
     return result
 
 
@@ -105,7 +129,12 @@ class _ToRoom:
         self._result.left_out.extend(names)
 
     def write(
-        self, path: str, source: IO[bytes] | gzip.GzipFile, size: int | None, limit: int, is_executable: bool = False
+        self,
+        path: str,
+        source: IO[bytes] | gzip.GzipFile,
+        size: int | None,
+        limit: int,
+        is_executable: bool = False,
     ) -> None:
         """Copy a member, which must have `size` bytes, or at most `limit` if the size is unknown."""
         target = self._room / path
@@ -141,8 +170,55 @@ def _read_zip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:
         choice.finish()
         to_room.left_out(choice.left_out)
         for path, info in chosen:
-            with packed.open(info) as source:
+            with _opened_member(packed, info) as source:
                 to_room.write(path, source, info.file_size, file.max_bytes)
+
+
+def _opened_member(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.compress_type not in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        return packed.open(info)
+    stored = copy.copy(info)
+    stored.compress_type, stored.file_size = zipfile.ZIP_STORED, info.compress_size
+    del stored.CRC
+    return io.BufferedReader(_Unpacking(packed.open(stored), info), _SMALL_PIECE)
+
+
+class _Unpacking(io.RawIOBase):
+    """A member packed by bzip2 or LZMA; zipfile would unpack a piece of it at once, to whatever it becomes."""
+
+    def __init__(self, packed: IO[bytes], info: zipfile.ZipInfo) -> None:
+        self._packed, self._info, self._sum = packed, info, 0
+        self._decompressor = bz2.BZ2Decompressor() if info.compress_type == zipfile.ZIP_BZIP2 else _lzma(packed)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = b""
+        while not piece and not self._decompressor.eof:
+            more = self._packed.read(_SMALL_PIECE) if self._decompressor.needs_input else b""
+            if not more and self._decompressor.needs_input:
+                break  # LZMA may end with its input
+            piece = self._decompressor.decompress(more, len(buffer))
+        if not piece and self._sum != self._info.CRC:
+            raise zipfile.BadZipFile(f"Bad CRC-32 for file {self._info.filename!r}")
+        self._sum = zlib.crc32(piece, self._sum)
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
+
+
+def _lzma(packed: IO[bytes]) -> lzma.LZMADecompressor:
+    """What unpacks the rest of a member, by the properties at its begin (APPNOTE.TXT 5.8.8)."""
+    _, size, first, dictionary = struct.unpack("<HHBI", packed.read(9))
+    if size != 5 or dictionary > _LARGEST_DICTIONARY:
+        raise lzma.LZMAError(f"properties of {size} bytes, a dictionary of {dictionary} bytes")
+    rest, context = divmod(first, 9)
+    options = {"lc": context, "lp": rest % 5, "pb": rest // 5, "dict_size": dictionary}
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, **options}])
 
 
 def _read_gzip(raw: IO[bytes], file: PublishedFile, to_room: _ToRoom) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +63,7 @@ def verify_file(
     path: str | os.PathLike[str],
     *,
     audio: str | os.PathLike[str] | None = None,
+    columns: Mapping[str, str] | None = None,
     workers: int | None = None,
     on_progress: Report | None = None,
     time_unit: str | None = None,
@@ -81,6 +82,8 @@ def verify_file(
     audio : str or path-like, optional
         The recordings, as for `spikedata.corpora.list_clips`. Each is encoded again, and its class and spikes are
         compared with those in the file.
+    columns : dict of str to str, optional
+        The columns of the table `audio`, as they were given to `encode`.
     workers : int, optional
         Threads for encoding [1]; default: one per processor.
     on_progress : callable, optional
@@ -118,7 +121,7 @@ def verify_file(
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
         notes = _notes_on_skipped(file)
         if audio is not None:
-            notes += _compare(file, Path(audio), workers, report)
+            notes += _compare(file, Path(audio), columns, workers, report)
     md5 = file_digest(path, "md5")
     published = published_sums().get(md5)
     if not is_ours and published is None:
@@ -170,9 +173,11 @@ def _notes_on_skipped(file: SpikeFile) -> tuple[str, ...]:
     return (f"recordings left out when the file was made: {len(file.skipped)}, first {file.skipped[0]}",)
 
 
-def _compare(file: SpikeFile, audio: Path, workers: int | None, report: Report) -> tuple[str, ...]:
+def _compare(
+    file: SpikeFile, audio: Path, columns: Mapping[str, str] | None, workers: int | None, report: Report
+) -> tuple[str, ...]:
     """Compare a file with its recordings, encoded again; returns notes on the comparison."""
-    origin, n_clips = _find_origin(file, audio), len(file)
+    origin, n_clips = _find_origin(file, audio, columns), len(file)
     report("encoding", 0, n_clips)
     _compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
     return _describe_origin(file, origin)
@@ -196,7 +201,7 @@ class _Origin(NamedTuple):
     made: Provenance
 
 
-def _find_origin(file: SpikeFile, audio: Path) -> _Origin:
+def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None) -> _Origin:
     """The recordings of a file and how they were encoded.
 
     Raises
@@ -219,7 +224,7 @@ def _find_origin(file: SpikeFile, audio: Path) -> _Origin:
     if job.provenance.params != made.params or job.times_dtype != file.times_dtype.name:
         versions = f"the file was made by version {made.package_version}, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
-    return _Origin(list_clips(made.corpus, audio, missing="skip"), job, made)
+    return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
 
 
 def _preset_of(made: Provenance) -> str:
@@ -270,6 +275,7 @@ def _compare_with_recordings(
                 continue
             try:
                 waveform, sample_rate = read_sound(clip.path)
+                waveform = clip.cut(waveform)
             except (AudioError, OSError) as error:
                 unread[index] = str(error).replace(str(clip.path), clip.name, 1)
                 continue

@@ -108,6 +108,7 @@ def encode_blocks(
                 clip = member.clip
                 try:
                     waveform, sample_rate = read_sound(clip.path)
+                    waveform = clip.cut(waveform)
                 except (AudioError, OSError) as error:  # any error of one recording concerns only that recording
                     if not may_skip:
                         raise

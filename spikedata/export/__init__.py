@@ -6,6 +6,7 @@ times [s], units, labels, class names, speakers, clip ids and durations (`t_stop
 
 from spikedata.export.address_events import to_aer
 from spikedata.export.arrays import to_npz
+from spikedata.export.data_card import DataCard, write_data_card
 from spikedata.export.formats import FORMATS, export_file
 from spikedata.export.neo_blocks import neo_block, to_neo
 from spikedata.export.nir_data import to_nir_data
@@ -14,6 +15,7 @@ from spikedata.export.tables import to_csv, to_parquet
 
 __all__ = [
     "FORMATS",
+    "DataCard",
     "Exported",
     "export_file",
     "neo_block",
@@ -23,4 +25,5 @@ __all__ = [
     "to_nir_data",
     "to_npz",
     "to_parquet",
+    "write_data_card",
 ]

@@ -39,6 +39,8 @@ def export_file(
     split: str | None = None,
     seed: int = 0,
     dt: float | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
     overwrite: bool = False,
 ) -> Exported:
     """Export a spike file to a format that is given by its name.
@@ -48,7 +50,7 @@ def export_file(
     path : path-like
         The spike file.
     out : path-like, optional
-        The file or folder to make; default: beside the spike file, named after it and the format.
+        The file or folder to make; default: beside the spike file, named after it, the part and the format.
     to : str
         One of `FORMATS`.
     part : str, optional
@@ -59,6 +61,8 @@ def export_file(
         Seed of the split.
     dt : float, optional
         Length of a step [s], for "nir-data" alone.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
     overwrite : bool
         Whether an existing file, or an earlier export in the folder, is replaced.
 
@@ -82,9 +86,10 @@ def export_file(
     if split is not None and part is None:
         raise ValueError(f"a split needs the part of it to export, as train, got split {split!r} alone")
     source = Path(path)
-    target = source.with_name(source.stem + _ENDINGS[to]) if out is None else out
+    name = source.stem if part is None else f"{source.stem}_{part}"
+    target = source.with_name(name + _ENDINGS[to]) if out is None else out
     options = {"overwrite": overwrite} | ({} if dt is None else {"dt": dt})
-    with SpikeFile(source) as file:
+    with SpikeFile(source, time_unit=time_unit, n_units=n_units) as file:
         clips = None if part is None else _clips_of(file, part, split, seed)
         return _WRITERS[to](file, target, clips=clips, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -83,6 +84,26 @@ def new_folder(out: str | os.PathLike[str], about: Mapping[str, Any], *, overwri
         made.rename(target)
 
 
+def require_space(folder: Path, n_bytes: int) -> None:
+    """Raise unless so many bytes can be written in a folder: HDF5 and AEDAT's writer crash the process on a full disk.
+
+    Raises
+    ------
+    OSError
+        If there is not enough space, or no more is allowed.
+    """
+    place = folder / ".space"
+    try:
+        if hasattr(os, "posix_fallocate"):
+            with place.open("xb") as file:
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # others: the file system reserves nothing
+            raise
+    finally:
+        place.unlink(missing_ok=True)
+
+
 @contextmanager
 def _hidden_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
     folder = temporary_beside(out)
@@ -110,15 +131,16 @@ def _check_folder(target: Path, *, overwrite: bool) -> None:
     there = {path.name for path in target.iterdir()}
     if there and not overwrite:
         raise OutputError(f"{target}: exists already, will not replace it")
-    foreign = sorted(there - _files_of(target))
+    files = about_of(target).get("files")
+    foreign = sorted(there - {ABOUT, *map(str, files if isinstance(files, list) else [])}) if files else sorted(there)
     if foreign:
         raise OutputError(f"{target}: {foreign[0]!r} is not part of an export, will not replace the folder")
 
 
-def _files_of(folder: Path) -> set[str]:
-    """Names of the files of an export, as its `ABOUT` says."""
+def about_of(folder: Path) -> dict[str, Any]:
+    """What the `ABOUT` of a folder says; nothing where it has none that can be read."""
     try:
         said = json.loads((folder / ABOUT).read_text("utf-8"))
-        return {ABOUT, *map(str, said["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from spikedata.events import latest_times
 from spikedata.events.events import Events, Selection
+from spikedata.events.window import LONGEST_CLIP, find_outside
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import Provenance
 
@@ -77,7 +78,7 @@ class Source:
     n_units, n_clips : int
         Number of units and of clips [1].
     times_dtype : dtype
-        Type of the stored times [1].
+        Type of the times [1].
     has_parts : bool
         Whether each clip says to which part of a split it belongs [1].
     provenance : Provenance or None
@@ -124,7 +125,8 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
     TypeError
         If the data are something else.
     ValueError
-        If there are no clips, or the numbers do not rise or do not exist.
+        If there are no clips, the numbers do not rise or do not exist, or the times of a file by another writer are
+        likely not in s, and it was not opened with its ``time_unit``.
     """
     if isinstance(data, str | os.PathLike):
         with SpikeFile(data) as file:
@@ -142,6 +144,10 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
 
 def _of_file(file: SpikeFile, clips: Chosen) -> Source:
     name, chosen = str(file.path), _numbers(str(file.path), len(file), clips)
+    if file.time_unit is None and not file.is_ours:  # an export says "seconds" to those who do not know the file
+        looked_at = find_outside(file.read_events(0, _N_AT_ONCE), LONGEST_CLIP)
+        if looked_at.looks_like:
+            raise ValueError(f"{name}: {looked_at.advice}; --time-unit s takes them as they are")
 
     def read() -> Iterator[Clips]:
         for first in range(0, len(file), _N_AT_ONCE):
@@ -159,7 +165,7 @@ def _of_file(file: SpikeFile, clips: Chosen) -> Source:
         keys=file.keys,
         n_units=file.n_units,
         n_clips=len(chosen),
-        times_dtype=file.times_dtype,
+        times_dtype=file.read_events(0, 0).times.dtype,  # of times in s, whatever is stored
         has_parts=has_parts,
         provenance=file.provenance,
         read=read,

@@ -17,7 +17,7 @@ from spikedata.export.source import Chosen, Clips, Source, Spikes, opened
 if TYPE_CHECKING:
     import pyarrow
 
-CLIPS = "clips.csv"
+CLIPS, SPIKES = "clips.csv", "spikes.csv"
 
 
 def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
@@ -55,7 +55,7 @@ def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     """
     n_spikes = 0
     with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
-        with (folder / "spikes.csv").open("w", encoding="utf-8", newline="") as lines:
+        with (folder / SPIKES).open("w", encoding="utf-8", newline="") as lines:
             table = csv.writer(lines, lineterminator="\n")
             table.writerow(("clip", "time", "unit"))
             for block in source.read():

@@ -7,6 +7,8 @@ have. Spike files need neither, so both are refused before anything is read.
 from __future__ import annotations
 
 import re
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +17,35 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.disk import WITHOUT_LOCKS
+from spikedata.files.guard import require_harmless
 from spikedata.files.kinds import check_filters, explained, is_locked, other_content, refuse_other_kinds
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
 _REFERENCE_SIZE = 16  # of the reference to a row of variable length [byte]
+_SUM_SIZE = 4  # of the checksum of a chunk [byte]
+_UNPACKED = frozenset({h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32})
 _LARGEST_ENTRY = 8  # of an entry of a row [byte]
 _LARGEST_RATIO = 100  # of the claimed size to that of the file; HDF5's filters stay below it for such data
 
 
-def open_hdf5(path: Path) -> h5py.File:
+def open_hdf5(path: Path, names: Iterable[str] = ()) -> h5py.File:
     """An HDF5 file, open for reading.
 
     Parameters
     ----------
     path : Path
         The file.
+    names : iterable of str
+        Paths of the datasets that will be read, if they exist. Reading others may crash or fill the memory.
 
     Raises
     ------
     FileNotFoundError
         If the file does not exist.
     FormatError
-        If it is not an HDF5 file, or truncated; the message names what it is.
+        If it is not an HDF5 file, truncated, or so damaged that reading it would crash or fill the memory; the
+        message names what it is.
     BlockingIOError
         If another process is writing it.
     """
@@ -47,7 +55,8 @@ def open_hdf5(path: Path) -> h5py.File:
         raise FormatError(f"{path}: must be a file, got a folder or device")
     try:
         refuse_other_kinds(path)
-        return _open(path)
+        require_harmless(path, names)
+        return open_unguarded(path)
     except PermissionError:
         raise PermissionError(f"{path}: may not be read") from None
     except READ_ERRORS as error:
@@ -56,7 +65,19 @@ def open_hdf5(path: Path) -> h5py.File:
         raise FormatError(f"{path}: not a readable HDF5 file: {explained(path, reason(error))}") from error
 
 
-def _open(path: Path) -> h5py.File:
+def open_unguarded(path: Path) -> h5py.File:
+    """A file that HDF5 opens, on a file system without locks, too.
+
+    Parameters
+    ----------
+    path : Path
+        A file that may still crash or fill the memory.
+
+    Raises
+    ------
+    OSError, RuntimeError, KeyError
+        As h5py.
+    """
     try:
         return h5py.File(path, "r")
     except OSError as error:
@@ -146,6 +167,87 @@ def _check_chunks(column: h5py.Dataset, where: str) -> None:
             raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {chunk.size}")
 
 
+def filters_of(column: h5py.Dataset) -> list[int]:
+    """The numbers of the filters that pack the chunks of a column, in their order."""
+    properties = column.id.get_create_plist()
+    return [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
+
+
+def check_packed(column: h5py.Dataset) -> None:
+    """Raise if a packed chunk does not have its size when it is unpacked: libhdf5 would read beyond its memory.
+
+    Parameters
+    ----------
+    column : Dataset
+        From `find_column`.
+
+    Raises
+    ------
+    FormatError
+        If one does not. Chunks packed by other filters than those of `unpack_chunk` are not checked.
+    """
+    filters = filters_of(column)
+    if not filters or not _UNPACKED.issuperset(filters):
+        return
+    properties, size = column.id.get_create_plist(), column.id.get_type().get_size()
+    chunks: list[h5py.h5d.StoreInfo] = []
+    column.id.chunk_iter(chunks.append)
+    for chunk in chunks:
+        if chunk.chunk_offset is not None:
+            mask, packed = column.id.read_direct_chunk(chunk.chunk_offset)
+            unpack_chunk(packed, mask, properties, size, f"{column.file.filename}: {column.name.lstrip('/')!r}")
+
+
+def unpack_chunk(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_size: int, where: str) -> bytes:
+    """The content of a chunk.
+
+    Parameters
+    ----------
+    packed : bytes
+        The chunk as stored.
+    mask : int
+        Marks the filters that were not applied to it.
+    properties : PropDCID
+        Of its dataset.
+    entry_size : int
+        Size of an entry [byte].
+    where : str
+        File and dataset, for messages.
+
+    Raises
+    ------
+    FormatError
+        If it is packed by other filters than gzip and shuffle, or has not the size that it should have.
+    """
+    size = properties.get_chunk()[0] * entry_size
+    codes = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
+    for index in reversed(range(len(codes))):
+        code, _, values, name = properties.get_filter(index)
+        if mask >> index & 1:
+            continue
+        n_sums = sum(
+            4
+            for place, other in enumerate(codes[:index])
+            if other == h5py.h5z.FILTER_FLETCHER32 and not mask >> place & 1
+        )
+        if code == h5py.h5z.FILTER_DEFLATE:
+            try:
+                packed = zlib.decompressobj().decompress(packed, size + n_sums + 1)
+            except zlib.error as error:
+                raise FormatError(f"{where}: damaged: {error}") from None
+        elif code == h5py.h5z.FILTER_FLETCHER32 and len(packed) > _SUM_SIZE:
+            packed = packed[:-_SUM_SIZE]
+        elif code == h5py.h5z.FILTER_SHUFFLE and values == (entry_size,) and len(packed) == size:
+            packed = np.frombuffer(packed, np.uint8).reshape(entry_size, -1).T.tobytes()
+        else:
+            raise FormatError(
+                f"{where} must be stored plain or packed by gzip, got filter {code} {name.decode(errors='replace')!r}"
+            )
+    if len(packed) != size:
+        raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {len(packed)}")
+    return packed
+
+
 def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, np.dtype]:
     """A dataset of variable-length rows, and the dtype of their entries.
 
@@ -201,6 +303,7 @@ def read_numbers(file: h5py.File, name: str, dtype: npt.DTypeLike = np.int64) ->
     kinds, what = ("fiu", "numbers") if wanted.kind == "f" else ("iu", "integers")
     if column.dtype.kind not in kinds:
         raise FormatError(f"{file.filename}: {name!r} must hold {what}, got {column.dtype}")
+    check_packed(column)
     values = column[:]
     if values.size and wanted.kind != "f":
         limits = np.iinfo(wanted)
@@ -233,6 +336,7 @@ def read_text(file: h5py.File, name: str) -> tuple[str, ...] | None:
         return None
     if column.dtype.kind != "S" and h5py.check_string_dtype(column.dtype) is None:
         raise FormatError(f"{file.filename}: {name!r} must hold text, got {column.dtype}")
+    check_packed(column)
     try:
         return tuple(value.decode() for value in column[:])
     except UnicodeDecodeError as error:

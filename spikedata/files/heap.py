@@ -14,7 +14,6 @@ The HDF Group, HDF5 File Format Specification 3.0, III.E, "Global Heap", and IV.
 from __future__ import annotations
 
 import re
-import zlib
 from array import array
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -25,6 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.files.hdf5 import unpack_chunk
 from spikedata.files.schema import FormatError
 
 _SIGNATURE = re.compile(rb"GCOL\x01")  # of a collection, with its version; libhdf5 refuses other versions
@@ -168,29 +168,10 @@ def _read_references(dataset: h5py.Dataset, where: str) -> np.ndarray:
         mask, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
         rows = slice(chunk.chunk_offset[0], chunk.chunk_offset[0] + dataset.chunks[0])
         inside = references[rows]  # the last chunk may extend beyond the end
-        inside[:] = _unpack(packed, mask, properties, where)[: len(inside)]
+        inside[:] = np.frombuffer(unpack_chunk(packed, mask, properties, _REFERENCE.itemsize, where), _REFERENCE)[
+            : len(inside)
+        ]
     return references
-
-
-def _unpack(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, where: str) -> np.ndarray:
-    """The references in a chunk; ``mask`` marks the filters that were not applied to it."""
-    size = properties.get_chunk()[0] * _REFERENCE.itemsize
-    for index in reversed(range(properties.get_nfilters())):
-        code, _, values, name = properties.get_filter(index)
-        if mask >> index & 1:
-            continue
-        if code == h5py.h5z.FILTER_DEFLATE:
-            try:
-                packed = zlib.decompressobj().decompress(packed, size + 1)
-            except zlib.error as error:
-                raise FormatError(f"{where}: damaged: {error}") from None
-        elif code == h5py.h5z.FILTER_SHUFFLE and values == (_REFERENCE.itemsize,) and len(packed) == size:
-            packed = np.frombuffer(packed, np.uint8).reshape(_REFERENCE.itemsize, -1).T.tobytes()
-        else:
-            raise FormatError(f"{where} must be stored plain or packed by gzip, got filter {code} {name.decode()!r}")
-    if len(packed) != size:
-        raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {len(packed)}")
-    return np.frombuffer(packed, _REFERENCE)
 
 
 def _sizes_of(references: np.ndarray, heap: HeapObjects) -> npt.NDArray[np.int64]:

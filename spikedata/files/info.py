@@ -15,6 +15,7 @@ from spikedata.events import latest_times
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.events.window import NEARLY_ALL, find_outside, percent
 from spikedata.files.reader import SpikeFile
+from spikedata.printable import printable
 from spikedata.splits import available_splits
 
 _MOST_LISTED = 40  # classes or speakers listed; of more, the text gives the number
@@ -122,7 +123,7 @@ def format_description(description: dict[str, Any]) -> str:
     description : dict
         From `describe_file`.
     """
-    d = description
+    d = description | {name: _escaped(description[name]) for name in ("file", "classes", "left_out")}
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
     who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
@@ -161,6 +162,13 @@ def format_description(description: dict[str, Any]) -> str:
             f"seed {made['seed']}"
         )
     return "\n".join(lines)
+
+
+def _escaped(names: Any) -> Any:
+    """Names without control characters, in whatever holds them."""
+    if isinstance(names, str):
+        return printable(names)
+    return {printable(k): v for k, v in names.items()} if isinstance(names, dict) else [*map(printable, names)]
 
 
 def _share(made: dict[str, Any]) -> str:

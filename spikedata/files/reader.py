@@ -103,7 +103,7 @@ class SpikeFile:
         self.time_unit = check_time_unit(time_unit)
         if n_units is not None:
             n_units = whole_number("n_units", n_units, at_least=1, at_most=LARGEST_N_UNITS)
-        self._file = open_hdf5(self.path)
+        self._file = open_hdf5(self.path, [column.name for column in table.TABLE])
         try:
             self._check_heap()
             self._times, self.times_dtype = require_rows(self._file, table.TIMES.name, "fiu")

@@ -41,9 +41,9 @@ def loader(
     time_first: bool = False,
     reuse: bool = False,
     seed: int = 0,
+    target_transform: Callable[[int], int] | None = None,
     time_unit: str | None = None,
     n_units: int | None = None,
-    target_transform: Callable[[int], int] | None = None,
 ) -> SpikeLoader:
     """Dense batches of anything that has spikes, drawn anew in every epoch.
 
@@ -55,10 +55,10 @@ def loader(
         For events and files, as `SpikeDataset` takes it; a data set has its own.
     batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, max_count, time_first, reuse, seed
         As `SpikeLoader`; the seed is that of the transform, too.
-    time_unit, n_units
-        For files, as `SpikeDataset` takes them; a data set has its own.
     target_transform : callable, optional
         As `transform`, of labels.
+    time_unit, n_units
+        For files, as `SpikeDataset` takes them; a data set has its own.
 
     Returns
     -------
@@ -96,8 +96,8 @@ def loader(
             n_units=n_units,
         )
     else:
-        its_own = {"transform": transform, "target_transform": target_transform}
-        for name, value in (its_own | {"time_unit": time_unit, "n_units": n_units}).items():
+        own = {"transform": transform, "target_transform": target_transform, "time_unit": time_unit, "n_units": n_units}
+        for name, value in own.items():
             if value is not None:
                 raise ValueError(f"a data set has its own {name}: give it to SpikeDataset(..., {name}=...)")
     return SpikeLoader(

@@ -45,6 +45,15 @@ def lasting(events: Events, durations: npt.NDArray[np.float64]) -> Events:
     return events.changed(durations=np.where(durations > 0, np.maximum(durations, latest_times(events)), 0.0))
 
 
+def moved_durations(
+    durations: npt.NDArray[np.float64], factors: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Lengths of recordings [s] stretched by factors and begun later by shifts [s]: finite, and 0 stays unknown."""
+    with np.errstate(over="ignore"):
+        moved = np.minimum(durations * factors + np.maximum(shifts, 0), np.finfo(np.float64).max)
+    return np.where(durations > 0, moved, 0.0)
+
+
 def widened(times: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Times as compiled code can compute with them: half floats as single ones."""
     if times.dtype != np.float16:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, check_fields
 from spikedata.events import Events
-from spikedata.transforms.rows import check_streams, computed, lasting, latest_of, widened
+from spikedata.transforms.rows import check_streams, computed, lasting, latest_of, moved_durations, widened
 from spikedata.transforms.streams import substreams, uniforms
 
 
@@ -90,9 +90,10 @@ class TimeShift:
         from spikedata.transforms.passes import move_times
 
         shifts = (2 * uniforms(streams, 1)[0] - 1) * self.largest
-        moved = computed(events, move_times, np.ones(len(events)), shifts, latest_of(events.times))
-        later = np.where(events.durations > 0, events.durations + np.maximum(shifts, 0), 0.0)
-        return lasting(moved.changed(is_sorted=events.is_sorted), later)
+        factors = np.ones(len(events))
+        moved = computed(events, move_times, factors, shifts, latest_of(events.times))
+        durations = moved_durations(events.durations, factors, shifts)
+        return lasting(moved.changed(is_sorted=events.is_sorted), durations)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,5 +131,7 @@ class TimeStretch:
         from spikedata.transforms.passes import move_times
 
         factors = np.exp((2 * uniforms(streams, 1)[0] - 1) * np.log(self.largest))
-        moved = computed(events, move_times, factors, np.zeros(len(events)), latest_of(events.times))
-        return lasting(moved.changed(is_sorted=events.is_sorted), events.durations * factors)
+        shifts = np.zeros(len(events))
+        moved = computed(events, move_times, factors, shifts, latest_of(events.times))
+        durations = moved_durations(events.durations, factors, shifts)
+        return lasting(moved.changed(is_sorted=events.is_sorted), durations)

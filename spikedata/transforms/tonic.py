@@ -96,7 +96,10 @@ def from_tonic(events: npt.NDArray[np.void], sample: Sample, *, n_units: int | N
         if not is_good.all():
             raise ValueError(f"tonic events: {name} must be {rule}, got {values[~is_good][0]}")
     order = np.argsort(times, kind="stable")
-    return sample._replace(times=times[order], units=places[order].astype(np.uint16), n_units=n_units)
+    duration = max(sample.duration, float(times.max(initial=0.0))) if sample.duration else 0.0
+    return sample._replace(
+        times=times[order], units=places[order].astype(np.uint16), n_units=n_units, duration=duration
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import signal, special, stats
 
 RATE = 24_000  # [Hz] of the velocity, for sound at 48 kHz
 N_CHANNELS, N_FIBERS, CELLS_PER_CHANNEL = 700, 40, 5
@@ -51,6 +51,21 @@ def channel_positions() -> NDArray[np.float64]:
 def cell_positions(channels: ArrayLike) -> NDArray[np.float64]:
     """Distance from the base [cm] of the five hair cells of each channel: -0.4 to 0.4 of the pitch around its place."""
     return (channel_positions()[np.asarray(channels)][:, None] + PITCH * np.linspace(-0.4, 0.4, 5)).ravel()
+
+
+def high_passed(waveform: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:
+    """The waveform through two second-order sections of Butterworth's high-pass of order 4 at 20 Hz.
+
+    To the response of each section at rest, that of the two states is added that leaves the least squares.
+    """
+    for angle in (np.pi / 8, 3 * np.pi / 8):
+        pole = 2 * sample_rate * np.tan(np.pi * 20 / sample_rate)  # [rad/s]
+        b, a = signal.bilinear([1, 0, 0], [1, 2 * np.sin(angle) * pole, pole**2], sample_rate)
+        silence = np.zeros(waveform.size)
+        free = np.array([signal.lfilter(b, a, silence, zi=state)[0] for state in np.eye(2)]).T
+        forced = signal.lfilter(b, a, waveform)
+        waveform = forced - free @ np.linalg.lstsq(free, forced)[0]
+    return waveform
 
 
 def stimulus(waveform: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:

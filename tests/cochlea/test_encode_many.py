@@ -39,6 +39,29 @@ def test_an_error_is_raised_in_the_turn_of_its_clip():
         next(results)
 
 
+def test_an_error_can_take_the_place_of_the_spikes_of_its_clip():
+    faulty = [CLIPS[0], (np.zeros((2, 2)), 48_000, 1), (np.ones(9), 500, 2), CLIPS[3], (np.zeros(480), 48_000, 4)]
+    results = list(encode_many(faulty, SMALL, workers=2, return_exceptions=True, refuse_silence=True))
+    assert [type(result) for result in results] == [Spikes, ValueError, ValueError, Spikes, ValueError]
+    assert [str(error) for error in results if isinstance(error, ValueError)] == [
+        "a waveform must be one-dimensional (mono), got shape (2, 2)",
+        "sample_rate must be a whole number of Hz, at least 1000, got 500",
+        "silent: all 480 samples are 0",
+    ]
+    assert same(results[3], encode(*CLIPS[3][:2], SMALL, key=3))
+
+
+def test_an_error_of_the_clips_themselves_is_raised_all_the_same():
+    def failing():
+        yield CLIPS[0]
+        raise OSError("no disk")
+
+    results = encode_many(failing(), SMALL, workers=1, return_exceptions=True)
+    assert isinstance(next(results), Spikes)
+    with pytest.raises(OSError, match="no disk"):
+        next(results)
+
+
 def test_an_endless_list_of_clips_is_read_only_a_few_ahead():
     read = []
 

@@ -58,6 +58,14 @@ def test_one_class_alone_is_said_with_the_folders_that_could_be_meant(touch: Tou
     assert any("one class, 'data'; if the folders in it are the classes ('cat', 'dog')" in n for n in listing.notes)
 
 
+@pytest.mark.parametrize("table", ["metadata.csv", "wavs/metadata.TSV"])
+def test_a_table_that_could_tell_the_classes_is_said(touch: Touch, table: str) -> None:
+    root = touch("wavs/1.wav", "wavs/2.wav", table)
+    for source in (root, root / "wavs") if table.startswith("wavs") else (root,):
+        assert any(f"'{root / table}'; to use a table, give it" in note for note in list_source(source).notes)
+    assert not any("table" in note for note in list_source(touch("tap/1.wav"), "folder").notes)
+
+
 def test_folders_of_a_known_corpus_are_said(touch: Touch) -> None:
     listing = list_clips("folder", touch("no/a_nohash_0.wav", "yes/b_nohash_0.wav"))
     assert any("named as in speech_commands" in note for note in listing.notes)
@@ -193,5 +201,13 @@ def test_a_known_corpus_is_not_given_as_files(touch: Touch) -> None:
     root = touch("0_jim_0.wav", "0_jim_1.wav")
     with pytest.raises(ValueError, match="the corpus 'fsdd' is one folder or file, got 2"):
         list_source([root / "0_jim_0.wav", root / "0_jim_1.wav"], "fsdd")
-    with pytest.raises(NotADirectoryError, match=r"0_jim_0\.wav: is a file, must be a folder of recordings"):
+    with pytest.raises(NotADirectoryError, match=r"0_jim_0\.wav: is a file, must be a folder of recordings$"):
         list_source(root / "0_jim_0.wav", "fsdd")
+
+
+def test_an_archive_is_to_be_unpacked(touch: Touch) -> None:
+    root = touch("words.zip", "hd_audio.tar.gz")
+    with pytest.raises(ValueError, match=r"words\.zip: an archive, not a recording; unpack it and give the folder"):
+        list_source(root / "words.zip")
+    with pytest.raises(NotADirectoryError, match=r"hd_audio\.tar\.gz: is a file, .*; unpack it"):
+        list_source(root / "hd_audio.tar.gz", "heidelberg_digits")

@@ -1,8 +1,12 @@
 """Which names are those of recordings."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import soundfile
 
+from spikedata.corpora.audio import read_audio
 from spikedata.corpora.formats import DECODED_BY_PYAV, is_sound, readable_suffixes
 
 NEVER_LISTED = {"RAW", "MAT4", "MAT5"}  # without a header; data of MATLAB
@@ -49,3 +53,15 @@ def test_other_names_are_not_sound(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(soundfile.available_formats()) - NEVER_LISTED))
 def test_every_format_of_libsndfile_has_a_suffix(name: str) -> None:
     assert readable_suffixes() & set(SUFFIXES.get(name, (f".{name.lower()}",)))
+
+
+@pytest.mark.parametrize("name", sorted(set(soundfile.available_formats()) - {"RAW"}))
+def test_every_format_of_libsndfile_is_read(tmp_path: Path, name: str) -> None:
+    tone = 0.3 * np.sin(np.arange(8000) / 7)
+    path = tmp_path / f"x.{name.lower()}"
+    soundfile.write(path, tone, 8000, format=name)
+
+    waveform, _ = read_audio(path)
+
+    assert waveform.size == tone.size
+    assert np.corrcoef(waveform, tone)[0, 1] > 0.99

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spikedata.corpora import list_clips
 from spikedata.corpora.formats import readable_suffixes
 from spikedata.corpora.walk import find_audio, find_recordings
 
@@ -90,6 +91,11 @@ def test_a_folder_that_cannot_be_read_is_an_error(touch: Touch, monkeypatch: pyt
     monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(PermissionError, match="locked"):
         find_audio(root)
+    found = find_audio(root, may_skip=True)
+    assert found.names == ["a/1.wav"]
+    assert found.unfit == {"locked/": "a folder that cannot be read: Permission denied"}
+    listing = list_clips("folder", root, missing="skip")
+    assert "there is no class 'locked': a folder that cannot be read: Permission denied" in listing.notes
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
@@ -184,7 +190,10 @@ def test_names_are_composed_and_the_disk_keeps_its_own(touch: Touch) -> None:
 def test_of_two_names_that_differ_in_their_form_only_one_is_reported(touch: Touch) -> None:
     found = find_audio(touch(f"{COMPOSED}/1.wav", f"{DECOMPOSED}/1.wav"))
     assert (found.names, found.places) == ([f"{COMPOSED}/1.wav"], {})
-    assert "the same name in another Unicode form" in found.unfit[f"{DECOMPOSED}/1.wav"]
+    assert r"this name in another Unicode form than 'fu\u0308nf/1.wav'" in found.unfit[f"{DECOMPOSED}/1.wav"]
+    listing = list_clips("folder", touch())
+    assert (listing.keys, len(listing.clips)) == ((COMPOSED,), 1)
+    assert not any("there is no class" in note for note in listing.notes)
 
 
 def test_places_are_relative_to_the_recordings_wherever_they_lie(touch: Touch) -> None:

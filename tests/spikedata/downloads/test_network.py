@@ -3,17 +3,17 @@
 import pytest
 
 from spikedata.downloads.entries import DownloadError
-from spikedata.downloads.network import _opener, fetch_text, keep_trying, open_url
+from spikedata.downloads.network import Deadline, TransferParams, _opener, fetch_text, keep_trying, open_url
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "HTTP://x", "x"])
 def test_another_scheme_is_refused(url):
     with pytest.raises(DownloadError, match="is not https"):
-        open_url(url, {}, 1.0)
+        open_url(url, {}, TransferParams())
 
 
 def test_the_opener_knows_no_other_scheme():
-    assert {"http", "ftp", "file", "data"}.isdisjoint(_opener().handle_open)
+    assert {"http", "ftp", "file", "data"}.isdisjoint(_opener(Deadline(1.0)).handle_open)
 
 
 def test_a_try_that_brings_a_good_piece_sets_the_count_of_failures_back(params):
@@ -32,7 +32,7 @@ def test_a_try_that_brings_a_good_piece_sets_the_count_of_failures_back(params):
 def test_offline_refuses_at_the_last_door_too(monkeypatch):
     monkeypatch.setenv("SPIKEDATA_OFFLINE", "1")
     with pytest.raises(DownloadError, match="SPIKEDATA_OFFLINE forbids opening it"):
-        open_url("https://127.0.0.1/x", {}, 1.0)
+        open_url("https://127.0.0.1/x", {}, TransferParams())
 
 
 @pytest.mark.parametrize("value", ["", "0"])

@@ -3,8 +3,12 @@
 import gzip
 import hashlib
 import io
+import random
+import shutil
 import stat
+import struct
 import tarfile
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
@@ -248,3 +252,101 @@ def test_progress_tells_how_much_of_the_archive_was_read(tmp_path):
     size = (tmp_path / "x.tar.gz").stat().st_size
     assert seen[0] == ("unpack x.tar.gz", 0, size)
     assert all(done <= size for _, done, _ in seen)
+
+
+METHODS = {
+    "stored": zipfile.ZIP_STORED,
+    "deflate": zipfile.ZIP_DEFLATED,
+    "bzip2": zipfile.ZIP_BZIP2,
+    "lzma": zipfile.ZIP_LZMA,
+}
+CONTENT = random.Random(0).randbytes(300) * 3
+
+
+def zipped_by(method, content=CONTENT):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", METHODS[method]) as packed:
+        packed.writestr("x.h5", content)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_zip_file_may_be_packed_by_any_method(unpacked, method):
+    unpacked(zipped_by(method), SPIKES)
+    assert (unpacked.room / "x.h5").read_bytes() == CONTENT
+
+
+def damaged(archive, rng):
+    content, place = bytearray(archive), rng.randrange(len(archive))
+    new = rng.choice([b"\xff", b"\0", b"\0\0\0\0", b"\xff\xff\xff\xff", rng.randbytes(1), rng.randbytes(8)])
+    content[place : place + len(new)] = new
+    return bytes(content[: rng.choice([len(content), len(content), place])])
+
+
+def outcomes_of_damage(archive, file, unpacked, n, seed):
+    """How often a damaged archive was unpacked as it was, differently, and refused in one line."""
+    counts, rng = {"same": 0, "changed": 0, "refused": 0}, random.Random(seed)
+    unpacked(archive, file)
+    good = {path.name: path.read_bytes() for path in unpacked.room.rglob("*.*")}
+    for _ in range(n):
+        shutil.rmtree(unpacked.room)
+        unpacked.room.mkdir()
+        refusal = ""
+        try:
+            unpacked(damaged(archive, rng), file)
+        except ChecksumError as error:
+            refusal = str(error)
+        found = {path.name: path.read_bytes() for path in unpacked.room.rglob("*.*")}
+        assert refusal.isprintable()
+        counts["refused" if refusal else "same" if found == good else "changed"] += 1
+    return counts
+
+
+ARCHIVES = {method: (zipped_by(method), SPIKES) for method in METHODS} | {
+    "tar": (tar(("a/1.wav", CONTENT, {}), ("b/2.wav", b"two", {})), FILE),
+    "gz": (gzip.compress(CONTENT), replace(SPIKES, archive="x.h5.gz")),
+}
+
+
+@pytest.mark.parametrize(("archive", "file"), ARCHIVES.values(), ids=ARCHIVES)
+def test_a_damaged_archive_is_refused_in_one_line(unpacked, archive, file):
+    counts = outcomes_of_damage(archive, file, unpacked, 150, seed=0)
+    assert counts["refused"] > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("archive", "file"), ARCHIVES.values(), ids=ARCHIVES)
+def test_thousands_of_damaged_archives_are_refused_in_one_line(unpacked, archive, file):
+    outcomes_of_damage(archive, file, unpacked, 8000, seed=1)
+
+
+@pytest.mark.parametrize("method", ["bzip2", "lzma"])
+@pytest.mark.parametrize("place", [0, 4, 9, 40, -9])
+def test_a_damaged_member_of_a_zip_file_is_refused(unpacked, method, place):
+    archive = bytearray(zipped_by(method))
+    start = 30 + len("x.h5") if place >= 0 else archive.index(b"PK\x01\x02")
+    for byte in range(8):
+        archive[start + place + byte] ^= 0x5A
+    with pytest.raises(ChecksumError, match=r"^x\.h5\.zip: damaged: ") as caught:
+        unpacked(bytes(archive), SPIKES)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("method", ["deflate", "bzip2", "lzma"])
+def test_a_member_that_becomes_far_more_than_it_claims_takes_no_memory(unpacked, method):
+    archive = bytearray(zipped_by(method, bytes(2**25)))
+    entry = archive.index(b"PK\x01\x02")
+    struct.pack_into("<I", archive, entry + 24, 1000)  # the size that the directory says
+    file = replace(SPIKES, max_bytes=2**20)
+    tracemalloc.start()
+    with pytest.raises(ChecksumError, match=r"x\.h5"):
+        unpacked(bytes(archive), file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24
+
+
+def test_a_name_that_was_left_out_is_told_without_its_control_characters(unpacked):
+    with pytest.raises(ChecksumError, match="is expected") as caught:
+        unpacked(zipped(("a\x9b2J\u202e.txt", b"")), SPIKES)
+    assert str(caught.value).isprintable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -169,6 +170,23 @@ def test_a_failure_leaves_the_earlier_export_alone(
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(("to", "name"), [("aer", "x"), ("neo", "x.nix"), ("neo", "x.nwb")])
+def test_a_full_disk_is_found_before_a_library_writes_that_would_crash(
+    to: str, name: str, hard: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dv_processing" if to == "aer" else "neo")
+    path = hard()
+
+    def refuse(descriptor: int, offset: int, n_bytes: int) -> None:
+        assert n_bytes > 2**17
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    with pytest.raises(OSError, match=rf"{name}: cannot be written: No space left on device"):
+        export_file(path, tmp_path / name, to=to)
+    assert [path.name for path in tmp_path.iterdir()] == ["hard.h5"]
+
+
 BAD = [
     (["{file}", "--to", "matlab"], 2, "--to must be one of npz, csv, parquet, aer, neo, nir-data, got 'matlab'"),
     (["none.h5", "--to", "npz"], 1, "none.h5"),
@@ -176,7 +194,7 @@ BAD = [
     (["{file}", "--to", "csv", "--out", "no/x"], 5, "no folder"),
     (["{file}", "--to", "neo", "--out", "x.mat"], 1, "x.mat: must end in .nix or .nwb"),
     (["{file}", "--to", "npz", "--dt", "0.01"], 1, "only the format nir-data has steps"),
-    (["{file}", "--to", "nir-data", "--dt", "0"], 1, "dt must be > 0, got 0.0"),
+    (["{file}", "--to", "nir-data", "--dt", "0"], 2, "must be a number of seconds above 0, got '0'"),
     (["{file}", "--to", "npz", "--part", "train"], 1, "name a split that does: --split by_speaker"),
     (["{file}", "--to", "npz", "--split", "by_speaker"], 1, "as train, got split 'by_speaker' alone"),
     (["{empty}", "--to", "npz"], 1, "empty.h5: has no clips, nothing to export"),
@@ -240,6 +258,36 @@ def test_files_by_others_are_exported_without_speakers(tmp_path: Path) -> None:
     assert lines[1:] == ["0,0,0,-1,,0,0.0,2", "1,1,1,-1,,0,0.0,0"]
 
 
+@pytest.mark.parametrize("unit", ["ms", "samples@16000"])
+def test_times_that_are_likely_not_in_seconds_are_not_exported_as_seconds(
+    unit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = np.sort(np.random.default_rng(0).uniform(0, 0.8, (3, 50)))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for name, dtype, of_clip in (
+            ("times", "f8", np.rint(seconds * {"ms": 1e3}.get(unit, 16e3))),
+            ("units", "u2", np.full((3, 50), 899)),
+        ):
+            rows = file.create_dataset(f"spikes/{name}", (3,), h5py.vlen_dtype(np.dtype(dtype)))
+            for index, row in enumerate(of_clip.astype(dtype)):
+                rows[index] = row
+        file["labels"] = np.array([0, 1, 1], "u2")
+    words = [str(tmp_path / "x.h5"), "--units", "900"]
+
+    for command in (["export", *words, "--to", "npz"], ["card", *words]):
+        assert main(command) == 1
+        line = capsys.readouterr().err
+        assert "times look like milliseconds" in line
+        assert "--time-unit ms" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
+    assert main(["export", *words, "--to", "npz", "--time-unit", unit, "-q"]) == 0
+    with np.load(tmp_path / "x.npz") as made:
+        assert np.abs(made["times"].reshape(3, 50) - seconds).max() < 1e-3
+        assert made["n_units"] == 900
+    assert main(["card", *words, "--time-unit", unit, "-q"]) == 0
+    assert f"In x.h5 itself, times are in {unit}." in (tmp_path / "README.md").read_text()
+
+
 def test_a_part_of_a_split_is_exported(
     make_events: Callable[..., Events], write_spikes: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,7 +296,13 @@ def test_a_part_of_a_split_is_exported(
     assert main(words) == 0
 
     done = json.loads(capsys.readouterr().out)
-    assert done == {"file": str(path.with_suffix(".npz")), "format": "npz", "clips": 15, "spikes": 720, "notes": []}
+    assert done == {
+        "file": str(path.with_name("spikes_test.npz")),
+        "format": "npz",
+        "clips": 15,
+        "spikes": 720,
+        "notes": [],
+    }
     with np.load(done["file"]) as made:
         assert len(set(made["speakers"].tolist())) == 1
     assert main([*words[:5], "nowhere", *words[6:]]) == 1
@@ -261,21 +315,26 @@ def test_a_shard_is_exported_with_the_part_of_each_clip(tmp_path: Path, capsys: 
             writer.append([0.1], [5], label=0, speaker=0, part=part)
     assert main(["export", str(tmp_path / "x.h5"), "--to", "csv", "--part", "train", "-q"]) == 0
 
-    lines = (tmp_path / "x_csv" / "clips.csv").read_text().splitlines()
+    lines = (tmp_path / "x_train_csv" / "clips.csv").read_text().splitlines()
     assert [line.rpartition(",")[2] for line in lines] == ["part", "train", "train"]
     assert main(["export", str(tmp_path / "x.h5"), "--to", "npz", "--part", "valid"]) == 1
     assert "part must be one of test, train, got 'valid'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("to", [name for name in FORMATS if name not in ("npz", "csv")])
+MISSING = [("parquet", "pyarrow"), ("aer", "dv_processing"), ("neo", "neo"), ("neo", "nixio"), ("nir-data", "nir")]
+
+
+@pytest.mark.parametrize(("to", "library"), MISSING)
 def test_a_missing_library_is_named_with_its_extra(
     to: str,
+    library: str,
     hard: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    library = {"parquet": "pyarrow", "aer": "dv_processing", "neo": "neo", "nir-data": "nir"}[to]
+    if library == "nixio":
+        pytest.importorskip("neo")
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setattr("spikedata.cli.doctor.extra_of", {library: "export"}.get)
 
@@ -283,6 +342,17 @@ def test_a_missing_library_is_named_with_its_extra(
     line = capsys.readouterr().err
     assert line == f"spikedata: {library} is not installed: pip install 'spikedata-audio[export]'\n"
     assert [path.name for path in tmp_path.iterdir()] == ["hard.h5"]
+
+
+def test_a_system_without_a_writer_of_aedat_is_said(
+    hard: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = hard()
+    monkeypatch.setitem(sys.modules, "dv_processing", None)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "platform", "darwin")
+        with pytest.raises(OSError, match="dv-processing, which has no packages for darwin"):
+            export_file(path, tmp_path / "x", to="aer")
 
 
 def test_importing_the_room_loads_no_library() -> None:

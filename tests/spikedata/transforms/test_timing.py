@@ -86,7 +86,10 @@ def test_half_floats_become_single_ones(transform, make, apply):
 def test_no_param_makes_times_infinite(transform, dtype, make, apply):
     events = make([20] * 50, dtype=dtype)
     events.times[1] = np.finfo(dtype).max  # of a damaged or foreign file
-    moved = apply(transform, events.changed(is_sorted=False))
+    durations = np.where(np.arange(50) % 2, np.finfo(np.float64).max, 0.0)
+    moved = apply(transform, events.changed(is_sorted=False, durations=durations))
     assert moved.times.size
+    assert np.isfinite(moved.durations).all()
+    assert (moved.durations[::2] == 0).all()
     assert np.isfinite(moved.times).all()
     assert moved.times.min() >= 0

@@ -1,0 +1,407 @@
+"""The card of a data set: a README with the front matter of Hugging Face, and Croissant metadata as JSON-LD.
+
+What they say comes from the spike file itself and from the registry of known corpora. It is not the card of a run,
+which says how a network was trained and scored (`spikedata.Card`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spikedata.disk import check_output, file_digest, write_atomically
+from spikedata.downloads import DATASETS, corpus_of, origin_of
+from spikedata.downloads.entries import DataSet
+from spikedata.downloads.registry import data_set_of
+from spikedata.events.sample import UNKNOWN_SPEAKER
+from spikedata.export.croissant import DataFile, describe_in_croissant
+from spikedata.export.output import ABOUT, about_of
+from spikedata.export.source import opened
+from spikedata.export.tables import CLIPS, SPIKES, features_of
+from spikedata.files.info import describe_file
+from spikedata.files.reader import SpikeFile
+
+README, CROISSANT = "README.md", "croissant.json"
+_MOST_LISTED = 40  # classes or speakers in a table; of more, the range is given
+_LANGUAGES = {  # ISO 639-1, of the words that are spoken
+    "heidelberg_digits": ("en", "de"),
+    "speech_commands": ("en",),
+    "fsdd": ("en",),
+    "audiomnist": ("en",),
+    "spoken_digits": ("en", "de"),
+}
+_LICENSES = {  # as Hugging Face names those of the registry, and their addresses
+    "CC BY 4.0": ("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/"),
+    "CC BY-SA 4.0": ("cc-by-sa-4.0", "https://creativecommons.org/licenses/by-sa/4.0/"),
+    "MIT": ("mit", "https://opensource.org/license/mit"),
+}
+_UNNAMED = ("", "folder", "manifest")  # corpora that have no name of their own
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+_OF_SAMPLES = ("speaker", "source", "sample_rate", "duration", "part")  # in the group `extra` of a spike file
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+class DataCard(NamedTuple):
+    """A card that was written.
+
+    Parameters
+    ----------
+    file : str
+        The README.
+    croissant : str
+        The JSON-LD beside it.
+    clips, spikes : int
+        Number of clips and of spikes in the data set.
+    described : tuple of str
+        The files that the card describes, from its folder.
+    notes : tuple of str
+        What is not known or was left out, a line each, with what to do.
+    """
+
+    file: str
+    croissant: str
+    clips: int
+    spikes: int
+    described: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def write_data_card(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    license: str | None = None,
+    creator: str | None = None,
+    url: str | None = None,
+    time_unit: str | None = None,
+    n_units: int | None = None,
+    overwrite: bool = False,
+) -> DataCard:
+    """Write the card of a data set: ``README.md`` and ``croissant.json`` in one folder.
+
+    The README has the front matter of Hugging Face (license, languages, task, size, and the features, so that
+    `datasets.load_dataset` of the folder works) and says what the data are, how they were made, the classes and the
+    speakers with their counts, license, citation and checks. The JSON-LD is Croissant 1.1. Exports of the same file in
+    the folder (``NAME.parquet``, ``NAME_PART.parquet`` or ``NAME_csv``) are described, too, and preferred for loading.
+
+    Parameters
+    ----------
+    path : path-like
+        The spike file.
+    out : path-like, optional
+        The folder, which must exist; default: that of the spike file.
+    license : str, optional
+        License of the data, as Hugging Face names it, such as "cc-by-4.0"; default: that of the corpus, if it is known.
+    creator, url : str, optional
+        Who made the data set, and its page; Croissant asks for both.
+    time_unit, n_units
+        What a file by another writer does not say, as `SpikeFile` takes it.
+    overwrite : bool
+        Whether an existing card is replaced.
+
+    Returns
+    -------
+    DataCard
+
+    Raises
+    ------
+    FileNotFoundError, FormatError
+        If the spike file does not exist or violates the format.
+    OutputError
+        If the card cannot be written.
+    ValueError
+        If the file has no clips.
+    """
+    folder = Path(path).parent if out is None else Path(out)
+    places = folder / README, folder / CROISSANT
+    for place in places:
+        check_output(place, overwrite=overwrite)
+    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file, opened(file) as source:
+        features, about = features_of(source), source.about()
+    d = describe_file(path, time_unit=time_unit, n_units=n_units)
+    known = _corpus_in_registry(path)
+    asked = license or (_LICENSES[known.license][0] if known else "unknown")
+    said = {
+        "license": asked,
+        "license_url": next((place for name, place in _LICENSES.values() if name == asked), asked),
+        "creator": creator,
+        "url": url,
+        "corpus": corpus_of(path) or "",
+        "time_unit": time_unit if time_unit != "s" else None,
+        "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    notes = [] if asked != "unknown" else ["the license is not known: --license cc-by-4.0, or what it is"]
+    missing = [f"--{name}" for name in ("creator", "url") if not said[name]]
+    notes += [f"Croissant asks for what the file does not say: {' and '.join(missing)}"] if missing else []
+    files = [_data_file(Path(path), folder, "hdf5", n_clips=d["samples"])]
+    exports, left_out = _exports_of(Path(path), folder, about)
+    files, notes = files + exports, notes + left_out
+    outside = [file.url for file in files if file.url.startswith("..")]
+    notes += [f"{name}: lies outside the folder of the card, so copy it there to upload both" for name in outside]
+    readme = _front_matter(Path(path), d, said, files, features) + "\n".join(_body(Path(path), d, said, files, known))
+    described = describe_in_croissant(Path(path).stem, _summary(d, said), said, files, list(d["classes"]), known)
+    content = readme, json.dumps(described, ensure_ascii=False, indent=2) + "\n"
+    for place, text in zip(places, content, strict=True):
+        write_atomically(place, text.encode(), overwrite=overwrite)
+    urls = tuple(file.url for file in files)
+    return DataCard(str(places[0]), str(places[1]), d["samples"], d["spikes"]["total"], urls, tuple(notes))
+
+
+def _corpus_in_registry(path: str | os.PathLike[str]) -> DataSet | None:
+    """What the registry says of the published file that this one is, or of its recordings."""
+    origin = origin_of(path)
+    if origin.published:
+        return data_set_of(origin.published)
+    return DATASETS.get(origin.corpus)
+
+
+def _data_file(path: Path, folder: Path, kind: str, **more: Any) -> DataFile:
+    url = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return DataFile(path, url, file_digest(path, "sha256"), path.stat().st_size, kind, **more)
+
+
+def _exports_of(path: Path, folder: Path, about: Mapping[str, Any]) -> tuple[list[DataFile], list[str]]:
+    """The exports of a spike file in the folder of its card, and a note for each that is of another one."""
+    found, notes = [], []
+    of_parts = folder.glob(f"{_escaped(path.stem)}[_.-]*.parquet")
+    for place in sorted([*folder.glob(f"{_escaped(path.stem)}.parquet"), *of_parts], key=_order):
+        part = place.stem[len(path.stem) :].lstrip("_-.")
+        try:
+            speakers, said = _inside_parquet(place)
+        except ModuleNotFoundError as error:
+            notes.append(f"{place.name}: not described, since {error.name} is not installed")
+            continue
+        if said == about:
+            more = {"part": part or "train", "n_clips": len(speakers), "speakers": tuple(sorted(set(speakers)))}
+            found.append(_data_file(place, folder, "parquet", **more))
+        else:
+            notes.append(f"{place.name}: not described, since it is no export of {path.name} as it is now")
+    tables = folder / f"{path.stem}_csv"
+    if not found and (tables / ABOUT).is_file():
+        if about_of(tables).items() >= about.items():
+            found += [_data_file(tables / name, folder, "csv", part=name[:-4]) for name in (CLIPS, SPIKES)]
+        else:
+            notes.append(f"{tables.name}: not described, since it is no export of {path.name} as it is now")
+    return found, notes
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _order(path: Path) -> tuple[int, str]:
+    """Training, validation and test part in that order."""
+    place = next((index for index, name in enumerate(("train", "valid", "test")) if name in path.stem), 3)
+    return place, path.name
+
+
+def _inside_parquet(path: Path) -> tuple[list[int], Any]:
+    """Speaker of each clip in a Parquet file, and what it says of all clips; None if it is not one of ours."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        said = json.loads((parquet.read_metadata(path).metadata or {}).get(b"spikedata", b"null"))
+        speakers = parquet.read_table(path, columns=["speaker"])["speaker"].to_pylist() if said else []
+    except (pyarrow.ArrowInvalid, KeyError):
+        return [], None
+    return speakers, said
+
+
+def _front_matter(
+    path: Path, d: Mapping[str, Any], said: Mapping[str, Any], files: Sequence[DataFile], features: Mapping[str, Any]
+) -> str:
+    loaded = [file for file in files if file.kind == "parquet"] or [files[0]]
+    listed = _features_in_yaml(features if loaded[0].kind == "parquet" else _features_of_hdf5(path, d))
+    content = {
+        "pretty_name": _title(path, said),
+        "license": said["license"],
+        "language": list(_LANGUAGES.get(said["corpus"], ())),
+        "task_categories": ["audio-classification"],
+        "size_categories": [next((size for most, size in _SIZES if d["samples"] < most), "n>1M")],
+        "tags": ["spikes", "spiking-neural-networks", "neuromorphic", "cochlea"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": re.sub(r"\W", "_", file.part), "path": file.url} for file in loaded],
+            }
+        ],
+        "dataset_info": {"features": listed},
+    }
+    return "\n".join(["---", *_yaml({name: value for name, value in content.items() if value}), "---", "", ""])
+
+
+def _features_of_hdf5(path: Path, d: Mapping[str, Any]) -> dict[str, Any]:
+    """The features with which `datasets` reads a spike file: without them it takes the class names for a column."""
+    with SpikeFile(path) as file:
+        stored = file.columns.stored
+    dtype_of = {"text": "string"}
+    extra = {name: stored[f"extra/{name}"] for name in _OF_SAMPLES if f"extra/{name}" in stored}
+    rows = {name: stored[f"spikes/{name}"].removeprefix("rows of ") for name in ("times", "units")}
+    return {
+        "spikes": {name: {"feature": {"dtype": dtype}, "_type": "Sequence"} for name, dtype in rows.items()},
+        "labels": {"names": list(d["classes"]), "_type": "ClassLabel"},
+    } | ({"extra": {name: {"dtype": dtype_of.get(dtype, dtype)} for name, dtype in extra.items()}} if extra else {})
+
+
+def _features_in_yaml(features: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Features as front matter has them."""
+    listed: list[dict[str, Any]] = []
+    for name, feature in features.items():
+        if feature.get("_type") == "ClassLabel":
+            names = {str(label): key for label, key in enumerate(feature["names"])}
+            listed.append({"name": name, "dtype": {"class_label": {"names": names}}})
+        elif feature.get("_type") == "Sequence":
+            listed.append({"name": name, "list": feature["feature"]["dtype"]})
+        elif isinstance(feature.get("dtype"), str):
+            listed.append({"name": name, "dtype": feature["dtype"]})
+        else:
+            listed.append({"name": name, "struct": _features_in_yaml(feature)})
+    return listed
+
+
+def _yaml(value: Any) -> Iterator[str]:
+    """Lines of YAML; texts are quoted as in JSON, which YAML reads."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            name = key if re.fullmatch(r"[a-z_]+", key) else f"'{key}'"
+            if isinstance(inner, Mapping | list):
+                yield f"{name}:"
+                yield from ("  " + line for line in _yaml(inner))
+            else:
+                yield f"{name}: {_scalar(inner)}"
+    else:
+        for item in value:
+            lines = list(_yaml(item)) if isinstance(item, Mapping | list) else [_scalar(item)]
+            yield f"- {lines[0]}"
+            yield from ("  " + line for line in lines[1:])
+
+
+def _scalar(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _title(path: Path, said: Mapping[str, Any]) -> str:
+    return f"{path.stem}, spikes of {said['corpus'] if said['corpus'] not in _UNNAMED else 'recordings'}"
+
+
+def _summary(d: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+    who = f"{len(d['speakers'])} speakers" if d["speakers"] else "speakers who are not known"
+    of = f"the corpus {said['corpus']}" if said["corpus"] not in _UNNAMED else "recordings"
+    return (
+        f"Spikes of {d['channels']:,} units for {d['samples']:,} clips of {of}: "
+        f"{len(d['classes'])} classes, {who}, {d['spikes']['total']:,} spikes."
+    )
+
+
+def _body(
+    path: Path, d: Mapping[str, Any], said: Mapping[str, Any], files: Sequence[DataFile], known: DataSet | None
+) -> Iterator[str]:
+    made, spikes, last = d["provenance"], d["spikes"], d["last_spike"]
+    yield f"# {_cell(_title(path, said))}\n"
+    yield _summary(d, said) + " Times are in seconds from the beginning of the clip; a unit is a frequency channel.\n"
+    if said["time_unit"]:
+        yield f"In {_cell(files[0].url)} itself, times are in {said['time_unit']}.\n"
+    yield "## Content\n"
+    rows = [
+        ("clips", f"{d['samples']:,}"),
+        ("units", f"{d['channels']:,}"),
+        ("spikes", f"{spikes['total']:,}; per clip {spikes['mean']:,.0f} ({spikes['min']:,} to {spikes['max']:,})"),
+        ("clips without spikes", f"{d['samples_without_spikes']:,}"),
+        ("duration [s]", _durations(d)),
+        ("last spike [s]", f"{last['mean']:.3f} ({last['min']:.3f} to {last['max']:.3f})"),
+        ("sample rate [Hz]", ", ".join(str(rate) for rate in d["sample_rates"] if rate) or "unknown"),
+        ("type of the times", d["times_dtype"]),
+    ]
+    yield from _table(("what", "value"), rows)
+    yield "## Classes\n"
+    yield from _counts("class", d["classes"])
+    yield "## Speakers\n"
+    if d["speakers"]:
+        yield from _counts("speaker", d["speakers"])
+    if d["samples_of_unknown_speaker"]:
+        yield f"The speaker of {d['samples_of_unknown_speaker']:,} clips is unknown (-1).\n"
+    yield "## How it was made\n"
+    if made is None:
+        yield "Not known: the file has no provenance, so another program wrote it.\n"
+    else:
+        preset = made["params"].get("preset", "own") if isinstance(made["params"], dict) else "own"
+        part = f", part {made['part']} of the split {made['split']}" if made["part"] else ""
+        yield (
+            f"By spikedata-audio {made['package_version']}, a model of the cochlea, from the corpus {made['corpus']}"
+            f"{part}; preset {preset}, seed {made['seed']}. Recordings, params and seed determine every spike.\n"
+        )
+        yield f"All params:\n\n```json\n{json.dumps(made['params'], ensure_ascii=False)}\n```\n"
+    yield "## Files\n"
+    listed = [(f.url, f.kind, f"{f.n_clips:,}" if f.n_clips else "", f"{f.size:,}", f.sha256) for f in files]
+    yield from _table(("file", "format", "clips", "bytes", "sha256"), listed)
+    yield from _parts(files)
+    yield '```python\nfrom datasets import load_dataset\n\nclips = load_dataset("FOLDER OR REPOSITORY")\n```\n'
+    yield "## License and citation\n"
+    if known is None:
+        yield "The license of the recordings and how to cite them are not known to the program that wrote this card.\n"
+    else:
+        yield f"{known.title}: {known.license}. Page: {known.homepage}\n\nPlease cite: {known.citation}.\n"
+        yield "The spikes are made from these recordings, so respect their license.\n"
+    yield "## Checks\n"
+    yield from (f"- {line}" for line in _checks(d))
+    yield ""
+
+
+def _parts(files: Sequence[DataFile]) -> Iterator[str]:
+    """Whether the parts of the data share speakers, by the speakers in them."""
+    parts = [file for file in files if file.kind == "parquet"]
+    if len(parts) < 2:
+        return
+    pairs = [set(one.speakers) & set(other.speakers) for one, other in combinations(parts, 2)]
+    shared = sorted(set.union(*pairs))
+    if any(UNKNOWN_SPEAKER in file.speakers for file in parts):
+        yield "Speakers are unknown, so nobody can say whether the parts share some.\n"
+    elif shared:
+        yield f"The parts share speakers: {', '.join(map(str, shared))}.\n"
+    else:
+        yield "No speaker is in two parts.\n"
+
+
+def _durations(d: Mapping[str, Any]) -> str:
+    each, n_unknown = d["durations"], d["samples_of_unknown_duration"]
+    if n_unknown == d["samples"]:
+        return "not in the file"
+    unknown = f"; of {n_unknown:,} clips unknown" if n_unknown else ""
+    return f"{each['mean']:.3f} ({each['min']:.3f} to {each['max']:.3f}), {each['total']:,.1f} together{unknown}"
+
+
+def _counts(name: str, counts: Mapping[Any, int]) -> Iterator[str]:
+    if len(counts) > _MOST_LISTED:
+        yield f"{len(counts):,}, with {min(counts.values()):,} to {max(counts.values()):,} clips each.\n"
+    else:
+        yield from _table((name, "clips"), [(str(key), f"{count:,}") for key, count in counts.items()])
+
+
+def _checks(d: Mapping[str, Any]) -> Iterator[str]:
+    found = d["integrity"]
+    sums = "all checksums match" if found["checksums_fit"] else "the file has no checksums"
+    yield f"{found['rows_checked']:,} rows read: times finite and not negative, units below {d['channels']:,}; {sums}"
+    yield f"splits that can be made: {', '.join(d['splits']) or 'none'}"
+    if d["left_out"]:
+        yield f"{len(d['left_out']):,} recordings were left out, the first: {_cell(d['left_out'][0])}"
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
+    yield ""
+
+
+def _cell(text: str) -> str:
+    """A text as Markdown shows it in a table: on one line, with nothing that is markup."""
+    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(text.split()))
