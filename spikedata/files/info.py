@@ -86,6 +86,7 @@ def describe_file(
         "time_unit": unit or "s",
         "advice": outside.advice() if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
         "channels_are_said": says_n_units or n_units is not None,
+        "largest_unit": int(events.units.max(initial=0)),
         "last_spike": _spread(last),
         "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
         "samples_of_unknown_duration": int(np.count_nonzero(~is_timed)),
@@ -131,7 +132,7 @@ def format_description(description: dict[str, Any]) -> str:
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
         f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{who}, {_number_of(d['channels'], 'channel')}",
+        f"{who}, {_number_of(d['channels'], 'channel')}{_whence(d)}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else "")
         + ("; no sample has any" if without == d["samples"] > 1 else ""),
@@ -202,6 +203,11 @@ def _number_of(number: int, one: str, many: str = "") -> str:
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
     unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
+
+
+def _whence(d: dict[str, Any]) -> str:
+    """Where the number of channels is from, if not from the file."""
+    return "" if d["channels_are_said"] else f" (not in the file; its largest unit is {d['largest_unit']})"
 
 
 def _stored(d: dict[str, Any]) -> str:
