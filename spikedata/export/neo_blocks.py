@@ -116,7 +116,7 @@ def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     suffix = Path(out).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(f"{out}: must end in {' or '.join(_SUFFIXES)}, the formats of neo")
-    with opened(data, clips) as source, new_file(out, overwrite=overwrite) as path:
+    with opened(data, clips) as source, new_file(out, suffix, overwrite=overwrite) as path:
         blocks = [(len(block.events.times), int(np.sum(block.events.durations == 0))) for block in source.read()]
         n_spikes, n_unknown = (sum(numbers) for numbers in zip(*blocks, strict=True))
         per_clip = _ROOM_PER_CLIP + 16 * source.n_units  # an interval for each unit
