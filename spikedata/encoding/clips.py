@@ -132,7 +132,9 @@ def _at_fault(token: Token, clip: Clip, error: Exception) -> EncodedClip[Token]:
         if not isinstance(error, ValueError | OSError | MemoryError):  # one that nobody foresaw: with -v, all of it
             _logger.info("%s", path, exc_info=error)
         error = AudioError(f"{path}: {_describe(error)}")
-    return EncodedClip(token, fault=str(error).replace(path, clip.name, 1), error=error)
+    if len(str(error).splitlines()) > 1:  # the name of a file may have a line break in it
+        error = type(error)(" ".join(str(error).splitlines()))
+    return EncodedClip(token, fault=str(error).replace(" ".join(path.splitlines()), clip.name, 1), error=error)
 
 
 def _describe(error: Exception) -> str:
