@@ -137,6 +137,18 @@ def test_a_signature_behind_a_block_of_the_user_is_found(tmp_path, content):
             SpikeFile(tmp_path / f"{size}.h5")
 
 
+def test_a_folder_says_what_it_holds(tmp_path, content):
+    with pytest.raises(
+        FormatError, match=r"must be a file, got a folder or device; of recordings: turn it into spikes: "
+    ):
+        SpikeFile(tmp_path)
+    (tmp_path / "x.h5").write_bytes(content)
+    with pytest.raises(FormatError, match=r"must be a file, got a folder or device; it holds x\.h5$"):
+        SpikeFile(tmp_path)
+    with pytest.raises(FormatError, match=r"must be a file, got a folder or device$"):
+        SpikeFile("/dev/null")
+
+
 def test_a_file_whose_writer_died_is_named(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w", libver="latest") as file:
         file["labels"] = [1]
