@@ -59,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except OSError as error:
         return _fail(_message_of(error), CANNOT_WRITE)
+    except Exception:
+        if "--json" in words:
+            write_out(to_json(record))
+        raise
     finally:
         settle()
     return status
@@ -75,7 +79,8 @@ def _run(words: Sequence[str], record: dict[str, Any]) -> int:
         args.handler(args)
     except (Exception, KeyboardInterrupt) as error:
         fault = _fault_of(error)
-        if fault is None:
+        if fault is None:  # our bug
+            record |= {"error": printable(f"{type(error).__name__}: {error}"), "status": FAILED}
             raise
         message, status = fault
         record |= {"error": printable(message), "status": status}

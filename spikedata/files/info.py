@@ -55,8 +55,9 @@ def describe_file(
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
         parts = Counter(file.parts)
-        stored, stored_type, unit, says_n_units = (
+        stored, remarks, stored_type, unit, says_n_units = (
             dict(file.columns.stored),
+            file.remarks,
             file.times_dtype,
             file.time_unit,
             file.is_ours,
@@ -101,6 +102,7 @@ def describe_file(
         + (["listed"] if "train" in parts and "" not in parts else []),
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
         "left_out": list(skipped),
+        "remarks": list(remarks),
         "provenance": None
         if provenance is None
         else {
@@ -151,6 +153,8 @@ def format_description(description: dict[str, Any]) -> str:
         lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
     if d["parts"]:
         lines.append(f"  parts       {', '.join(f'{part} {n:,}' for part, n in d['parts'].items())}")
+    if d["remarks"]:
+        lines.append(f"  remarks     on {_number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
     if made is None:

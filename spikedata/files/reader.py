@@ -83,6 +83,8 @@ class SpikeFile:
         Part of a split to which each clip belongs; empty unless the file is a shard of a divided data set.
     skipped : tuple of str
         A line for each recording that was left out when the file was made.
+    remarks : tuple of str
+        A line for each clip of which something was noted when it was encoded.
     columns : Columns
         The same data by the names in the table of columns.
 
@@ -120,6 +122,7 @@ class SpikeFile:
             raise
         self.columns = columns
         self.keys, self.skipped = columns.texts(table.KEYS), columns.texts(table.SKIPPED)
+        self.remarks = columns.texts(table.REMARKS)
         self.labels, self.speakers = columns.numbers(table.LABELS), columns.numbers(table.SPEAKER)
         self.sources, self.parts = columns.texts(table.SOURCE), columns.texts(table.PART)
         self.sample_rates = columns.numbers(table.SAMPLE_RATE)

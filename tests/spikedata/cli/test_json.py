@@ -161,6 +161,18 @@ def test_an_interruption_is_an_error_too(
     assert said.record["error"].startswith("interrupted; ")
 
 
+def test_a_bug_of_ours_is_an_error_too_and_shows_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, spike_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("spikedata.files.info.describe_file", fail)
+    with pytest.raises(KeyError):
+        main(["info", str(spike_path), "--json"])
+    assert json.loads(capsys.readouterr().out) == {"error": "KeyError: 'x'", "status": 1}
+
+
 def test_a_missing_library_is_an_error_too(
     say: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch, spike_path: Path, tmp_path: Path
 ) -> None:

@@ -68,7 +68,8 @@ def start_scheduler(tmp_path_factory) -> Iterator[Callable[[], Path]]:
     def start_one() -> Path:
         folder = tmp_path_factory.mktemp("cluster")
         schedulers.append(start(folder, "scheduler", "--port", "0"))
-        assert eventually((folder / "scheduler.json").exists)
+        file = folder / "scheduler.json"
+        assert eventually(lambda: file.exists() and file.read_text().endswith("}"))  # not written in one step
         return folder
 
     yield start_one
