@@ -84,7 +84,7 @@ def describe_file(
         "samples_without_spikes": outside.n_silent,
         "outside": {"window": window, "spikes": outside.n_outside, "share": outside.share},
         "time_unit": unit or "s",
-        "advice": outside.advice() if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
+        "advice": outside.advice if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
         "channels_are_said": says_n_units or n_units is not None,
         "largest_unit": int(events.units.max(initial=0)),
         "last_spike": _spread(last),

@@ -121,12 +121,17 @@ class SpikeDataset(Dataset[Any]):
         self._share = (0, 1)
         if self.dt is not None and self.n_steps is not None:
             cut = self.outside(self.dt * self.n_steps)
-            check_window(self.where, cut, time_unit=self.time_unit, of_file=self._file is not None)
+            check_window(self.where, cut, time_unit=self.time_unit, of_file=self.is_of_file)
 
     @property
     def where(self) -> str:
         """What messages call it: the path of its file, or "events"."""
         return self._file or "events"
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether its clips were read from a file."""
+        return self._file is not None
 
     def _opened(self, path: str | os.PathLike[str]) -> Events:
         return open_events(path, cache=self._cache, **self._reading)
