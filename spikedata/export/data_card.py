@@ -36,10 +36,11 @@ _LANGUAGES = {  # ISO 639-1, of the words that are spoken
     "audiomnist": ("en",),
     "spoken_digits": ("en", "de"),
 }
-_LICENSES = {  # as Hugging Face names those of the registry, and their addresses
-    "CC BY 4.0": ("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/"),
-    "CC BY-SA 4.0": ("cc-by-sa-4.0", "https://creativecommons.org/licenses/by-sa/4.0/"),
-    "MIT": ("mit", "https://opensource.org/license/mit"),
+_LICENSES = {"CC BY 4.0": "cc-by-4.0", "CC BY-SA 4.0": "cc-by-sa-4.0", "MIT": "mit"}  # as Hugging Face names them
+_ADDRESSES = {
+    "cc-by-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "cc-by-sa-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "mit": "https://opensource.org/license/mit",
 }
 _UNNAMED = ("", "folder", "manifest")  # corpora that have no name of their own
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
@@ -128,24 +129,10 @@ def write_data_card(
         check_output(place, overwrite=overwrite)
     each = [describe_file(place, time_unit=time_unit, n_units=n_units) for place in paths]
     d, parts = _joined(each), _part_names(each)
-    origins = [origin_of(place) for place in paths]
-    published, corpus = origins[0].published, origins[0].corpus
-    known = data_set_of(published) if published else DATASETS.get(corpus)
-    asked = license or (_LICENSES[known.license][0] if known else "unknown")
-    name = paths[0].stem if len(paths) == 1 else paths[0].stem.removesuffix(parts[0]).rstrip("_-.")
-    name = name or folder.resolve().name
-    said = {
-        "name": name,
-        "license": asked,
-        "license_url": next((place for name, place in _LICENSES.values() if name == asked), asked),
-        "creator": creator,
-        "url": url,
-        "corpus": corpus,
-        "origins": [f"{place.name} is {o}" for place, o in zip(paths, origins, strict=True) if o.kind == "official"],
-        "time_unit": time_unit if time_unit != "s" else None,
-        "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+    said, known = _said(paths, parts, d, folder)
+    asked = license or said["license"]
+    said |= {"license": asked, "license_url": _ADDRESSES.get(asked, asked), "creator": creator, "url": url}
+    said["time_unit"] = time_unit if time_unit != "s" else None
     notes = [] if asked != "unknown" else ["the license is not known: --license cc-by-4.0, or what it is"]
     missing = [f"--{name}" for name in ("creator", "url") if not said[name]]
     notes += [f"Croissant asks for what the file does not say: {' and '.join(missing)}"] if missing else []
@@ -171,6 +158,24 @@ def write_data_card(
         write_atomically(place, text.encode(), overwrite=overwrite)
     urls = tuple(file.url for file in [*files, *tables])
     return DataCard(str(places[0]), str(places[1]), d["samples"], d["spikes"]["total"], urls, tuple(notes))
+
+
+def _said(
+    paths: Sequence[Path], parts: Sequence[str], d: Mapping[str, Any], folder: Path
+) -> tuple[dict[str, Any], DataSet | None]:
+    """What is said of a data set besides its description, and the registry's entry of it or of its recordings."""
+    origins = [origin_of(place) for place in paths]
+    published, corpus = origins[0].published, origins[0].corpus
+    known = data_set_of(published) if published else DATASETS.get(corpus)
+    name = paths[0].stem if len(paths) == 1 else paths[0].stem.removesuffix(parts[0]).rstrip("_-.")
+    return {
+        "name": name or folder.resolve().name,
+        "license": _LICENSES[known.license] if known else "unknown",
+        "corpus": corpus,
+        "origins": [f"{place.name} is {o}" for place, o in zip(paths, origins, strict=True) if o.kind == "official"],
+        "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
+        "date": datetime.now(UTC).date().isoformat(),
+    }, known
 
 
 def _part_names(each: Sequence[Mapping[str, Any]]) -> list[str]:
