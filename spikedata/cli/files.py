@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from spikedata.cli.command import (
     Commands,
@@ -21,6 +22,7 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.output import in_words
 
 
 def add_commands(commands: Commands) -> None:
@@ -79,7 +81,13 @@ def _info(args: argparse.Namespace) -> None:
     from spikedata.files.info import describe_file, format_description
 
     description = describe_file(args.file, window=args.window, **reading_of(args))
-    print_result(args, description, format_description(description))
+    print_result(args, _in_clips(description), format_description(description))
+
+
+def _in_clips(description: dict[str, Any]) -> dict[str, Any]:
+    spikes = dict(description["spikes"])
+    total = {"spikes": spikes.pop("total"), "spikes_per_clip": spikes}
+    return {name.replace("samples", "clips"): value for name, value in (description | total).items()}
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -111,7 +119,12 @@ def _verify_data_set(args: argparse.Namespace) -> None:
         raise UsageError(f"{args.what}: --deep of a data set takes no folder, got {args.deep!r}")
     found = verify_download(args.what, args.root, deep=args.deep)
     wrong = [str(part.path) for part in found if not part.ok]
-    print_result(args, {"ok": not wrong, "files": [asdict(part) for part in found]}, format_verification(found))
+    record = {
+        "files": [str(part.path) for part in found],
+        "ok": not wrong,
+        "parts": [*map(in_words, map(asdict, found))],
+    }
+    print_result(args, record, format_verification(found))
     if wrong:
         raise ChecksumError(f"{', '.join(wrong)}: not as it was; remove it and download it again")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.corpora.containers import Part, Unreadable, View, find_sound, skip_id3
+from spikedata.corpora.containers import find_sound
+from spikedata.corpora.views import Part, Unreadable, View, skip_id3
+
+_log = logging.getLogger(__name__)
 
 _N_BLOCK = 1 << 16  # samples of all channels that are decoded at once
 _UNKNOWN = 1 << 62  # samples from which on libsndfile does not know their number
@@ -104,7 +108,7 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
             demuxer = _demuxer(descriptor, path) if error.code in _NOT_FOR_LIBSNDFILE else None
             if demuxer is None:
                 raise Unreadable(f"not a readable recording: {_sentence(error)}") from None
-            yield from _decode_with_pyav(descriptor, demuxer, _sentence(error))
+            yield from _decode_with_pyav(descriptor, path, demuxer, _sentence(error))
             return
         with recording:
             yield from _read_to_end(recording, part)
@@ -126,7 +130,8 @@ def _forward_only() -> Any:
 def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
     from soundfile import LibsndfileError
 
-    n_block = _N_BLOCK_OPEN_ENDED if part.is_open_ended else max(_N_BLOCK // recording.channels, 1)
+    # a power of 2, so that a block ends where one of libsndfile's own ends: not every decoder of it goes on elsewhere
+    n_block = _N_BLOCK_OPEN_ENDED if part.is_open_ended else 1 << (_N_BLOCK // recording.channels).bit_length() - 1
     block = np.empty((n_block, recording.channels))
     fault: LibsndfileError | None = None
     n_found = 0
@@ -172,7 +177,7 @@ def _demuxer(descriptor: int, path: Path) -> str | None:
     return _DEMUXERS_BY_SUFFIX.get(path.suffix.lower())
 
 
-def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[Block]:
+def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -> Iterator[Block]:
     try:
         import av
     except ImportError:
@@ -189,6 +194,8 @@ def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[B
             if not container.streams.audio:
                 raise Unreadable("holds no sound track")
             track = container.streams.audio[0]
+            if len(container.streams.audio) > 1:
+                _log.info("%s: reads the first of %d sound tracks", path, len(container.streams.audio))
             for packet in container.demux(track):
                 try:
                     frames = packet.decode()

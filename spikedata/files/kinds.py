@@ -25,10 +25,10 @@ _N_LOOKED_AT = 2048
 _UNPACK = "unpack it: {} {}"
 # what files begin with, what they are, and what to do; {} stands for the file
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x1f\x8b", "a gzip archive", "gunzip -k {}"),
-    (b"BZh", "a bzip2 archive", "bunzip2 -k {}"),
-    (b"\xfd7zXZ\x00", "an xz archive", "unxz -k {}"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unzstd {}"),
+    (b"\x1f\x8b", "a gzip archive", "gunzip .gz"),
+    (b"BZh", "a bzip2 archive", "bunzip2 .bz2"),
+    (b"\xfd7zXZ\x00", "an xz archive", "unxz .xz"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unzstd .zst"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z x {}"),
     (b"Rar!\x1a\x07", "a RAR archive", "unrar x {}"),
     (b"\x93NUMPY", "a NumPy array (.npy)", ""),
@@ -203,8 +203,20 @@ def _kind_of(path: Path, start: bytes, size: int) -> tuple[str, str]:
         if start.startswith(beginning):
             if advice == "encode":
                 return kind, _encode(path)
-            return kind, f"unpack it: {advice.format(_quoted(path))}" if advice else _HOW_TO_WRITE
+            return kind, _unpack(path, advice) if advice else _HOW_TO_WRITE
     return _kind_of_text(start)
+
+
+def _unpack(path: Path, how: str) -> str:
+    """What to type to unpack an archive; the programs of single files insist on the suffix of theirs."""
+    if "{}" in how:
+        return f"unpack it: {how.format(_quoted(path))}"
+    program, suffix = how.split()
+    if path.name.endswith((f".tar{suffix}", ".tgz", ".tbz2", ".txz")):
+        return f"unpack it: tar -xf {_quoted(path)}"
+    if path.suffix == suffix:
+        return f"unpack it: {program} -k {_quoted(path)}"
+    return f"unpack it: {program} < {_quoted(path)} > OUT.h5"
 
 
 def _kind_of_zip(path: Path) -> tuple[str, str]:

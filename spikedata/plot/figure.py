@@ -115,8 +115,7 @@ class Canvas(NamedTuple):
 
     def axes(self) -> Axes:
         """The axes of a picture that has one panel."""
-        axes: Axes = self.figure.add_subplot() if self.ax is None else self.ax
-        return axes
+        return self.figure.add_subplot() if self.ax is None else self.ax
 
     def grid(self, n_rows: int, n_columns: int, **ratios: Any) -> GridSpecBase:
         """Places for the panels of a picture that has several."""
@@ -126,7 +125,7 @@ class Canvas(NamedTuple):
 
     def add(self, place: SubplotSpec, **options: Any) -> Axes:
         """A panel at one of the places, in the look of the house."""
-        axes = self.figure.add_subplot(place, **options)
+        axes: Axes = self.figure.add_subplot(place, **options)
         if self.ax is not None:
             _dress(axes)
         return axes

@@ -214,7 +214,8 @@ class SpikeLoader:
         if self.outside is not None:
             units = {part.time_unit for part in _spike_datasets(dataset)}
             names = dict.fromkeys(part.where for part in _spike_datasets(dataset))
-            check_window(", ".join(names), self.outside, time_unit="s" if "s" in units else next(iter(units)))
+            unit = "s" if "s" in units else next(iter(units))
+            check_window(", ".join(names), self.outside, time_unit=unit, of_file="events" not in names)
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""

@@ -105,7 +105,7 @@ def test_verify_finds_a_spike_file_whole(spike_path: Path, capsys: pytest.Captur
     assert main(["verify", str(spike_path), "--json"]) == 0
 
     verified = json.loads(capsys.readouterr().out)
-    assert (verified["n_clips"], verified["n_spikes"], verified["n_compared"]) == (36, 36 * 200, 0)
+    assert (verified["clips"], verified["spikes"], verified["compared"]) == (36, 36 * 200, 0)
 
 
 @pytest.mark.parametrize("kind", ["unit", "unequal", "truncated"])
@@ -125,7 +125,7 @@ def test_deep_verification_encodes_every_clip_again(
     assert main(["encode", "folder", str(corpus), path, "-q"]) == 0
 
     assert main(["verify", path, "--deep", str(corpus), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["n_compared"] == 2
+    assert json.loads(capsys.readouterr().out)["compared"] == 2
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_file_that_exists_wins_over_a_name(
     Path("shd").write_bytes(spike_path.read_bytes())
 
     assert main(["verify", "shd", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["n_clips"] == 36
+    assert json.loads(capsys.readouterr().out)["clips"] == 36
 
 
 def found(path: Path, *, changed: tuple[str, ...] = ()) -> Verification:
@@ -184,7 +184,7 @@ def test_verify_names_what_has_changed_in_a_data_set_with_status_3(
     printed = capsys.readouterr()
     described = json.loads(printed.out)
     assert not described["ok"]
-    assert described["files"][0]["changed"] == ["recordings/0_george_0.wav"]
+    assert described["parts"][0]["changed"] == ["recordings/0_george_0.wav"]
     assert printed.err == f"spikedata: {tmp_path / 'fsdd'}: not as it was; remove it and download it again\n"
 
 

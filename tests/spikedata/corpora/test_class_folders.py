@@ -201,5 +201,13 @@ def test_a_known_corpus_is_not_given_as_files(touch: Touch) -> None:
     root = touch("0_jim_0.wav", "0_jim_1.wav")
     with pytest.raises(ValueError, match="the corpus 'fsdd' is one folder or file, got 2"):
         list_source([root / "0_jim_0.wav", root / "0_jim_1.wav"], "fsdd")
-    with pytest.raises(NotADirectoryError, match=r"0_jim_0\.wav: is a file, must be a folder of recordings"):
+    with pytest.raises(NotADirectoryError, match=r"0_jim_0\.wav: is a file, must be a folder of recordings$"):
         list_source(root / "0_jim_0.wav", "fsdd")
+
+
+def test_an_archive_is_to_be_unpacked(touch: Touch) -> None:
+    root = touch("words.zip", "hd_audio.tar.gz")
+    with pytest.raises(ValueError, match=r"words\.zip: an archive, not a recording; unpack it and give the folder"):
+        list_source(root / "words.zip")
+    with pytest.raises(NotADirectoryError, match=r"hd_audio\.tar\.gz: is a file, .*; unpack it"):
+        list_source(root / "hd_audio.tar.gz", "heidelberg_digits")

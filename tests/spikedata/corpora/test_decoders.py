@@ -116,10 +116,11 @@ def test_channels_that_cancel_are_refused_in_every_container(tmp_path: Path) -> 
         read_audio(path)
 
 
-def test_the_first_of_several_tracks_is_read(tmp_path: Path) -> None:
+def test_the_first_of_several_tracks_is_read_and_said(tmp_path: Path, caplog) -> None:
     waveform, _ = read_audio(write(tmp_path / "x.mka", "matroska", "flac", tracks=2))
 
     np.testing.assert_allclose(waveform, SOUND, atol=1e-4)
+    assert "x.mka: reads the first of 2 sound tracks" in caplog.text
 
 
 def test_a_film_without_sound_is_no_recording(tmp_path: Path) -> None:
