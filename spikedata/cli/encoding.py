@@ -136,7 +136,7 @@ def _encode(args: argparse.Namespace) -> None:
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _say(args, done.notes[n_said:])
     reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
-    print_result(args, {"file": args.out, **done._asdict(), "reasons": reasons}, _describe(done))
+    print_result(args, {**done._asdict(), "reasons": reasons}, _describe(done))
 
 
 _ENCODE_OPTIONS = ("split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
@@ -221,4 +221,4 @@ def _merge(args: argparse.Namespace) -> None:
     _warn(args, merged.skipped)
     _say(args, merged.notes)
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
-    print_result(args, {"file": args.out, **merged._asdict()}, text)
+    print_result(args, merged._asdict(), text)
