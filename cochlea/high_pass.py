@@ -22,8 +22,8 @@ def high_pass(waveform: NDArray[np.float64], sample_rate: int, cutoff: float) ->
 
     A filter that starts from rest takes an offset for a step, which rings at the onset. Here each of the two sections
     starts from the state that leaves the least power. The state that constants and straight lines leave behind is among
-    those it can choose, so an offset and a linear drift are removed without a trace, from the first sample on; nothing is
-    left of a sound of one or two samples.
+    those it can choose, so an offset and a linear drift are removed without a trace, from the first sample on; nothing
+    is left of a sound of one or two samples.
 
     Parameters
     ----------

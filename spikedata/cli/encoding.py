@@ -134,6 +134,7 @@ def _encode(args: argparse.Namespace) -> None:
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
         done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
+    _warn(args, () if args.quiet else done.remarks, what="note")
     _say(args, done.notes[n_said:])
     reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
     print_result(args, {**done._asdict(), "reasons": reasons}, _describe(done))
@@ -171,12 +172,12 @@ def _describe_kept(args: argparse.Namespace) -> str:
     return f"finished clips are kept ({counted} in {folder}), and the same command goes on from there"
 
 
-def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "") -> None:
+def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "", *, what: str = "skipped") -> None:
     shown = skipped if args.verbose else skipped[:_N_REASONS]
     for reason in shown:
-        write_error(f"skipped: {reason}")
+        write_error(f"{what}: {reason}")
     if len(skipped) > len(shown):
-        write_error(f"skipped: {len(skipped) - len(shown)} more; -v shows all")
+        write_error(f"{what}: {len(skipped) - len(shown)} more; -v shows all")
     if unfit and not args.quiet:
         for line in unfit.splitlines():
             write_error(line)
@@ -219,6 +220,7 @@ def _merge(args: argparse.Namespace) -> None:
     with show_progress(args, "file") as progress:
         merged = merge_files(args.files, args.out, on_progress=progress.at, **options)
     _warn(args, merged.skipped)
+    _warn(args, () if args.quiet else merged.remarks, what="note")
     _say(args, merged.notes)
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
     print_result(args, merged._asdict(), text)

@@ -84,7 +84,7 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
 
 
 def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], int]:
-    """A recording from `read_audio`, refused if it contains no sound.
+    """A recording from `read_audio`, refused if its sample rate is too low; `cochlea.encode` judges if it is silent.
 
     Parameters
     ----------
@@ -103,17 +103,13 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     FileNotFoundError
         If the file does not exist.
     AudioError
-        As in `read_audio`, and if all samples are equal, or the sample rate is not within 1,000 Hz and 10 MHz.
+        As in `read_audio`, and if the sample rate is not within 1,000 Hz and 10 MHz.
     """
     waveform, sample_rate = read_audio(path)
     if sample_rate < _LOWEST_RATE:
         raise AudioError(f"{path}: sample rate {sample_rate} Hz, must be at least {_LOWEST_RATE} Hz to be heard")
     if sample_rate > _HIGHEST_RATE:
         raise AudioError(f"{path}: sample rate {sample_rate} Hz, must be at most {_HIGHEST_RATE} Hz")
-    if waveform.size > 1 and np.ptp(waveform) == 0.0:
-        raise AudioError(f"{path}: silent: all {waveform.size} samples are {waveform[0]:g}")
-    if waveform.size == 1 and waveform[0] == 0.0:
-        raise AudioError(f"{path}: silent: its only sample is 0")
     return waveform, sample_rate
 
 

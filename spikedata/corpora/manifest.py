@@ -10,7 +10,7 @@ import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, require_storable_speakers, spelled_as
 from spikedata.corpora.parts import PARTS, find_parts
@@ -186,7 +186,7 @@ def find_tables(folder: Path) -> list[Path]:
         if tables:
             try:
                 return tables if known.header <= set(next(_read_rows(tables[0], _delimiter(tables[0])))[1]) else []
-            except (StopIteration, ValueError):
+            except (StopIteration, ValueError, OSError):
                 return []
     return []
 
@@ -272,8 +272,8 @@ def _delimiter(path: Path) -> str:
     first = next((line for line in _decoded(path) if line.strip()), "")
     if said := _SAID.fullmatch(first.rstrip("\r\n")):
         return said[1]
-    counts = {delimiter: len(next(csv.reader([first], delimiter=delimiter), [])) for delimiter in _DELIMITERS}
-    return max(counts, key=counts.__getitem__)
+    unquoted = re.sub(r'"[^"]*"', "", first)
+    return max(_DELIMITERS, key=unquoted.count)
 
 
 def _read_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -309,7 +309,7 @@ def _decoded(path: Path) -> Iterator[str]:
             yield from _decoded_from_utf_16(path)
             return
         file.seek(0)
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
@@ -320,6 +320,12 @@ def _decoded(path: Path) -> Iterator[str]:
             if "\0" in text:
                 raise ValueError(f"{path}: line {number}: must be text, got a NUL character")
             yield text
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    for line in file:
+        # a Mac of old ends lines with a carriage return alone: then the whole file is one line
+        yield from [line] if line.endswith(b"\n") else (part + b"\n" for part in line.split(b"\r"))
 
 
 def _decoded_from_utf_16(path: Path) -> Iterator[str]:

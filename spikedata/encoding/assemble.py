@@ -27,11 +27,14 @@ class Total(NamedTuple):
         Number of clips and of spikes [1].
     skipped : tuple of str
         A line for each recording that was left out.
+    remarks : tuple of str
+        A line for each clip of which something was noted.
     """
 
     n_clips: int
     n_spikes: int
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def assemble(
@@ -97,6 +100,9 @@ def assemble(
                 for line in file.skipped:
                     for writer in writers.values():
                         writer.note_skipped(line)
+                for line in file.remarks:
+                    for writer in writers.values():
+                        writer.note_remark(line)
                 for first, events in file.iter_events():
                     _pass_on(events, file.columns.given(first, first + len(events)), writers)
     return {part: read_total(path) for part, path in outputs.items()}
@@ -117,7 +123,20 @@ def read_total(path: str | os.PathLike[str]) -> Total:
     """
     with SpikeFile(path) as file:
         n_spikes = sum(events.times.size for _, events in file.iter_events())
-        return Total(len(file), n_spikes, file.skipped)
+        return Total(len(file), n_spikes, file.skipped, file.remarks)
+
+
+def none_usable(n_clips: int, first: str) -> str:
+    """Why a file is not written: it would be empty.
+
+    Parameters
+    ----------
+    n_clips : int
+        Number of recordings, all of which were left out [1].
+    first : str
+        The reason for one of them.
+    """
+    return f"not written: none of {n_clips} recordings can be used: {first}"
 
 
 def _pass_on(events: Events, given: Mapping[str, Sequence[Any]], writers: Mapping[str, SpikeWriter]) -> None:

@@ -16,12 +16,13 @@ from spikedata.corpora import Listing, list_source
 from spikedata.corpora.audio import AudioError
 from spikedata.corpora.source import Source
 from spikedata.disk import OutputError, write_atomically
-from spikedata.encoding.assemble import Total, assemble, read_total
+from spikedata.encoding.assemble import Total, assemble, none_usable
 from spikedata.encoding.blocks import PRESETS, Block, cut_blocks
 from spikedata.encoding.cluster import map_on_cluster
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.plan import Plan, check_outputs, find_made, making_parents, plan_encoding
 from spikedata.encoding.work import BlockTask, encode_blocks, encode_elsewhere
+from spikedata.files.reader import SpikeFile
 from spikedata.splits import Split, make_split
 
 __all__ = ["PRESETS", "Encoding", "encode", "encode_clips"]
@@ -48,6 +49,8 @@ class Encoding(NamedTuple):
         Name of the corpus.
     unfit : tuple of str
         Audio files in the folder of the corpus that do not belong to it or cannot be used, and faulty lines of a table.
+    remarks : tuple of str
+        For each clip whose offset is larger than its sound, if the params keep the offset, a line that says so.
     reasons : dict of str to str
         Why they are not used, by name; names without a reason do not belong to the corpus.
     notes : tuple of str
@@ -64,6 +67,7 @@ class Encoding(NamedTuple):
     skipped: tuple[str, ...]
     corpus: str
     unfit: tuple[str, ...]
+    remarks: tuple[str, ...]
     reasons: Mapping[str, str]
     notes: tuple[str, ...]
 
@@ -252,6 +256,7 @@ def encode_clips(
         skipped=skipped,
         corpus=listing.corpus,
         unfit=listing.unfit,
+        remarks=next(iter(totals.values())).remarks,
         reasons=listing.reasons,
         notes=(*listing.notes, *_notes_on_lost_classes(plan, skipped)),
     )
@@ -345,19 +350,28 @@ def _describe(task: BlockTask) -> str:
     return f"{len(members)} clips, {members[0].clip.name} to {members[-1].clip.name}"
 
 
+def _require_clips(plan: Plan, pieces: list[Path]) -> None:
+    """Raise if all recordings of the single file, or of a part of the split, were left out."""
+    empty = {member.part for member in plan.members}
+    faults: list[str] = []
+    for piece in pieces:
+        if not empty:
+            return
+        with SpikeFile(piece) as file:
+            empty.difference_update(file.parts)
+            faults += file.skipped
+    for part in sorted(empty):
+        names = tuple(f"{member.clip.name}: " for member in plan.members if member.part == part)
+        first = next((line for line in faults if line.startswith(names)), faults[0])
+        raise AudioError(f"{plan.outputs[part]}: {none_usable(len(names), first)}")
+
+
 def _put_together(
     plan: Plan, outputs: dict[str, Path], pieces: list[Path], scratch: Path, overwrite: bool
 ) -> dict[str, Total]:
-    """Make the outputs from their blocks; refuse if no recording could be used."""
-    if plan.members and not plan.provenance.shard:
-        faults: list[str] = []
-        for total in map(read_total, pieces):
-            if total.n_clips:
-                break
-            faults.extend(total.skipped)
-        else:
-            rule = f"none of {len(plan.members)} recordings can be used: {faults[0]}"
-            raise AudioError(f"{plan.whole}: not written: {rule}")
+    """Make the outputs from their blocks; refuse if no recording of a file could be used."""
+    if not plan.provenance.shard:
+        _require_clips(plan, pieces)
     return assemble(
         pieces,
         outputs,

@@ -124,7 +124,9 @@ def _join(
         stack.enter_context(making_parents(out))
         check_output(out, overwrite=overwrite)
         dtype = np.result_type(*(file[0:0].times.dtype for file in files))
-        n_clips, n_spikes, skipped = 0, 0, dict.fromkeys(line for file in files for line in file.skipped)
+        n_clips, n_spikes = 0, 0
+        skipped = tuple(dict.fromkeys(line for file in files for line in file.skipped))
+        remarks = tuple(dict.fromkeys(line for file in files for line in file.remarks))
         with SpikeWriter(
             out,
             keys=files[0].keys,
@@ -135,6 +137,8 @@ def _join(
         ) as writer:
             for line in skipped:
                 writer.note_skipped(line)
+            for line in remarks:
+                writer.note_remark(line)
             for number, (file, own_parts) in enumerate(zip(files, part_of, strict=True)):
                 report(number, len(files))
                 labels = np.array([files[0].keys.index(key) for key in file.keys], np.int64)
@@ -150,7 +154,7 @@ def _join(
     }
     parts_note = "parts: " + ", ".join(f"{part or 'none'} {count:,}" for part, count in counts.items())
     notes = (*([parts_note] if any(counts) else []), speakers_note, provenance_note)
-    return Merged((str(out),), n_clips, n_spikes, tuple(skipped), tuple(filter(None, notes)))
+    return Merged((str(out),), n_clips, n_spikes, skipped, remarks, tuple(filter(None, notes)))
 
 
 def _pass_on(

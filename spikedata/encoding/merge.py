@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.encoding.assemble import assemble
+from spikedata.corpora.audio import AudioError
+from spikedata.encoding.assemble import assemble, none_usable
 from spikedata.encoding.folder import BlockFolder, blocks_folder
 from spikedata.encoding.plan import check_outputs, find_made, making_parents, part_paths
 from spikedata.files.reader import SpikeFile
@@ -27,6 +28,8 @@ class Merged(NamedTuple):
         Number of clips and of spikes in them [1].
     skipped : tuple of str
         For each clip that was left out, the reason.
+    remarks : tuple of str
+        As in `spikedata.encoding.encode.Encoding`.
     notes : tuple of str
         What was assumed or left out when whole files were joined.
     """
@@ -35,6 +38,7 @@ class Merged(NamedTuple):
     n_clips: int
     n_spikes: int
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -49,6 +53,8 @@ class _Shard(NamedTuple):
     times_dtype: str
     n_units: int
     parts: frozenset[str]
+    n_clips: int
+    skipped: tuple[str, ...]
 
 
 def merge_shards(
@@ -82,12 +88,17 @@ def merge_shards(
     ------
     FileNotFoundError, FormatError
         If a shard does not exist or is damaged.
+    AudioError
+        If no recording of any shard could be used.
     ValueError
         If a file is not a shard or belongs to another encoding, or a shard is missing or given twice.
     OutputError
         If a file cannot be written.
     """
     shards = _in_order([_read_shard(Path(path)) for path in paths])
+    skipped = [line for shard in shards for line in shard.skipped]
+    if skipped and not any(shard.n_clips for shard in shards):
+        raise AudioError(f"{out}: {none_usable(len(skipped), skipped[0])}")
     made = replace(shards[0].provenance, shard="")
     outputs = _outputs(Path(out), made, frozenset().union(*(shard.parts for shard in shards)))
     with making_parents(Path(out)):
@@ -120,6 +131,7 @@ def merge_shards(
         n_clips=sum(total.n_clips for total in totals.values()),
         n_spikes=sum(total.n_spikes for total in totals.values()),
         skipped=next(iter(totals.values())).skipped,
+        remarks=next(iter(totals.values())).remarks,
     )
 
 
@@ -129,7 +141,8 @@ def _read_shard(path: Path) -> _Shard:
             raise ValueError(f"{path}: is not a shard; `spikedata encode --shard I/N` makes shards")
         index, count = map(int, file.provenance.shard.split("/"))
         parts = frozenset(file.parts)
-        return _Shard(path, index, count, file.provenance, file.keys, file.times_dtype.name, file.n_units, parts)
+        facts = (file.provenance, file.keys, file.times_dtype.name, file.n_units, parts, len(file), file.skipped)
+        return _Shard(path, index, count, *facts)
 
 
 def _in_order(shards: list[_Shard]) -> list[_Shard]:

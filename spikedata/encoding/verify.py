@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +13,11 @@ import numpy as np
 
 import cochlea
 from spikedata import __version__
-from spikedata.corpora import CORPORA, Listing, list_clips
-from spikedata.corpora.audio import AudioError, read_sound
+from spikedata.corpora import CORPORA, Clip, Listing, list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
 from spikedata.encoding.blocks import OWN, PRESETS, Job
+from spikedata.encoding.clips import encode_each
 from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
@@ -119,7 +118,7 @@ def verify_file(
     report = on_progress or (lambda *_: None)
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
-        notes = _notes_on_skipped(file)
+        notes = _notes_on_clips(file)
         if audio is not None:
             notes += _compare(file, Path(audio), columns, workers, report)
     md5 = file_digest(path, "md5")
@@ -167,10 +166,9 @@ def _read_all(file: SpikeFile, report: Report) -> int:
     return n_spikes
 
 
-def _notes_on_skipped(file: SpikeFile) -> tuple[str, ...]:
-    if not file.skipped:
-        return ()
-    return (f"recordings left out when the file was made: {len(file.skipped)}, first {file.skipped[0]}",)
+def _notes_on_clips(file: SpikeFile) -> tuple[str, ...]:
+    lists = (("recordings left out", file.skipped), ("remarks on clips", file.remarks))
+    return tuple(f"{what} when the file was made: {len(lines)}, first {lines[0]}" for what, lines in lists if lines)
 
 
 def _compare(
@@ -214,6 +212,7 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
     made = file.provenance
     if made is None:
         raise ValueError(f"{file.path}: has no provenance, so it cannot be compared with recordings")
+    made = _with_high_pass(made)
     preset = _preset_of(made)
     own = _own_params(made, file) if preset == OWN else None
     if preset not in PRESETS and own is None:
@@ -225,6 +224,15 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
         versions = f"the file was made by version {made.package_version}, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
     return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
+
+
+def _with_high_pass(made: Provenance) -> Provenance:
+    """The provenance with the param that files of the first days lack: nothing below hearing was removed then."""
+    params = json.loads(made.params)
+    stimulus = params.get("stimulus") if isinstance(params, dict) else None
+    if not isinstance(stimulus, dict) or "high_pass" in stimulus:
+        return made
+    return replace(made, params=json.dumps({**params, "stimulus": {**stimulus, "high_pass": None}}, sort_keys=True))
 
 
 def _preset_of(made: Provenance) -> str:
@@ -260,44 +268,36 @@ def _compare_with_recordings(
     Raises
     ------
     FormatError
-        If a recording is missing, cannot be read or gives different spikes; the others are still compared.
+        If a recording is missing, cannot be used or gives different spikes; the others are still compared.
     """
     clips = {clip.name: clip for clip in origin.listing.clips}
-    waiting: deque[tuple[int, Sample]] = deque()
     unread: dict[int, str] = {}
     differing: dict[int, str] = {}
 
-    def read_recordings() -> Iterator[tuple[np.ndarray, int, str]]:
+    def find_recordings() -> Iterator[tuple[tuple[int, Sample, Clip], Clip]]:
         for index, sample in enumerate(file):
             clip = clips.get(sample.source)
             if clip is None:
                 unread[index] = f"{sample.source}: no such recording"
-                continue
-            try:
-                waveform, sample_rate = read_sound(clip.path)
-                waveform = clip.cut(waveform)
-            except (AudioError, OSError) as error:
-                unread[index] = str(error).replace(str(clip.path), clip.name, 1)
-                continue
-            fault = _compare_facts(file.keys[sample.label], origin.listing.keys[clip.label], sample, sample_rate)
-            fault = fault or _compare_durations(sample, waveform.size / sample_rate)
+            else:
+                yield (index, sample, clip), clip
+
+    for encoded in encode_each(find_recordings(), origin.job, workers=workers):
+        (index, sample, clip), spikes = encoded.token, encoded.spikes
+        if spikes is None:
+            unread[index] = encoded.fault
+        else:
+            class_name = origin.listing.keys[clip.label]
+            stored = spikes.times.astype(file.times_dtype).astype(np.float64)
+            fault = _compare_facts(file.keys[sample.label], class_name, sample, encoded.sample_rate)
+            fault = fault or _compare_durations(sample, encoded.duration)
+            fault = fault or _compare_spikes(sample, stored, spikes.units)
             if fault:
                 differing[index] = f"{sample.source}: {fault}"
-                continue
-            waiting.append((index, sample))
-            yield waveform, sample_rate, sample.source
-
-    job = origin.job
-    for spikes in cochlea.encode_many(read_recordings(), job.params, seed=job.seed, workers=workers):
-        index, sample = waiting.popleft()
-        stored = spikes.times.astype(file.times_dtype).astype(np.float64)
-        fault = _compare_spikes(sample, stored, spikes.units)
-        if fault:
-            differing[index] = f"{sample.source}: {fault}"
         on_clip(index + 1)
     faults = [
         f"{len(found)} of {len(file)} {what}, first {found[min(found)]}"
-        for what, found in (("clips differ", differing), ("recordings are missing or cannot be read", unread))
+        for what, found in (("clips differ", differing), ("recordings are missing or cannot be used", unread))
         if found
     ]
     if faults:

@@ -1,19 +1,16 @@
-"""Encode blocks of clips into spike files: read the audio, run the cochlea, write the spikes."""
+"""Encode blocks of clips into spike files."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
 from typing import NamedTuple
 
-import numpy as np
-
-import cochlea
-from spikedata.corpora.audio import AudioError, read_sound
+from spikedata.corpora.audio import AudioError
 from spikedata.encoding.blocks import Block, Job, Member
+from spikedata.encoding.clips import EncodedClip, encode_each
 from spikedata.events import Sample
 from spikedata.files.writer import SpikeWriter
 
@@ -54,16 +51,6 @@ class EncodedBlock(NamedTuple):
     cpu_time: float
 
 
-class _Turn(NamedTuple):
-    """A clip that was read, or the reason why it could not be read."""
-
-    block: int
-    member: Member
-    sample_rate: int = 0
-    duration: float = 0.0
-    fault: str = ""
-
-
 def encode_blocks(
     blocks: Iterable[Block],
     job: Job,
@@ -99,33 +86,14 @@ def encode_blocks(
     OutputError
         If a block cannot be written.
     """
-    waiting: deque[_Turn] = deque()
     listed = list(blocks)
-
-    def read_clips() -> Iterator[tuple[np.ndarray, int, str]]:
-        for number, block in enumerate(listed):
-            for member in block.members:
-                clip = member.clip
-                try:
-                    waveform, sample_rate = read_sound(clip.path)
-                    waveform = clip.cut(waveform)
-                except (AudioError, OSError) as error:  # any error of one recording concerns only that recording
-                    if not may_skip:
-                        raise
-                    # the path is replaced by the clip id, so that the file does not depend on where the corpus is
-                    fault = str(error).replace(str(clip.path), clip.name, 1)
-                    waiting.append(_Turn(number, member, fault=fault))
-                    continue
-                waiting.append(_Turn(number, member, sample_rate, waveform.size / sample_rate))
-                yield waveform, sample_rate, clip.name
-
+    members = ((number, member) for number, block in enumerate(listed) for member in block.members)
+    clips = (((number, member), member.clip) for number, member in members)
     making = _BlocksInTheMaking(listed, job, place_of, on_clip or (lambda _: None))
-    for spikes in cochlea.encode_many(read_clips(), job.params, seed=job.seed, workers=workers):
-        while waiting[0].fault:
-            making.take(waiting.popleft(), None)
-        making.take(waiting.popleft(), spikes)
-    for turn in waiting:
-        making.take(turn, None)
+    for encoded in encode_each(clips, job, workers=workers, to_first_fault=not may_skip):
+        if encoded.error is not None and not may_skip:
+            raise encoded.error
+        making.take(encoded)
 
 
 def encode_elsewhere(task: BlockTask) -> EncodedBlock:
@@ -144,9 +112,12 @@ def encode_elsewhere(task: BlockTask) -> EncodedBlock:
     started, durations = process_time(), [0.0]
     with TemporaryDirectory(prefix="spikedata-") as room:
         path = Path(room) / "block.h5"
-        encode_blocks(
-            [task.block], task.job, lambda _: path, workers=1, may_skip=task.may_skip, on_clip=durations.append
-        )
+        try:
+            encode_blocks(
+                [task.block], task.job, lambda _: path, workers=1, may_skip=task.may_skip, on_clip=durations.append
+            )
+        except AudioError as error:
+            raise AudioError(str(error)) from None  # its cause may be one that cannot be sent
         return EncodedBlock(path.read_bytes(), sum(durations), process_time() - started)
 
 
@@ -159,19 +130,24 @@ class _BlocksInTheMaking:
         self._blocks, self._job, self._place_of, self._on_clip = blocks, job, place_of, on_clip
         self._samples: list[tuple[Sample, str]] = []
         self._faults: list[str] = []
+        self._remarks: list[str] = []
 
-    def take(self, turn: _Turn, spikes: cochlea.Spikes | None) -> None:
+    def take(self, encoded: EncodedClip[tuple[int, Member]]) -> None:
         """Take the next clip, or record the reason why it was left out."""
-        clip = turn.member.clip
+        (number, member), spikes = encoded.token, encoded.spikes
+        clip = member.clip
         if spikes is None:
-            self._faults.append(turn.fault)
+            self._faults.append(encoded.fault)
         else:
             times, units = spikes.times.astype(self._job.times_dtype), spikes.units
-            sample = Sample(times, units, clip.label, clip.speaker, clip.name, turn.sample_rate, duration=turn.duration)
-            self._samples.append((sample, turn.member.part))
-        if len(self._samples) + len(self._faults) == len(self._blocks[turn.block].members):
-            self._write(self._blocks[turn.block])
-        self._on_clip(turn.duration)
+            sample = Sample(
+                times, units, clip.label, clip.speaker, clip.name, encoded.sample_rate, duration=encoded.duration
+            )
+            self._samples.append((sample, member.part))
+            self._remarks += [encoded.remark] if encoded.remark else []
+        if len(self._samples) + len(self._faults) == len(self._blocks[number].members):
+            self._write(self._blocks[number])
+        self._on_clip(encoded.duration)
 
     def _write(self, block: Block) -> None:
         job = self._job
@@ -187,4 +163,6 @@ class _BlocksInTheMaking:
                 writer.append(**sample._asdict(), part=part)
             for fault in self._faults:
                 writer.note_skipped(fault)
-        self._samples, self._faults = [], []
+            for remark in self._remarks:
+                writer.note_remark(remark)
+        self._samples, self._faults, self._remarks = [], [], []

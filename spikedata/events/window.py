@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 NEARLY_ALL = 0.9  # of the spikes [1]: above, a window is refused
 _MUCH = 0.1  # of the spikes [1]: above, it is logged
+_SHORTEST_CLIP = 0.01  # [s]; where the median clip is shorter, the unit that was given is doubted
 LONGEST_CLIP = 60.0  # [s]; where the median clip is longer, another unit is more likely
 _LATEST_START = 10  # lengths of a clip [1]; what begins later does not begin at 0
 _UNITS = (("ms", "milliseconds", 1e3), ("us", "microseconds", 1e6), ("ns", "nanoseconds", 1e9))
@@ -59,7 +60,7 @@ class Outside:
     @property
     def looks_like(self) -> str:
         """The unit that the times are more likely in: ms, us or ns; empty if they may well be in s."""
-        return next((name for name, _, factor in _UNITS if self._is_likely(factor)), "")
+        return "" if self._begin_late else likely_unit(self.median_end)
 
     def advice(self, *, of_file: bool = True) -> str:
         """Why that may be, and what to type.
@@ -74,7 +75,7 @@ class Outside:
         lasts = f"the median clip lasts {self.median_end:,.{0 if self.median_end >= 100 else 1}f} s"
         samples = ", or samples@RATE if they count samples" if self.are_whole else ""
         for name, word, factor in _UNITS:
-            if self._is_likely(factor):
+            if name == self.looks_like:
                 as_words = f"times look like {word}: {lasts} as they are"
                 if not of_file:
                     return f"{as_words}; divide Events.times by {factor:g}{samples and ', or by the sample rate'}"
@@ -91,8 +92,23 @@ class Outside:
         length = self.median_end - self.median_start
         return self.median_start > max(self.window, _LATEST_START * length)
 
-    def _is_likely(self, factor: float) -> bool:
-        return not self._begin_late and self.median_end >= LONGEST_CLIP and self.median_end / factor < LONGEST_CLIP
+
+def likely_unit(end: float) -> str:
+    """The unit that times are more likely in than s: ms, us or ns; empty if they may well be in s.
+
+    Parameters
+    ----------
+    end : float
+        Typical time of the last spike of a clip, in the unknown unit [1].
+
+    Examples
+    --------
+    >>> likely_unit(1.1), likely_unit(800), likely_unit(800_000)
+    ('', 'ms', 'us')
+    """
+    if end < LONGEST_CLIP:
+        return ""
+    return next((name for name, _, factor in _UNITS if end / factor < LONGEST_CLIP), "")
 
 
 def find_outside(events: Events, window: float, indices: npt.NDArray[np.int64] | None = None) -> Outside:
@@ -183,6 +199,11 @@ def check_window(where: str, outside: Outside, *, time_unit: str | None, of_file
         raise ValueError(f"{where}: {outside}{read_as}: {outside.advice(of_file=of_file)}; {as_it_is}")
     if outside.share > _MUCH:
         _log.warning("%s: %s", where, outside)
+    if time_unit not in (None, "s") and 0 < outside.median_end < _SHORTEST_CLIP:
+        lasts = f"{1000 * outside.median_end:.3g} ms"
+        _log.warning(
+            "%s: read as %s, the median clip lasts %s; is that the unit of its times?", where, time_unit, lasts
+        )
     if outside.n_clips and not outside.n_spikes:
         _log.warning("%s: no clip has a spike", where)
 

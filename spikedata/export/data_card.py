@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikedata.disk import check_output, file_digest, write_atomically
-from spikedata.downloads import DATASETS, corpus_of, origin_of
+from spikedata.downloads import DATASETS, origin_of
 from spikedata.downloads.entries import DataSet
 from spikedata.downloads.registry import data_set_of
 from spikedata.events.sample import UNKNOWN_SPEAKER
@@ -125,14 +125,16 @@ def write_data_card(
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file, opened(file) as source:
         features, about = features_of(source), source.about()
     d = describe_file(path, time_unit=time_unit, n_units=n_units)
-    known = _corpus_in_registry(path)
+    origin = origin_of(path)
+    known = data_set_of(origin.published) if origin.published else DATASETS.get(origin.corpus)
     asked = license or (_LICENSES[known.license][0] if known else "unknown")
     said = {
         "license": asked,
         "license_url": next((place for name, place in _LICENSES.values() if name == asked), asked),
         "creator": creator,
         "url": url,
-        "corpus": corpus_of(path) or "",
+        "corpus": origin.corpus,
+        "origin": str(origin) if origin.kind == "official" else "",
         "time_unit": time_unit if time_unit != "s" else None,
         "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
         "date": datetime.now(UTC).date().isoformat(),
@@ -140,7 +142,8 @@ def write_data_card(
     notes = [] if asked != "unknown" else ["the license is not known: --license cc-by-4.0, or what it is"]
     missing = [f"--{name}" for name in ("creator", "url") if not said[name]]
     notes += [f"Croissant asks for what the file does not say: {' and '.join(missing)}"] if missing else []
-    files = [_data_file(Path(path), folder, "hdf5", n_clips=d["samples"])]
+    part = (d["provenance"] or {}).get("part") or "train"
+    files = [_data_file(Path(path), folder, "hdf5", part=part, n_clips=d["samples"])]
     exports, left_out = _exports_of(Path(path), folder, about)
     files, notes = files + exports, notes + left_out
     outside = [file.url for file in files if file.url.startswith("..")]
@@ -152,14 +155,6 @@ def write_data_card(
         write_atomically(place, text.encode(), overwrite=overwrite)
     urls = tuple(file.url for file in files)
     return DataCard(str(places[0]), str(places[1]), d["samples"], d["spikes"]["total"], urls, tuple(notes))
-
-
-def _corpus_in_registry(path: str | os.PathLike[str]) -> DataSet | None:
-    """What the registry says of the published file that this one is, or of its recordings."""
-    origin = origin_of(path)
-    if origin.published:
-        return data_set_of(origin.published)
-    return DATASETS.get(origin.corpus)
 
 
 def _data_file(path: Path, folder: Path, kind: str, **more: Any) -> DataFile:
@@ -330,7 +325,9 @@ def _body(
     if d["samples_of_unknown_speaker"]:
         yield f"The speaker of {d['samples_of_unknown_speaker']:,} clips is unknown (-1).\n"
     yield "## How it was made\n"
-    if made is None:
+    if said["origin"]:
+        yield f"This file is {said['origin']}.\n"
+    elif made is None:
         yield "Not known: the file has no provenance, so another program wrote it.\n"
     else:
         preset = made["params"].get("preset", "own") if isinstance(made["params"], dict) else "own"

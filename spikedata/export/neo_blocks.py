@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -115,7 +116,7 @@ def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     suffix = Path(out).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(f"{out}: must end in {' or '.join(_SUFFIXES)}, the formats of neo")
-    with opened(data, clips) as source, new_file(out, overwrite=overwrite) as path:
+    with opened(data, clips) as source, new_file(out, suffix, overwrite=overwrite) as path:
         blocks = [(len(block.events.times), int(np.sum(block.events.durations == 0))) for block in source.read()]
         n_spikes, n_unknown = (sum(numbers) for numbers in zip(*blocks, strict=True))
         per_clip = _ROOM_PER_CLIP + 16 * source.n_units  # an interval for each unit
@@ -132,7 +133,7 @@ def _make_block(source: Source, *, per_unit: bool, silent: bool) -> neo.Block:
     import neo
 
     said = {name: value for name, value in source.about().items() if value is not None}
-    block = neo.Block(name=source.name, **said)
+    block = neo.Block(name=Path(source.name).name, **said)
     for clips in source.read():
         for row, end, times, units in _each(clips):
             segment = neo.Segment(name=row["source"] or f"clip {row['clip']}", index=row["clip"], **row)
@@ -186,15 +187,15 @@ def _write_nwb(source: Source, path: Path) -> None:
 def _nwb_of(source: Source) -> NWBFile:
     from pynwb import NWBFile
 
-    made = source.provenance
+    made, about = source.provenance, json.dumps(source.about(), ensure_ascii=False)
     # there was no session: the spikes are those of a model, and the file is to be the same whenever it is made
     file = NWBFile(
         session_description=f"Clips of {Path(source.name).name}, each a trial, at whole seconds of one time axis",
-        identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source.name} {source.about()}")),
+        identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path(source.name).name} {about}")),
         session_start_time=datetime(1970, 1, 1, tzinfo=UTC),
         source_script=f"spikedata-audio {__version__}",
         source_script_file_name="spikedata.export",
-        notes=str(source.about()),
+        notes=about,
         keywords=[made.corpus] if made is not None and made.corpus else None,
     )
     for name, what in _COLUMNS.items():

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, temporary_beside
+from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, sync_file, temporary_beside
 
 ABOUT = "about.json"  # of a folder: what is true of all clips, and which files belong to the export
+_MOST_SYNCED = 100  # files
 
 
 class Exported(NamedTuple):
@@ -39,7 +40,7 @@ class Exported(NamedTuple):
 
 
 @contextmanager
-def new_file(out: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+def new_file(out: str | os.PathLike[str], suffix: str, *, overwrite: bool) -> Iterator[Path]:
     """The name under which to write a file, which takes its final place at the end of the block.
 
     It has the final name in a hidden folder beside it, since some libraries choose the format by the suffix.
@@ -48,7 +49,11 @@ def new_file(out: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     ------
     OutputError
         If the path cannot be written, or exists and may not be replaced.
+    ValueError
+        If it has another suffix: others would take the file for another format, such as that of the spike file itself.
     """
+    if Path(out).suffix.lower() != suffix:
+        raise ValueError(f"{out}: must end in {suffix}, the format that is written")
     check_output(out, overwrite=overwrite)
     with _hidden_folder(out) as folder:
         written = folder / Path(out).name
@@ -75,9 +80,12 @@ def new_folder(out: str | os.PathLike[str], about: Mapping[str, Any], *, overwri
         yield made
         said = dict(about) | {"files": sorted(path.name for path in made.iterdir())}
         (made / ABOUT).write_text(json.dumps(said, ensure_ascii=False, indent=1), encoding="utf-8")
-        for path in made.iterdir():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+        files = list(made.iterdir())
+        if len(files) > _MOST_SYNCED and hasattr(os, "sync"):
+            os.sync()  # one call for tens of thousands of files
+        else:
+            for path in files:
+                sync_file(path)
         _check_folder(target, overwrite=overwrite)
         if target.exists():
             target.rename(folder / "replaced")

@@ -139,7 +139,8 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
     elif isinstance(data, Events):
         yield _of_events(data, clips)
     else:
-        raise TypeError(f"what is exported must be a spike file or Events, got {type(data).__name__}")
+        way_on = "; give its .events" if hasattr(data, "events") else ""
+        raise TypeError(f"what is exported must be a spike file or Events, got {type(data).__name__}{way_on}")
 
 
 def _of_file(file: SpikeFile, clips: Chosen) -> Source:

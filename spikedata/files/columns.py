@@ -176,10 +176,13 @@ PART = Column(  # part of a split; written in shards
 SKIPPED = Column(  # a line for each recording that was left out
     name="extra/skipped", kind="texts", is_per_sample=False, is_sparse=True, counts_absent=True
 )
+REMARKS = Column(  # a line for each clip of which something was noted when it was encoded
+    name="extra/remarks", kind="texts", is_per_sample=False, is_sparse=True
+)
 
 # The order in which columns are written, which determines the bytes of a file.
 TABLE: tuple[Column, ...] = (
-    TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, DURATION, CHECKSUM, KEYS, SOURCE, PART, SKIPPED,
+    TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, DURATION, CHECKSUM, KEYS, SOURCE, PART, SKIPPED, REMARKS,
 )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ class _Helper:
         self.end()
         environment = os.environ | {"MALLOC_PERTURB_": "85"}  # so that glibc lets no read of unset memory seem harmless
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, json.dumps([os.path.abspath(place) for place in sys.path])],  # noqa: PTH100
+            [sys.executable or "", "-I", "-c", _START, json.dumps([os.path.abspath(place) for place in sys.path])],  # noqa: PTH100
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -25,6 +25,7 @@ READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged da
 _REFERENCE_SIZE = 16  # of the reference to a row of variable length [byte]
 _SUM_SIZE = 4  # of the checksum of a chunk [byte]
 _UNPACKED = frozenset({h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32})
+_LZF = 32000  # the number of h5py's own filter
 _LARGEST_ENTRY = 8  # of an entry of a row [byte]
 _LARGEST_RATIO = 100  # of the claimed size to that of the file; HDF5's filters stay below it for such data
 
@@ -184,18 +185,37 @@ def check_packed(column: h5py.Dataset) -> None:
     Raises
     ------
     FormatError
-        If one does not. Chunks packed by other filters than those of `unpack_chunk` are not checked.
+        If one does not. Chunks packed by other filters than gzip, LZF and shuffle are not checked.
     """
     filters = filters_of(column)
-    if not filters or not _UNPACKED.issuperset(filters):
+    has_lzf = filters[-1:] == [_LZF]
+    if not filters or not _UNPACKED.issuperset(filters[:-1] if has_lzf else filters):
         return
+    where = f"{column.file.filename}: {column.name.lstrip('/')!r}"
     properties, size = column.id.get_create_plist(), column.id.get_type().get_size()
     chunks: list[h5py.h5d.StoreInfo] = []
     column.id.chunk_iter(chunks.append)
     for chunk in chunks:
         if chunk.chunk_offset is not None:
             mask, packed = column.id.read_direct_chunk(chunk.chunk_offset)
-            unpack_chunk(packed, mask, properties, size, f"{column.file.filename}: {column.name.lstrip('/')!r}")
+            last = 1 << len(filters) - 1
+            if has_lzf and not mask & last:  # its size is all that matters here
+                mask, packed = mask | last, bytes(_size_of_lzf(packed, _LARGEST_RATIO * len(packed)))
+            unpack_chunk(packed, mask, properties, size, where)
+
+
+def _size_of_lzf(packed: bytes, largest: int) -> int:
+    """What a chunk packed by LZF unpacks to [byte], or a larger size than allowed."""
+    place = size = 0
+    while place < len(packed) and size <= largest:
+        control = packed[place]
+        if control < 32:  # so many bytes and one as they are
+            place, size = place + control + 2, size + control + 1
+        else:  # a repetition: its length, continued in a byte if it is 7, and a byte of where it begins
+            is_long = control >> 5 == 7
+            more = packed[place + 1] if is_long and place + 1 < len(packed) else 0
+            place, size = place + 2 + is_long, size + (control >> 5) + more + 2
+    return size
 
 
 def unpack_chunk(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_size: int, where: str) -> bytes:

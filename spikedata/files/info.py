@@ -55,8 +55,9 @@ def describe_file(
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
         parts = Counter(file.parts)
-        stored, stored_type, unit, says_n_units = (
+        stored, remarks, stored_type, unit, says_n_units = (
             dict(file.columns.stored),
+            file.remarks,
             file.times_dtype,
             file.time_unit,
             file.is_ours,
@@ -85,6 +86,7 @@ def describe_file(
         "time_unit": unit or "s",
         "advice": outside.advice() if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
         "channels_are_said": says_n_units or n_units is not None,
+        "largest_unit": int(events.units.max(initial=0)),
         "last_spike": _spread(last),
         "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
         "samples_of_unknown_duration": int(np.count_nonzero(~is_timed)),
@@ -100,6 +102,7 @@ def describe_file(
         + (["listed"] if "train" in parts and "" not in parts else []),
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
         "left_out": list(skipped),
+        "remarks": list(remarks),
         "provenance": None
         if provenance is None
         else {
@@ -129,7 +132,7 @@ def format_description(description: dict[str, Any]) -> str:
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
         f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{who}, {_number_of(d['channels'], 'channel')}",
+        f"{who}, {_number_of(d['channels'], 'channel')}{_whence(d)}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else "")
         + ("; no sample has any" if without == d["samples"] > 1 else ""),
@@ -150,6 +153,8 @@ def format_description(description: dict[str, Any]) -> str:
         lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
     if d["parts"]:
         lines.append(f"  parts       {', '.join(f'{part} {n:,}' for part, n in d['parts'].items())}")
+    if d["remarks"]:
+        lines.append(f"  remarks     on {_number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
     if made is None:
@@ -198,6 +203,11 @@ def _number_of(number: int, one: str, many: str = "") -> str:
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
     unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
+
+
+def _whence(d: dict[str, Any]) -> str:
+    """Where the number of channels is from, if not from the file."""
+    return "" if d["channels_are_said"] else f" (not in the file; its largest unit is {d['largest_unit']})"
 
 
 def _stored(d: dict[str, Any]) -> str:

@@ -180,6 +180,16 @@ class SpikeWriter:
         """
         self._values[table.SKIPPED.name].append(" ".join(line.replace("\0", "").splitlines()))
 
+    def note_remark(self, line: str) -> None:
+        """Record in the file what a user should know of a clip.
+
+        Parameters
+        ----------
+        line : str
+            The clip and the remark.
+        """
+        self._values[table.REMARKS.name].append(" ".join(line.replace("\0", "").splitlines()))
+
     def close(self) -> None:
         """Complete the file and give it its name; a second call does nothing.
 
@@ -224,6 +234,7 @@ class SpikeWriter:
                 if found != wanted:
                     raise ValueError(f"{self._path}: {name} of the file must be kept: it has {found}, got {wanted}")
             self._values[table.SKIPPED.name].extend(file.skipped)
+            self._values[table.REMARKS.name].extend(file.remarks)
             for index, sample in enumerate(file):
                 given = file.columns.given(index, index + 1)
                 values = {column.name: given[column.field][0] for column in table.TABLE if column.is_given}

@@ -95,24 +95,6 @@ def test_a_sample_that_is_not_a_number_is_named(tmp_path: Path) -> None:
         read_audio(tmp_path / "x.wav")
 
 
-@pytest.mark.parametrize("level", [0.0, 0.25])
-def test_a_recording_without_sound_is_refused_as_sound(tmp_path: Path, level: float) -> None:
-    soundfile.write(tmp_path / "x.wav", np.full(100, level), RATE, subtype="FLOAT")
-
-    assert read_audio(tmp_path / "x.wav")[0].size == 100
-    with pytest.raises(AudioError, match=rf"x\.wav: silent: all 100 samples are {level:g}"):
-        read_sound(tmp_path / "x.wav")
-
-
-def test_one_sample_is_a_sound_unless_it_is_zero(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "x.wav", [0.5], RATE, subtype="FLOAT")
-    soundfile.write(tmp_path / "y.wav", [0.0], RATE, subtype="FLOAT")
-
-    assert read_sound(tmp_path / "x.wav")[0].tolist() == [0.5]
-    with pytest.raises(AudioError, match="its only sample is 0"):
-        read_sound(tmp_path / "y.wav")
-
-
 def test_a_sample_rate_that_the_cochlea_does_not_take_is_named(tmp_path):
     soundfile.write(tmp_path / "slow.wav", np.array([0.1, -0.1]), 999)
     with pytest.raises(AudioError, match=r"slow\.wav: sample rate 999 Hz, must be at least 1000 Hz to be heard"):

@@ -39,6 +39,7 @@ def test_paths_and_labels_make_clips_in_the_order_of_their_names(list_text: List
     [
         "label,path\ncat,a.wav\ndog,b.wav\n",
         "path,label\r\na.wav,cat\r\nb.wav,dog\r\n",
+        "path,label\ra.wav,cat\rb.wav,dog\r",
         "\ufeffpath,label\na.wav,cat\nb.wav,dog",
         'path,label\n"a.wav","cat"\n\nb.wav, dog \n\n',
         "path, label\n./a.wav, cat\n.//b.wav, dog\n",

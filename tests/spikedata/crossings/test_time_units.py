@@ -83,7 +83,7 @@ def test_a_file_in_another_unit_trains_and_scores_as_one_in_s(files, tmp_path, u
     assert card.validation.accuracy == reference.validation.accuracy
     assert card.data.time_unit == unit
     assert f"--time-unit {unit}" in card.command
-    assert f", times in {unit}\n" in format_card(card)
+    assert f", times in {unit}, 700 units (not in the file)\n" in format_card(card)
     assert read_card(tmp_path / "run") == card
     card = evaluate_run(tmp_path / "run")  # its own file is read as it was trained
     assert card.tests[0].score.accuracy == evaluate_run(tmp_path / "s").tests[0].score.accuracy
@@ -163,7 +163,10 @@ def test_info_names_the_unit(files):
 
 
 def test_times_in_whole_numbers_need_a_unit(files):
-    with pytest.raises(FormatError, match=r"rows of floats, got uint32; say what these count: --time-unit ms, us or"):
+    with pytest.raises(
+        FormatError,
+        match=r"rows of floats, got uint32; say what they count \(the median clip ends at 7\d\d\): --time-unit ms, or",
+    ):
         SpikeFile(files["int ms"])
     events = open_events(files["int ms"], time_unit="ms")
     with h5py.File(files["int ms"]) as file:
@@ -265,6 +268,14 @@ def test_events_in_ms_are_to_be_divided(files):
     assert len(loader(events, batch_size=8, dt=0.01, n_steps=100, time_unit="s")) == 5
 
 
+def test_a_unit_that_makes_clips_of_a_millisecond_is_doubted(files, caplog):
+    loader(files["s"], batch_size=8, dt=0.01, n_steps=100, time_unit="ms")
+    assert "s.h5: read as ms, the median clip lasts 0.7" in caplog.text
+    caplog.clear()
+    loader(files["ms"], batch_size=8, dt=0.01, n_steps=100, time_unit="ms")
+    assert not caplog.text
+
+
 # Clips without a spike
 
 
@@ -272,7 +283,7 @@ def test_silent_clips_are_said(tmp_path):
     path = write(tmp_path / "x.h5", silent=(0, 1, 9))
     card = train_run(path, tmp_path / "run", recipe=COUNTS)
     assert card.data.n_silent == 3
-    assert "origin unknown; 3 clips without a spike\n" in format_card(card)
+    assert "origin unknown, 700 units (not in the file); 3 clips without a spike\n" in format_card(card)
     assert "; 3 samples without any\n" in info(path)
 
 
@@ -299,7 +310,7 @@ def test_the_number_of_units_reaches_cache_loader_card_and_network(tmp_path, n_u
     card = train_run(path, tmp_path / "run", recipe=COUNTS, n_units=n_units)
     assert (card.data.n_units, card.data.says_n_units) == (n_units, False)
     assert f"--units {n_units}" in card.command
-    assert f"origin unknown, {n_units} units" in format_card(card)
+    assert f"origin unknown, {n_units} units (not in the file)" in format_card(card)
     assert load_run(tmp_path / "run").network.n_units == n_units
     assert evaluate_run(tmp_path / "run").tests[0].score.accuracy > 0.9
     other = write(tmp_path / "other.h5", n_units=n_units, last=0.7)  # which does not say it either

@@ -1,5 +1,6 @@
 """`encode` takes what a user has: a folder, a table, a corpus by name; and leaves nothing behind where it refuses."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,14 +118,14 @@ def test_recordings_that_fail_leave_no_folder_behind(tmp_path):
 def forbidden(words, monkeypatch):
     """One recording that may not be read, for root either."""
     path = words / "no" / "4.wav"
-    inner = Path.open
+    inner = os.open
 
-    def refuse(self, *args, **options):
-        if self == path:
-            raise PermissionError(13, "Permission denied", str(self))
-        return inner(self, *args, **options)
+    def refuse(file, *args, **options):
+        if file == path:
+            raise PermissionError(13, "Permission denied", str(file))
+        return inner(file, *args, **options)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     return path
 
 
@@ -145,15 +146,15 @@ def test_a_recording_that_may_not_be_read_is_its_own_fault(words, forbidden, tmp
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), PermissionError(13, "Permission denied")])
 def test_whatever_error_one_recording_gives_is_skipped(words, tmp_path, monkeypatch, error):
-    from spikedata.encoding import work
+    from spikedata.encoding import clips
 
-    inner = work.read_sound
+    inner = clips.read_sound
 
     def read_sound(path):
         if path.name == "4.wav":
             raise error
         return inner(path)
 
-    monkeypatch.setattr(work, "read_sound", read_sound)
+    monkeypatch.setattr(clips, "read_sound", read_sound)
     done = encode_clips(list_clips("folder", words), tmp_path / "x.h5", preset="published", on_error="skip")
     assert (done.n_clips, len(done.skipped)) == (23, 1)

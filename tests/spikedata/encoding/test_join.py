@@ -51,6 +51,7 @@ def ours(path, sources, *, provenance=MADE, keys=("a", "b"), speaker=0, time=0.2
         for index, source in enumerate(sources):
             writer.append([time], [index], label=0, speaker=speaker, source=source, duration=0.5, **more)
         writer.note_skipped("z.wav: silent")
+        writer.note_remark("a.wav: its offset is larger than its sound")
     return path
 
 
@@ -139,8 +140,10 @@ def test_provenances_that_differ_are_left_out_and_that_is_said(tmp_path):
     merged = merge_files(paths, tmp_path / "x.h5")
     assert merged.notes[-1] == "provenance: left out, since the files differ in theirs and a file has only one"
     assert merged.skipped == ("z.wav: silent",)
+    assert merged.remarks == ("a.wav: its offset is larger than its sound",)
     with SpikeFile(tmp_path / "x.h5") as file:
         assert (file.provenance, file.skipped, file.durations.tolist()) == (None, ("z.wav: silent",), [0.5, 0.5])
+        assert file.remarks == merged.remarks
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_a_recording_of_another_rate_is_named(encoded, own_corpus):
 def test_missing_and_unreadable_recordings_are_named(encoded, own_corpus):
     (own_corpus / "cat/2.wav").unlink()
     (own_corpus / "dog/1.wav").write_text("no sound")
-    with pytest.raises(FormatError, match=r"2 of 6 recordings are missing or cannot be read, first cat/2\.wav: no"):
+    with pytest.raises(FormatError, match=r"2 of 6 recordings are missing or cannot be used, first cat/2\.wav: no"):
         verify_file(encoded, audio=own_corpus)
     (own_corpus / "cat/0.wav").write_text("no sound")
     with pytest.raises(FormatError, match=r"3 of 6 .*, first cat/0\.wav: not a readable recording") as caught:

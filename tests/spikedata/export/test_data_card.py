@@ -14,8 +14,10 @@ import pytest
 
 import spikedata as sd
 from spikedata.cli import main
+from spikedata.downloads import Origin
 from spikedata.events import Events
 from spikedata.export import export_file, write_data_card
+from spikedata.files.schema import Provenance
 
 NAMES = ["up", 'do | wn, "x"', "fünf\n五", "null\x7f", "yes: no # '"]
 
@@ -141,6 +143,33 @@ def test_a_file_by_others_has_a_card_that_says_what_is_not_known(tmp_path: Path)
     for said in ("Not known: the file has no provenance", "The speaker of 1 clips is unknown", "not in the file"):
         assert said in text
     assert "extra" not in text.partition("---\n\n")[0]
+
+
+def test_a_published_file_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with h5py.File(tmp_path / "shd_test.h5", "w") as file:
+        for name, dtype in (("times", "f2"), ("units", "u2")):
+            rows = file.create_dataset(f"spikes/{name}", (1,), h5py.vlen_dtype(np.dtype(dtype)))
+            rows[0] = np.array([0, 1], dtype)
+        file["labels"] = np.array([0], "u2")
+    official = Origin(kind="official", published="shd_test", corpus="heidelberg_digits", md5="207a")
+    monkeypatch.setattr("spikedata.export.data_card.origin_of", lambda _: official)
+    write_data_card(tmp_path / "shd_test.h5")
+
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert "This file is official (shd_test.h5 as published)." in text
+    assert "Spiking Heidelberg Digits: CC BY 4.0" in text
+    assert '  - "en"\n  - "de"\n' in text
+
+
+def test_the_part_of_a_divided_corpus_is_the_split_that_is_loaded(tmp_path: Path) -> None:
+    made = Provenance(package_version="0", params="{}", seed=0, corpus="fsdd", split="by speaker", part="test")
+    with sd.SpikeWriter(tmp_path / "test.h5", keys=["a"], provenance=made) as writer:
+        writer.append([0.1], [5], label=0, speaker=0)
+    write_data_card(tmp_path / "test.h5")
+
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert '- split: "test"\n        path: "test.h5"' in text
+    assert "part test of the split by speaker" in text
 
 
 def test_a_card_is_replaced_if_asked_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,8 @@ def test_events_give_the_same_as_their_file(to: str, hard: Callable[..., Path], 
 
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
-    assert writer(events, tmp_path / "1" / "x").spikes == writer(path, tmp_path / "2" / "x").spikes == 348
+    name = f"x.{to}"  # no matter of which a folder is called
+    assert writer(events, tmp_path / "1" / name).spikes == writer(path, tmp_path / "2" / name).spikes == 348
     written = [sorted(p for p in (tmp_path / one).rglob("*") if p.is_file()) for one in "12"]
     assert [p.name for p in written[0]] == [p.name for p in written[1]]
     if to != "nir-data":  # its library writes the time into its file
@@ -133,7 +134,7 @@ def test_the_trains_of_neo_end_with_their_clip_and_may_leave_silent_units_out(ha
 def test_what_exists_is_replaced_if_asked_alone(to: str, hard: Callable[..., Path], tmp_path: Path) -> None:
     if to == "aer":
         pytest.importorskip("dv_processing")
-    out = tmp_path / ("x.nix" if to == "neo" else "x")
+    out = tmp_path / ("x.nix" if to == "neo" else f"x.{to}")
     export_file(hard(), out, to=to)
     before = sorted(p.name for p in tmp_path.rglob("*"))
 
@@ -193,6 +194,8 @@ BAD = [
     (["{file}", "--to", "npz", "--out", "no/x.npz"], 5, "no folder"),
     (["{file}", "--to", "csv", "--out", "no/x"], 5, "no folder"),
     (["{file}", "--to", "neo", "--out", "x.mat"], 1, "x.mat: must end in .nix or .nwb"),
+    (["{file}", "--to", "npz", "--out", "{file}", "--overwrite"], 1, "hard.h5: must end in .npz"),
+    (["{file}", "--to", "parquet", "--out", "x.csv"], 1, "x.csv: must end in .parquet"),
     (["{file}", "--to", "npz", "--dt", "0.01"], 1, "only the format nir-data has steps"),
     (["{file}", "--to", "nir-data", "--dt", "0"], 2, "must be a number of seconds above 0, got '0'"),
     (["{file}", "--to", "npz", "--part", "train"], 1, "name a split that does: --split by_speaker"),
@@ -238,6 +241,9 @@ def test_clips_that_do_not_exist_are_refused(
         to_npz(hard(), tmp_path / "x.npz", clips=clips)
     with pytest.raises(TypeError, match="must be a spike file or Events, got dict"):
         to_npz({}, tmp_path / "x.npz")
+    pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"got SpikeDataset; give its \.events"):
+        to_npz(sd.SpikeDataset(hard()), tmp_path / "x.npz")
 
 
 def test_a_unit_beyond_the_largest_address_is_refused(hard: Callable[..., Path], tmp_path: Path) -> None:

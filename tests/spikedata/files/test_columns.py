@@ -31,6 +31,7 @@ def write(path, *, n_clips=3, mode="x", **more):
                 part=("train", "test")[index % 2], duration=0.5, **more,
             )  # fmt: skip
         writer.note_skipped("3.wav: silent")
+        writer.note_remark("1.wav: faint")
     return path
 
 

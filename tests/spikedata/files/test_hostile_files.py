@@ -15,6 +15,7 @@ import pytest
 from spikedata.cli import main
 from spikedata.files import guard, layout
 from spikedata.files.columns import TABLE
+from spikedata.files.hdf5 import read_numbers
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError
 from spikedata.files.writer import SpikeWriter
@@ -221,6 +222,39 @@ def test_what_only_hdf5_can_walk_is_refused_in_bounded_time(tmp_path, monkeypatc
     with pytest.raises(FormatError, match=r"x\.h5: ") as caught:
         SpikeFile(path)
     assert len(str(caught.value).splitlines()) == 1
+
+
+# Chunks that unpack to less than they should, beyond which HDF5 would read
+
+
+@pytest.mark.parametrize("packed_by", ["gzip", "lzf"])
+@pytest.mark.parametrize("n_rows", [16, 3000])
+def test_a_chunk_that_unpacks_to_another_size_is_refused(tmp_path, packed_by, n_rows):
+    path = write(tmp_path / "x.h5", numbers={"chunks": (2000,), "maxshape": (None,), "compression": packed_by})
+    with h5py.File(tmp_path / "y.h5", "w") as other:
+        other.create_dataset("x", data=np.zeros(n_rows, "i8"), chunks=(n_rows,), compression=packed_by)
+        packed = other["x"].id.read_direct_chunk((0,))[1]
+    with h5py.File(path) as file:
+        chunk = file["labels"].id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    place = content.index(struct.pack("<Q", chunk.byte_offset))
+    content += bytes(-len(content) % 8)
+    put(content, place, len(content))
+    struct.pack_into("<I", content, place - 24, len(packed))  # the head of the chunk's key
+    content += packed
+    put(content, 40, len(content))  # where the file ends
+    path.unlink()
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=r"x\.h5: 'labels': damaged: its chunks must have 16000 bytes, got \d+$"):
+        SpikeFile(path)
+
+
+@pytest.mark.parametrize("n_rows", [1, 10, 300, 70_000])
+def test_good_columns_packed_by_lzf_are_read(tmp_path, n_rows):
+    values = np.repeat(np.random.default_rng(0).integers(0, 2, n_rows), 3)[:n_rows]
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("labels", data=values, chunks=(n_rows,), compression="lzf", shuffle=n_rows > 10)
+        assert np.array_equal(read_numbers(file, "labels"), values)
 
 
 # The process that tries a file out

@@ -1,0 +1,152 @@
+"""Read and encode clips so that whatever goes wrong with one recording is that recording's fault, and no other's."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+import cochlea
+from spikedata.corpora import Clip
+from spikedata.corpora.audio import AudioError, read_sound
+from spikedata.encoding.blocks import Job
+
+Token = TypeVar("Token")
+
+# Errors of the machine, which every recording would have: too many open files, a missing library.
+_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE})
+
+_logger = logging.getLogger(__name__)
+
+
+class EncodedClip(NamedTuple, Generic[Token]):
+    """What became of a clip.
+
+    Parameters
+    ----------
+    token : object
+        What was given with the clip.
+    spikes : Spikes or None
+        The spikes; None if the recording cannot be used.
+    fault : str
+        Why it cannot be used, with its clip id in place of the path, so that the text does not depend on where the
+        corpus is; empty if it can.
+    error : AudioError, FileNotFoundError or None
+        The same with the path, to be raised.
+    sample_rate : int
+        Of the recording [Hz]; 0 if it cannot be used.
+    duration : float
+        Of the recording [s]; 0 if it cannot be used.
+    remark : str
+        What a user should know of the clip, with its clip id; mostly empty.
+    """
+
+    token: Token
+    spikes: cochlea.Spikes | None = None
+    fault: str = ""
+    error: AudioError | FileNotFoundError | None = None
+    sample_rate: int = 0
+    duration: float = 0.0
+    remark: str = ""
+
+
+def encode_each(
+    clips: Iterable[tuple[Token, Clip]], job: Job, *, workers: int | None = None, to_first_fault: bool = False
+) -> Iterator[EncodedClip[Token]]:
+    """The spikes of each clip, or why it has none, in the order of the clips.
+
+    Parameters
+    ----------
+    clips : iterable of (object, Clip)
+        The clips, each with an object that is returned with its result. They are read only a few ahead.
+    job : Job
+        What determines the spikes.
+    workers : int, optional
+        Threads [1]; default: one per processor.
+    to_first_fault : bool
+        Whether to read no further than to the first recording that cannot be read.
+
+    Yields
+    ------
+    EncodedClip
+        An error in reading or encoding a clip is returned, not raised, whatever it is.
+
+    Raises
+    ------
+    OSError, ImportError
+        If this machine has too many open files, or lacks a library: every clip would have that error.
+    """
+    waiting: deque[tuple[EncodedClip[Token], Clip]] = deque()
+    keeps_offset = job.params.stimulus.high_pass is None
+
+    def read() -> Iterator[tuple[npt.NDArray[np.float64], int, str]]:
+        for token, clip in clips:
+            try:
+                waveform, sample_rate = read_sound(clip.path)
+                waveform = clip.cut(waveform)
+                remark = _remark_on_offset(waveform, clip) if keeps_offset else ""
+                duration = waveform.size / sample_rate
+            except Exception as error:
+                if _is_of_the_machine(error):
+                    raise
+                waiting.append((_at_fault(token, clip, error), clip))
+                if to_first_fault:
+                    return
+                continue
+            turn = EncodedClip(token, sample_rate=sample_rate, duration=duration, remark=remark)
+            waiting.append((turn, clip))
+            yield waveform, sample_rate, clip.name
+            del waveform
+
+    encoded = cochlea.encode_many(
+        read(), job.params, seed=job.seed, workers=workers, refuse_silence=True, return_exceptions=True
+    )
+    for result in encoded:
+        while waiting[0][0].fault:
+            yield waiting.popleft()[0]
+        turn, clip = waiting.popleft()
+        yield _at_fault(turn.token, clip, result) if isinstance(result, Exception) else turn._replace(spikes=result)
+    for turn, _ in waiting:
+        yield turn
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE for cause in causes) or (
+        isinstance(error, ImportError)
+    )
+
+
+def _at_fault(token: Token, clip: Clip, error: Exception) -> EncodedClip[Token]:
+    path = str(clip.path)
+    if not isinstance(error, AudioError | FileNotFoundError):
+        if not isinstance(error, ValueError | OSError | MemoryError):  # one that nobody foresaw: with -v, all of it
+            _logger.info("%s", path, exc_info=error)
+        error = AudioError(f"{path}: {_describe(error)}")
+    return EncodedClip(token, fault=str(error).replace(path, clip.name, 1), error=error)
+
+
+def _describe(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return f"needs more memory than there is{f': {text}' if text else ''}"
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror or text}"
+    # other built-in errors rarely say what they are
+    return text if type(error) is ValueError and text else f"cannot be used: {type(error).__name__}: {text}"
+
+
+def _remark_on_offset(waveform: npt.NDArray[np.float64], clip: Clip) -> str:
+    with np.errstate(all="ignore"):  # a sound near the largest number has no mean, and no remark
+        offset, sound = float(waveform.mean()), float(waveform.std())
+    if not abs(offset) > sound > 0.0:
+        return ""
+    return (
+        f"{clip.name}: its offset, {offset:.3g}, is larger than its sound, {sound:.3g} (root mean square); "
+        "these params set the level with it, so few spikes are left"
+    )
