@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
+OLDEST := .venv-oldest
+OLDEST_PYTHON ?= python3.11
 RUN := $(VENV)/bin/python
 # Two processes share the tests: more would compile the same kernels, and train in each other's way.
 IN_PARALLEL := -n 2 --dist worksteal
@@ -14,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow lint types check bench exactness physiology compat clean
+.PHONY: help demo test test-slow test-oldest lint types check bench exactness physiology compat clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +29,9 @@ test: $(VENV)/.installed-dev ## run the tests
 
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(RUN) -m pytest -q -m slow
+
+test-oldest: $(OLDEST)/.installed ## run the tests with the oldest releases that pyproject.toml permits
+	$(OLDEST)/bin/python -X faulthandler -m pytest -q $(IN_PARALLEL)
 
 lint: $(VENV)/.installed-dev ## check style and formatting
 	$(RUN) -m ruff check .
@@ -50,7 +55,7 @@ compat: $(VENV)/.installed-dev $(PEERS)/.installed ## show that other packages r
 	$(RUN) benchmarks/compat.py --python $(PEERS)/bin/python
 
 clean: ## remove what make has made, the virtual environment and demo/ included
-	rm -rf $(VENV) $(PEERS) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(OLDEST) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp stands for a finished installation; it is written last, so an interrupted one is done again.
@@ -72,6 +77,17 @@ $(PEERS)/.installed: $(VENV)/.created benchmarks/compat.txt
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/compat.txt
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(PEERS)/older tonic==1.6.0 pbr==7.1.3 spikingjelly==0.0.0.0.14
+	@touch $@
+
+# Without a build for the processor alone, this PyTorch brings the libraries of CUDA: some 5 GB.
+$(OLDEST)/.installed: tests/oldest.py pyproject.toml
+	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+		{ echo "error: $(OLDEST_PYTHON) is not Python 3.11, the oldest; name it: make OLDEST_PYTHON=PATH test-oldest" >&2; exit 1; }
+	@echo "Installing the oldest releases that pyproject.toml permits into $(OLDEST) (minutes)"
+	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST_PYTHON) tests/oldest.py pyproject.toml > $(OLDEST)/requirements.txt
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary --requirement $(OLDEST)/requirements.txt
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(VENV)/.created:

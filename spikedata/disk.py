@@ -137,7 +137,7 @@ def put_in_place(temporary: Path, path: str | os.PathLike[str], *, overwrite: bo
     """
     target = Path(os.path.realpath(path))
     try:
-        _sync_file(temporary)
+        sync_file(temporary)
         check_output(path, overwrite=overwrite)  # another process may have written it since the first check
         _rename(temporary, target)
         _sync_folder(target.parent)
@@ -165,7 +165,14 @@ def _write_to_disk(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Wait until the bytes of a file are on the disk, where the file system can tell.
+
+    Raises
+    ------
+    OSError
+        If bytes are lost.
+    """
     with path.open("rb+") as file:
         try:
             os.fsync(file.fileno())
@@ -184,7 +191,7 @@ def _rename(temporary: Path, target: Path) -> None:
         beside = temporary_beside(target)
         try:
             shutil.copyfile(temporary, beside)
-            _sync_file(beside)
+            sync_file(beside)
             beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
+from spikedata.printable import in_columns
+
 _Params = TypeVar("_Params")
 _SECTION = re.compile(r"(?ms)^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n---|\Z)")
 _UNIT = re.compile(r"\[([^\[\]\s][^\[\]]*)\]")
@@ -192,8 +194,7 @@ def format_params(params: Iterable[NamedParam]) -> str:
     """
     rows = [("NAME", "VALUE", "UNIT", "WHAT IT IS")]
     rows += [(name, _as_toml(value), f"[{unit}]" if unit else "", about) for name, value, unit, about in params]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join("  ".join([*map(str.ljust, row, widths), row[3]]).rstrip() for row in rows)
+    return "\n".join(in_columns(rows))
 
 
 def format_toml(params: Iterable[NamedParam], **head: str) -> str:

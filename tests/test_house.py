@@ -102,7 +102,7 @@ def test_1_the_cochlea_knows_nothing_of_spikedata_torch_files_or_recordings():
 def test_2_events_know_no_file_and_files_know_only_events_and_splits():
     assert reaching(rooms("events"), ("h5py", *TORCH)) == []
     others = {module for module in MODULES if not is_within(module, *rooms("files", "events", "splits", "disk"))}
-    foundation = {"spikedata", *rooms("checks", "compilation")}
+    foundation = {"spikedata", *rooms("checks", "compilation", "printable")}
     assert reaching(rooms("files"), tuple(others - foundation)) == []
 
 

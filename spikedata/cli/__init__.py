@@ -7,11 +7,14 @@ import errno
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from spikedata import __version__
 from spikedata.cli import catalog, corpus, encoding, export, files, machine, runs
-from spikedata.cli.command import CommandParser, UsageError, write_out
+from spikedata.cli.command import CommandParser, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
+from spikedata.cli.output import log_to_standard_error, ready_streams, settle, to_json, write_error, write_out
+from spikedata.printable import printable
 
 DONE, FAILED, USAGE, NOT_VERIFIED, NOT_AVAILABLE, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -41,41 +44,69 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130
         interrupted. What argparse finds wrong leaves with 2 through `SystemExit`.
     """
+    ready_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    record: dict[str, Any] = {}
     try:
-        args, rest = build_parser().parse_known_args(argv)
+        status = _run(words, record)
+        if status != DONE and "--json" not in words:
+            return status
+        if record:
+            write_out(to_json(record))
+    except Misused as left:
+        if "--json" in words:
+            write_out(to_json({"error": left.message, "status": USAGE}))
+        raise
+    except OSError as error:
+        return _fail(_message_of(error), CANNOT_WRITE)
+    except Exception:
+        if "--json" in words:
+            write_out(to_json(record))
+        raise
+    finally:
+        settle()
+    return status
+
+
+def _run(words: Sequence[str], record: dict[str, Any]) -> int:
+    """Run one command; what it has to say as JSON, its error included, is put into the record."""
+    try:
+        args, rest = build_parser().parse_known_args(words)
         if rest:
             args.refuse(rest[0])
-    except SystemExit:
-        try:
-            write_out()  # the help may have lost its reader, too
-        except OSError as error:
-            return _fail(_message_of(error), CANNOT_WRITE)
-        raise
-    logging.basicConfig(
-        level=logging.INFO if args.verbose else logging.WARNING, format="%(message)s", stream=sys.stderr
-    )
-    try:
+        log_to_standard_error(logging.INFO if args.verbose else logging.WARNING)
+        args.record = record
         args.handler(args)
-    except KeyboardInterrupt as interruption:
-        return _fail(f"interrupted; {str(interruption) or 'nothing half-written was left behind'}", INTERRUPTED)
-    except ModuleNotFoundError as error:
-        from spikedata.cli.doctor import extra_of
-
-        extra = extra_of((error.name or "").split(".")[0])
-        if extra is None:
+    except (Exception, KeyboardInterrupt) as error:
+        fault = _fault_of(error)
+        if fault is None:  # our bug
+            record |= {"error": printable(f"{type(error).__name__}: {error}"), "status": FAILED}
             raise
-        return _fail(f"{error.name} is not installed: pip install 'spikedata-audio[{extra}]'", FAILED)
-    except (OSError, ValueError, ArithmeticError, RuntimeError) as error:
-        status = _status_of(error)
-        if status is None:
-            raise
-        return _fail(_message_of(error), status)
+        message, status = fault
+        record |= {"error": printable(message), "status": status}
+        return _fail(message, status)
     return DONE
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"spikedata: {message}", file=sys.stderr)
+    write_error(f"spikedata: {message}")
     return status
+
+
+def _fault_of(error: BaseException) -> tuple[str, int] | None:
+    """What to say of an error, and with which status to leave; None for one that is our bug."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"interrupted; {str(error) or 'nothing half-written was left behind'}", INTERRUPTED
+    if isinstance(error, ModuleNotFoundError):
+        from spikedata.cli.doctor import extra_of
+
+        extra = extra_of((error.name or "").split(".")[0])
+        remedy = f"{error.name} is not installed: pip install 'spikedata-audio[{extra}]'"
+        return None if extra is None else (remedy, FAILED)
+    if isinstance(error, (OSError, ValueError, ArithmeticError, RuntimeError)):
+        status = _status_of(error)
+        return None if status is None else (_message_of(error), status)
+    return None
 
 
 def _message_of(error: Exception) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from spikedata.cli.command import Commands, UsageError, add_command, print_result, write_out
+from spikedata.cli.command import Commands, UsageError, add_command, print_result
+from spikedata.cli.output import write_out
 
 if TYPE_CHECKING:
     from spikedata.named_params import NamedParam
@@ -26,7 +27,7 @@ def add_commands(commands: Commands) -> None:
 def _recipes(args: argparse.Namespace) -> None:
     from spikedata.baseline.recipes.catalog import RECIPES, describe_recipes
 
-    print_result(args, {name: recipe.about for name, recipe in RECIPES.items()}, describe_recipes())
+    print_result(args, {"recipes": {name: recipe.about for name, recipe in RECIPES.items()}}, describe_recipes())
 
 
 def _params(args: argparse.Namespace) -> None:
@@ -38,7 +39,7 @@ def _params(args: argparse.Namespace) -> None:
     if args.toml and not args.json:
         write_out(format_toml(named, **head))
     else:
-        print_result(args, {param.name: param._asdict() for param in named}, format_params(named))
+        print_result(args, head | {"params": [param._asdict() for param in named]}, format_params(named))
 
 
 def _of_recipe(name: str) -> tuple[list[NamedParam], dict[str, str]]:

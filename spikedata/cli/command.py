@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import math
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
+from spikedata.cli.output import in_words, write_error, write_out
 from spikedata.cli.progress import Progress
+from spikedata.printable import printable
 
 # a text, since the class takes its argument only from a type checker
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
@@ -23,6 +22,14 @@ MOST = 2**63 - 1  # largest seed: an HDF5 file stores it as a signed 64-bit inte
 
 class UsageError(ValueError):
     """The command line is not valid: the process exits with status 2, as when argparse finds the fault."""
+
+
+class Misused(SystemExit):
+    """The end of a program whose words argparse cannot take: status 2, and why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(2)
+        self.message = message
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -66,6 +73,20 @@ class CommandParser(argparse.ArgumentParser):
         parsed, rest = super().parse_known_args(self._positionals_first(own), namespace)
         parsed.params = params
         return parsed, rest
+
+    def error(self, message: str) -> NoReturn:
+        """As that of argparse; what it raises bears the message."""
+        self._print_message(self.format_usage(), sys.stderr)
+        write_error(f"{self.prog}: error: {message}")
+        raise Misused(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # all that argparse prints comes by here; it would fail where a stream does
+        if file is sys.stdout:
+            write_out(message.rstrip("\n"))
+        else:
+            for line in message.splitlines():
+                write_error(line)
 
     def _positionals_first(self, words: list[str]) -> list[str]:
         """The words with those of no option in front.
@@ -250,30 +271,24 @@ def saying_what_is_kept(describe: Callable[[], str]) -> Iterator[None]:
         raise KeyboardInterrupt(describe()) from None
 
 
-def print_result(args: argparse.Namespace, record: dict[str, Any], text: str) -> None:
-    """Print what a command returns: one JSON object, or text, or nothing where the user asked for quiet."""
-    if args.json:
-        write_out(json.dumps(record, default=str, indent=None))
-    elif not args.quiet:
-        write_out(text)
+def print_result(args: argparse.Namespace, record: Mapping[str, Any], text: str) -> None:
+    """Print what a command returns: one JSON object, or text, or nothing where the user asked for quiet.
 
+    The object is printed when the command has ended, with the error that it may still end with.
 
-def write_out(text: str = "") -> None:
-    """Print on standard output and flush it; a reader that has gone, such as `head`, is not an error.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written for another reason, as on a full disk.
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of the command.
+    record : mapping
+        The result, by the names of the library (see `spikedata.cli.output.VOCABULARY`).
+    text : str
+        The result for people.
     """
-    try:
-        print(text, end="\n" if text else "", flush=True)
-    except OSError as error:
-        # what Python still holds would fail again at its exit
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise OSError(error.errno, error.strerror, "standard output") from None
+    if args.json:
+        args.record.update(in_words(record))
+    elif not args.quiet:
+        write_out(printable(text, keep="\n"))
 
 
 def show_progress(args: argparse.Namespace, unit: str, total: int | None = None) -> Progress:

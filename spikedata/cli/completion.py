@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from spikedata.cli.command import names_of, write_out
+from spikedata.cli.command import names_of
+from spikedata.cli.output import write_out
 
 SHELLS = ("bash", "zsh", "tcsh")
 _FILES = ("FILE", "FILE.h5", "FILE|NAME", "F", "F.toml", "SHARD.h5", "OUT", "AUDIO", "shd|ssc|FILE")

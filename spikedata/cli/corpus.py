@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from spikedata.cli.command import (
@@ -17,6 +16,8 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.output import in_words
+from spikedata.printable import in_columns
 
 
 def add_commands(commands: Commands) -> None:
@@ -58,19 +59,15 @@ def _list_data_sets(args: argparse.Namespace) -> None:
     for data_set in DATASETS.values():
         files = [name for name in data_set.files if name != data_set.name]
         rows.append((data_set.name, data_set.title, data_set.license, " ".join(files)))
-    print_result(args, {name: asdict(data_set) for name, data_set in DATASETS.items()}, _format_table(rows))
-
-
-def _format_table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    print_result(args, {"data_sets": [asdict(data_set) for data_set in DATASETS.values()]}, "\n".join(in_columns(rows)))
 
 
 def _plan(args: argparse.Namespace) -> None:
     from spikedata.downloads import format_plan, plan_download
 
     plans = plan_download(args.name, args.root, form=args.form)
-    print_result(args, {"files": [asdict(plan) for plan in plans]}, format_plan(plans))
+    record = {"files": [str(plan.path) for plan in plans], "parts": [in_words(asdict(plan)) for plan in plans]}
+    print_result(args, record, format_plan(plans))
 
 
 def _fetch(args: argparse.Namespace) -> None:

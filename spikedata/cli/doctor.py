@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from spikedata.printable import in_columns
+
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
@@ -140,14 +142,11 @@ def format_checks(checks: Iterable[Check]) -> str:
     note  GPU    none
                  none is needed
     """
-    rows = list(checks)
-    width = max((len(check.name) for check in rows), default=0)
-    lines = []
-    for check in rows:
+    rows = []
+    for check in checks:
         state = "FAIL" if not check.ok else "note" if check.advice else "ok"
-        lines.append(f"{state:<4}  {check.name:<{width}}  {check.value}")
-        lines.extend([" " * (width + 8) + check.advice] if check.advice else [])
-    return "\n".join(lines)
+        rows += [(state, check.name, check.value), *([("", "", check.advice)] if check.advice else [])]
+    return "\n".join(in_columns(rows))
 
 
 def _safely(look: Callable[[], Iterator[Check]]) -> list[Check]:

@@ -13,14 +13,17 @@ from spikedata.cli.command import (
     UsageError,
     add_command,
     add_overwrite,
+    add_reading,
     add_seed,
     columns,
     one_of,
     print_result,
+    reading_of,
     saying_what_is_kept,
     show_progress,
     whole,
 )
+from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
     from spikedata.corpora import Listing
@@ -134,8 +137,7 @@ def _encode(args: argparse.Namespace) -> None:
     _warn(args, () if args.quiet else done.remarks, what="note")
     _say(args, done.notes[n_said:])
     reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
-    record = {"file": args.out, "clips": done.n_clips, "spikes": done.n_spikes, **done._asdict(), "reasons": reasons}
-    print_result(args, record, _describe(done))
+    print_result(args, {**done._asdict(), "reasons": reasons}, _describe(done))
 
 
 _ENCODE_OPTIONS = ("split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
@@ -154,7 +156,7 @@ def _list(args: argparse.Namespace) -> Listing:
 
 def _say(args: argparse.Namespace, notes: Sequence[str]) -> int:
     for note in () if args.quiet else notes:
-        print(f"note: {note}", file=sys.stderr)
+        write_error(f"note: {note}")
     return len(notes)
 
 
@@ -173,11 +175,12 @@ def _describe_kept(args: argparse.Namespace) -> str:
 def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "", *, what: str = "skipped") -> None:
     shown = skipped if args.verbose else skipped[:_N_REASONS]
     for reason in shown:
-        print(f"{what}: {reason}", file=sys.stderr)
+        write_error(f"{what}: {reason}")
     if len(skipped) > len(shown):
-        print(f"{what}: {len(skipped) - len(shown)} more; -v shows all", file=sys.stderr)
+        write_error(f"{what}: {len(skipped) - len(shown)} more; -v shows all")
     if unfit and not args.quiet:
-        print(unfit, file=sys.stderr)
+        for line in unfit.splitlines():
+            write_error(line)
 
 
 def _describe(done: Encoding) -> str:
@@ -192,18 +195,32 @@ def _describe(done: Encoding) -> str:
 
 
 def _add_merge(commands: Commands) -> None:
-    sub = add_command(commands, "merge", _merge, "join the shards of an encoding")
-    sub.add_argument("shards", nargs="+", metavar="SHARD.h5", help="all shards of one encoding, in any order")
+    sub = add_command(commands, "merge", _merge, "join the shards of an encoding, or whole files of the same classes")
+    sub.add_argument(
+        "files", nargs="+", metavar="FILE.h5",
+        help="all shards of one encoding, in any order; or whole files, such as the training and test file",
+    )  # fmt: skip
     sub.add_argument("--out", required=True, metavar="OUT", help="spike file to make, or folder as for encode --split")
+    sub.add_argument(
+        "--parts", type=_part_names, metavar="A,B",
+        help="which part each whole file is, as train,test (default: what it says, or a word in its name)",
+    )  # fmt: skip
+    add_reading(sub)
     add_overwrite(sub)
 
 
-def _merge(args: argparse.Namespace) -> None:
-    from spikedata.encoding.merge import merge_shards
+def _part_names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
 
-    with show_progress(args, "shard") as progress:
-        merged = merge_shards(args.shards, args.out, overwrite=args.overwrite, on_progress=progress.at)
+
+def _merge(args: argparse.Namespace) -> None:
+    from spikedata.encoding.join import merge_files
+
+    options = {"parts": args.parts, "overwrite": args.overwrite, **reading_of(args)}
+    with show_progress(args, "file") as progress:
+        merged = merge_files(args.files, args.out, on_progress=progress.at, **options)
     _warn(args, merged.skipped)
     _warn(args, () if args.quiet else merged.remarks, what="note")
+    _say(args, merged.notes)
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
     print_result(args, merged._asdict(), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from spikedata.cli.command import (
     Commands,
@@ -12,13 +13,16 @@ from spikedata.cli.command import (
     add_command,
     add_overwrite,
     add_reading,
+    add_seed,
     columns,
+    one_of,
     print_result,
     reading_of,
     seconds,
     show_progress,
     whole,
 )
+from spikedata.cli.output import in_words
 
 
 def add_commands(commands: Commands) -> None:
@@ -44,22 +48,46 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
     add_reading(sub)
 
-    sub = add_command(commands, "plot", _plot, "draw a sample or a whole spike file")
-    sub.add_argument("file", metavar="FILE", help="spike file")
-    sub.add_argument("--index", type=whole(0), default=0, metavar="I", help="sample to draw (default: 0)")
+    sub = add_command(commands, "plot", _plot, "draw clips of spike files, whole files, and recordings")
+    sub.add_argument("files", nargs="+", metavar="FILE|SOUND", help="spike files or recordings, side by side")
+    sub.add_argument("--clip", metavar="N|ID", help="clip of the files, by number or id (default: the first, or all)")
+    sub.add_argument("--index", type=whole(0), metavar="N", help=argparse.SUPPRESS)  # --clip, as it was called before
+    sub.add_argument("--class", dest="class_name", metavar="NAME", help="only clips of this class")
     sub.add_argument(
-        "--kind", choices=("raster", "cochleagram", "rates", "classes", "means", "speakers"), default="raster"
+        "--kind", type=one_of("kind", _kinds), metavar="KIND",
+        help="sound (waveform, rate, spikes; of a recording), raster, cochleagram, psth, intervals, rates, classes, "
+        "means or speakers (default: raster; of a recording sound)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--preset", action="append", choices=("default", "published"),
+        help="encode recordings with it; given twice, both side by side",
+    )  # fmt: skip
+    sub.add_argument(
+        "--params", metavar="F.toml", help="params of the cochlea, as `spikedata params --toml` prints them"
     )
+    add_seed(sub)
     sub.add_argument("--out", required=True, metavar="F", help="picture to make: .png, .svg or .pdf")
     add_reading(sub)
     add_overwrite(sub)
+
+
+def _kinds() -> tuple[str, ...]:
+    from spikedata.plot.file import KINDS
+
+    return KINDS
 
 
 def _info(args: argparse.Namespace) -> None:
     from spikedata.files.info import describe_file, format_description
 
     description = describe_file(args.file, window=args.window, **reading_of(args))
-    print_result(args, description, format_description(description))
+    print_result(args, _in_clips(description), format_description(description))
+
+
+def _in_clips(description: dict[str, Any]) -> dict[str, Any]:
+    spikes = dict(description["spikes"])
+    total = {"spikes": spikes.pop("total"), "spikes_per_clip": spikes}
+    return {name.replace("samples", "clips"): value for name, value in (description | total).items()}
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -91,17 +119,29 @@ def _verify_data_set(args: argparse.Namespace) -> None:
         raise UsageError(f"{args.what}: --deep of a data set takes no folder, got {args.deep!r}")
     found = verify_download(args.what, args.root, deep=args.deep)
     wrong = [str(part.path) for part in found if not part.ok]
-    print_result(args, {"ok": not wrong, "files": [asdict(part) for part in found]}, format_verification(found))
+    record = {
+        "files": [str(part.path) for part in found],
+        "ok": not wrong,
+        "parts": [*map(in_words, map(asdict, found))],
+    }
+    print_result(args, record, format_verification(found))
     if wrong:
         raise ChecksumError(f"{', '.join(wrong)}: not as it was; remove it and download it again")
 
 
 def _plot(args: argparse.Namespace) -> None:
-    from spikedata.disk import check_output
-    from spikedata.plot import plot_file, save_figure
+    from spikedata.plot import Column, plot_side_by_side, save_figure
+    from spikedata.plot.figure import check_picture
 
-    check_output(args.out, overwrite=args.overwrite)
-    save_figure(
-        plot_file(args.file, kind=args.kind, index=args.index, **reading_of(args)), args.out, overwrite=args.overwrite
+    check_picture(args.out, overwrite=args.overwrite)
+    figure = plot_side_by_side(
+        [Column(file, preset) for file in args.files for preset in args.preset or [None]],
+        kind=args.kind,
+        clip=args.index if args.clip is None else args.clip,
+        class_name=args.class_name,
+        params_file=args.params,
+        seed=args.seed,
+        **reading_of(args),
     )
-    print_result(args, {"out": args.out}, args.out)
+    save_figure(figure, args.out, overwrite=args.overwrite)
+    print_result(args, {"file": args.out}, args.out)

@@ -32,6 +32,6 @@ def _doctor(args: argparse.Namespace) -> None:
     from spikedata.cli.doctor import diagnose, format_checks
 
     checks = diagnose()
-    print_result(args, {check.name: check._asdict() for check in checks}, format_checks(checks))
+    print_result(args, {"checks": [check._asdict() for check in checks]}, format_checks(checks))
     if not all(check.ok for check in checks):
         raise ValueError("not all is well: see the advice above")

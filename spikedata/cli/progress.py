@@ -1,13 +1,20 @@
-"""A progress bar on standard error, for the command line."""
+"""Progress on standard error, for the command line: a bar where a person watches, else a line every half minute."""
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
+from time import monotonic
+
+from spikedata.cli.output import write_error
+from spikedata.printable import printable
+
+_BETWEEN_LINES = 30.0  # [s]; in the log of a cluster's job, a bar would be a line of thousands of characters
 
 
 class Progress:
-    """A bar with rate and time left that is shown where a person watches, and nowhere else.
+    """A bar, or lines in a log, with rate and time left.
 
     Parameters
     ----------
@@ -16,20 +23,22 @@ class Progress:
     total : int, optional
         How many there will be.
     hidden : bool
-        Whether to draw nothing in any case.
+        Whether to show nothing in any case.
     """
 
     def __init__(self, unit: str, total: int | None = None, *, hidden: bool = False) -> None:
         from tqdm import tqdm
 
+        is_watched = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._bar = tqdm(
             total=total,
             unit=unit,
             unit_scale=unit == "B",
-            disable=hidden or not sys.stderr.isatty(),
+            disable=hidden or not is_watched,
             file=sys.stderr,
             dynamic_ncols=True,
         )
+        self._lines = None if hidden or is_watched else _Lines(unit, total)
         self._stage: str | None = None
         self._has_begun = False
         self._until_exit = ExitStack()
@@ -47,8 +56,10 @@ class Progress:
 
     def step(self, note: str = "") -> None:
         """One more is done."""
-        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.set_postfix_str(printable(note), refresh=False)
         self._bar.update()
+        if self._lines is not None:
+            self._lines.update(self._lines.done + 1, self._lines.total, note)
 
     def at(self, done: int, total: int) -> None:
         """So many of so many are done, 0 if nobody knows how many; what is done at the first call was done before."""
@@ -56,16 +67,70 @@ class Progress:
         if not self._has_begun:
             self._begin(done)
         self._bar.update(done - self._bar.n)
+        if self._lines is not None:
+            self._lines.update(done, total or None)
 
     def at_stage(self, stage: str, done: int, total: int) -> None:
         """So many of so many are done in a stage; it begins where it has a new name, or nothing is done."""
         if stage != self._stage or done == 0:
             self._stage, self._has_begun = stage, False
-            self._bar.set_description_str(stage, refresh=False)
+            self._bar.set_description_str(printable(stage), refresh=False)
+            if self._lines is not None:
+                self._lines.stage = stage
         self.at(done, total)
 
     def _begin(self, done: int) -> None:
         # what was done before counts for the length of the bar, and not for the rate
         self._bar.reset()
         self._bar.initial = self._bar.n = self._bar.last_print_n = done
+        if self._lines is not None:
+            self._lines.begin(done)
         self._has_begun = True
+
+
+class _Lines:
+    """What a bar would show, as a line of its own at most every half minute; quick work shows none."""
+
+    def __init__(self, unit: str, total: int | None) -> None:
+        self._unit, self.total, self.stage = unit, total, ""
+        self._last_line = monotonic()
+        self.begin(0)
+
+    def begin(self, done: int) -> None:
+        """So many were done before: they do not count for the rate."""
+        self._began, self._initial, self.done = monotonic(), done, done
+
+    def update(self, done: int, total: int | None, note: str = "") -> None:
+        self.done, self.total = done, total
+        now = monotonic()
+        if now - self._last_line >= _BETWEEN_LINES:
+            self._last_line = now
+            stage = f"{self.stage}: " if self.stage else ""
+            write_error(printable(stage + self._told(now - self._began) + (f"; {note}" if note else "")))
+
+    def _told(self, elapsed: float) -> str:
+        from tqdm import tqdm
+
+        size, unit = (_bytes, "") if self._unit == "B" else (_number, f" {self._unit}s")
+        text = f"{size(self.done)}/{size(self.total)}{unit}" if self.total else f"{size(self.done)}{unit}"
+        n_new = self.done - self._initial
+        if not n_new or not elapsed:
+            return text
+        rate = n_new / elapsed
+        if self._unit == "B":
+            text += f", {_bytes(rate)}/s"
+        else:
+            text += f", {rate:,.1f}{unit}/s" if rate >= 1.0 else f", {1 / rate:,.1f} s/{self._unit}"
+        if self.total:
+            text += f", {tqdm.format_interval((self.total - self.done) / rate)} left"
+        return text
+
+
+def _number(count: float) -> str:
+    return f"{count:,}"
+
+
+def _bytes(count: float) -> str:
+    from tqdm import tqdm
+
+    return str(tqdm.format_sizeof(count, "B"))

@@ -111,7 +111,7 @@ def _train(args: argparse.Namespace) -> None:
             options |= {"seed": args.seed, "on_epoch": lambda record: _show(progress, record, n_epochs)}
             result = train_one(args.file, args.out, **options)
     if is_first:
-        _print(args, result)
+        _print(args, args.out, result)
 
 
 def _fit(args: argparse.Namespace) -> _Training:
@@ -196,15 +196,31 @@ def _evaluate(args: argparse.Namespace) -> None:
     from spikedata.baseline.runs.folder import is_group
 
     several = is_group(args.run)
-    _print(args, _show_scores(args, several) if args.show else _score(args, several))
+    _print(args, args.run, _show_scores(args, several) if args.show else _score(args, several))
 
 
-def _print(args: argparse.Namespace, result: Card | GroupSummary) -> None:
+def _print(args: argparse.Namespace, run: str, result: Card | GroupSummary) -> None:
     from spikedata.baseline.runs.card_text import format_card
     from spikedata.baseline.runs.group_summary import GroupSummary, format_group
 
     text = format_group(result) if isinstance(result, GroupSummary) else format_card(result)
-    print_result(args, result.to_json(), text)
+    n_clips = _n_clips(result)
+    counted = {} if n_clips is None else {"clips": n_clips}
+    print_result(args, {"file": run} | counted | _without_clips(result.to_json()), text)
+
+
+def _n_clips(result: Card | GroupSummary) -> int | None:
+    """Number of clips that were scored last; before, of those that trained, chose and will be scored."""
+    from spikedata.baseline.runs.group_summary import GroupSummary
+
+    if isinstance(result, GroupSummary):
+        return result.tested_on.n if result.tested_on else None
+    return result.tests[-1].score.n if result.tests else sum(result.split.n.values())
+
+
+def _without_clips(record: dict[str, Any]) -> dict[str, Any]:
+    # a group's score over all its clips; "clips" is a number wherever it stands
+    return {"over_clips" if name == "clips" else name: value for name, value in record.items()}
 
 
 def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
@@ -243,4 +259,4 @@ def _leaderboard(args: argparse.Namespace) -> None:
     from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 
     board = leaderboard(args.folder)
-    print_result(args, board.to_json(), format_leaderboard(board, markdown=args.markdown))
+    print_result(args, {"file": args.folder} | board.to_json(), format_leaderboard(board, markdown=args.markdown))

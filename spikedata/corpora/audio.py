@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.corpora.containers import Unreadable
 from spikedata.corpora.decoders import decode
+from spikedata.corpora.views import Unreadable
 
 _LOWEST_RATE = 1_000  # [Hz], the lowest sample rate that `cochlea.encode` takes
 _HIGHEST_RATE = 10_000_000  # [Hz], more is a damaged header; the cochlea takes memory as the rate grows

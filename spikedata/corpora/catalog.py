@@ -15,6 +15,7 @@ from spikedata.corpora.clip import (
     number_by_name,
     require_storable_speakers,
     shown,
+    spelled_as,
 )
 from spikedata.corpora.folders import FILES, FOLDER, list_files, list_folder
 from spikedata.corpora.manifest import list_manifest
@@ -267,7 +268,7 @@ def _list_known(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Li
         corpus=corpus,
         keys=keys,
         clips=tuple(
-            Clip(home.folder, match[0], label, number_of[match["speaker"]], home.places.get(match[0], ""))
+            Clip(home.folder, match[0], label, number_of[match["speaker"]], spelled_as(match[0], home.places))
             for match, label in zip(matches, labels, strict=True)
         ),
         unfit=tuple(unfit),

@@ -15,6 +15,22 @@ LARGEST_SPEAKER = 2**16 - 1  # the largest number that a spike file can store
 UNKNOWN_SPEAKER = -1  # as stored in a spike file
 
 
+class Recording(NamedTuple):
+    """Where the sound of a clip is, if it is not all of the file at the clip's name.
+
+    Parameters
+    ----------
+    path : str
+        The path within the corpus, as the disk spells it.
+    first, end : int
+        The first sample of the clip, and the one after its last; 0 for all of the recording [1].
+    """
+
+    path: str
+    first: int = 0
+    end: int = 0
+
+
 class Clip(NamedTuple):
     """One recording of a corpus. It stores no path of its own, since a corpus may have millions of clips.
 
@@ -29,10 +45,8 @@ class Clip(NamedTuple):
         Index of the class in the class names of the listing.
     speaker : int
         Number of the speaker; -1 if unknown.
-    place : str
-        The path within the corpus as the disk spells it, where that is not the name; otherwise "".
-    span : (int, int), optional
-        The piece of the recording that is the clip: its first sample and the one after its last; None for all of it.
+    recording : Recording, optional
+        Where its sound is, if it is not all of the file at its name.
 
     Examples
     --------
@@ -44,13 +58,12 @@ class Clip(NamedTuple):
     name: str
     label: int
     speaker: int
-    place: str = ""
-    span: tuple[int, int] | None = None
+    recording: Recording | None = None
 
     @property
     def path(self) -> Path:
         """Path of the recording."""
-        return self.root / (self.place or self.name)
+        return self.root / (self.name if self.recording is None else self.recording.path)
 
     def cut(self, waveform: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The samples of the clip, of those of its recording.
@@ -60,7 +73,9 @@ class Clip(NamedTuple):
         waveform : ndarray of float64, shape (n_samples,)
             The whole recording [1].
         """
-        return waveform if self.span is None else waveform[slice(*self.span)]
+        if self.recording is None or not self.recording.end:
+            return waveform
+        return waveform[self.recording.first : self.recording.end]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +193,19 @@ def shown(names: Sequence[str], n_shown: int = 3) -> str:
     """
     more = f" and {len(names) - n_shown} more" if len(names) > n_shown else ""
     return ", ".join(map(repr, names[:n_shown])) + more
+
+
+def spelled_as(name: str, places: Mapping[str, str]) -> Recording | None:
+    """The recording of a name that the disk spells in another way; None if it spells it so.
+
+    Parameters
+    ----------
+    name : str
+        Clip id.
+    places : dict of str to str
+        Paths within the corpus by clip id, where they differ.
+    """
+    return Recording(places[name]) if name in places else None
 
 
 def number_by_name(names: Iterable[str]) -> dict[str, int]:

@@ -8,139 +8,22 @@ placeholders, and some writers count their own header. libsndfile reads what suc
 from __future__ import annotations
 
 import functools
-import io
 import operator
-import os
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from spikedata.corpora.mpeg import Header, find_frames
+from spikedata.corpora.views import MOST_PARTS, Part, Unreadable, View, bytes_at, cut_off, refuse_too_many, skip_id3
 
 _PLACEHOLDER = 0x7000_0000  # sizes up to 32 bits from here on are placeholders where the file is shorter: 1.75 GiB
 _PLACEHOLDER_64 = 1 << 62
-_N_CHUNKS = 4096  # chunks that are looked at, and recordings that may be joined; more are no recording's
-_FAR = 1 << 40  # bytes, the length of a `View` that shall seem endless
-_N_TAG = 1 << 16  # bytes before that end where a tag is looked for
+_N_TAG = 1 << 16  # bytes before the end of a file where tags are looked for
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-_N_PER_MPEG_FRAME = 1152  # samples, at most
 _N_AT_ONCE = 512  # bytes, less than a frame of FLAC
 _MPEG_IN_WAV = (0x50, 0x55)  # the codecs MP2 and MP3 of a WAV file
-
-
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
-class Unreadable(ValueError):
-    """A file that cannot be read as sound; the message is the rule, without the name of the file."""
-
-
-class View(io.RawIOBase):
-    """A part of a file, with some bytes replaced, read without moving the position of its descriptor.
-
-    Parameters
-    ----------
-    descriptor : int
-        An open file.
-    start, stop : int
-        The part [bytes].
-    patches : tuple of (int, bytes)
-        Where in the part other bytes are to be seen [bytes], and which.
-    endless : bool
-        Whether the part seems to go on: who asks for its length is told an enormous one, who reads comes to its end.
-    n_at_once : int, optional
-        The most that is read at once [bytes], so that the position tells where a decoder stopped.
-
-    Attributes
-    ----------
-    error : OSError or None
-        What went wrong in reading: what calls this from C can be given no exception.
-    """
-
-    def __init__(
-        self,
-        descriptor: int,
-        start: int,
-        stop: int,
-        patches: tuple[tuple[int, bytes], ...] = (),
-        *,
-        endless: bool = False,
-        n_at_once: int = _FAR,
-    ) -> None:
-        super().__init__()
-        self._descriptor, self._start, self._length, self._patches = descriptor, start, max(stop - start, 0), patches
-        self._seeming_length = _FAR if endless else self._length
-        self._position = 0
-        self._n_at_once = n_at_once
-        self._n_seen = 0
-        self.error: OSError | None = None
-
-    @property
-    def was_read_to_end(self) -> bool:
-        """Whether the last byte of the part has been read, wherever the position is now."""
-        return self._n_seen >= self._length
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """The position [bytes]."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position [bytes]; one that no file can have is moved to the nearest."""
-        origin = (0, self._position, self._seeming_length)[whence]
-        self._position = min(max(origin + offset, 0), 2 * _FAR)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Read up to the end of the part, or zeros where a decoder looks for a tag at the seeming end."""
-        if self._seeming_length - _N_TAG <= self._position < self._seeming_length != self._length:
-            found = bytes(min(len(buffer), self._seeming_length - self._position))
-        else:
-            n_bytes = min(len(buffer), self._n_at_once, max(self._length - self._position, 0))
-            found = self._read_at(self._position, n_bytes)
-            self._n_seen = max(self._n_seen, self._position + len(found))
-        buffer[: len(found)] = found
-        self._position += len(found)
-        return len(found)
-
-    def _read_at(self, position: int, n_bytes: int) -> bytes:
-        try:
-            found = _bytes_at(self._descriptor, n_bytes, self._start + position)
-        except OSError as error:
-            self.error = error
-            return b""
-        for offset, patch in self._patches:
-            first, last = max(offset - position, 0), min(offset - position + len(patch), len(found))
-            if first < last:
-                found = found[:first] + patch[first + position - offset : last + position - offset] + found[last:]
-        return found
-
-
-class Part(NamedTuple):
-    """A recording in a file, which may hold several that were joined.
-
-    Attributes
-    ----------
-    view : View or None
-        What a decoder is to be given; None for the file as it is.
-    n_promised : int or None
-        Samples of each channel that the header promises, where the decoder is not to know [1].
-    n_spare : int
-        Samples that may be missing, since the header counts so coarsely [1].
-    is_open_ended : bool
-        Whether nothing says how much there is, so that what is there is all of it.
-    """
-
-    view: View | None = None
-    n_promised: int | None = None
-    n_spare: int = 0
-    is_open_ended: bool = False
 
 
 def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
@@ -163,7 +46,7 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     Unreadable
         If the file is shorter than its header credibly says.
     """
-    head = _bytes_at(descriptor, 12, 0)
+    head = bytes_at(descriptor, 12, 0)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return _wav(descriptor, n_bytes, head[:4])
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC", b"8SVX", b"16SV"):
@@ -185,40 +68,23 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
         return _ogg(descriptor, n_bytes)
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
         _refuse_cut_boxes(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     if head[:4] == b"\x1aE\xdf\xa3":
         _refuse_cut_segment(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     if head[:8] == b"0&\xb2u\x8ef\xcf\x11":
         _refuse_cut_asf(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     if head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01":
         _refuse_damaged_dump(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     start = skip_id3(descriptor, 0)
-    head = _bytes_at(descriptor, 4, start)
+    head = bytes_at(descriptor, 4, start)
     if head == b"fLaC":
         return _flac(descriptor, n_bytes, start)
-    if _MpegHeader.parse(head):
-        return _mpeg(descriptor, 0, n_bytes)
-    return [Part()]
-
-
-def _bytes_at(descriptor: int, n_bytes: int, start: int) -> bytes:
-    return os.pread(descriptor, n_bytes, start) if 0 <= start < _PLACEHOLDER_64 else b""
-
-
-def skip_id3(descriptor: int, start: int) -> int:
-    """The place behind the ID3 tags that stand at a place of a file [bytes]."""
-    for _ in range(_N_CHUNKS):
-        tag = _bytes_at(descriptor, 10, start)
-        if tag[:3] != b"ID3" or len(tag) < 10:
-            break
-        size = 0
-        for byte in tag[6:]:
-            size = size << 7 | byte & 0x7F
-        start += 10 + size + (10 if tag[5] & 0x10 else 0)
-    return start
+    if Header.parse(head):
+        return find_frames(descriptor, 0, n_bytes)
+    return [Part(View(descriptor, 0, n_bytes))]
 
 
 class _Chunk(NamedTuple):
@@ -233,8 +99,8 @@ class _Chunk(NamedTuple):
 def _chunks(
     descriptor: int, n_bytes: int, start: int, order: Literal["big", "little"], width: int = 4
 ) -> Iterator[_Chunk]:
-    for _ in range(_N_CHUNKS):
-        header = _bytes_at(descriptor, 4 + width, start)
+    for _ in range(MOST_PARTS):
+        header = bytes_at(descriptor, 4 + width, start)
         if len(header) < 4 + width:
             return
         size = int.from_bytes(header[4:], order)
@@ -246,8 +112,8 @@ def _chunks(
 
 def _w64_chunks(descriptor: int, n_bytes: int) -> Iterator[_Chunk]:
     start = 40
-    for _ in range(_N_CHUNKS):
-        header = _bytes_at(descriptor, 24, start)
+    for _ in range(MOST_PARTS):
+        header = bytes_at(descriptor, 24, start)
         if len(header) < 24:
             return
         size = int.from_bytes(header[16:], "little") - 24  # it counts its own header
@@ -271,13 +137,13 @@ def _sized(
 ) -> list[Part]:
     """The file with the right size of its data; `n_before` bytes of the chunk are no samples."""
     if chunk is None or chunk.start > n_bytes:
-        return [Part(View(descriptor, 0, n_bytes, patches) if patches else None)]
+        return [Part(View(descriptor, 0, n_bytes, patches))]
     size = _true_size(descriptor, n_bytes, chunk, n_before)
     if size != chunk.size:
         own = 24 if chunk.name == _W64_DATA else 0
         written = min(size + own, (1 << 8 * chunk.size_width) - 1).to_bytes(chunk.size_width, chunk.order)
         patches = (*patches, (chunk.size_at, written))
-    return [Part(View(descriptor, 0, n_bytes, patches) if patches else None)]
+    return [Part(View(descriptor, 0, n_bytes, patches))]
 
 
 def _true_size(descriptor: int, n_bytes: int, chunk: _Chunk, n_before: int) -> int:
@@ -294,7 +160,7 @@ def _true_size(descriptor: int, n_bytes: int, chunk: _Chunk, n_before: int) -> i
         return n_there
     if chunk.size <= n_rest:
         return chunk.size
-    raise _cut_off(f"{chunk.size} bytes of sound", n_there)
+    raise cut_off(f"{chunk.size} bytes of sound", n_there)
 
 
 def _is_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
@@ -315,14 +181,10 @@ def _is_chunks(descriptor: int, n_bytes: int, chunk: _Chunk) -> bool:
 def _n_tags_at_end(descriptor: int, n_bytes: int, n_rest: int) -> int:
     """The bytes of a LIST chunk that ends with the file."""
     n_looked_at = min(n_rest, _N_TAG)
-    end = _bytes_at(descriptor, n_looked_at, n_bytes - n_looked_at)
+    end = bytes_at(descriptor, n_looked_at, n_bytes - n_looked_at)
     at = end.rfind(b"LIST")
     is_tag = at >= 0 and int.from_bytes(end[at + 4 : at + 8], "little") - (len(end) - at - 8) in (0, -1)
     return len(end) - at if is_tag else 0
-
-
-def _cut_off(promised: str, found: int) -> Unreadable:
-    return Unreadable(f"cut off: the header promises {promised}, the file holds {found}")
 
 
 def _wav(descriptor: int, n_bytes: int, magic: bytes) -> list[Part]:
@@ -335,17 +197,17 @@ def _wav(descriptor: int, n_bytes: int, magic: bytes) -> list[Part]:
         # libsndfile knows BW64 by its older name alone, and takes a file that needs no 64 bits for WAV
         patches = ((0, b"RF64" if wide else b"RIFF"),) if not wide or magic == b"BW64" else ()
         if wide and data and data.size == 0xFFFF_FFFF:
-            sizes = _bytes_at(descriptor, 16, wide.start)
+            sizes = bytes_at(descriptor, 16, wide.start)
             data = data._replace(size_at=wide.start + 8, size_width=8, size=int.from_bytes(sizes[8:], "little"))
     if data and data.start <= n_bytes and b"fmt " in chunks:
-        codec = int.from_bytes(_bytes_at(descriptor, 2, chunks[b"fmt "].start), order)
+        codec = int.from_bytes(bytes_at(descriptor, 2, chunks[b"fmt "].start), order)
         if codec in _MPEG_IN_WAV:
-            return _mpeg(descriptor, data.start, data.start + _true_size(descriptor, n_bytes, data, 0))
+            return find_frames(descriptor, data.start, data.start + _true_size(descriptor, n_bytes, data, 0))
     return _sized(descriptor, n_bytes, data, patches=patches)
 
 
 def _nist(descriptor: int, n_bytes: int) -> list[Part]:
-    head = _bytes_at(descriptor, 1024, 0)
+    head = bytes_at(descriptor, 1024, 0)
     fields = dict(re.findall(rb"^(\w+) -\w+ ([^\n]*)$", head, re.MULTILINE))
     start = re.match(rb"NIST_1A\n *(\d{1,9})\n", head)
     sizes = [fields.get(name, b"") for name in (b"sample_count", b"sample_n_bytes", b"channel_count")]
@@ -353,14 +215,14 @@ def _nist(descriptor: int, n_bytes: int) -> list[Part]:
         n_samples, n_per_sample, n_channels = map(int, sizes)
         n_there = n_bytes - int(start[1])
         if n_there < n_samples * n_per_sample * n_channels < _PLACEHOLDER:
-            raise _cut_off(f"{n_samples * n_per_sample * n_channels} bytes of sound", n_there)
-    return [Part()]
+            raise cut_off(f"{n_samples * n_per_sample * n_channels} bytes of sound", n_there)
+    return [Part(View(descriptor, 0, n_bytes))]
 
 
 def _flac(descriptor: int, n_bytes: int, start: int) -> list[Part]:
-    count = _bytes_at(descriptor, 5, start + 21)
+    count = bytes_at(descriptor, 5, start + 21)
     if len(count) < 5:
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     n_promised = int.from_bytes(count, "big") & 0xF_FFFF_FFFF  # of 36 bits
     unknown = (start + 21, bytes([count[0] & 0xF0, 0, 0, 0, 0]))  # so that the decoder reads on to the end
     is_known = 0 < n_promised < 0xF_FFFF_FFFF
@@ -372,30 +234,23 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
     """A view of each link of a chain: streams that were joined, each with a beginning of its own."""
     starts, at, is_in_sound = [0], 0, False
     while at < n_bytes:
-        header = _bytes_at(descriptor, 27 + 255, at)
+        header = bytes_at(descriptor, 27 + 255, at)
         if not header.startswith(b"OggS"[: len(header)]):
             break  # damaged, or followed by something else: the decoder finds out
         n_lacing = header[26] if len(header) > 26 else 255
         length = 27 + n_lacing + sum(header[27 : 27 + n_lacing])
         if at + length > n_bytes:
-            raise _cut_off(f"a last page of {length} bytes", n_bytes - at)
-        if not _is_intact(_bytes_at(descriptor, length, at)):
+            raise cut_off(f"a last page of {length} bytes", n_bytes - at)
+        if not _is_intact(bytes_at(descriptor, length, at)):
             raise Unreadable(f"damaged in its page at byte {at}")  # decoders leave such a page out
         is_first = bool(header[5] & 2)
         if is_first and is_in_sound:
             starts.append(at)
-            _refuse_too_many(len(starts))
+            refuse_too_many(len(starts))
         is_in_sound = not is_first
         at += length
-    if len(starts) == 1:
-        return [Part()]
     ends = [*starts[1:], n_bytes]
     return [Part(View(descriptor, start, end)) for start, end in zip(starts, ends, strict=True)]
-
-
-def _refuse_too_many(n_parts: int) -> None:
-    if n_parts > _N_CHUNKS:
-        raise Unreadable(f"more than {_N_CHUNKS} recordings in one file")
 
 
 def _is_intact(page: bytes) -> bool:
@@ -408,8 +263,8 @@ def _is_intact(page: bytes) -> bool:
 def _refuse_cut_boxes(descriptor: int, n_bytes: int) -> None:
     """MP4 and QuickTime (ISO 14496-12) are a row of boxes."""
     start = 0
-    for _ in range(_N_CHUNKS):
-        header = _bytes_at(descriptor, 16, start)
+    for _ in range(MOST_PARTS):
+        header = bytes_at(descriptor, 16, start)
         if len(header) < 8:
             return
         size, name = int.from_bytes(header[:4], "big"), header[4:8]
@@ -418,7 +273,7 @@ def _refuse_cut_boxes(descriptor: int, n_bytes: int) -> None:
         if size < 8:  # 0: up to the end of the file
             return
         if start + size > n_bytes:
-            raise _cut_off(f"{size} bytes in {name.decode('latin-1')!r}", n_bytes - start)
+            raise cut_off(f"{size} bytes in {name.decode('latin-1')!r}", n_bytes - start)
         start += size
 
 
@@ -427,12 +282,12 @@ def _refuse_cut_segment(descriptor: int, n_bytes: int) -> None:
     start, size = _ebml_size(descriptor, 4)
     start, size = _ebml_size(descriptor, start + size + 4)
     if size and start + size > n_bytes:
-        raise _cut_off(f"{size} bytes in its segment", n_bytes - start)
+        raise cut_off(f"{size} bytes in its segment", n_bytes - start)
 
 
 def _ebml_size(descriptor: int, start: int) -> tuple[int, int]:
     """Where the content of an element begins, and its size, 0 if unknown [bytes]."""
-    size = _bytes_at(descriptor, 8, start)
+    size = bytes_at(descriptor, 8, start)
     if not size or not size[0]:
         return start, 0
     width = 9 - size[0].bit_length()
@@ -442,81 +297,21 @@ def _ebml_size(descriptor: int, start: int) -> tuple[int, int]:
 
 def _refuse_cut_asf(descriptor: int, n_bytes: int) -> None:
     """WMA is a header and the packets of data, each with its size behind its name of 16 bytes."""
-    start = int.from_bytes(_bytes_at(descriptor, 8, 16), "little")
-    size = int.from_bytes(_bytes_at(descriptor, 8, min(start, n_bytes) + 16), "little")
+    start = int.from_bytes(bytes_at(descriptor, 8, 16), "little")
+    size = int.from_bytes(bytes_at(descriptor, 8, min(start, n_bytes) + 16), "little")
     if n_bytes < start + size < _PLACEHOLDER:
-        raise _cut_off(f"{start + size} bytes", n_bytes)
+        raise cut_off(f"{start + size} bytes", n_bytes)
 
 
 def _refuse_damaged_dump(descriptor: int, n_bytes: int) -> None:
     """What is missing or wrong in a MIDI sample dump, libsndfile makes up, and prints as much."""
-    header = _bytes_at(descriptor, 13, 0).ljust(13, b"\0")
+    header = bytes_at(descriptor, 13, 0).ljust(13, b"\0")
     n_samples = header[10] | header[11] << 7 | header[12] << 14
     n_per_packet = 120 // max(-(-header[6] // 7), 1)
     n_packets = -(-n_samples // max(n_per_packet, 1))
     if 21 + 127 * n_packets > n_bytes:
-        raise _cut_off(f"{21 + 127 * n_packets} bytes", n_bytes)
+        raise cut_off(f"{21 + 127 * n_packets} bytes", n_bytes)
     for number in range(n_packets):
-        packet = _bytes_at(descriptor, 127, 21 + 127 * number)
+        packet = bytes_at(descriptor, 127, 21 + 127 * number)
         if packet[4] != number & 0x7F or functools.reduce(operator.xor, packet[1:125]) & 0x7F != packet[125]:
             raise Unreadable(f"damaged in packet {number} of {n_packets}")
-
-
-class _MpegHeader(NamedTuple):
-    kind: tuple[int, int, int]  # version, layer and sample rate, which all frames of a stream share
-    tag_at: int  # where in the frame a Xing or Info tag stands [bytes]
-
-    @classmethod
-    def parse(cls, header: bytes) -> _MpegHeader | None:
-        """What the first four bytes of a frame say, None if they are none (ISO 11172-3, 2.4.1.3)."""
-        if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
-            return None
-        version, layer, rate = header[1] >> 3 & 3, header[1] >> 1 & 3, header[2] >> 2 & 3
-        if version == 1 or layer == 0 or rate == 3 or header[2] >> 4 == 15:
-            return None
-        is_mono, is_first_version = header[3] >> 6 == 3, version == 3
-        return cls(
-            (version, layer, rate), 4 + ((17 if is_mono else 32) if is_first_version else (9 if is_mono else 17))
-        )
-
-
-def _mpeg(descriptor: int, begin: int, stop: int) -> list[Part]:
-    """Where no tag counts the frames, libsndfile guesses their number from the first one and stops there."""
-    if _bytes_at(descriptor, 3, stop - 128) == b"TAG":
-        stop -= 128
-    parts: list[Part] = []
-    whole = begin == 0
-    while begin < stop:
-        start = skip_id3(descriptor, begin)
-        first = _MpegHeader.parse(_bytes_at(descriptor, 4, start))
-        n_frames, n_bytes = _count_frames(descriptor, start, first)
-        end = start + n_bytes
-        following = end + 128 if _bytes_at(descriptor, 3, end) == b"TAG" else end
-        # behind what the tag counts there may be another recording that was joined to this one
-        after = _MpegHeader.parse(_bytes_at(descriptor, 4, skip_id3(descriptor, following)))
-        if not (n_bytes and first and after and after.kind == first.kind):
-            following = end = stop
-        if n_frames:
-            # some tags count themselves; no frame is missing where all the bytes are there that the tag counts
-            n_spare = _N_PER_MPEG_FRAME if start + n_bytes <= stop else 0
-            parts.append(Part(View(descriptor, begin, end), n_spare=n_spare))
-        else:
-            parts.append(Part(View(descriptor, begin, end, endless=True), is_open_ended=True))
-        begin = following
-        _refuse_too_many(len(parts))
-    if whole and len(parts) == 1 and not parts[0].is_open_ended:
-        return [parts[0]._replace(view=None)]
-    return parts or [Part()]
-
-
-def _count_frames(descriptor: int, start: int, header: _MpegHeader | None) -> tuple[int, int]:
-    """The frames and bytes that a Xing or Info tag in the first frame counts, 0 for what it leaves out."""
-    if header is None:
-        return 0, 0
-    tag = _bytes_at(descriptor, 16, start + header.tag_at)
-    if len(tag) < 16 or tag[:4] not in (b"Xing", b"Info"):
-        return 0, 0
-    flags = tag[7]
-    n_frames = int.from_bytes(tag[8:12], "big") if flags & 1 else 0
-    at = 12 if flags & 1 else 8
-    return n_frames, int.from_bytes(tag[at : at + 4], "big") if flags & 2 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.corpora.containers import Part, Unreadable, View, find_sound, skip_id3
+from spikedata.corpora.containers import find_sound
+from spikedata.corpora.views import Part, Unreadable, View, bytes_at, skip_id3
+
+_log = logging.getLogger(__name__)
 
 _N_BLOCK = 1 << 16  # samples of all channels that are decoded at once
 _UNKNOWN = 1 << 62  # samples from which on libsndfile does not know their number
 _N_BLOCK_OPEN_ENDED = 256  # samples of a channel; less than a compressed frame, so that a fault is found where it is
 # Errors of libsndfile that say that a file is not for it, but may be for another decoder: format not recognized;
-# unsupported and unimplemented encodings; a codec that a WAV file cannot have; FLAC in OGG as others write it
-_NOT_FOR_LIBSNDFILE = (1, 4, 18, 64, 161)
+# unsupported and unimplemented encodings; a codec that a WAV file cannot have; FLAC in OGG as others write it (two)
+_NOT_FOR_LIBSNDFILE = (1, 4, 18, 64, 158, 161)
 # How FFmpeg calls what begins with certain bytes. It is never asked to guess: some of its guesses are lists of other
 # files and addresses, which it would open.
 _DEMUXERS = (
@@ -35,7 +39,6 @@ _DEMUXERS = (
     (0, b"FORM", "aiff"),
     (0, b".snd", "au"),
     (0, b"OggS", "ogg"),
-    (0, b"fLaC", "flac"),
     (0, b"MAC ", "ape"),
     (0, b"wvpk", "wv"),
     (0, b"TTA1", "tta"),
@@ -78,7 +81,7 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
     Parameters
     ----------
     descriptor : int
-        The open file, at its beginning.
+        The open file.
     path : Path
         Its name, whose suffix tells what the content does not.
 
@@ -96,15 +99,15 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
 
     for part in find_sound(descriptor, os.fstat(descriptor).st_size):
         # the resources of a Sound Designer file lie in another one, which libsndfile finds by name
-        source = part.view or (str(path) if path.suffix.lower() == ".sd2" else descriptor)
+        source = str(path) if path.suffix.lower() == ".sd2" else part.view
         try:
-            recording = _forward_only()(source, closefd=False)
+            recording = _forward_only()(source)
         except soundfile.LibsndfileError as error:
             _raise_failed(part.view)
             demuxer = _demuxer(descriptor, path) if error.code in _NOT_FOR_LIBSNDFILE else None
             if demuxer is None:
                 raise Unreadable(f"not a readable recording: {_sentence(error)}") from None
-            yield from _decode_with_pyav(descriptor, demuxer, _sentence(error))
+            yield from _decode_with_pyav(descriptor, path, demuxer, _sentence(error))
             return
         with recording:
             yield from _read_to_end(recording, part)
@@ -126,7 +129,8 @@ def _forward_only() -> Any:
 def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
     from soundfile import LibsndfileError
 
-    n_block = _N_BLOCK_OPEN_ENDED if part.is_open_ended else max(_N_BLOCK // recording.channels, 1)
+    # a power of 2, so that a block ends where one of libsndfile's own ends: not every decoder of it goes on elsewhere
+    n_block = _N_BLOCK_OPEN_ENDED if part.is_open_ended else 1 << (_N_BLOCK // recording.channels).bit_length() - 1
     block = np.empty((n_block, recording.channels))
     fault: LibsndfileError | None = None
     n_found = 0
@@ -142,7 +146,7 @@ def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
         if n_read and fault:
             raise Unreadable(f"damaged after sample {n_found}: {_sentence(fault)}")
         n_found += n_read
-        if error and part.view and not part.view.was_read_to_end:
+        if error and not part.view.was_read_to_end:
             raise Unreadable(f"damaged after sample {n_found}: {_sentence(error)}")
         fault = fault or error
         if not n_read:
@@ -155,8 +159,8 @@ def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
     raise Unreadable(f"cut off: the header promises {n_promised} samples, the file holds {n_found}")
 
 
-def _raise_failed(view: View | None) -> None:
-    if view is not None and view.error is not None:
+def _raise_failed(view: View) -> None:
+    if view.error is not None:
         raise view.error
 
 
@@ -165,14 +169,14 @@ def _sentence(error: Any) -> str:
 
 
 def _demuxer(descriptor: int, path: Path) -> str | None:
-    head = os.pread(descriptor, 16, skip_id3(descriptor, 0))
+    head = bytes_at(descriptor, 16, skip_id3(descriptor, 0))
     for at, magic, name in _DEMUXERS:
         if head[at : at + len(magic)] == magic:
             return name
     return _DEMUXERS_BY_SUFFIX.get(path.suffix.lower())
 
 
-def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[Block]:
+def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -> Iterator[Block]:
     try:
         import av
     except ImportError:
@@ -189,6 +193,8 @@ def _decode_with_pyav(descriptor: int, demuxer: str, refusal: str) -> Iterator[B
             if not container.streams.audio:
                 raise Unreadable("holds no sound track")
             track = container.streams.audio[0]
+            if len(container.streams.audio) > 1:
+                _log.info("%s: reads the first of %d sound tracks", path, len(container.streams.audio))
             for packet in container.demux(track):
                 try:
                     frames = packet.decode()

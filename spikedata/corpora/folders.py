@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, shown
+from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, shown, spelled_as
 from spikedata.corpora.parts import PARTS, describe_parts, find_parts
-from spikedata.corpora.walk import Found, compose_names, composed, find_audio
+from spikedata.corpora.walk import Found, compose_names, composed, find_audio, is_archive
 
 FOLDER, FILES = "folder", "files"
 _HIDDEN = "hidden"
@@ -51,7 +51,7 @@ def list_folder(root: Path, *, missing: Literal["fail", "skip"] = "fail") -> Lis
     label_of = number_by_name(word for word in classes.values() if word)
     for name in fitting:
         if word := classes.get(name):
-            clips.append(Clip(root, name, label_of[word], UNKNOWN_SPEAKER, found.places.get(name, "")))
+            clips.append(Clip(root, name, label_of[word], UNKNOWN_SPEAKER, spelled_as(name, found.places)))
         else:
             strangers[name] = beside
     reasons |= strangers
@@ -116,7 +116,7 @@ def list_files(paths: Sequence[Path], *, missing: Literal["fail", "skip"] = "fai
     reasons |= twins
     if reasons and (missing == "fail" or not names):
         first = next(iter(reasons))
-        error = FileNotFoundError if first not in twins else ValueError
+        error = FileNotFoundError if "no such" in reasons[first] else ValueError
         raise error(f"{root / first}: {reasons[first]}")
     times = Counter(map(os.path.abspath, paths))
     repeated = [f"{typed[path]}: given {count} times, taken once" for path, count in times.items() if count > 1]
@@ -134,7 +134,7 @@ def _one_class(
     return Listing(
         corpus=corpus,
         keys=(key,),
-        clips=tuple(Clip(root, name, 0, UNKNOWN_SPEAKER, places.get(name, "")) for name in names),
+        clips=tuple(Clip(root, name, 0, UNKNOWN_SPEAKER, spelled_as(name, places)) for name in names),
         unfit=tuple(sorted(reasons)),
         reasons=reasons,
         notes=(note,) if names else (),
@@ -150,6 +150,8 @@ def _fault_of_file(path: Path) -> str:
     try:
         if not path.exists():
             return "no such file or folder"
+        if is_archive(path):
+            return "an archive, not a recording; unpack it and give the folder"
         return "" if path.is_file() else "not a regular file"
     except OSError as error:  # a folder above the file may not be searched
         return f"cannot be read: {error.strerror or error}"
@@ -204,7 +206,7 @@ def _notes_on_absent_classes(
     """What became of the folders that could have been classes."""
     unfit_in: dict[str, list[str]] = {}
     for name in reasons:
-        if (word := _class_at(name, depth)) and not _is_hidden(name) and _is_below_parts(name, part_of):
+        if (word := _class_at(composed(name), depth)) and not _is_hidden(name) and _is_below_parts(name, part_of):
             unfit_in.setdefault(word, []).append(name)
     for word, names in sorted(unfit_in.items()):
         if word not in keys and names[0].endswith(f"{word}/"):

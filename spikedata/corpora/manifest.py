@@ -10,20 +10,26 @@ import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
-from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, require_storable_speakers
+from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, require_storable_speakers, spelled_as
 from spikedata.corpora.parts import PARTS, find_parts
 from spikedata.corpora.walk import composed
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 REQUIRED, OPTIONAL = ("path", "label"), ("speaker", "part")
 _SPLIT = "split"  # what most tables call the column that is `part` in ours
+_LIKELY = {  # names of columns that are suggested, in small letters
+    "path": ("path", "file", "filename", "file_name", "fname", "filepath", "file_path", "audio", "wav", "wav_path"),
+    "label": ("label", "class", "category", "word", "target", "keyword", "command", "digit"),
+}
 _WAY_ON = "--on-error skip leaves such lines out"
 _N_SHOWN = 3  # missing recordings named in an error
 _MOST_DIGITS = 18  # longest number; a longer text is treated as a name
 _DELIMITERS = ",\t;|"  # the first is taken where a header could be of several
+_SAID = re.compile("sep=(.)")  # the first line of a table for Excel
 _FOLD = re.compile(r"(?:fold[ _-]?)?([0-9]{1,4})", re.IGNORECASE)
+_N_SOUGHT = 20  # recordings of a table that are sought in every folder beside it
 # where published tables keep their recordings, if not at the paths themselves
 _BESIDE = ("", "clips", "audio", "wav", "wavs", "../audio", "../clips", "..")
 
@@ -71,6 +77,13 @@ _PUBLISHED = (
         {"path": "fold{fold}/{slice_file_name}", "label": "class", "part": "fold"},
         ("metadata/UrbanSound8K.csv",),
     ),
+    # what the AudioFolder of Hugging Face `datasets` reads: recordings beside their table
+    _Published(
+        "Hugging Face's AudioFolder",
+        frozenset(("file_name", "label")),
+        {"path": "file_name", "label": "label"},
+        ("metadata.csv",),
+    ),
 )
 
 
@@ -83,13 +96,13 @@ def list_manifest(
     between its fields. Tables of Common Voice, ESC-50 and UrbanSound8K are recognized by their headers. A folder stands
     for the tables of such a corpus in it.
 
-    A path is absolute, or relative to the folder of the table; if no path is found there, to the folder ``clips`` or
-    ``audio`` in it or beside it. Labels are text; classes are sorted by name, or by value if all labels are whole
-    numbers. If all speakers are whole numbers, these are the speaker numbers; otherwise speakers are numbered in the
-    order of their names. Without the column, speakers are unknown (-1). A part is train, validation or test, or another
-    word for one of them; or the number of a fold: the last fold is the test part and the one before it, if there are
-    more than two, the validation part. Classes and speakers of missing recordings are included, so that the numbers do
-    not depend on which files exist.
+    A path is absolute, or relative to the folder of the table; if no path is found there, to the folder ``clips``
+    or ``audio`` in it or beside it, or to the only folder in it that has such recordings. Labels are text; classes
+    are sorted by name, or by value if all labels are whole numbers. If all speakers are whole numbers, these are
+    the speaker numbers; otherwise speakers are numbered in the order of their names. Without the column, speakers
+    are unknown (-1). A part is train, validation or test, or another word for one of them; or the number of a fold:
+    the last fold is the test part and the one before it, if there are more than two, the validation part. Classes
+    and speakers of missing recordings are included, so that the numbers do not depend on which files exist.
 
     Parameters
     ----------
@@ -148,7 +161,7 @@ def list_manifest(
         corpus="manifest",
         keys=keys,
         clips=tuple(
-            Clip(root, line.name, label_of[line.label], number_of[line.speaker], places.get(line.name, ""))
+            Clip(root, line.name, label_of[line.label], number_of[line.speaker], spelled_as(line.name, places))
             for line in there
         ),
         unfit=tuple(sorted(faults)),
@@ -173,7 +186,7 @@ def find_tables(folder: Path) -> list[Path]:
         if tables:
             try:
                 return tables if known.header <= set(next(_read_rows(tables[0], _delimiter(tables[0])))[1]) else []
-            except (StopIteration, ValueError):
+            except (StopIteration, ValueError, OSError):
                 return []
     return []
 
@@ -215,6 +228,8 @@ def _read_table(path: Path, columns: Mapping[str, str] | None, *, may_skip: bool
     """The recordings listed in one file, in its order; the file must be text with a header."""
     rows = _read_rows(path, _delimiter(path))
     number, header = next(rows, (0, []))
+    if header and header[0].startswith("sep="):
+        number, header = next(rows, (0, []))
     if not header:
         raise ValueError(f"{path}: is empty, must begin with a header such as 'path,label'")
     header = [composed(column.strip()) for column in header]
@@ -255,8 +270,10 @@ def _sorted_once(origin: Path, lines: list[_Line], faults: dict[str, str], *, ma
 def _delimiter(path: Path) -> str:
     """The character that divides the header into most fields."""
     first = next((line for line in _decoded(path) if line.strip()), "")
-    counts = {delimiter: len(next(csv.reader([first], delimiter=delimiter), [])) for delimiter in _DELIMITERS}
-    return max(counts, key=counts.__getitem__)
+    if said := _SAID.fullmatch(first.rstrip("\r\n")):
+        return said[1]
+    unquoted = re.sub(r'"[^"]*"', "", first)
+    return max(_DELIMITERS, key=unquoted.count)
 
 
 def _read_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -292,15 +309,23 @@ def _decoded(path: Path) -> Iterator[str]:
             yield from _decoded_from_utf_16(path)
             return
         file.seek(0)
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file), start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 found = f"0x{line[error.start]:02x}"
-                raise ValueError(f"{path}: line {number}: must be UTF-8 text, got byte {found}") from None
+                raise ValueError(
+                    f"{path}: line {number}: must be UTF-8 text, got byte {found}; save it as UTF-8"
+                ) from None
             if "\0" in text:
                 raise ValueError(f"{path}: line {number}: must be text, got a NUL character")
             yield text
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    for line in file:
+        # a Mac of old ends lines with a carriage return alone: then the whole file is one line
+        yield from [line] if line.endswith(b"\n") else (part + b"\n" for part in line.split(b"\r"))
 
 
 def _decoded_from_utf_16(path: Path) -> Iterator[str]:
@@ -334,13 +359,21 @@ def _choose_columns(
                 raise ValueError(f"{where}: there is no column {name!r} for {role}, got {quoted}")
     for role in REQUIRED:
         if role not in own:
-            way = f"--columns {role}=NAME says which it is"
-            raise ValueError(f"{where}: column {role!r} is missing, got {quoted}; {way}")
+            raise ValueError(f"{where}: column {role!r} is missing, got {quoted}; say {_suggested(header, own)}")
     for column in header:
         if columns is None and not notes and column not in known:
             way = "--columns path=path,label=label passes over others"
             raise ValueError(f"{where}: columns must be among {', '.join(known)}, got {column!r}; {way}")
     return dict(own), notes
+
+
+def _suggested(header: Sequence[str], own: Mapping[str, str]) -> str:
+    """What to type for a table without our columns, as far as the names of its own tell."""
+    pairs = []
+    for role in REQUIRED:
+        likely = (column for column in header if column.casefold().replace(" ", "_") in _LIKELY[role])
+        pairs.append(f"{role}={own.get(role) or next(likely, 'NAME')}")
+    return f"--columns {','.join(pairs)}"
 
 
 def _published_table(header: Iterable[str]) -> _Published | None:
@@ -397,8 +430,7 @@ def _look(
 ) -> tuple[Path, dict[str, str], dict[str, str]]:
     """The folder to which the paths are relative, how the disk spells those that differ, and those that are absent."""
     listings: dict[str, list[str]] = {}
-    for beside in _BESIDE:
-        root = Path(os.path.normpath(folder / beside))
+    for root in _homes(folder, lines, listings):
         found = {line.name: place for line in lines if (place := _find(root, line.written, listings))}
         if found:
             break
@@ -412,6 +444,15 @@ def _look(
         raise FileNotFoundError(f"{origin}: {rule}" + (f"; {_WAY_ON}" if found else ""))
     places = {name: place for name, place in found.items() if place != name}
     return root, places, {line.name: f"no such file (line {line.number})" for line in absent}
+
+
+def _homes(folder: Path, lines: list[_Line], listings: dict[str, list[str]]) -> Iterator[Path]:
+    """Where the recordings of a table may be: at the usual places, or in the one folder beside it that has them."""
+    yield from (Path(os.path.normpath(folder / beside)) for beside in _BESIDE)
+    inner = (folder / name for name in _names_in(folder, listings) if (folder / name).is_dir())
+    having = [home for home in inner if any(_find(home, line.written, listings) for line in lines[:_N_SOUGHT])]
+    if len(having) == 1:
+        yield having[0]
 
 
 def _find(root: Path, written: str, listings: dict[str, list[str]]) -> str:

@@ -10,7 +10,7 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-from spikedata.corpora.clip import Clip, Listing, require_storable_speakers
+from spikedata.corpora.clip import Clip, Listing, require_storable_speakers, spelled_as
 from spikedata.corpora.walk import composed, find_audio
 
 SPOKEN_DIGITS = "spoken_digits"  # all digits in the voices of `spikedata.synth`, with their fixed numbers
@@ -96,7 +96,7 @@ def _list_spoken(root: Path, corpus: str) -> Listing:
         corpus=corpus,
         keys=tuple(key_of[label] for label in sorted(key_of)),
         clips=tuple(
-            Clip(root, name, lines[name].label, lines[name].speaker, found.places.get(name, "")) for name in names
+            Clip(root, name, lines[name].label, lines[name].speaker, spelled_as(name, found.places)) for name in names
         ),
         unfit=tuple(sorted([*(name for name in found.names if name not in lines), *found.unfit])),
         reasons=found.unfit,

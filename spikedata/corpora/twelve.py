@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.corpora.audio import AudioError, read_audio
-from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing
+from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, Recording
 from spikedata.corpora.walk import find_audio
 from spikedata.splits.published import which_set
 
@@ -106,9 +106,10 @@ def to_twelve_classes(listing: Listing, *, missing: Literal["fail", "skip"] = "f
 
 
 class _Noise(NamedTuple):
-    """A long recording of noise: its name, number of samples and sample rate [Hz], and where a piece may begin."""
+    """A long recording of noise: name, path, number of samples, sample rate [Hz], and where a piece may begin."""
 
     name: str
+    path: str
     n_samples: int
     sample_rate: int
     beginnings: npt.NDArray[np.int64]  # first samples of the pieces that have sound, on the finest grid
@@ -144,7 +145,9 @@ def _read_noises(root: Path, missing: Literal["fail", "skip"]) -> tuple[list[_No
         firsts = places * sample_rate // _GRID
         changes = np.concatenate(([0], np.cumsum(waveform[1:] != waveform[:-1])))
         has_sound = changes[firsts + _length(sample_rate) - 1] > changes[firsts]
-        noises.append(_Noise(name, waveform.size, sample_rate, firsts[has_sound], places[has_sound]))
+        noises.append(
+            _Noise(name, found.places.get(name, name), waveform.size, sample_rate, firsts[has_sound], places[has_sound])
+        )
     return noises, reasons
 
 
@@ -171,9 +174,9 @@ def _beginnings(noise: _Noise, stretch: tuple[float, float], step: int) -> Itera
 
 
 def _piece_of(root: Path, noise: _Noise, first: int) -> Clip:
-    name, place = f"{_SILENCE}/{noise.name}/{first:07}", f"{_NOISE}/{noise.name}"
-    span = (first, first + _length(noise.sample_rate))
-    return Clip(root, name, TWELVE_CLASSES.index(_SILENCE), UNKNOWN_SPEAKER, place, span)
+    name, place = f"{_SILENCE}/{noise.name}/{first:07}", f"{_NOISE}/{noise.path}"
+    piece = Recording(place, first, first + _length(noise.sample_rate))
+    return Clip(root, name, TWELVE_CLASSES.index(_SILENCE), UNKNOWN_SPEAKER, piece)
 
 
 def _hash_of(clip: Clip) -> str:

@@ -34,6 +34,7 @@ _BEGINNINGS = {
 }
 _LONGEST_BEGINNING = 12  # [byte]
 _TYPES = mimetypes.MimeTypes().types_map[True]  # those that Python knows by itself, the same on every machine
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _NO_SOUND = ("text/", "image/", "application/", "message/", "font/", "model/")
 _ANYTHING = "application/octet-stream"  # what the suffixes .bin, .o and .obj are said to hold
 
@@ -99,6 +100,17 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file bears the name of an archive.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    return path.name.lower().endswith(_ARCHIVES)
+
+
 def find_audio(root: Path, *, may_skip: bool = False) -> Found:
     """The audio files below a folder, in the order of their names.
 
@@ -129,7 +141,8 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
     """
     if not root.is_dir():
         if root.exists():
-            raise NotADirectoryError(f"{root}: is a file, must be a folder of recordings")
+            way = "; unpack it" if is_archive(root) else ""
+            raise NotADirectoryError(f"{root}: is a file, must be a folder of recordings{way}")
         raise FileNotFoundError(f"{root}: no such folder")
     names: list[str] = []
     unfit: dict[str, str] = {}
@@ -203,7 +216,7 @@ def compose_names(names: Iterable[str]) -> tuple[list[str], dict[str, str], dict
     for name in sorted(names, key=lambda name: (composed(name), name != composed(name), name)):
         one = composed(name)
         if one in taken:
-            twins[name] = "another recording has the same name in another Unicode form; rename one of the two"
+            twins[name] = f"another recording has this name in another Unicode form than {name!a}; rename one"
             continue
         taken.add(one)
         if one != name:

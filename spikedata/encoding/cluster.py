@@ -115,7 +115,7 @@ def find_scheduler(address: str | os.PathLike[str]) -> str:
         raise ClusterError(f"{address}: no such scheduler file; an address looks like tcp://host:8786") from None
     except OSError as error:
         raise ClusterError(f"{address}: scheduler file cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ClusterError(f"{address}: not a scheduler file of `dask scheduler --scheduler-file`") from None
 
 
@@ -225,9 +225,10 @@ def _map(
 ) -> Iterator[tuple[int, Result]]:
     waiting = enumerate(tasks)
     in_flight: dict[object, _Flight] = {}
+    workers: set[str] = set()
     finished: SimpleQueue[Future[Any]] = SimpleQueue()
     while True:
-        n_places = n_ahead * _count_threads(client, scheduler, worker_timeout)
+        n_places = n_ahead * _count_threads(client, scheduler, worker_timeout, workers)
         next_look = monotonic() + _LOOK_AROUND
         while monotonic() < next_look:
             for number, task in islice(waiting, max(0, n_places - len(in_flight))):
@@ -242,7 +243,7 @@ def _map(
             except Empty:
                 break
             flight = in_flight.pop(future.key)
-            result = _collect(client, flight, scheduler, worker_timeout)
+            result = _collect(client, flight, scheduler, worker_timeout, workers)
             future.release()
             yield flight.number, result
 
@@ -254,14 +255,14 @@ def _run(function: Callable[[Task], Result], task: Task, expected: str) -> Resul
     return function(task)
 
 
-def _collect(client: Client, flight: _Flight, scheduler: str, worker_timeout: float) -> Any:
+def _collect(client: Client, flight: _Flight, scheduler: str, worker_timeout: float, workers: set[str]) -> Any:
     """The result of a finished task; if its worker dies before the result arrives, Dask runs the task again."""
     from distributed.scheduler import KilledWorker
 
     loop: Any = client.loop  # the event loop of Dask's own thread
     arriving = asyncio.run_coroutine_threadsafe(client.gather(flight.future, asynchronous=True), loop.asyncio_loop)
     while not wait([arriving], timeout=_LOOK_AROUND).done:
-        _count_threads(client, scheduler, worker_timeout)
+        _count_threads(client, scheduler, worker_timeout, workers)
     try:
         return arriving.result()
     except KilledWorker as error:
@@ -273,12 +274,15 @@ def _collect(client: Client, flight: _Flight, scheduler: str, worker_timeout: fl
         raise ClusterError(f"{scheduler}: the scheduler has stopped, or has dropped the tasks") from None
 
 
-def _count_threads(client: Client, scheduler: str, timeout: float) -> int:
-    """Number of threads of all workers; waits for a worker if there is none."""
+def _count_threads(client: Client, scheduler: str, timeout: float, known: set[str] | None = None) -> int:
+    """Number of threads of all workers; waits for a worker if there is none, and tells which have come and gone."""
     deadline, warned = monotonic() + timeout, False
     while True:
         with scheduler_errors(scheduler):
-            n_threads = int(sum(client.nthreads().values()))
+            threads = client.nthreads()
+        if known is not None:
+            _tell_of_changes(known, threads.keys())
+        n_threads = int(sum(threads.values()))
         if n_threads:
             return n_threads
         if monotonic() > deadline:
@@ -287,6 +291,18 @@ def _count_threads(client: Client, scheduler: str, timeout: float) -> int:
             _logger.warning("%s has no workers: waiting up to %g s for one", scheduler, timeout)
             warned = True
         sleep(min(_LOOK_AROUND, timeout / 4))
+
+
+def _tell_of_changes(known: set[str], now: Iterable[str]) -> None:
+    """Log the workers that were lost and those that have joined since the last look; the first is not one."""
+    there = set(now)
+    if known:
+        for name in sorted(known - there):
+            _logger.info("worker %s was lost; others encode its clips (%d left)", name, len(there & known))
+        for name in sorted(there - known):
+            _logger.info("worker %s has joined", name)
+    known.clear()
+    known.update(there)
 
 
 @contextmanager

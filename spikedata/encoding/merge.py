@@ -30,13 +30,16 @@ class Merged(NamedTuple):
         For each clip that was left out, the reason.
     remarks : tuple of str
         As in `spikedata.encoding.encode.Encoding`.
+    notes : tuple of str
+        What was assumed or left out when whole files were joined.
     """
 
     outputs: tuple[str, ...]
     n_clips: int
     n_spikes: int
     skipped: tuple[str, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class _Shard(NamedTuple):

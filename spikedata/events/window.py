@@ -18,7 +18,9 @@ _log = logging.getLogger(__name__)
 
 NEARLY_ALL = 0.9  # of the spikes [1]: above, a window is refused
 _MUCH = 0.1  # of the spikes [1]: above, it is logged
+_SHORTEST_CLIP = 0.01  # [s]; where the median clip is shorter, the unit that was given is doubted
 LONGEST_CLIP = 60.0  # [s]; where the median clip is longer, another unit is more likely
+_LATEST_START = 10  # lengths of a clip [1]; what begins later does not begin at 0
 _UNITS = (("ms", "milliseconds", 1e3), ("us", "microseconds", 1e6), ("ns", "nanoseconds", 1e9))
 _N_LOOKED_AT = 1000  # spikes that are looked at for whole numbers
 
@@ -35,8 +37,8 @@ class Outside:
         Spikes outside, and all spikes [1].
     n_silent, n_clips : int
         Clips without a spike, and all clips [1].
-    median_end : float
-        Median time of the last spike of the clips that have one [s].
+    median_start, median_end : float
+        Median times of the first and last spike of the clips that have one [s].
     are_whole : bool
         Whether all times are whole numbers, which counted seconds are not [1].
     """
@@ -46,6 +48,7 @@ class Outside:
     n_spikes: int
     n_silent: int
     n_clips: int
+    median_start: float
     median_end: float
     are_whole: bool
 
@@ -57,24 +60,60 @@ class Outside:
     @property
     def looks_like(self) -> str:
         """The unit that the times are more likely in: ms, us or ns; empty if they may well be in s."""
-        return next((name for name, _, factor in _UNITS if self._is_likely(factor)), "")
+        return "" if self._begin_late else likely_unit(self.median_end)
 
     @property
     def advice(self) -> str:
-        """Why that may be, and what to type."""
+        """Why that may be, and what to type for a file."""
+        return self.advise(of_file=True)
+
+    def advise(self, *, of_file: bool) -> str:
+        """Why that may be, and what to type.
+
+        Parameters
+        ----------
+        of_file : bool
+            Whether the clips are those of a file, whose unit can be given when it is read.
+        """
+        if self._begin_late:
+            return f"the median clip begins at {self.median_start:,.1f} s: subtract the time at which each clip begins"
         lasts = f"the median clip lasts {self.median_end:,.{0 if self.median_end >= 100 else 1}f} s"
         samples = ", or samples@RATE if they count samples" if self.are_whole else ""
         for name, word, factor in _UNITS:
-            if self._is_likely(factor):
+            if name == self.looks_like:
                 as_words = f"times look like {word}: {lasts} as they are"
+                if not of_file:
+                    return f"{as_words}; divide Events.times by {factor:g}{samples and ', or by the sample rate'}"
                 return f"{as_words}; give --time-unit {name} (time_unit={name!r}){samples}"
-        return f"{lasts}; give a longer window, or their unit if they are not in s: --time-unit ms{samples}"
+        longer = f"{lasts}; give a longer window (--duration, n_steps=)"
+        return f"{longer}, or the unit of the times if it is not s: --time-unit ms{samples}" if of_file else longer
 
     def __str__(self) -> str:
         return f"{percent(self.share)} of the spikes fall outside {self.window:g} s"
 
-    def _is_likely(self, factor: float) -> bool:
-        return self.median_end >= LONGEST_CLIP and self.median_end / factor < LONGEST_CLIP
+    @property
+    def _begin_late(self) -> bool:
+        """Whether times are those of a clock that did not start with each clip."""
+        length = self.median_end - self.median_start
+        return self.median_start > max(self.window, _LATEST_START * length)
+
+
+def likely_unit(end: float) -> str:
+    """The unit that times are more likely in than s: ms, us or ns; empty if they may well be in s.
+
+    Parameters
+    ----------
+    end : float
+        Typical time of the last spike of a clip, in the unknown unit [1].
+
+    Examples
+    --------
+    >>> likely_unit(1.1), likely_unit(800), likely_unit(800_000)
+    ('', 'ms', 'us')
+    """
+    if end < LONGEST_CLIP:
+        return ""
+    return next((name for name, _, factor in _UNITS if end / factor < LONGEST_CLIP), "")
 
 
 def find_outside(events: Events, window: float, indices: npt.NDArray[np.int64] | None = None) -> Outside:
@@ -103,7 +142,8 @@ def find_outside(events: Events, window: float, indices: npt.NDArray[np.int64] |
     chosen = np.arange(len(events)) if indices is None else np.arange(len(events))[indices]
     n_each = np.diff(events.offsets)[chosen]
     n_spikes = int(n_each.sum())
-    ends = latest_times(events)[chosen][n_each > 0]
+    spiking = chosen[n_each > 0]
+    ends, starts = latest_times(events)[spiking], events.times[events.offsets[spiking]].astype(np.float64)
     first = events.times[:_N_LOOKED_AT].astype(np.float64)
     return Outside(
         window=float(window),
@@ -111,6 +151,7 @@ def find_outside(events: Events, window: float, indices: npt.NDArray[np.int64] |
         n_spikes=n_spikes,
         n_silent=int(np.count_nonzero(n_each == 0)),
         n_clips=len(chosen),
+        median_start=float(np.median(starts)) if starts.size else 0.0,
         median_end=float(np.median(ends)) if ends.size else 0.0,
         are_whole=bool(first.any()) and bool(np.all(first == np.floor(first))),
     )
@@ -125,18 +166,20 @@ def joined_outside(parts: list[Outside]) -> Outside:
         At least one; their medians are weighed by the clips.
     """
     weights = [max(1, part.n_clips) for part in parts]
+    starts, ends = [part.median_start for part in parts], [part.median_end for part in parts]
     return Outside(
         window=parts[0].window,
         n_outside=sum(part.n_outside for part in parts),
         n_spikes=sum(part.n_spikes for part in parts),
         n_silent=sum(part.n_silent for part in parts),
         n_clips=sum(part.n_clips for part in parts),
-        median_end=float(np.average([part.median_end for part in parts], weights=weights)),
+        median_start=float(np.average(starts, weights=weights)),
+        median_end=float(np.average(ends, weights=weights)),
         are_whole=all(part.are_whole for part in parts),
     )
 
 
-def check_window(where: str, outside: Outside, *, time_unit: str | None) -> None:
+def check_window(where: str, outside: Outside, *, time_unit: str | None, of_file: bool = True) -> None:
     """Raise if a window holds next to nothing, unless the user has said that times are in s; log if much is lost.
 
     Parameters
@@ -147,6 +190,8 @@ def check_window(where: str, outside: Outside, *, time_unit: str | None) -> None
         What falls outside.
     time_unit : str or None
         What the user has said: with "s", any window is meant.
+    of_file : bool
+        Whether the clips are those of a file.
 
     Raises
     ------
@@ -155,9 +200,15 @@ def check_window(where: str, outside: Outside, *, time_unit: str | None) -> None
     """
     if outside.share > NEARLY_ALL and time_unit != "s":
         read_as = f", read as {time_unit}" if time_unit else ""
-        raise ValueError(f"{where}: {outside}{read_as}: {outside.advice}; --time-unit s takes them as they are")
+        as_it_is = "--time-unit s takes them as they are" if of_file else "time_unit='s' takes them as they are"
+        raise ValueError(f"{where}: {outside}{read_as}: {outside.advise(of_file=of_file)}; {as_it_is}")
     if outside.share > _MUCH:
         _log.warning("%s: %s", where, outside)
+    if time_unit not in (None, "s") and 0 < outside.median_end < _SHORTEST_CLIP:
+        lasts = f"{1000 * outside.median_end:.3g} ms"
+        _log.warning(
+            "%s: read as %s, the median clip lasts %s; is that the unit of its times?", where, time_unit, lasts
+        )
     if outside.n_clips and not outside.n_spikes:
         _log.warning("%s: no clip has a spike", where)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spikedata.export.output import Exported, new_folder
+from spikedata.export.output import Exported, new_folder, require_space
 from spikedata.export.source import Chosen, Spikes, opened
 from spikedata.export.tables import CLIPS, write_clips
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _LARGEST_ADDRESS = 2**15 - 1  # x is a signed 16-bit integer in AEDAT 4, and in tonic
+_ROOM_FOR_ALL = 2**17  # upper bound of the space that a file needs besides its events [byte]
 _AT_ONCE = 4096  # events in a packet
 
 
@@ -54,6 +56,7 @@ def to_aer(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     ValueError
         If there is no clip to export, or a unit is beyond the largest address, 32767.
     """
+    _require_writer()
     n_spikes, files = 0, []
     with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
         for block in source.read():
@@ -73,9 +76,19 @@ def to_aer(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     return Exported(str(out), "aer", source.n_clips, n_spikes, (*notes, "times are rounded to whole microseconds"))
 
 
+def _require_writer() -> None:
+    try:
+        import dv_processing  # noqa: F401
+    except ModuleNotFoundError:
+        if sys.platform == "linux":  # where the extra brings it
+            raise
+        raise OSError(f"AEDAT 4 is written by dv-processing, which has no packages for {sys.platform}") from None
+
+
 def _write_events(path: Path, stamps: npt.NDArray[np.int64], units: npt.NDArray[np.uint16], width: int) -> None:
     import dv_processing as dv
 
+    require_space(path.parent, _ROOM_FOR_ALL + 32 * len(stamps))
     config = dv.io.MonoCameraWriter.EventOnlyConfig("spikedata", (width, 1))
     try:
         writer = dv.io.MonoCameraWriter(str(path), config)

@@ -43,9 +43,9 @@ def to_npz(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     OutputError
         If the output cannot be written.
     ValueError
-        If there is no clip to export.
+        If there is no clip to export, or the output does not end in .npz.
     """
-    with opened(data, clips) as source, new_file(out, overwrite=overwrite) as path:
+    with opened(data, clips) as source, new_file(out, ".npz", overwrite=overwrite) as path:
         blocks = [block.columns() for block in source.read()]
         gathered = {name: list(chain.from_iterable(block[name] for block in blocks)) for name in blocks[0]}
         made = source.about()["provenance"]

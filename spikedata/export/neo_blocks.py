@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata import __version__
-from spikedata.export.output import Exported, new_file
+from spikedata.export.output import Exported, new_file, require_space
 from spikedata.export.source import Chosen, Clips, Source, Spikes, opened
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pynwb import NWBFile
 
 _SUFFIXES = (".nix", ".nwb")
+_ROOM_PER_CLIP, _ROOM_FOR_ALL = 2**17, 2**22  # upper bounds of the space that the files need besides spikes [byte]
 _COLUMNS = {  # of the table of trials
     "label": "number of the class",
     "class_name": "name of the class",
@@ -114,9 +116,15 @@ def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     suffix = Path(out).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(f"{out}: must end in {' or '.join(_SUFFIXES)}, the formats of neo")
-    with opened(data, clips) as source, new_file(out, overwrite=overwrite) as path:
-        n_spikes = _write_nix(source, path) if suffix == ".nix" else _write_nwb(source, path)
-        n_unknown = sum(int(np.sum(block.events.durations == 0)) for block in source.read())
+    with opened(data, clips) as source, new_file(out, suffix, overwrite=overwrite) as path:
+        blocks = [(len(block.events.times), int(np.sum(block.events.durations == 0))) for block in source.read()]
+        n_spikes, n_unknown = (sum(numbers) for numbers in zip(*blocks, strict=True))
+        per_clip = _ROOM_PER_CLIP + 16 * source.n_units  # an interval for each unit
+        require_space(path.parent, _ROOM_FOR_ALL + per_clip * source.n_clips + 16 * n_spikes)
+        if suffix == ".nix":
+            _write_nix(source, path)
+        else:
+            _write_nwb(source, path)
     notes = [f"{n_unknown} clips of unknown duration end with their last spike"] if n_unknown else []
     return Exported(str(out), suffix[1:], source.n_clips, n_spikes, tuple(notes))
 
@@ -125,7 +133,7 @@ def _make_block(source: Source, *, per_unit: bool, silent: bool) -> neo.Block:
     import neo
 
     said = {name: value for name, value in source.about().items() if value is not None}
-    block = neo.Block(name=source.name, **said)
+    block = neo.Block(name=Path(source.name).name, **said)
     for clips in source.read():
         for row, end, times, units in _each(clips):
             segment = neo.Segment(name=row["source"] or f"clip {row['clip']}", index=row["clip"], **row)
@@ -160,36 +168,34 @@ def _by_unit(
         yield unit, times[order[first:last]]
 
 
-def _write_nix(source: Source, path: Path) -> int:
+def _write_nix(source: Source, path: Path) -> None:
     import neo
+    import nixio  # noqa: F401  # neo would say that it is missing in words of its own
 
     block = _make_block(source, per_unit=False, silent=True)
     with neo.io.NixIO(str(path), "ow") as file:
         file.write_block(block)
-    return sum(train.size for segment in block.segments for train in segment.spiketrains)
 
 
-def _write_nwb(source: Source, path: Path) -> int:
+def _write_nwb(source: Source, path: Path) -> None:
     from pynwb import NWBHDF5IO
 
-    file, n_spikes = _nwb_of(source)
-    with NWBHDF5IO(str(path), "w") as opened_file:
-        opened_file.write(file)
-    return n_spikes
+    with NWBHDF5IO(str(path), "w") as file:
+        file.write(_nwb_of(source))
 
 
-def _nwb_of(source: Source) -> tuple[NWBFile, int]:
+def _nwb_of(source: Source) -> NWBFile:
     from pynwb import NWBFile
 
-    made = source.provenance
+    made, about = source.provenance, json.dumps(source.about(), ensure_ascii=False)
     # there was no session: the spikes are those of a model, and the file is to be the same whenever it is made
     file = NWBFile(
         session_description=f"Clips of {Path(source.name).name}, each a trial, at whole seconds of one time axis",
-        identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{source.name} {source.about()}")),
+        identifier=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{Path(source.name).name} {about}")),
         session_start_time=datetime(1970, 1, 1, tzinfo=UTC),
         source_script=f"spikedata-audio {__version__}",
         source_script_file_name="spikedata.export",
-        notes=str(source.about()),
+        notes=about,
         keywords=[made.corpus] if made is not None and made.corpus else None,
     )
     for name, what in _COLUMNS.items():
@@ -205,4 +211,4 @@ def _nwb_of(source: Source) -> tuple[NWBFile, int]:
             start += int(end) + 1
     for unit, train in _by_unit(np.concatenate(shifted), np.concatenate(units), source.n_units):
         file.add_unit(spike_times=train, obs_intervals=np.array(intervals), id=unit)
-    return file, sum(map(len, shifted))
+    return file

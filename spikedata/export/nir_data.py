@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -69,7 +70,9 @@ def to_nir_data(
     with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
         spikes, n_spikes, notes = _events_of(source) if dt is None else _grid_of(source, dt)
         node = nir.NIRNodeData(observables={"spikes": spikes})
-        nir.write_data(str(folder / DATA), nir.NIRGraphData(nodes={NODE: node}))
+        content = io.BytesIO()  # HDF5 would crash the process on a full disk
+        nir.write_data(content, nir.NIRGraphData(nodes={NODE: node}))
+        (folder / DATA).write_bytes(content.getbuffer())
         write_clips(folder / CLIPS, source)
     return Exported(str(out), "nir-data", source.n_clips, n_spikes, notes)
 

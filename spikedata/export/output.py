@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, temporary_beside
+from spikedata.disk import OutputError, cannot_write, check_output, put_in_place, sync_file, temporary_beside
 
 ABOUT = "about.json"  # of a folder: what is true of all clips, and which files belong to the export
+_MOST_SYNCED = 100  # files
 
 
 class Exported(NamedTuple):
@@ -38,7 +40,7 @@ class Exported(NamedTuple):
 
 
 @contextmanager
-def new_file(out: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+def new_file(out: str | os.PathLike[str], suffix: str, *, overwrite: bool) -> Iterator[Path]:
     """The name under which to write a file, which takes its final place at the end of the block.
 
     It has the final name in a hidden folder beside it, since some libraries choose the format by the suffix.
@@ -47,7 +49,11 @@ def new_file(out: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     ------
     OutputError
         If the path cannot be written, or exists and may not be replaced.
+    ValueError
+        If it has another suffix: others would take the file for another format, such as that of the spike file itself.
     """
+    if Path(out).suffix.lower() != suffix:
+        raise ValueError(f"{out}: must end in {suffix}, the format that is written")
     check_output(out, overwrite=overwrite)
     with _hidden_folder(out) as folder:
         written = folder / Path(out).name
@@ -74,13 +80,36 @@ def new_folder(out: str | os.PathLike[str], about: Mapping[str, Any], *, overwri
         yield made
         said = dict(about) | {"files": sorted(path.name for path in made.iterdir())}
         (made / ABOUT).write_text(json.dumps(said, ensure_ascii=False, indent=1), encoding="utf-8")
-        for path in made.iterdir():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+        files = list(made.iterdir())
+        if len(files) > _MOST_SYNCED and hasattr(os, "sync"):
+            os.sync()  # one call for tens of thousands of files
+        else:
+            for path in files:
+                sync_file(path)
         _check_folder(target, overwrite=overwrite)
         if target.exists():
             target.rename(folder / "replaced")
         made.rename(target)
+
+
+def require_space(folder: Path, n_bytes: int) -> None:
+    """Raise unless so many bytes can be written in a folder: HDF5 and AEDAT's writer crash the process on a full disk.
+
+    Raises
+    ------
+    OSError
+        If there is not enough space, or no more is allowed.
+    """
+    place = folder / ".space"
+    try:
+        if hasattr(os, "posix_fallocate"):
+            with place.open("xb") as file:
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # others: the file system reserves nothing
+            raise
+    finally:
+        place.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -120,12 +120,12 @@ def to_parquet(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = Non
     OutputError
         If the output cannot be written.
     ValueError
-        If there is no clip to export.
+        If there is no clip to export, or the output does not end in .parquet.
     """
     from pyarrow import parquet
 
     n_spikes = 0
-    with opened(data, clips) as source, new_file(out, overwrite=overwrite) as path:
+    with opened(data, clips) as source, new_file(out, ".parquet", overwrite=overwrite) as path:
         schema = _schema(source)
         with parquet.ParquetWriter(path, schema) as writer:
             for block in source.read():

@@ -28,7 +28,7 @@ from spikedata.files.schema import FormatError
 _log = logging.getLogger(__name__)
 
 _ROOM, _ROOM_PER_BYTE = 2**29, 8  # memory of a trial [byte], and what it may take for each byte of the file
-_SECONDS, _BYTES_PER_SECOND = 5, 2**22  # of the processor for a trial, and what it reads at least in one of them
+_SECONDS, _BYTES_PER_SECOND = 2, 2**22  # of the processor for a trial, and what it reads at least in one of them
 _WAIT = 8  # times as long, by the clock, until a trial is ended: others may keep the processor busy
 _MOST_PASSED = 10_000  # files remembered
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from spikedata.files.trial import serve; serve()"
@@ -149,7 +149,7 @@ class _Helper:
         self.end()
         environment = os.environ | {"MALLOC_PERTURB_": "85"}  # so that glibc lets no read of unset memory seem harmless
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, json.dumps([os.path.abspath(place) for place in sys.path])],  # noqa: PTH100
+            [sys.executable or "", "-I", "-c", _START, json.dumps([os.path.abspath(place) for place in sys.path])],  # noqa: PTH100
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

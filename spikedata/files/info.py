@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from spikedata.events import latest_times
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.events.window import NEARLY_ALL, find_outside, percent
 from spikedata.files.reader import SpikeFile
+from spikedata.printable import printable
 from spikedata.splits import available_splits
 
 _MOST_LISTED = 40  # classes or speakers listed; of more, the text gives the number
@@ -52,6 +54,7 @@ def describe_file(
     window = checked("window", window, Positive)
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
+        parts = Counter(file.parts)
         stored, remarks, stored_type, unit, says_n_units = (
             dict(file.columns.stored),
             file.remarks,
@@ -83,6 +86,7 @@ def describe_file(
         "time_unit": unit or "s",
         "advice": outside.advice if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
         "channels_are_said": says_n_units or n_units is not None,
+        "largest_unit": int(events.units.max(initial=0)),
         "last_spike": _spread(last),
         "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
         "samples_of_unknown_duration": int(np.count_nonzero(~is_timed)),
@@ -93,7 +97,9 @@ def describe_file(
         "times_dtype": str(stored_type),
         "columns": stored,
         "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
-        "splits": [name for name in available_splits(events) if not (is_part and name == "published")],
+        "parts": {part or "none": n for part, n in parts.items()} if any(parts) else {},
+        "splits": [name for name in available_splits(events) if not (is_part and name == "published")]
+        + (["listed"] if "train" in parts and "" not in parts else []),
         "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
         "left_out": list(skipped),
         "remarks": list(remarks),
@@ -119,14 +125,14 @@ def format_description(description: dict[str, Any]) -> str:
     description : dict
         From `describe_file`.
     """
-    d = description
+    d = description | {name: _escaped(description[name]) for name in ("file", "classes", "left_out")}
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
     who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
         f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{who}, {_number_of(d['channels'], 'channel')}",
+        f"{who}, {_number_of(d['channels'], 'channel')}{_whence(d)}",
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else "")
         + ("; no sample has any" if without == d["samples"] > 1 else ""),
@@ -145,6 +151,8 @@ def format_description(description: dict[str, Any]) -> str:
     ]
     if d["left_out"]:
         lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
+    if d["parts"]:
+        lines.append(f"  parts       {', '.join(f'{part} {n:,}' for part, n in d['parts'].items())}")
     if d["remarks"]:
         lines.append(f"  remarks     on {_number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
@@ -158,6 +166,13 @@ def format_description(description: dict[str, Any]) -> str:
             f"seed {made['seed']}"
         )
     return "\n".join(lines)
+
+
+def _escaped(names: Any) -> Any:
+    """Names without control characters, in whatever holds them."""
+    if isinstance(names, str):
+        return printable(names)
+    return {printable(k): v for k, v in names.items()} if isinstance(names, dict) else [*map(printable, names)]
 
 
 def _share(made: dict[str, Any]) -> str:
@@ -188,6 +203,11 @@ def _number_of(number: int, one: str, many: str = "") -> str:
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
     unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
+
+
+def _whence(d: dict[str, Any]) -> str:
+    """Where the number of channels is from, if not from the file."""
+    return "" if d["channels_are_said"] else f" (not in the file; its largest unit is {d['largest_unit']})"
 
 
 def _stored(d: dict[str, Any]) -> str:

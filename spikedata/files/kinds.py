@@ -19,16 +19,17 @@ from spikedata.files.schema import FormatError
 with contextlib.suppress(ImportError):
     import hdf5plugin  # type: ignore[import-not-found,unused-ignore]  # noqa: F401  # where it is installed, its filters can be read without a further word
 
+_SUFFIXES = (".h5", ".hdf5", ".hdf")
 _LONGEST_NAME = 60  # characters of a name in a message
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _N_LOOKED_AT = 2048
 _UNPACK = "unpack it: {} {}"
 # what files begin with, what they are, and what to do; {} stands for the file
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x1f\x8b", "a gzip archive", "gunzip -k {}"),
-    (b"BZh", "a bzip2 archive", "bunzip2 -k {}"),
-    (b"\xfd7zXZ\x00", "an xz archive", "unxz -k {}"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unzstd {}"),
+    (b"\x1f\x8b", "a gzip archive", "gunzip .gz"),
+    (b"BZh", "a bzip2 archive", "bunzip2 .bz2"),
+    (b"\xfd7zXZ\x00", "an xz archive", "unxz .xz"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive", "unzstd .zst"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z x {}"),
     (b"Rar!\x1a\x07", "a RAR archive", "unrar x {}"),
     (b"\x93NUMPY", "a NumPy array (.npy)", ""),
@@ -90,6 +91,21 @@ def refuse_other_kinds(path: Path) -> None:
     kind, advice = _kind_of(path, start, size)
     said = f"it is {kind}" if kind else "it does not have the signature of one"
     raise FormatError(f"{path}: not a readable HDF5 file: {said}{advice and '; ' + advice}")
+
+
+def folder_advice(path: Path) -> str:
+    """What to type for a folder that was given in place of a file, as the end of a message; empty if unknown.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or device.
+    """
+    try:
+        names = sorted(place.name for place in path.iterdir() if place.suffix.lower() in _SUFFIXES)
+    except OSError:  # a device, or a folder that may not be searched
+        return ""
+    return f"; it holds {_listed(names)}" if names else f"; of recordings: {_encode(path)}"
 
 
 def explained(path: Path, text: str) -> str:
@@ -203,8 +219,20 @@ def _kind_of(path: Path, start: bytes, size: int) -> tuple[str, str]:
         if start.startswith(beginning):
             if advice == "encode":
                 return kind, _encode(path)
-            return kind, f"unpack it: {advice.format(_quoted(path))}" if advice else _HOW_TO_WRITE
+            return kind, _unpack(path, advice) if advice else _HOW_TO_WRITE
     return _kind_of_text(start)
+
+
+def _unpack(path: Path, how: str) -> str:
+    """What to type to unpack an archive; the programs of single files insist on the suffix of theirs."""
+    if "{}" in how:
+        return f"unpack it: {how.format(_quoted(path))}"
+    program, suffix = how.split()
+    if path.name.endswith((f".tar{suffix}", ".tgz", ".tbz2", ".txz")):
+        return f"unpack it: tar -xf {_quoted(path)}"
+    if path.suffix == suffix:
+        return f"unpack it: {program} -k {_quoted(path)}"
+    return f"unpack it: {program} < {_quoted(path)} > OUT.h5"
 
 
 def _kind_of_zip(path: Path) -> tuple[str, str]:
@@ -219,7 +247,7 @@ def _kind_of_zip(path: Path) -> tuple[str, str]:
         return "a file of PyTorch tensors", _HOW_TO_WRITE
     if "[Content_Types].xml" in names:
         return "an Office document", ""
-    inside = [name for name in names if name.lower().endswith((".h5", ".hdf5", ".hdf"))]
+    inside = [name for name in names if name.lower().endswith(_SUFFIXES)]
     what = f"a zip archive with {_listed(inside or names)}" if names else "a zip archive with nothing in it"
     return what, _UNPACK.format("unzip", _quoted(path))
 

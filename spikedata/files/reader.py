@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from spikedata.checks import whole_number
 from spikedata.events import Sample, find_fault
 from spikedata.events.events import Events, offsets_of, row_number
 from spikedata.events.sample import LARGEST_N_UNITS
+from spikedata.events.window import likely_unit
 from spikedata.files import columns as table
 from spikedata.files import schema
 from spikedata.files.columns import read_columns
@@ -109,7 +110,7 @@ class SpikeFile:
             self._check_heap()
             self._times, self.times_dtype = require_rows(self._file, table.TIMES.name, "fiu")
             if self.times_dtype.kind != "f" and self.time_unit is None:
-                raise FormatError(_needs_unit(self.path, self.times_dtype))
+                raise FormatError(_needs_unit(self.path, self.times_dtype, self._times[:_N_AT_ONCE]))
             self._units, self._units_dtype = require_rows(self._file, table.UNITS.name, "iu")
             columns = read_columns(self._file, len(self._times))
             self._refuse_contradiction(columns, n_units)
@@ -315,9 +316,13 @@ class SpikeFile:
         )
 
 
-def _needs_unit(path: Path, dtype: np.dtype) -> str:
+def _needs_unit(path: Path, dtype: np.dtype, rows: Sequence[np.ndarray]) -> str:
+    ends = [int(row.max()) for row in rows if len(row)]
+    end = float(np.median(ends)) if ends else 0.0
+    likely = likely_unit(end) or "ms"
+    seen = f" (the median clip ends at {end:,.0f})" if ends else ""
     rule = f"{path}: {table.TIMES.name!r} must hold variable-length rows of floats, got {dtype}"
-    return f"{rule}; say what these count: --time-unit ms, us or samples@16000 (time_unit='ms')"
+    return f"{rule}; say what they count{seen}: --time-unit {likely}, or samples@RATE (time_unit={likely!r})"
 
 
 def _sort_rows(times: np.ndarray, units: np.ndarray, offsets: npt.NDArray[np.int64]) -> None:

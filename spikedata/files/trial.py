@@ -30,6 +30,7 @@ from spikedata.files.hdf5 import (
     reason,
 )
 from spikedata.files.heap import HeapObjects, check_rows, read_heap
+from spikedata.files.kinds import explained
 from spikedata.files.schema import FormatError
 
 _MOST_IDLE = 10  # s
@@ -53,7 +54,10 @@ def serve() -> None:
         for name in request["plugins"]:
             importlib.import_module(name)
         limit(request["memory"], request["seconds"])
-        fault = fault_of(Path(request["path"]), request["names"])
+        try:
+            fault = fault_of(Path(request["path"]), request["names"])
+        except Exception:  # a fault of ours, which the reader meets, too
+            fault = ""
         answers.write(json.dumps(fault).encode() + b"\n")
 
 
@@ -103,15 +107,18 @@ def fault_of(path: Path, names: Iterable[str]) -> str:
         return MEMORY
     except READ_ERRORS as error:
         is_systems = isinstance(error, OSError) and error.errno  # not the file's fault: locked, not allowed
-        return "" if is_systems else f"not a readable HDF5 file: {reason(error)}"
+        return "" if is_systems else f"not a readable HDF5 file: {explained(path, reason(error))}"
     with file:
         try:
             heap = read_heap(file)
             for name in names:
                 with suppress(FormatError):  # the reader will find the same, at the same place
                     _read_column(file, name, heap)
-            with suppress(ValueError):
-                read_attributes(file, "")
+            list(file.attrs)
+            with suppress(ValueError, TypeError):  # those of a file of ours, of which one may be wrong
+                read_attributes(file, "spikedata_")
+            if "spikes" not in file:
+                list(file)  # `kinds.other_content` names what is there instead
         except MemoryError:
             return MEMORY
         except FormatError:

@@ -8,16 +8,22 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata.disk import check_output, write_atomically
+from spikedata.plot.lettering import FONT, letter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.gridspec import GridSpecBase, SubplotSpec
+
+Picture: TypeAlias = "Figure | Axes"
 
 DPI = 150
 FORMATS = ("png", "svg", "pdf")
@@ -26,8 +32,8 @@ FORMATS = ("png", "svg", "pdf")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GRAY, PALE = "#1B1F24", "#6B7280", "#C9CED6"
 
-FONT = "DejaVu Sans"  # comes with Matplotlib
 LINE = 1.4  # [points] width of a line
+LETTER_WIDTH = 0.08  # [inch] of most letters of a label
 LEGEND: Any = {"fontsize": 8, "edgecolor": "white", "facecolor": "white", "framealpha": 0.9, "labelcolor": INK}
 _TICKS: Any = {
     "which": "both",
@@ -40,7 +46,10 @@ _TICKS: Any = {
     "labelfontfamily": FONT,
 }
 
+FREQUENCY_TICKS = (100, 200, 500, 1000, 2000, 5000, 10000, 20000)  # [Hz]
+
 Arguments = ParamSpec("Arguments")
+Drawn = TypeVar("Drawn")
 
 
 def new_figure(width: float, height: float, *, title: str = "", layout: str = "constrained") -> Figure:
@@ -82,29 +91,165 @@ def new_figure(width: float, height: float, *, title: str = "", layout: str = "c
     return figure
 
 
-def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Give what a function has drawn on a `new_figure` the titles and the letters of the house."""
+class Canvas(NamedTuple):
+    """Where a picture is drawn: in a figure of its own, or in the place of axes that the caller has.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure or SubFigure
+        The figure.
+    ax : matplotlib.axes.Axes or None
+        The caller's axes; None if the figure is the picture's own.
+    title : str
+        Headline, which a figure of its own shows already.
+    """
+
+    figure: Figure | SubFigure
+    ax: Axes | None
+    title: str
+
+    @property
+    def picture(self) -> Picture:
+        """What the function that draws returns."""
+        return self.figure if self.ax is None else self.ax  # type: ignore[return-value]  # its own is no SubFigure
+
+    def axes(self) -> Axes:
+        """The axes of a picture that has one panel."""
+        return self.figure.add_subplot() if self.ax is None else self.ax
+
+    def grid(self, n_rows: int, n_columns: int, **ratios: Any) -> GridSpecBase:
+        """Places for the panels of a picture that has several."""
+        if self.has_no_layout:  # nothing else makes room for the labels of panels
+            ratios = {"hspace": 0.5, "wspace": 0.5} | ratios
+        return self.figure.add_gridspec(n_rows, n_columns, **ratios)
+
+    def add(self, place: SubplotSpec, **options: Any) -> Axes:
+        """A panel at one of the places, in the look of the house."""
+        axes: Axes = self.figure.add_subplot(place, **options)
+        if self.ax is not None:
+            _dress(axes)
+        return axes
+
+    def bar(self, image: ScalarMappable, label: str, **options: Any) -> Colorbar:
+        """A scale of the colors of an image."""
+        bar = self.figure.colorbar(image, label=label, **options)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(**_TICKS)
+        bar.ax.minorticks_off()
+        bar.ax.yaxis.label.set(size=9, weight="normal", color=INK)
+        return bar
+
+    def head(self, axes: Axes, title: str = "") -> None:
+        """Give axes a title of their own, below the headline if they are the caller's."""
+        lines = [self.title if axes is self.ax else "", title]
+        axes.set_title("\n".join(line for line in lines if line))
+
+    @property
+    def has_no_layout(self) -> bool:
+        """Whether nothing in the figure makes room for labels."""
+        return self.figure.get_layout_engine() is None
+
+
+def canvas_of(
+    ax: Axes | None, width: float, height: float, *, title: str = "", layout: str = "constrained", panels: bool = False
+) -> Canvas:
+    """The place for a picture.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Axes of the caller's to draw into. Default: a new figure.
+    width, height, title, layout
+        As `new_figure`; of the caller's axes, the title alone matters.
+    panels : bool
+        Whether there are several panels, for which the caller's axes, which show nothing themselves, become a figure in
+        the figure.
+
+    Raises
+    ------
+    ValueError
+        If there is no place for panels.
+    """
+    if ax is None:
+        return Canvas(new_figure(width, height, title=title, layout=layout), None, title)
+    if not panels:
+        _dress(ax)
+        ax.set_title(title)
+        return Canvas(ax.figure, ax, title)
+    figure = _figure_in_place_of(ax)
+    if title:
+        letter(figure.suptitle(title, x=0.01, ha="left", size=10, weight="normal", color=INK))
+    return Canvas(figure, ax, title)
+
+
+def _figure_in_place_of(ax: Axes) -> SubFigure:
+    """A figure in the figure, for panels, where axes are, which are shown no more."""
+    place, box, has_layout = ax.get_subplotspec(), ax.get_position(), ax.figure.get_layout_engine() is not None
+    is_outer = place is not None and place.get_topmost_subplotspec() is place
+    if place is None:
+        if has_layout:
+            raise ValueError("ax must be one of a grid, as plt.subplots makes it, for a picture of panels in a layout")
+        place = ax.figure.add_gridspec(1, 1)[0]
+    ax.set_axis_off()
+    figure: SubFigure = ax.figure.add_subfigure(place, facecolor="none", edgecolor="none")
+    if not (is_outer or has_layout):  # else Matplotlib finds the place itself
+        figure.bbox_relative.p0, figure.bbox_relative.p1 = box.p0, box.p1
+    return figure
+
+
+def _require_axes(ax: object) -> None:
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        found = f"an array of shape {ax.shape}: pass one of them" if isinstance(ax, np.ndarray) else type(ax).__name__
+        raise TypeError(f"ax must be one Matplotlib Axes, got {found}")
+
+
+def styled(draw: Callable[Arguments, Drawn]) -> Callable[Arguments, Drawn]:
+    """Give what a function has drawn, on a `new_figure` or into its ``ax``, the titles and letters of the house."""
 
     @functools.wraps(draw)
-    def draw_in_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+    def draw_in_style(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Drawn:
         from matplotlib.lines import Line2D
-        from matplotlib.text import Text
 
-        figure = draw(*args, **kwargs)
-        for axes in figure.axes:
+        ax: Any = kwargs.get("ax")
+        if ax is not None:
+            _require_axes(ax)
+        others = set() if ax is None else set(ax.figure.axes) - {ax}
+        drawn = draw(*args, **kwargs)
+        figure: Any = drawn if ax is None else ax.figure
+        new = [axes for axes in figure.axes if axes not in others]
+        for axes in new:
             title = axes.get_title("left") or axes.get_title("center") or axes.get_title("right")
             axes.set_title("", loc="center")
             axes.set_title("", loc="right")
             axes.set_title(title, loc="left", size=10, weight="normal", color=INK, pad=6)
             if (legend := axes.get_legend()) is not None:
                 legend.get_frame().set_linewidth(1.0)
-        for text in figure.findobj(Text):
-            text.set(family=FONT, usetex=False)
-        for line in figure.findobj(Line2D):
-            line.set(solid_capstyle="projecting", dash_capstyle="butt")
-        return figure
+        for artist in [figure] if ax is None else new:
+            _letter_all(artist)
+            for line in artist.findobj(Line2D):
+                line.set(solid_capstyle="projecting", dash_capstyle="butt")
+        return drawn
 
     return draw_in_style
+
+
+def _letter_all(artist: Any) -> None:
+    """Give all texts of a figure or axes their fonts; ticks that are numbers stay what Matplotlib made them."""
+    from matplotlib.axis import Axis
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    numbers = {
+        id(text)
+        for axis in artist.findobj(Axis)
+        if not isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter)
+        for tick in (*axis.get_major_ticks(), axis)
+        for text in ((axis.offsetText,) if tick is axis else (tick.label1, tick.label2))
+    }
+    for text in artist.findobj(Text):
+        letter(text, is_number=id(text) in numbers)
 
 
 def _dress(axes: Axes) -> None:
@@ -119,13 +264,13 @@ def _dress(axes: Axes) -> None:
         axis.label.set(size=9, weight="normal", color=INK)
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def save_figure(figure: Picture, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a figure to a file whose name says the format; the same figure gives the same bytes.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-        What to write.
+    figure : matplotlib.figure.Figure or Axes
+        What to write; of axes, the figure that they are in.
     path : str or path-like
         Name that ends in .png (150 dots per inch), .svg or .pdf. Fonts in a PDF are embedded as the setting
         ``pdf.fonttype`` of Matplotlib says.
@@ -139,17 +284,42 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, overwrite: bool
     OutputError
         If the path cannot be written.
     """
+    kind = check_picture(path, overwrite=overwrite)
+    whole_figure: Any = figure
+    while whole_figure.figure is not whole_figure:  # axes and figures in a figure
+        whole_figure = whole_figure.figure
+    undated: Any = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    content = io.BytesIO()
+    # all that the caller's settings could decide is said here; whether fonts are embedded as Type 3 or 42 cannot be
+    whole: Any = {
+        "bbox_inches": whole_figure.bbox_inches,
+        "facecolor": "white",
+        "edgecolor": "white",
+        "transparent": False,
+    }
+    whole_figure.savefig(content, format=kind, dpi=DPI, metadata=undated, **whole)
+    written = content.getvalue()
+    write_atomically(path, _with_plain_ids(written) if kind == "svg" else written, overwrite=overwrite)
+
+
+def check_picture(path: str | os.PathLike[str], *, overwrite: bool = False) -> str:
+    """The format that the name of a picture says, once it is known that it can be written there.
+
+    Parameters
+    ----------
+    path, overwrite
+        As `save_figure`.
+
+    Raises
+    ------
+    ValueError, OutputError
+        As `save_figure`.
+    """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise ValueError(f"{path}: the name of a picture must end in .png, .svg or .pdf, got {Path(path).suffix!r}")
     check_output(path, overwrite=overwrite)
-    undated: Any = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    content = io.BytesIO()
-    # all that the caller's settings could decide is said here; whether fonts are embedded as Type 3 or 42 cannot be
-    whole: Any = {"bbox_inches": figure.bbox_inches, "facecolor": "white", "edgecolor": "white", "transparent": False}
-    figure.savefig(content, format=kind, dpi=DPI, metadata=undated, **whole)
-    written = content.getvalue()
-    write_atomically(path, _with_plain_ids(written) if kind == "svg" else written, overwrite=overwrite)
+    return kind
 
 
 def _with_plain_ids(svg: bytes) -> bytes:
@@ -185,6 +355,58 @@ def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_uni
     require_pairs(times, units)
     axes.plot(times, units, linestyle="none", marker="o", ms=size, mew=0, color=INK, rasterized=True)
     axes.set_ylim(n_units - 0.5, -0.5)
+
+
+def add_frequencies(
+    axes: Axes, frequencies: npt.NDArray[np.floating] | None, *, n_units: int, along: str = "y", label: bool = True
+) -> None:
+    """Give axes of channels a second scale, of their characteristic frequencies, on the other side.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        The axes, one of whose axes counts channels.
+    frequencies : ndarray of float, shape (n_units,), or None
+        Characteristic frequency of each channel [Hz], falling; None adds nothing.
+    n_units : int
+        Number of channels.
+    along : {"x", "y"}
+        Which axis counts them.
+    label : bool
+        Whether to name the scale; without a name there are few ticks, and each says its unit.
+
+    Raises
+    ------
+    ValueError
+        If there is not one frequency for each channel, or they do not fall.
+    """
+    if frequencies is None:
+        return
+    frequencies = require_falling(frequencies, n_units)
+    ticks = [f for f in FREQUENCY_TICKS[:: 1 if label else 3] if frequencies[-1] <= f <= frequencies[0]]
+    rows = np.interp(ticks, frequencies[::-1], np.arange(n_units)[::-1])
+    names = [f"{f / 1000:g}k" if f >= 1000 else f"{f}" for f in ticks]
+    if not label:
+        names = [f"{f / 1000:g} kHz" if f >= 1000 else f"{f} Hz" for f in ticks]
+    second: Any = axes.secondary_yaxis("right") if along == "y" else axes.secondary_xaxis("top")
+    axis = second.yaxis if along == "y" else second.xaxis
+    axis.set_ticks(rows, names)
+    second.minorticks_off()
+    second.tick_params(**_TICKS)
+    for spine in second.spines.values():
+        spine.set(edgecolor=GRAY, linewidth=0.7)
+    axis.set_label_text("Frequency (Hz)" if label else "")
+    axis.label.set(size=9, weight="normal", color=INK)
+
+
+def require_falling(frequencies: npt.ArrayLike, n_units: int | None = None) -> npt.NDArray[np.float64]:
+    """The frequencies, or a ValueError unless they fall from channel to channel, and are `n_units` if that is given."""
+    falling = np.asarray(frequencies, np.float64)
+    if falling.ndim != 1 or (n_units is not None and len(falling) != n_units):
+        raise ValueError(f"frequencies must be {n_units}, one for each channel, got shape {falling.shape}")
+    if np.any(np.diff(falling) >= 0):
+        raise ValueError("frequencies must fall from base to apex, got some that rise")
+    return falling
 
 
 def require_pairs(times: npt.ArrayLike, units: npt.ArrayLike) -> None:

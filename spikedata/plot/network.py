@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.plot.figure import BLUE, GRAY, GREEN, INK, LEGEND, LINE, PALE, VERMILION, draw_spikes, new_figure, styled
+from spikedata.plot.figure import (
+    BLUE,
+    GRAY,
+    GREEN,
+    INK,
+    LEGEND,
+    LETTER_WIDTH,
+    LINE,
+    PALE,
+    VERMILION,
+    Picture,
+    canvas_of,
+    draw_spikes,
+    styled,
+)
+from spikedata.plot.lettering import shortened
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 SMALLEST_SHARE = 0.02  # [1] of a row of the confusion matrix that is still written out
 COLUMNS = ("epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss")
@@ -25,7 +40,8 @@ def plot_hidden(
     keys: Sequence[str],
     *,
     title: str = "",
-) -> Figure:
+    ax: Axes | None = None,
+) -> Picture:
     """What the hidden layer does with one clip, and the readouts below it.
 
     The three classes with the highest maximum over time are named; a dot marks the maximum that decides.
@@ -42,10 +58,12 @@ def plot_hidden(
         Class names.
     title : str
         Headline.
+    ax : matplotlib.axes.Axes, optional
+        Axes of your own to draw into; the panels share its place.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure, or ``ax``
 
     Raises
     ------
@@ -55,8 +73,11 @@ def plot_hidden(
     (n_steps, n_hidden), n_readouts = np.shape(spikes), np.shape(readout)
     if n_readouts != (n_steps, len(keys)):
         raise ValueError(f"readout must have shape {n_steps, len(keys)} (n_steps, n_classes), got {n_readouts}")
-    figure = new_figure(7.2, 5.6, title=title)
-    raster, traces = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
+    canvas = canvas_of(ax, 7.2, 5.6, title=title, panels=True)
+    grid = canvas.grid(2, 1, height_ratios=(1.5, 1))
+    raster = canvas.add(grid[0])
+    traces = canvas.add(grid[1], sharex=raster)
+    raster.tick_params(labelbottom=False)
 
     steps, units = np.nonzero(spikes)
     draw_spikes(raster, (steps + 0.5) * dt, units, n_units=n_hidden, size=2)
@@ -68,12 +89,12 @@ def plot_hidden(
     others = np.setdiff1d(np.arange(len(keys)), named)
     traces.plot(time, readout[:, others], color=PALE, linewidth=0.8)
     for rank, (index, color) in reversed(list(enumerate(zip(named, (VERMILION, BLUE, GREEN), strict=False)))):
-        traces.plot(time, readout[:, index], color=color, linewidth=2 if rank == 0 else 1.3, label=keys[index])
+        traces.plot(time, readout[:, index], color=color, linewidth=2 if rank == 0 else 1.3, label=_label(keys[index]))
         traces.plot(time[readout[:, index].argmax()], highest[index], "o", ms=6 if rank == 0 else 4, color=color)
     traces.set(xlabel="Time (s)", ylabel="Readout membrane", xlim=(0, n_steps * dt), title="Readout: highest peak wins")
     traces.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True, **LEGEND)
-    figure.align_ylabels([raster, traces])
-    return figure
+    canvas.figure.align_ylabels([raster, traces])
+    return canvas.picture
 
 
 @styled
@@ -83,7 +104,8 @@ def plot_learning_curve(
     chance: float | None = None,
     best_epoch: float | None = None,
     title: str = "",
-) -> Figure:
+    ax: Axes | None = None,
+) -> Picture:
     """Accuracy and loss after each epoch, on the training and on the validation part.
 
     Parameters
@@ -97,10 +119,12 @@ def plot_learning_curve(
         The epoch to mark; the first with the highest validation accuracy, unless told.
     title : str
         Headline.
+    ax : matplotlib.axes.Axes, optional
+        Axes of your own to draw into; the panels share its place.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure, or ``ax``
 
     Raises
     ------
@@ -122,8 +146,9 @@ def plot_learning_curve(
         raise ValueError(f"best_epoch must be an epoch of the history, got {best_epoch}")
     row = int(np.flatnonzero(epochs == best)[0])
 
-    figure = new_figure(8.4, 3.5, title=title)
-    accuracy, loss = figure.subplots(1, 2)
+    canvas = canvas_of(ax, 8.4, 3.5, title=title, panels=True)
+    grid = canvas.grid(1, 2)
+    accuracy, loss = canvas.add(grid[0]), canvas.add(grid[1])
     for axes, name, factor in ((accuracy, "accuracy", 100), (loss, "loss", 1)):
         marker = "o" if len(epochs) == 1 else None
         axes.plot(
@@ -162,11 +187,13 @@ def plot_learning_curve(
     accuracy.set_title(f"{'Validation' if validated.any() else 'Training'} {kept:.1f} % at epoch {best:g}")
     loss.set_title("Loss")
     loss.legend(loc="upper right", **LEGEND)
-    return figure
+    return canvas.picture
 
 
 @styled
-def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, title: str = "") -> Figure:
+def plot_confusion(
+    matrix: npt.NDArray[np.integer], keys: Sequence[str], *, title: str = "", ax: Axes | None = None
+) -> Picture:
     """Which class is taken for which: a row is the true class, a column the answer; colors are shares of a row.
 
     Parameters
@@ -178,10 +205,12 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
         Class names.
     title : str
         Headline.
+    ax : matplotlib.axes.Axes, optional
+        Axes of your own to draw into.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure, or ``ax``
 
     Raises
     ------
@@ -194,12 +223,13 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
     totals = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(totals, 1)
 
-    side = 1.6 + 0.24 * max(n_classes, 10)
-    figure = new_figure(side + 0.6, side, title=title, layout="compressed")
-    axes = figure.subplots()
+    names = [shortened(key) for key in keys]
+    side = 1.2 + 0.24 * max(n_classes, 10) + LETTER_WIDTH * max(map(len, names), default=0)
+    canvas = canvas_of(ax, side + 0.6, side, title=title, layout="compressed")
+    axes = canvas.axes()
     image = axes.imshow(100 * shares, aspect="equal", cmap="Blues", vmin=0, vmax=100, interpolation="antialiased")
-    axes.set_xticks(np.arange(n_classes), keys, rotation=90)
-    axes.set_yticks(np.arange(n_classes), keys)
+    axes.set_xticks(np.arange(n_classes), names, rotation=90)
+    axes.set_yticks(np.arange(n_classes), names)
     axes.set(xlabel="Answer", ylabel="True class")
     axes.set_xticks(np.arange(n_classes + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(n_classes + 1) - 0.5, minor=True)
@@ -210,10 +240,14 @@ def plot_confusion(matrix: npt.NDArray[np.integer], keys: Sequence[str], *, titl
         color = "white" if shares[row, column] > 0.5 else INK
         axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center", size=6.5, color=color)
     correct, total = int(np.trace(matrix)), int(totals.sum())
-    axes.set_title(f"{correct:,} of {total:,} correct ({100 * correct / max(total, 1):.1f} %)")
-    bar = figure.colorbar(image, shrink=0.5, aspect=24, pad=0.02, label="Share of the true class (%)")
-    bar.outline.set_visible(False)
-    return figure
+    canvas.head(axes, f"{correct:,} of {total:,} correct ({100 * correct / max(total, 1):.1f} %)")
+    canvas.bar(image, "Share of the true class (%)", ax=axes, shrink=0.5, aspect=24, pad=0.02)
+    return canvas.picture
+
+
+def _label(key: str) -> str:
+    """A class name for a legend, which would leave out one that begins with an underscore."""
+    return "\u200b" + shortened(key) if key.startswith("_") else shortened(key)  # a space of no width
 
 
 def _as_columns(history: Mapping[str, Sequence[float]] | Sequence[Any]) -> dict[str, npt.NDArray[np.float64]]:

@@ -43,7 +43,8 @@ def format_card(card: Card) -> str:
 def _read_as(data: DataEntry) -> str:
     """How the file was read, where the user said it."""
     unit = f", times in {data.time_unit}" if data.time_unit not in (None, "s") else ""
-    return unit + (f", {data.n_units} units" if "n_units" in data.reading else "")
+    said = data.says_n_units or data.official is not None  # the published files are known to have 700
+    return unit + ("" if said else f", {data.n_units} units (not in the file)")
 
 
 def _lost_text(entry: DataEntry | ScoredEntry, card: Card) -> str:

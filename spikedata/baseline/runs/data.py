@@ -25,7 +25,9 @@ from spikedata.splits import (
     make_split,
     require_speakers_apart,
     sample_names,
+    split_as_listed,
     split_by_speaker,
+    split_stratified,
 )
 from spikedata.splits.promises import require_every_class
 
@@ -113,7 +115,7 @@ def is_same_numbering(one: DataEntry, other: DataEntry) -> bool | None:
     return False if len(named) == 2 and named[0] != named[1] else None
 
 
-BY_SPEAKER = "by_speaker"
+BY_SPEAKER, LISTED = "by_speaker", "listed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,7 @@ class SplitChoice:
         check_fields(self)
 
 
-def choose_split(events: Events, choice: SplitChoice) -> Split:
+def choose_split(events: Events, choice: SplitChoice, parts: Sequence[str] = ()) -> Split:
     """The split of a run.
 
     Parameters
@@ -152,6 +154,9 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
         All clips of the file.
     choice : SplitChoice
         Choice of the split.
+    parts : sequence of str
+        Part of each clip, where the file says it, for the split "listed". Where they have no validation part, one is
+        drawn from the training part.
 
     Raises
     ------
@@ -167,6 +172,8 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
         raise ValueError(f"speakers can be named only for the split {BY_SPEAKER!r}, got split {name!r}")
     if name.endswith(".json"):
         split = load_split(name, sample_names(events.sources))
+    elif name == LISTED and any(parts):
+        split = _split_by_parts(events, parts, choice.seed)
     else:
         split = make_split(events, name, seed=choice.seed, speaker=choice.left_out)
     for part, why in (("train", "to train on"), ("validation", "to choose the weights by, which test clips must not")):
@@ -174,6 +181,32 @@ def choose_split(events: Events, choice: SplitChoice) -> Split:
             raise ValueError(f"split {name!r} has no part {part!r}, {why}; it has {', '.join(split.parts)}")
     require_every_class(split, events.labels)
     return split
+
+
+def parts_of_file(spike_path: str | os.PathLike[str], time_unit: str | None) -> tuple[str, ...]:
+    """The part of each clip of a spike file; empty where it does not say it."""
+    with SpikeFile(spike_path, time_unit=time_unit) as file:
+        return file.parts
+
+
+def _split_by_parts(events: Events, parts: Sequence[str], seed: int) -> Split:
+    """The split that a file says, with a validation part from its training part if it says none."""
+    names, by_clip, origin = sample_names(events.sources), np.array(parts), "parts in the file"
+    if "validation" not in by_clip and "train" in by_clip:
+        train = np.flatnonzero(by_clip == "train")
+        labels, speakers = events.labels[train], events.speakers[train]
+        if len(known_speakers(speakers)) > 1 and (speakers >= 0).all():
+            drawn, how = split_by_speaker(speakers, labels, test=(), seed=seed), "by speaker"
+        else:
+            own = [names[index] for index in train]
+            drawn, how = split_stratified(labels, speakers, own, validation=0.1, seed=seed), "by clip"
+        by_clip = by_clip.astype(object)
+        by_clip[train[drawn.part("validation")]] = "validation"
+        origin += f", validation drawn from train {how}"
+    if not all(parts):
+        raise ValueError(f"{sum(not part for part in parts)} clips of the file have no part")
+    listed = {part: [names[index] for index in np.flatnonzero(by_clip == part)] for part in dict.fromkeys(by_clip)}
+    return split_as_listed(names, events.labels, events.speakers, listed, origin=origin)
 
 
 def split_entry(split: Split, events: Events, *, seed: int) -> SplitEntry:

@@ -23,6 +23,7 @@ from spikedata.baseline.runs.group_summary import (
     validation_accuracies,
 )
 from spikedata.baseline.runs.statistics import OverSeeds, over_all_seeds, over_seeds
+from spikedata.printable import in_columns, printable
 
 _COLUMNS = (
     "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "unseen speakers", "spikes",
@@ -159,10 +160,9 @@ def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
         table = [_markdown_row(_COLUMNS), rule, *(_markdown_row(row) for row in rows)]
         below = [f"\n({number}) {note}" for note, number in notes.items()]
     else:
-        widths = [max(len(row[i]) for row in [_COLUMNS, *rows]) for i in range(len(_COLUMNS))]
-        table = [_text_row(row, widths) for row in [_COLUMNS, *rows]]
+        table = in_columns([_COLUMNS, *rows], to_the_right=True)
         below = [f"({number}) {note}" for note, number in notes.items()]
-    return "\n".join([*table, *below, *(f"left out: {reason}" for reason in board.unreadable)])
+    return "\n".join([*table, *below, *(f"left out: {printable(reason)}" for reason in board.unreadable)])
 
 
 def _key(card: Card, test: ScoredEntry | None) -> str:
@@ -258,8 +258,3 @@ def _mean(values: Sequence[float]) -> float:
 
 def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _text_row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (cell.ljust(widths[0]) if i == 0 else cell.rjust(widths[i]) for i, cell in enumerate(cells))
-    return "  ".join([first, *others]).rstrip()

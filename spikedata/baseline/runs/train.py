@@ -29,9 +29,11 @@ from spikedata.baseline.runs.card import (
 )
 from spikedata.baseline.runs.data import (
     BY_SPEAKER,
+    LISTED,
     SplitChoice,
     arguments_of_split,
     choose_split,
+    parts_of_file,
     read_run_data,
     split_entry,
 )
@@ -473,7 +475,8 @@ def _plan(
 ) -> Plan:
     data, events = read_run_data(spike_path, window=recipe.network.duration, time_unit=time_unit, n_units=n_units)
     try:
-        split = choose_split(events, choice)
+        parts = parts_of_file(spike_path, time_unit) if choice.name == LISTED else ()
+        split = choose_split(events, choice, parts)
     except ValueError as error:
         raise ValueError(f"{spike_path}: {error}") from error
     entry = split_entry(split, events, seed=choice.seed)

@@ -26,7 +26,8 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_recipes_are_listed_in_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, "recipes").splitlines()
     assert [line.split()[0] for line in lines] == list(RECIPES)
-    assert json.loads(printed(capsys, "recipes", "--json")) == {name: one.about for name, one in RECIPES.items()}
+    told = json.loads(printed(capsys, "recipes", "--json"))
+    assert told == {"recipes": {name: one.about for name, one in RECIPES.items()}}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -54,13 +55,13 @@ def test_the_params_of_a_cochlea_come_back_from_their_file(
 
 @pytest.mark.parametrize("words", [[], ["--preset", "published"], *([name] for name in RECIPES)], ids=" ".join)
 def test_every_param_is_listed_with_unit_and_meaning(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    listed = json.loads(printed(capsys, "params", *words, "--json"))
+    listed = json.loads(printed(capsys, "params", *words, "--json"))["params"]
     assert listed
-    for name, param in listed.items():
-        assert param["unit"], name
-        assert param["about"], name
+    for param in listed:
+        assert param["unit"], param
+        assert param["about"], param
     table = printed(capsys, "params", *words).splitlines()
-    assert [line.split()[0] for line in table[1:]] == list(listed)
+    assert [line.split()[0] for line in table[1:]] == [param["name"] for param in listed]
 
 
 def test_a_preset_beside_a_recipe_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +111,7 @@ def test_a_cochlea_of_ones_own_is_told_by_its_file_and_verified_by_its_recording
     )
     assert made == expected
     assert "preset own" in printed(capsys, "info", out)
-    assert json.loads(printed(capsys, "verify", out, "--deep", str(corpus), "--json"))["n_compared"] == 2
+    assert json.loads(printed(capsys, "verify", out, "--deep", str(corpus), "--json"))["compared"] == 2
     assert "0 clips" not in printed(capsys, "encode", "folder", str(corpus), out, *own, "--preset", "published")
 
 

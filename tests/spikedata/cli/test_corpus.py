@@ -60,8 +60,8 @@ def test_download_as_json_is_one_object(
 
     assert main(["download", "fsdd", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert (printed["name"], printed["n_bytes"]) == ("fsdd", 15_000_000)
-    assert printed["paths"] == [str(Path("data/fsdd"))]
+    assert (printed["name"], printed["bytes"]) == ("fsdd", 15_000_000)
+    assert printed["files"] == [str(Path("data/fsdd"))]
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_a_dry_run_shows_all_that_is_known_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     assert main(["download", name, "--root", str(tmp_path / "data"), "--dry-run", "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)["files"][0]
+    plan = json.loads(capsys.readouterr().out)["parts"][0]
     assert main(["download", name, "--root", str(tmp_path / "data"), "--dry-run"]) == 0
     shown = capsys.readouterr().out
 
     assert not plan["is_there"]
-    for known in (*plan["urls"], plan["license"], plan["citation"], plan["path"]):
+    for known in (*plan["urls"], plan["license"], plan["citation"], plan["file"]):
         assert known in shown
     assert list(tmp_path.iterdir()) == []

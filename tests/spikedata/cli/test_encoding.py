@@ -74,7 +74,7 @@ def test_encode_with_a_split_writes_a_file_for_each_part(
     words = ["encode", "heidelberg_digits", str(digits), str(tmp_path / "shd"), "--preset", "published", "--json"]
     assert main([*words, "--split", "published"]) == 0
 
-    outputs = json.loads(capsys.readouterr().out)["outputs"]
+    outputs = json.loads(capsys.readouterr().out)["files"]
     assert {Path(output).name for output in outputs} == {"shd_train.h5", "shd_test.h5"}
     with SpikeFile(tmp_path / "shd/shd_test.h5") as file:
         assert {4, 5} <= set(file.speakers.tolist())
@@ -165,7 +165,7 @@ def test_a_table_is_encoded_by_the_columns_that_are_named(
     made, table = str(tmp_path / "out/manifest_train.h5"), str(corpus / "table.tsv")
     assert main(["verify", made, "--deep", table, "--columns", "path=File,label=word,split=set"]) == 0
     assert main([*words, "--overwrite"]) == 1
-    assert "--columns path=NAME says which it is" in capsys.readouterr().err
+    assert "say --columns path=File,label=word" in capsys.readouterr().err
 
 
 def test_what_is_left_out_is_said_with_its_reason_in_words_and_in_json(

@@ -14,11 +14,47 @@ from spikedata.downloads import Verification
 from spikedata.files.writer import SpikeWriter
 
 
-@pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes"])
+@pytest.mark.parametrize("kind", ["raster", "cochleagram", "psth", "intervals", "rates", "classes"])
 def test_plot_draws_every_kind(spike_path: Path, tmp_path: Path, kind: str) -> None:
     assert main(["plot", str(spike_path), "--kind", kind, "--out", str(tmp_path / "x.png"), "-q"]) == 0
 
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_encodes_a_recording_with_two_presets(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound, out = str(corpus / "cat/1.wav"), str(tmp_path / "x.svg")
+    words = ["plot", sound, "--preset", "default", "--preset", "published", "--kind", "intervals", "--out", out]
+    assert main([*words, "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["file"] == out
+    assert Path(out).read_text("utf-8").startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["{spikes}", "--out", "x.bmp"],
+            r"x\.bmp: the name of a picture must end in \.png, \.svg or \.pdf, got '\.bmp'",
+        ),
+        (["{spikes}", "--out", "x.png", "--clip", "dog"], r"words\.h5: no clip 'dog'; there are 36, counted from 0"),
+        (["{spikes}", "--out", "x.png", "--class", "lo"], r"words\.h5: no class 'lo'; nearest: low, high"),
+        (["nothing.wav", "--out", "x.png"], r"nothing\.wav: no such file"),
+    ],
+)
+def test_plot_refuses_in_one_line(
+    words: list[str], line: str, spike_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["plot", *(word.format(spikes=spike_path) for word in words)]) == 1
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert re.search(line, error)
+    assert list(tmp_path.iterdir()) == []
 
 
 def broken(path: Path, kind: str) -> Path:
@@ -69,7 +105,7 @@ def test_verify_finds_a_spike_file_whole(spike_path: Path, capsys: pytest.Captur
     assert main(["verify", str(spike_path), "--json"]) == 0
 
     verified = json.loads(capsys.readouterr().out)
-    assert (verified["n_clips"], verified["n_spikes"], verified["n_compared"]) == (36, 36 * 200, 0)
+    assert (verified["clips"], verified["spikes"], verified["compared"]) == (36, 36 * 200, 0)
 
 
 @pytest.mark.parametrize("kind", ["unit", "unequal", "truncated"])
@@ -89,7 +125,7 @@ def test_deep_verification_encodes_every_clip_again(
     assert main(["encode", "folder", str(corpus), path, "-q"]) == 0
 
     assert main(["verify", path, "--deep", str(corpus), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["n_compared"] == 2
+    assert json.loads(capsys.readouterr().out)["compared"] == 2
 
 
 @pytest.mark.parametrize(
@@ -113,7 +149,7 @@ def test_a_file_that_exists_wins_over_a_name(
     Path("shd").write_bytes(spike_path.read_bytes())
 
     assert main(["verify", "shd", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["n_clips"] == 36
+    assert json.loads(capsys.readouterr().out)["clips"] == 36
 
 
 def found(path: Path, *, changed: tuple[str, ...] = ()) -> Verification:
@@ -148,7 +184,7 @@ def test_verify_names_what_has_changed_in_a_data_set_with_status_3(
     printed = capsys.readouterr()
     described = json.loads(printed.out)
     assert not described["ok"]
-    assert described["files"][0]["changed"] == ["recordings/0_george_0.wav"]
+    assert described["parts"][0]["changed"] == ["recordings/0_george_0.wav"]
     assert printed.err == f"spikedata: {tmp_path / 'fsdd'}: not as it was; remove it and download it again\n"
 
 

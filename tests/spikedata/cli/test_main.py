@@ -40,9 +40,9 @@ def test_json_is_one_object_on_standard_output(spike_path: Path, capsys: pytest.
     assert main(["info", str(spike_path), "--json"]) == 0
 
     described = json.loads(capsys.readouterr().out)
-    assert described["samples"] == 36
+    assert described["clips"] == 36
     assert described["classes"] == {"low": 18, "high": 18}
-    assert described["spikes"]["total"] == 36 * 200
+    assert described["spikes"] == 36 * 200
 
 
 def test_quiet_prints_nothing(spike_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@
 
 import io
 import logging
+import re
 import sys
 from contextlib import redirect_stderr
 
 import pytest
 
 from spikedata.cli.progress import Progress
+from spikedata.printable import width
 
 
 class Screen(io.StringIO):
@@ -104,3 +106,83 @@ def test_what_is_logged_stands_on_a_line_of_its_own(screen: Screen, monkeypatch:
             logging.getLogger("spikedata").warning("the first host does not answer")
 
     assert "\rthe first host does not answer\n" in screen.getvalue()
+
+
+# Where nobody watches
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that a log sees [s], in a list to change it."""
+    now = [1000.0]
+    monkeypatch.setattr("spikedata.cli.progress.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_log_gets_a_line_every_half_minute(seconds: list[float]) -> None:
+    stream = io.StringIO()
+    with redirect_stderr(stream), Progress("clip") as progress:
+        progress.at(900, 10_000)
+        for done in range(901, 1001):
+            seconds[0] += 1.0
+            progress.at(done, 10_000)
+
+    assert stream.getvalue().splitlines() == [
+        "930/10,000 clips, 1.0 clips/s, 2:31:10 left",
+        "960/10,000 clips, 1.0 clips/s, 2:30:40 left",
+        "990/10,000 clips, 1.0 clips/s, 2:30:10 left",
+    ]
+
+
+def test_a_log_tells_the_stage_the_note_and_slow_work(seconds: list[float]) -> None:
+    stream = io.StringIO()
+    with redirect_stderr(stream), Progress("epoch", 3) as progress:
+        progress.at_stage("train\x1b", 0, 3)
+        seconds[0] += 45.0
+        progress.step("validation 50.0%")
+    with redirect_stderr(stream), Progress("B") as progress:
+        progress.at_stage("shd", 0, 0)
+        seconds[0] += 60.0
+        progress.at_stage("shd", 60_000_000, 0)
+        seconds[0] += 60.0
+        progress.at_stage("shd", 120_000_000, 180_000_000)
+
+    assert stream.getvalue().splitlines() == [
+        "train\\x1b: 1/3 epochs, 45.0 s/epoch, 01:30 left; validation 50.0%",
+        "shd: 60.0MB, 1.00MB/s",
+        "shd: 120MB/180MB, 1.00MB/s, 01:00 left",
+    ]
+
+
+def test_a_dumb_terminal_gets_lines(screen: Screen, seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    with redirect_stderr(screen), Progress("clip") as progress:
+        progress.at(0, 4)
+        seconds[0] += 30.0
+        progress.at(2, 4)
+
+    assert screen.getvalue() == "2/4 clips, 15.0 s/clip, 00:30 left\n"
+
+
+@pytest.mark.parametrize("columns", ["20", "5"])
+def test_a_bar_fits_a_narrow_terminal(
+    columns: str, screen: Screen, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda _: (int(columns), 24))
+    with redirect_stderr(screen), Progress("clip") as progress:
+        for done in range(5):
+            clock[0] += 1.0
+            progress.at_stage("数据数据数据", done, 4)
+
+    assert screen.getvalue()
+    assert all(width(line) <= int(columns) for line in re.split(r"[\r\n]", screen.getvalue()))
+
+
+def test_a_hidden_log_tells_nothing(seconds: list[float]) -> None:
+    stream = io.StringIO()
+    with redirect_stderr(stream), Progress("clip", hidden=True) as progress:
+        progress.at(0, 4)
+        seconds[0] += 300.0
+        progress.at(2, 4)
+
+    assert stream.getvalue() == ""

@@ -182,6 +182,7 @@ def test_a_file_given_twice_is_taken_once_and_said(touch: Touch) -> None:
     [
         (("a.wav", "b.wav"), r"b\.wav: no such file or folder"),
         (("cat", "dog"), r"cat: is a folder among 2 paths; give the folder above them"),
+        (("speech.commands", "cat"), r"speech\.commands: no such file or folder, and no corpus of that name"),
         (("a.wav", "words.csv"), r"words\.csv: a table must be given alone, got 2 paths"),
     ],
 )
@@ -201,5 +202,13 @@ def test_a_known_corpus_is_not_given_as_files(touch: Touch) -> None:
     root = touch("0_jim_0.wav", "0_jim_1.wav")
     with pytest.raises(ValueError, match="the corpus 'fsdd' is one folder or file, got 2"):
         list_source([root / "0_jim_0.wav", root / "0_jim_1.wav"], "fsdd")
-    with pytest.raises(NotADirectoryError, match=r"0_jim_0\.wav: is a file, must be a folder of recordings"):
+    with pytest.raises(NotADirectoryError, match=r"0_jim_0\.wav: is a file, must be a folder of recordings$"):
         list_source(root / "0_jim_0.wav", "fsdd")
+
+
+def test_an_archive_is_to_be_unpacked(touch: Touch) -> None:
+    root = touch("words.zip", "hd_audio.tar.gz")
+    with pytest.raises(ValueError, match=r"words\.zip: an archive, not a recording; unpack it and give the folder"):
+        list_source(root / "words.zip")
+    with pytest.raises(NotADirectoryError, match=r"hd_audio\.tar\.gz: is a file, .*; unpack it"):
+        list_source(root / "hd_audio.tar.gz", "heidelberg_digits")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from spikedata.corpora.audio import AudioError, read_audio
 
@@ -101,6 +102,21 @@ def test_telephone_speech_comes_back(tmp_path: Path) -> None:
     assert delay_and_match(waveform, SOUND[::6])[1] > 0.8
 
 
+@pytest.mark.parametrize("suffix", ["gsm", "g722"])
+def test_a_stream_without_any_header_is_known_by_its_suffix(tmp_path: Path, suffix: str) -> None:
+    rate = {"gsm": 8_000, "g722": 16_000}[suffix]
+    sound, path = SOUND[:: RATE // rate], tmp_path / f"x.{suffix}"
+    if suffix == "gsm":  # PyAV only reads it
+        soundfile.write(path, sound, rate, format="RAW", subtype="GSM610")
+    else:
+        write(path, "g722", "g722", sound, rate=rate)
+
+    waveform, sample_rate = read_audio(path)
+
+    assert sample_rate == rate
+    assert delay_and_match(waveform, sound)[1] > 0.95
+
+
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "alac"])
 def test_two_channels_are_averaged(tmp_path: Path, codec: str) -> None:
     sound = np.stack([SOUND, 0.5 * SOUND])
@@ -116,10 +132,11 @@ def test_channels_that_cancel_are_refused_in_every_container(tmp_path: Path) -> 
         read_audio(path)
 
 
-def test_the_first_of_several_tracks_is_read(tmp_path: Path) -> None:
+def test_the_first_of_several_tracks_is_read_and_said(tmp_path: Path, caplog) -> None:
     waveform, _ = read_audio(write(tmp_path / "x.mka", "matroska", "flac", tracks=2))
 
     np.testing.assert_allclose(waveform, SOUND, atol=1e-4)
+    assert "x.mka: reads the first of 2 sound tracks" in caplog.text
 
 
 def test_a_film_without_sound_is_no_recording(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_paths_and_labels_make_clips_in_the_order_of_their_names(list_text: List
     [
         "label,path\ncat,a.wav\ndog,b.wav\n",
         "path,label\r\na.wav,cat\r\nb.wav,dog\r\n",
+        "path,label\ra.wav,cat\rb.wav,dog\r",
         "\ufeffpath,label\na.wav,cat\nb.wav,dog",
         'path,label\n"a.wav","cat"\n\nb.wav, dog \n\n',
         "path, label\n./a.wav, cat\n.//b.wav, dog\n",
@@ -46,6 +47,7 @@ def test_paths_and_labels_make_clips_in_the_order_of_their_names(list_text: List
         "path\tlabel\na.wav\tcat\nb.wav\tdog\n",
         '"path"\t"label"\r\n"a.wav"\t"cat"\r\nb.wav\tdog\r\n',
         "path|label\na.wav|cat\nb.wav|dog\n",
+        "sep=;\r\npath;label\r\na.wav;cat\r\nb.wav;dog\r\n",
         "path,label\na.wav,cat\nb.wav,dog\n".encode("utf-16"),
         "\ufeffpath\tlabel\r\na.wav\tcat\r\nb.wav\tdog\r\n".encode("utf-16-be"),
     ],
@@ -119,7 +121,10 @@ def test_the_order_of_the_lines_does_not_matter(list_text: ListText) -> None:
         ("\n\n", r"m\.csv: is empty, must begin with a header"),
         ("path,label\n", r"m\.csv: names no recording, must have lines below its header"),
         ("path,word\na.wav,cat\n", r"m\.csv: line 1: column 'label' is missing, got 'path', 'word'"),
-        ("path label\na.wav cat\n", r"line 1: column 'path' is missing, got 'path label'; --columns path=NAME says"),
+        (
+            "path label\na.wav cat\n",
+            r"line 1: column 'path' is missing, got 'path label'; say --columns path=NAME,label=NAME",
+        ),
         ("a.wav,cat\n", r"line 1: column 'path' is missing, got 'a.wav', 'cat'"),
         ("path,label,age\na.wav,cat,3\n", r"line 1: columns must be among path, label, speaker, part, got 'age'"),
         ("path,label,Speaker\na.wav,cat,3\n", r"line 1: columns must be among path, .*, got 'Speaker'"),
@@ -209,7 +214,7 @@ def test_columns_are_called_as_the_table_calls_them(touch: Touch) -> None:
     ("columns", "message"),
     [
         ({"label": "word"}, r"t\.csv: line 1: there is no column 'word' for label, got 'file', 'class'"),
-        ({"label": "class"}, r"line 1: column 'path' is missing, got .*; --columns path=NAME says which it is"),
+        ({"label": "class"}, r"line 1: column 'path' is missing, got .*; say --columns path=file,label=class$"),
         ({"path": "file", "lable": "class"}, "columns must be among path, label, speaker, part, split, got 'lable'"),
         ({"path": "{file", "label": "class"}, r"columns: '\{file' must be text with \{names of columns\}"),
         ({"path": "{file:>9}", "label": "class"}, r"which are filled in as they are"),
@@ -322,6 +327,23 @@ def test_urban_sound_8k_is_listed_with_its_folds(touch: Touch) -> None:
     listing = list_source(root)
     assert listing.parts == {"train": (names[0],), "validation": (names[1],), "test": (names[2],)}
     assert all(clip.path.is_file() for clip in listing.clips)
+
+
+def test_an_audio_folder_is_listed_by_its_table(touch: Touch) -> None:
+    (touch("data/a.wav", "b.wav") / "metadata.csv").write_text("file_name,label,age\ndata/a.wav,cat,3\nb.wav,dog,\n")
+    listing = list_source(touch())
+    assert (listing.keys, listing.sources) == (("cat", "dog"), ("b.wav", "data/a.wav"))
+
+
+def test_recordings_are_found_in_the_only_folder_beside_the_table_that_has_them(touch: Touch) -> None:
+    root = touch("audio_train/a.wav", "audio_train/b.wav", "audio_test/c.wav", "docs/readme.txt")
+    (root / "train.csv").write_text("fname,label\na.wav,cat\nb.wav,dog\n")
+    listing = list_source(root / "train.csv", columns={"path": "fname"})
+    assert all(clip.path.is_file() for clip in listing.clips)
+    assert f"train.csv: its paths are relative to {root / 'audio_train'}" in listing.notes
+    touch("audio_test/a.wav")  # now it could be either
+    with pytest.raises(FileNotFoundError, match="2 of 2 recordings are missing"):
+        list_source(root / "train.csv", columns={"path": "fname"})
 
 
 def test_faulty_lines_are_skipped_with_their_reasons_where_that_is_asked_for(list_text: ListText) -> None:

@@ -58,17 +58,17 @@ def test_words_keep_ids_and_speakers_of_the_corpus(corpus: Path) -> None:
     whole = {clip.name: clip.speaker for clip in list_clips("speech_commands", corpus).clips}
     for clip in list_clips("speech_commands_12", corpus).clips:
         assert clip.speaker == whole.get(clip.name, -1)
-        assert (clip.name in whole) == (clip.span is None)
+        assert (clip.name in whole) == (clip.recording is None)
         assert clip.path.is_file()
 
 
 def test_no_stretch_of_noise_is_in_two_parts(corpus: Path) -> None:
     listing = list_clips("speech_commands_12", corpus)
     assert listing.parts is not None
-    span_of = {clip.name: clip.span for clip in listing.clips}
+    piece_of = {clip.name: clip.recording for clip in listing.clips}
     ends = {}
     for part, names in listing.parts.items():
-        spans = [span for name in names if (span := span_of[name])]
+        spans = [piece[1:] for name in names if (piece := piece_of[name])]
         assert all(end - first == RATE for first, end in spans)
         ends[part] = (min(span[0] for span in spans), max(span[1] for span in spans))
     assert ends["train"][1] <= 16 * RATE <= ends["validation"][0]

@@ -190,7 +190,10 @@ def test_names_are_composed_and_the_disk_keeps_its_own(touch: Touch) -> None:
 def test_of_two_names_that_differ_in_their_form_only_one_is_reported(touch: Touch) -> None:
     found = find_audio(touch(f"{COMPOSED}/1.wav", f"{DECOMPOSED}/1.wav"))
     assert (found.names, found.places) == ([f"{COMPOSED}/1.wav"], {})
-    assert "the same name in another Unicode form" in found.unfit[f"{DECOMPOSED}/1.wav"]
+    assert r"this name in another Unicode form than 'fu\u0308nf/1.wav'" in found.unfit[f"{DECOMPOSED}/1.wav"]
+    listing = list_clips("folder", touch())
+    assert (listing.keys, len(listing.clips)) == ((COMPOSED,), 1)
+    assert not any("there is no class" in note for note in listing.notes)
 
 
 def test_places_are_relative_to_the_recordings_wherever_they_lie(touch: Touch) -> None:

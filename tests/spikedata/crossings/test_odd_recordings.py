@@ -204,7 +204,7 @@ def test_every_odd_recording_is_named_with_its_reason(tmp_path, capsys):
     assert not (unnamed := find_unnamed(record, odd)), "\n".join(unnamed)
     n_encoded = 12 + sum(one.reason is None for one in odd.values())
     n_odd = len(odd) - (n_encoded - 12)
-    assert (record["n_clips"], len(record["skipped"]) + len(record["unfit"])) == (n_encoded, n_odd)
+    assert (record["clips"], len(record["skipped"]) + len(record["unfit"])) == (n_encoded, n_odd)
     with SpikeFile(tmp_path / "x.h5") as file:
         assert (len(file), len(file.skipped)) == (n_encoded, len(record["skipped"]))
 
@@ -223,7 +223,7 @@ def test_shards_and_a_comparison_meet_the_same_odd_recordings(tmp_path, capsys):
     capsys.readouterr()
     assert main(["verify", str(tmp_path / "x.h5"), "--deep", str(root), "--no-progress"]) == 0
     said = capsys.readouterr().out
-    assert f"{whole['n_clips']} recordings were encoded again and gave the same spikes" in said
+    assert f"{whole["clips"]} recordings were encoded again and gave the same spikes" in said
     assert f"recordings left out when the file was made: {len(whole['skipped'])}" in said
 
 

@@ -83,7 +83,7 @@ def test_a_file_in_another_unit_trains_and_scores_as_one_in_s(files, tmp_path, u
     assert card.validation.accuracy == reference.validation.accuracy
     assert card.data.time_unit == unit
     assert f"--time-unit {unit}" in card.command
-    assert f", times in {unit}\n" in format_card(card)
+    assert f", times in {unit}, 700 units (not in the file)\n" in format_card(card)
     assert read_card(tmp_path / "run") == card
     card = evaluate_run(tmp_path / "run")  # its own file is read as it was trained
     assert card.tests[0].score.accuracy == evaluate_run(tmp_path / "s").tests[0].score.accuracy
@@ -142,7 +142,7 @@ def info(path, **options):
 
 def test_long_clips_are_taken_if_the_user_says_that_they_are_in_s(tmp_path):
     path = write(tmp_path / "x.h5", last=30.0)
-    with pytest.raises(ValueError, match=r"the median clip lasts 29\.\d s; give a longer window, or their unit if"):
+    with pytest.raises(ValueError, match=r"the median clip lasts 29\.\d s; give a longer window"):
         train_run(path, tmp_path / "run", recipe=COUNTS)
     card = train_run(path, tmp_path / "run", recipe=COUNTS, time_unit="s")
     assert 0.9 < card.data.outside < 1
@@ -163,7 +163,10 @@ def test_info_names_the_unit(files):
 
 
 def test_times_in_whole_numbers_need_a_unit(files):
-    with pytest.raises(FormatError, match=r"rows of floats, got uint32; say what these count: --time-unit ms, us or"):
+    with pytest.raises(
+        FormatError,
+        match=r"rows of floats, got uint32; say what they count \(the median clip ends at 7\d\d\): --time-unit ms, or",
+    ):
         SpikeFile(files["int ms"])
     events = open_events(files["int ms"], time_unit="ms")
     with h5py.File(files["int ms"]) as file:
@@ -201,6 +204,8 @@ def test_a_loader_refuses_what_would_be_empty_batches(files):
         make(files["ms"], **steps, time_unit="ms")
     with pytest.raises(ValueError, match="times look like milliseconds"):
         loader(Subset(SpikeDataset(files["ms"]), [3, 4]), batch_size=2, **steps)
+    with pytest.raises(ValueError, match=r"us\.h5: .* look like microseconds"):
+        loader(ConcatDataset([SpikeDataset(files["s"]), SpikeDataset(files["us"]).select([3])]), batch_size=2, **steps)
     in_ms, in_s = SpikeDataset(files["ms"], time_unit="ms"), SpikeDataset(files["s"])
     batches = [loader(dataset, batch_size=40, **steps) for dataset in (in_ms, in_s)]
     counts, reference = (next(iter(batch)).counts for batch in batches)
@@ -245,6 +250,34 @@ def test_sorted_or_not_the_same_falls_outside(tmp_path, dtype):
         assert find_outside(events, window).n_outside == find_outside(turned, window).n_outside == expected
 
 
+def test_times_of_a_clock_that_ran_through_are_no_milliseconds(tmp_path):
+    path = write(tmp_path / "x.h5")
+    with h5py.File(path, "a") as file:
+        for clip in range(N_CLIPS):
+            file["spikes/times"][clip] += 1000 + 2 * clip
+    with pytest.raises(
+        ValueError, match=r"the median clip begins at 1,0\d\d\.\d s: subtract the time at which each clip"
+    ):
+        train_run(path, tmp_path / "run", recipe=COUNTS)
+
+
+def test_events_in_ms_are_to_be_divided(files):
+    events = open_events(files["ms"])
+    with pytest.raises(
+        ValueError, match=r"^events: .* look like milliseconds: .*; divide Events\.times by 1000; time_unit"
+    ):
+        loader(events, batch_size=8, dt=0.01, n_steps=100)
+    assert len(loader(events, batch_size=8, dt=0.01, n_steps=100, time_unit="s")) == 5
+
+
+def test_a_unit_that_makes_clips_of_a_millisecond_is_doubted(files, caplog):
+    loader(files["s"], batch_size=8, dt=0.01, n_steps=100, time_unit="ms")
+    assert "s.h5: read as ms, the median clip lasts 0.7" in caplog.text
+    caplog.clear()
+    loader(files["ms"], batch_size=8, dt=0.01, n_steps=100, time_unit="ms")
+    assert not caplog.text
+
+
 # Clips without a spike
 
 
@@ -252,7 +285,7 @@ def test_silent_clips_are_said(tmp_path):
     path = write(tmp_path / "x.h5", silent=(0, 1, 9))
     card = train_run(path, tmp_path / "run", recipe=COUNTS)
     assert card.data.n_silent == 3
-    assert "origin unknown; 3 clips without a spike\n" in format_card(card)
+    assert "origin unknown, 700 units (not in the file); 3 clips without a spike\n" in format_card(card)
     assert "; 3 samples without any\n" in info(path)
 
 
@@ -279,7 +312,7 @@ def test_the_number_of_units_reaches_cache_loader_card_and_network(tmp_path, n_u
     card = train_run(path, tmp_path / "run", recipe=COUNTS, n_units=n_units)
     assert (card.data.n_units, card.data.says_n_units) == (n_units, False)
     assert f"--units {n_units}" in card.command
-    assert f"origin unknown, {n_units} units" in format_card(card)
+    assert f"origin unknown, {n_units} units (not in the file)" in format_card(card)
     assert load_run(tmp_path / "run").network.n_units == n_units
     assert evaluate_run(tmp_path / "run").tests[0].score.accuracy > 0.9
     other = write(tmp_path / "other.h5", n_units=n_units, last=0.7)  # which does not say it either

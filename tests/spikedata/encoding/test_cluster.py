@@ -17,7 +17,7 @@ import pytest
 import spikedata
 from spikedata.corpora import list_clips
 from spikedata.corpora.audio import AudioError
-from spikedata.encoding.cluster import ClusterError, map_on_cluster
+from spikedata.encoding.cluster import ClusterError, _count_threads, map_on_cluster
 from spikedata.encoding.encode import encode_clips
 
 distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'spikedata-audio[cluster]'")
@@ -68,7 +68,8 @@ def start_scheduler(tmp_path_factory) -> Iterator[Callable[[], Path]]:
     def start_one() -> Path:
         folder = tmp_path_factory.mktemp("cluster")
         schedulers.append(start(folder, "scheduler", "--port", "0"))
-        assert eventually((folder / "scheduler.json").exists)
+        file = folder / "scheduler.json"
+        assert eventually(lambda: file.exists() and file.read_text().endswith("}"))  # not written in one step
         return folder
 
     yield start_one
@@ -239,6 +240,23 @@ def test_a_scheduler_without_workers_is_waited_for_and_given_up(empty, caplog):
     with pytest.raises(ClusterError, match=r"^tcp://127\.0\.0\.1:\d+: has no workers, waited 0\.2 s: start some .*$"):
         on_cluster(abs, [1], empty / "scheduler.json", worker_timeout=0.2)
     assert "has no workers: waiting up to 0.2 s" in caplog.text
+
+
+def test_workers_that_are_lost_and_join_are_told_of_to_who_asks(caplog):
+    looks = [{"a": 2}, {"a": 2, "b": 1}, {"b": 1, "c": 4}, {"c": 4}]
+    client = SimpleNamespace(nthreads=lambda: looks.pop(0))
+    known: set[str] = set()
+    with caplog.at_level("INFO"):
+        counts = [_count_threads(client, "tcp://s:1", 1.0, known) for _ in range(4)]
+
+    assert counts == [2, 3, 5, 4]
+    assert [record.getMessage() for record in caplog.records] == [
+        "worker b has joined",
+        "worker a was lost; others encode its clips (1 left)",
+        "worker c has joined",
+        "worker b was lost; others encode its clips (1 left)",
+    ]
+    assert {record.levelname for record in caplog.records} == {"INFO"}  # shown by -v alone
 
 
 def test_a_worker_that_comes_late_is_waited_for(empty, hire):

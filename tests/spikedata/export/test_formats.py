@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -75,7 +76,8 @@ def test_events_give_the_same_as_their_file(to: str, hard: Callable[..., Path], 
 
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
-    assert writer(events, tmp_path / "1" / "x").spikes == writer(path, tmp_path / "2" / "x").spikes == 348
+    name = f"x.{to}"  # no matter of which a folder is called
+    assert writer(events, tmp_path / "1" / name).spikes == writer(path, tmp_path / "2" / name).spikes == 348
     written = [sorted(p for p in (tmp_path / one).rglob("*") if p.is_file()) for one in "12"]
     assert [p.name for p in written[0]] == [p.name for p in written[1]]
     if to != "nir-data":  # its library writes the time into its file
@@ -132,7 +134,7 @@ def test_the_trains_of_neo_end_with_their_clip_and_may_leave_silent_units_out(ha
 def test_what_exists_is_replaced_if_asked_alone(to: str, hard: Callable[..., Path], tmp_path: Path) -> None:
     if to == "aer":
         pytest.importorskip("dv_processing")
-    out = tmp_path / ("x.nix" if to == "neo" else "x")
+    out = tmp_path / ("x.nix" if to == "neo" else f"x.{to}")
     export_file(hard(), out, to=to)
     before = sorted(p.name for p in tmp_path.rglob("*"))
 
@@ -169,12 +171,31 @@ def test_a_failure_leaves_the_earlier_export_alone(
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(("to", "name"), [("aer", "x"), ("neo", "x.nix"), ("neo", "x.nwb")])
+def test_a_full_disk_is_found_before_a_library_writes_that_would_crash(
+    to: str, name: str, hard: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dv_processing" if to == "aer" else "neo")
+    path = hard()
+
+    def refuse(descriptor: int, offset: int, n_bytes: int) -> None:
+        assert n_bytes > 2**17
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    with pytest.raises(OSError, match=rf"{name}: cannot be written: No space left on device"):
+        export_file(path, tmp_path / name, to=to)
+    assert [path.name for path in tmp_path.iterdir()] == ["hard.h5"]
+
+
 BAD = [
     (["{file}", "--to", "matlab"], 2, "--to must be one of npz, csv, parquet, aer, neo, nir-data, got 'matlab'"),
     (["none.h5", "--to", "npz"], 1, "none.h5"),
     (["{file}", "--to", "npz", "--out", "no/x.npz"], 5, "no folder"),
     (["{file}", "--to", "csv", "--out", "no/x"], 5, "no folder"),
     (["{file}", "--to", "neo", "--out", "x.mat"], 1, "x.mat: must end in .nix or .nwb"),
+    (["{file}", "--to", "npz", "--out", "{file}", "--overwrite"], 1, "hard.h5: must end in .npz"),
+    (["{file}", "--to", "parquet", "--out", "x.csv"], 1, "x.csv: must end in .parquet"),
     (["{file}", "--to", "npz", "--dt", "0.01"], 1, "only the format nir-data has steps"),
     (["{file}", "--to", "nir-data", "--dt", "0"], 2, "must be a number of seconds above 0, got '0'"),
     (["{file}", "--to", "npz", "--part", "train"], 1, "name a split that does: --split by_speaker"),
@@ -220,6 +241,9 @@ def test_clips_that_do_not_exist_are_refused(
         to_npz(hard(), tmp_path / "x.npz", clips=clips)
     with pytest.raises(TypeError, match="must be a spike file or Events, got dict"):
         to_npz({}, tmp_path / "x.npz")
+    pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"got SpikeDataset; give its \.events"):
+        to_npz(sd.SpikeDataset(hard()), tmp_path / "x.npz")
 
 
 def test_a_unit_beyond_the_largest_address_is_refused(hard: Callable[..., Path], tmp_path: Path) -> None:
@@ -303,15 +327,20 @@ def test_a_shard_is_exported_with_the_part_of_each_clip(tmp_path: Path, capsys: 
     assert "part must be one of test, train, got 'valid'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("to", [name for name in FORMATS if name not in ("npz", "csv")])
+MISSING = [("parquet", "pyarrow"), ("aer", "dv_processing"), ("neo", "neo"), ("neo", "nixio"), ("nir-data", "nir")]
+
+
+@pytest.mark.parametrize(("to", "library"), MISSING)
 def test_a_missing_library_is_named_with_its_extra(
     to: str,
+    library: str,
     hard: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    library = {"parquet": "pyarrow", "aer": "dv_processing", "neo": "neo", "nir-data": "nir"}[to]
+    if library == "nixio":
+        pytest.importorskip("neo")
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setattr("spikedata.cli.doctor.extra_of", {library: "export"}.get)
 
@@ -319,6 +348,17 @@ def test_a_missing_library_is_named_with_its_extra(
     line = capsys.readouterr().err
     assert line == f"spikedata: {library} is not installed: pip install 'spikedata-audio[export]'\n"
     assert [path.name for path in tmp_path.iterdir()] == ["hard.h5"]
+
+
+def test_a_system_without_a_writer_of_aedat_is_said(
+    hard: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = hard()
+    monkeypatch.setitem(sys.modules, "dv_processing", None)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "platform", "darwin")
+        with pytest.raises(OSError, match="dv-processing, which has no packages for darwin"):
+            export_file(path, tmp_path / "x", to="aer")
 
 
 def test_importing_the_room_loads_no_library() -> None:

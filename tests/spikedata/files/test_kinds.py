@@ -52,9 +52,9 @@ def saved(save, *arguments, **more):
 
 
 KINDS = {
-    "gzip": (gzip.compress, "a gzip archive; unpack it: gunzip -k "),
-    "bzip2": (bz2.compress, "a bzip2 archive; unpack it: bunzip2 -k "),
-    "xz": (lzma.compress, "an xz archive; unpack it: unxz -k "),
+    "gzip": (gzip.compress, "a gzip archive; unpack it: gunzip < "),
+    "bzip2": (bz2.compress, "a bzip2 archive; unpack it: bunzip2 < "),
+    "xz": (lzma.compress, "an xz archive; unpack it: unxz < "),
     "zip": (lambda c: zipped({"x.h5": c, "notes.txt": b""}), "a zip archive with x.h5; unpack it: unzip "),
     "zip of something": (lambda c: zipped({"a.txt": b"a"}), "a zip archive with a.txt; unpack it: unzip "),
     "cut zip": (lambda c: zipped({"x.h5": c})[:-9], "a zip archive that is cut off or damaged; copy or download"),
@@ -97,7 +97,14 @@ def test_a_file_is_named_for_what_it_is(tmp_path, content, kind, name):
         SpikeFile(path)
     text = str(refused.value)
     assert text.isprintable()
-    assert "unpack it" not in text or text.endswith(f"'{path}'" if " " in name else str(path))
+    assert "unpack it" not in text or (f" '{path}'" if " " in name else f" {path}") in text
+
+
+def test_the_programs_that_insist_on_a_suffix_get_it(tmp_path, content):
+    for name, advice in (("x.h5.gz", "gunzip -k "), ("x.tar.gz", "tar -xf "), ("x.tgz", "tar -xf ")):
+        (tmp_path / name).write_bytes(gzip.compress(content))
+        with pytest.raises(FormatError, match=rf"unpack it: {advice}.*{name}$"):
+            SpikeFile(tmp_path / name)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -128,6 +135,29 @@ def test_a_signature_behind_a_block_of_the_user_is_found(tmp_path, content):
             FormatError, match=r"no dataset 'spikes/times'; it is a MATLAB file with 'labels'; write its"
         ):
             SpikeFile(tmp_path / f"{size}.h5")
+
+
+def test_a_folder_says_what_it_holds(tmp_path, content):
+    with pytest.raises(
+        FormatError, match=r"must be a file, got a folder or device; of recordings: turn it into spikes: "
+    ):
+        SpikeFile(tmp_path)
+    (tmp_path / "x.h5").write_bytes(content)
+    with pytest.raises(FormatError, match=r"must be a file, got a folder or device; it holds x\.h5$"):
+        SpikeFile(tmp_path)
+    with pytest.raises(FormatError, match=r"must be a file, got a folder or device$"):
+        SpikeFile("/dev/null")
+
+
+def test_a_file_whose_writer_died_is_named(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w", libver="latest") as file:
+        file["labels"] = [1]
+        file.flush()
+        (tmp_path / "y.h5").write_bytes((tmp_path / "x.h5").read_bytes())
+    with pytest.raises(
+        FormatError, match=r"y\.h5: .*: its writer has not closed it, or died; if .* h5clear -s .*y\.h5$"
+    ):
+        SpikeFile(tmp_path / "y.h5")
 
 
 def test_an_hdf5_file_of_another_kind_says_what_it_holds(tmp_path):

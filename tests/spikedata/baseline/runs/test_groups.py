@@ -256,7 +256,8 @@ def test_every_flag_of_evaluate_means_for_a_group_what_it_means_for_a_run(
         assert (status, error.count("\n")) == (1, 1)
         assert "seed-0: the test part must be scored first" in error
         assert _bytes(group) == before
-    assert ask("--device", "cpu")[1]["clips"]["n"] == 30
+    scored = ask("--device", "cpu")[1]
+    assert scored["over_clips"]["n"] == scored["clips"] == 30
     assert ask("--control", "counts_only")[1]["controls"]["counts_only"]["n"] == 2
     bias = ask("--selection-bias")[1]["selection_bias"]
     entries = [card["selection_bias"][-1] for card in cards()]

@@ -1,0 +1,171 @@
+"""What commands print: results on standard output, as text or as JSON in one vocabulary; all else on standard error.
+
+Neither stream is trusted: it may be closed, lead to a reader that has left or to a full disk, or lack most characters.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping
+from io import TextIOBase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikedata.printable import printable
+
+# The words of --json, and what the library calls the same; docs/command_line.md says what each means.
+VOCABULARY = {
+    "file": ("path", "out"),
+    "files": ("outputs", "paths"),
+    "clips": ("n_clips", "samples"),
+    "spikes": ("n_spikes",),
+    "skipped": ("left_out", "unreadable"),
+    "kept": ("n_kept",),
+    "compared": ("n_compared",),
+    "bytes": ("n_bytes",),
+}
+_WORD_OF = {name: word for word, names in VOCABULARY.items() for name in names}
+
+
+def ready_streams() -> None:
+    """Make it safe to print: nothing raises for a character, and no file that is opened later is a closed stream's."""
+    # the lowest free number is the next to be given away: what a library prints would end up in a spike file
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def log_to_standard_error(level: int) -> None:
+    """Print what the library logs, without control characters.
+
+    Parameters
+    ----------
+    level : int
+        The least important that is printed.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Printable(logging.Formatter):
+    """Escapes what would steer a terminal: names of files, and what hosts say."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As that of logging."""
+        return printable(super().format(record), keep="\n")
+
+
+def write_out(text: str = "") -> None:
+    """Print on standard output and flush it; a reader that has gone, such as `head`, is not an error.
+
+    Parameters
+    ----------
+    text : str
+        What to print, without line break at its end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written for another reason, as on a full disk.
+    """
+    try:
+        print(text, end="\n" if text else "", flush=True)
+    except OSError as error:
+        _silence(sys.stdout)
+        if not isinstance(error, BrokenPipeError):
+            raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def write_error(line: str) -> None:
+    """Print on standard error, without control characters; no error where nobody can read it.
+
+    Parameters
+    ----------
+    line : str
+        What to print, without line break at its end.
+    """
+    try:
+        print(printable(line), file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def settle() -> None:
+    """Flush standard error, which others write to as well; what fails there would be the exit status."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIOBase | Any) -> None:
+    # what Python still holds would fail again at its exit
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def in_words(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A result in the vocabulary of --json.
+
+    Parameters
+    ----------
+    record : mapping
+        What a function of the library returns, by its names.
+
+    Examples
+    --------
+    >>> in_words({"outputs": ["a.h5"], "n_clips": 3})
+    {'file': 'a.h5', 'files': ['a.h5'], 'clips': 3}
+    """
+    said = {_WORD_OF.get(name, name): value for name, value in record.items()}
+    files = said.get("files")
+    if files and "file" not in said:
+        said = {"file": str(files[0] if len(files) == 1 else Path(files[0]).parent), **said}
+    return said
+
+
+def to_json(record: Mapping[str, Any]) -> str:
+    """One line of JSON: ASCII, and without the NaN and infinities that JSON has not.
+
+    Parameters
+    ----------
+    record : mapping
+        Numbers, texts, paths, lists and mappings.
+
+    Examples
+    --------
+    >>> to_json({"file": Path("fünf.h5"), "rate": float("nan"), "clips": np.int64(3)})
+    '{"file": "f\\\\u00fcnf.h5", "rate": null, "clips": 3}'
+    """
+    return json.dumps(_plain(record), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_plain_key(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+
+
+def _plain_key(name: Any) -> str:
+    return name if isinstance(name, str) else str(name)
