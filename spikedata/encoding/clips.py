@@ -154,5 +154,5 @@ def _remark_on_offset(waveform: npt.NDArray[np.float64], clip: Clip) -> str:
         return ""
     return (
         f"{clip.name}: its offset, {offset:.3g}, is larger than its sound, {sound:.3g} (root mean square); "
-        "these params set the level with it, so few spikes are left"
+        "these params set the level with it, so fewer spikes are left"
     )
