@@ -112,7 +112,7 @@ def said(tmp_path_factory) -> dict[int, str]:
     ("situation", "text"),
     [
         (1, "classes     bad, good"),  # folders called train and test are parts
-        (2, "classes     fünf (2)"),
+        (2, "classes     fünf (2 each)"),
         (3, "skipped: bad/1.wav: cannot be read: Permission denied"),
         (3, "np.h5: 1 clips"),
         (4, "--split stratified_shared_speakers"),
