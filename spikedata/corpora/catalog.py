@@ -232,7 +232,8 @@ def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> 
     is_file = corpus == FILES or root.is_file()
     listing = list_files([root], missing=missing) if is_file else list_folder(root, missing=missing)
     _require_clips(root, listing)
-    if known := _corpus_like(listing.sources[:_N_LOOKED_AT]):
+    words = [name for name in listing.sources if f"/{name}".find("/_background_noise_/") < 0]  # they come first
+    if words and (known := _corpus_like(words[:_N_LOOKED_AT])):
         note = f"the recordings are named as in {known}; the corpus {known!r} knows their classes and speakers"
         listing = replace(listing, notes=(*listing.notes, note))
     return listing
