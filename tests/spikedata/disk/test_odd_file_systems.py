@@ -50,8 +50,8 @@ folder, numbers = Path(sys.argv[1]), sys.argv[2].split(",")
 for number in numbers:  # the library looks at the variables at each call
     for name in ("LOCK", "FOLDER_SYNC", "FOLDER_OPEN", "CHMOD", "LINK"):
         os.environ[f"ODD_{name}"] = number
-    with SpikeFile(folder / "a.h5") as file:
-        assert len(file) == 1
+    with SpikeFile(folder / "a.h5") as file, SpikeFile(folder / "a.h5") as twice:
+        assert len(file) == len(twice) == 1
     with SpikeWriter(folder / f"{number}.h5", keys=["one"], scratch=folder) as writer:
         writer.append([0.1], [3], label=0, speaker=0)
     with holding(folder / "card.json"):
