@@ -272,6 +272,17 @@ def test_good_columns_packed_by_any_filter_are_read(tmp_path, n_rows, storage):
         assert np.array_equal(read_numbers(file, "labels"), values)
 
 
+def test_a_file_that_hdf5_cannot_even_close_is_refused(tmp_path):
+    path = tmp_path / "x.h5"
+    OTHERS["names in their order"](path)
+    good = path.read_bytes()
+    place = good.index(b"FRHP") + 22  # the address of an index of the heap that holds the attributes
+    path.unlink()
+    path.write_bytes(replaced(good, place, bytes(8), checksums_of(good)))
+    with pytest.raises(FormatError, match=r"x\.h5: damaged: "):
+        SpikeFile(path)
+
+
 # The process that tries a file out
 
 
