@@ -42,6 +42,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # no library may write between the answers
     requests = os.fdopen(0, "rb", buffering=0)
+    answers.write(json.dumps("ready").encode() + b"\n")
     while sys.platform == "win32" or select.select([requests], [], [], _MOST_IDLE)[0]:
         line = b""
         while not line.endswith(b"\n"):
