@@ -86,7 +86,7 @@ $(OLDEST)/.installed: tests/oldest.py pyproject.toml
 	@echo "Installing the oldest releases that pyproject.toml permits into $(OLDEST) (minutes)"
 	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
 	@$(OLDEST_PYTHON) tests/oldest.py pyproject.toml > $(OLDEST)/requirements.txt
-	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $(OLDEST)/requirements.txt
+	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary --requirement $(OLDEST)/requirements.txt
 	@$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

@@ -137,7 +137,7 @@ def _encode(args: argparse.Namespace) -> None:
     _warn(args, () if args.quiet else done.remarks, what="note")
     _say(args, done.notes[n_said:])
     reasons = {name: done.reasons.get(name, f"does not fit {done.corpus}") for name in done.unfit}
-    print_result(args, {"file": args.out, **done._asdict(), "reasons": reasons}, _describe(done))
+    print_result(args, {**done._asdict(), "reasons": reasons}, _describe(done))
 
 
 _ENCODE_OPTIONS = ("split", "seed", "workers", "shard", "cluster", "on_error", "overwrite")
@@ -223,4 +223,4 @@ def _merge(args: argparse.Namespace) -> None:
     _warn(args, () if args.quiet else merged.remarks, what="note")
     _say(args, merged.notes)
     text = f"{', '.join(merged.outputs)}: {merged.n_clips:,} clips, {merged.n_spikes:,} spikes"
-    print_result(args, {"file": args.out, **merged._asdict()}, text)
+    print_result(args, merged._asdict(), text)

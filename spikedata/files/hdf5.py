@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from spikedata.disk import WITHOUT_LOCKS
 from spikedata.files.guard import require_harmless
-from spikedata.files.kinds import check_filters, explained, is_locked, other_content, refuse_other_kinds
+from spikedata.files.kinds import check_filters, explained, folder_advice, is_locked, other_content, refuse_other_kinds
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
@@ -64,7 +64,7 @@ def open_hdf5(path: Path, names: Iterable[str] = ()) -> h5py.File:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if not path.is_file():
-        raise FormatError(f"{path}: must be a file, got a folder or device")
+        raise FormatError(f"{path}: must be a file, got a folder or device{folder_advice(path)}")
     try:
         refuse_other_kinds(path)
         require_harmless(path, names)

@@ -30,6 +30,7 @@ from spikedata.files.hdf5 import (
     reason,
 )
 from spikedata.files.heap import HeapObjects, check_rows, read_heap
+from spikedata.files.kinds import explained
 from spikedata.files.schema import FormatError
 
 _MOST_IDLE = 10  # s
@@ -109,7 +110,7 @@ def fault_of(path: Path, names: Iterable[str]) -> str:
         return MEMORY
     except READ_ERRORS as error:
         is_systems = isinstance(error, OSError) and error.errno  # not the file's fault: locked, not allowed
-        return "" if is_systems else f"not a readable HDF5 file: {reason(error)}"
+        return "" if is_systems else f"not a readable HDF5 file: {explained(path, reason(error))}"
     try:
         _read(file, names)
         file.close()  # which fails, too, if HDF5 lost track of what it holds

@@ -26,6 +26,8 @@ CALLS = {
     "info": ["{root}/noises.h5"],
     "verify": ["{root}/noises.h5"],
     "plot": ["{spikes}", "--out", "{root}/x.png"],
+    "export": ["{root}/noises.h5", "--to", "npz"],
+    "card": ["{root}/noises.h5", "--license", "cc0-1.0"],
     "train": ["{spikes}", "--recipe", "counts", "--out", "{root}/run"],
     "evaluate": ["{root}/run"],
     "leaderboard": ["{root}"],
@@ -42,6 +44,8 @@ TELLS = {
     "info": {"file", "clips", "spikes", "skipped"},
     "verify": {"file", "clips", "spikes", "compared"},
     "plot": {"file"},
+    "export": {"file", "clips", "spikes"},
+    "card": {"file"},
     "train": {"file", "clips"},
     "evaluate": {"file", "clips"},
     "leaderboard": {"file", "skipped"},
@@ -97,6 +101,12 @@ def test_a_command_speaks_the_vocabulary(command: str, told: dict[str, dict[str,
             assert all(isinstance(entry, str) for entry in record[word]), word
 
 
+def test_the_file_that_is_named_is_there(root: Path, told: dict[str, dict[str, Any]]) -> None:
+    assert Path(told["encode"]["file"]) == root / "noises.shard-0001-of-0001.h5"
+    for command in TELLS.keys() - {"download"}:
+        assert Path(told[command]["file"]).exists(), command
+
+
 def test_counts_are_those_of_the_file(told: dict[str, dict[str, Any]]) -> None:
     assert {told[command]["clips"] for command in ("encode", "merge", "info", "verify")} == {2}
     assert len({told[command]["spikes"] for command in ("encode", "merge", "info", "verify")}) == 1
@@ -131,7 +141,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
     [
         (["info", "{tmp}/none.h5"], 1),
         (["info", "{tmp}/text.h5"], 3),
-        (["plot", "{spikes}", "--out", "{tmp}/text.h5"], 5),
+        (["plot", "{spikes}", "--out", "{tmp}/text.png"], 5),
         (["train", "{spikes}", "--out", "{tmp}/r"], 2),  # found by us
         (["train", "{spikes}"], 2),  # and by argparse
         (["info", "{spikes}", "--fly"], 2),
@@ -144,6 +154,7 @@ def test_an_error_is_an_object_and_a_line(
     words: list[str], status: int, say: Callable[..., SimpleNamespace], spike_path: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text.h5").write_text("no spikes")
+    (tmp_path / "text.png").write_text("no picture")
     said = say(*(word.format(spikes=spike_path, tmp=tmp_path) for word in words))
     assert said.status == said.record["status"] == status
     assert said.line.endswith(f": {said.record['error']}")
@@ -152,7 +163,7 @@ def test_an_error_is_an_object_and_a_line(
 def test_an_interruption_is_an_error_too(
     say: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch, spike_path: Path
 ) -> None:
-    def interrupt(_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("spikedata.files.info.describe_file", interrupt)
@@ -164,7 +175,7 @@ def test_an_interruption_is_an_error_too(
 def test_a_bug_of_ours_is_an_error_too_and_shows_its_traceback(
     monkeypatch: pytest.MonkeyPatch, spike_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyError("x")
 
     monkeypatch.setattr("spikedata.files.info.describe_file", fail)

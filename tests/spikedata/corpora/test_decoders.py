@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from spikedata.corpora.audio import AudioError, read_audio
 
@@ -99,6 +100,21 @@ def test_telephone_speech_comes_back(tmp_path: Path) -> None:
 
     assert sample_rate == 8_000
     assert delay_and_match(waveform, SOUND[::6])[1] > 0.8
+
+
+@pytest.mark.parametrize("suffix", ["gsm", "g722"])
+def test_a_stream_without_any_header_is_known_by_its_suffix(tmp_path: Path, suffix: str) -> None:
+    rate = {"gsm": 8_000, "g722": 16_000}[suffix]
+    sound, path = SOUND[:: RATE // rate], tmp_path / f"x.{suffix}"
+    if suffix == "gsm":  # PyAV only reads it
+        soundfile.write(path, sound, rate, format="RAW", subtype="GSM610")
+    else:
+        write(path, "g722", "g722", sound, rate=rate)
+
+    waveform, sample_rate = read_audio(path)
+
+    assert sample_rate == rate
+    assert delay_and_match(waveform, sound)[1] > 0.95
 
 
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le", "alac"])
