@@ -223,7 +223,7 @@ def test_shards_and_a_comparison_meet_the_same_odd_recordings(tmp_path, capsys):
     capsys.readouterr()
     assert main(["verify", str(tmp_path / "x.h5"), "--deep", str(root), "--no-progress"]) == 0
     said = capsys.readouterr().out
-    assert f"{whole["clips"]} recordings were encoded again and gave the same spikes" in said
+    assert f"{whole['clips']} recordings were encoded again and gave the same spikes" in said
     assert f"recordings left out when the file was made: {len(whole['skipped'])}" in said
 
 
