@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -166,7 +166,7 @@ def encode_many(
     workers: int | None = None,
     refuse_silence: bool = False,
     return_exceptions: Literal[False] = False,
-) -> Iterator[Spikes]: ...
+) -> Generator[Spikes, None, None]: ...
 
 
 @overload
@@ -178,7 +178,7 @@ def encode_many(
     workers: int | None = None,
     refuse_silence: bool = False,
     return_exceptions: bool,
-) -> Iterator[Spikes | Exception]: ...
+) -> Generator[Spikes | Exception, None, None]: ...
 
 
 def encode_many(
@@ -189,8 +189,10 @@ def encode_many(
     workers: int | None = None,
     refuse_silence: bool = False,
     return_exceptions: bool = False,
-) -> Iterator[Spikes | Exception]:
+) -> Generator[Spikes | Exception, None, None]:
     """The spikes of many sounds, in the order of the sounds, computed on several threads.
+
+    Whoever stops before the end should close the generator, which waits for the threads.
 
     Parameters
     ----------

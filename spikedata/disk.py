@@ -50,7 +50,11 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     OutputError
         If the path exists (and may not be replaced, or is not a regular file), or if its folder is missing or not
         writable.
+    ValueError
+        If `overwrite` is neither True nor False.
     """
+    if not isinstance(overwrite, bool):  # such as "no", which would be true
+        raise ValueError(f"overwrite must be True or False, got {overwrite!r}")
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise OutputError(f"{path}: is a folder, must be a file")

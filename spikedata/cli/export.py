@@ -41,7 +41,7 @@ def add_commands(commands: Commands) -> None:
 
     sub = add_command(commands, "card", _card, "write the card of a data set: README.md and croissant.json")
     sub.epilog = "Example: spikedata card words.h5 --out upload --license cc-by-4.0 --creator 'A. Name'"
-    sub.add_argument("file", metavar="FILE", help="spike file; its exports in the folder are described, too")
+    sub.add_argument("file", nargs="+", metavar="FILE", help="spike file, or those of all parts of a data set")
     sub.add_argument("--out", metavar="FOLDER", help="folder to write to (default: that of FILE)")
     sub.add_argument("--license", metavar="ID", help="license as Hugging Face names it (default: that of the corpus)")
     sub.add_argument("--creator", metavar="NAME", help="who made the data set")

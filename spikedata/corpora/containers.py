@@ -68,23 +68,23 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
         return _ogg(descriptor, n_bytes)
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
         _refuse_cut_boxes(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     if head[:4] == b"\x1aE\xdf\xa3":
         _refuse_cut_segment(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     if head[:8] == b"0&\xb2u\x8ef\xcf\x11":
         _refuse_cut_asf(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     if head[:2] == b"\xf0\x7e" and head[3:4] == b"\x01":
         _refuse_damaged_dump(descriptor, n_bytes)
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     start = skip_id3(descriptor, 0)
     head = bytes_at(descriptor, 4, start)
     if head == b"fLaC":
         return _flac(descriptor, n_bytes, start)
     if Header.parse(head):
         return find_frames(descriptor, 0, n_bytes)
-    return [Part()]
+    return [Part(View(descriptor, 0, n_bytes))]
 
 
 class _Chunk(NamedTuple):
@@ -137,13 +137,13 @@ def _sized(
 ) -> list[Part]:
     """The file with the right size of its data; `n_before` bytes of the chunk are no samples."""
     if chunk is None or chunk.start > n_bytes:
-        return [Part(View(descriptor, 0, n_bytes, patches) if patches else None)]
+        return [Part(View(descriptor, 0, n_bytes, patches))]
     size = _true_size(descriptor, n_bytes, chunk, n_before)
     if size != chunk.size:
         own = 24 if chunk.name == _W64_DATA else 0
         written = min(size + own, (1 << 8 * chunk.size_width) - 1).to_bytes(chunk.size_width, chunk.order)
         patches = (*patches, (chunk.size_at, written))
-    return [Part(View(descriptor, 0, n_bytes, patches) if patches else None)]
+    return [Part(View(descriptor, 0, n_bytes, patches))]
 
 
 def _true_size(descriptor: int, n_bytes: int, chunk: _Chunk, n_before: int) -> int:
@@ -216,13 +216,13 @@ def _nist(descriptor: int, n_bytes: int) -> list[Part]:
         n_there = n_bytes - int(start[1])
         if n_there < n_samples * n_per_sample * n_channels < _PLACEHOLDER:
             raise cut_off(f"{n_samples * n_per_sample * n_channels} bytes of sound", n_there)
-    return [Part()]
+    return [Part(View(descriptor, 0, n_bytes))]
 
 
 def _flac(descriptor: int, n_bytes: int, start: int) -> list[Part]:
     count = bytes_at(descriptor, 5, start + 21)
     if len(count) < 5:
-        return [Part()]
+        return [Part(View(descriptor, 0, n_bytes))]
     n_promised = int.from_bytes(count, "big") & 0xF_FFFF_FFFF  # of 36 bits
     unknown = (start + 21, bytes([count[0] & 0xF0, 0, 0, 0, 0]))  # so that the decoder reads on to the end
     is_known = 0 < n_promised < 0xF_FFFF_FFFF
@@ -249,8 +249,6 @@ def _ogg(descriptor: int, n_bytes: int) -> list[Part]:
             refuse_too_many(len(starts))
         is_in_sound = not is_first
         at += length
-    if len(starts) == 1:
-        return [Part()]
     ends = [*starts[1:], n_bytes]
     return [Part(View(descriptor, start, end)) for start, end in zip(starts, ends, strict=True)]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.corpora.containers import find_sound
-from spikedata.corpora.views import Part, Unreadable, View, skip_id3
+from spikedata.corpora.views import Part, Unreadable, View, bytes_at, skip_id3
 
 _log = logging.getLogger(__name__)
 
@@ -21,8 +21,8 @@ _N_BLOCK = 1 << 16  # samples of all channels that are decoded at once
 _UNKNOWN = 1 << 62  # samples from which on libsndfile does not know their number
 _N_BLOCK_OPEN_ENDED = 256  # samples of a channel; less than a compressed frame, so that a fault is found where it is
 # Errors of libsndfile that say that a file is not for it, but may be for another decoder: format not recognized;
-# unsupported and unimplemented encodings; a codec that a WAV file cannot have; FLAC in OGG as others write it
-_NOT_FOR_LIBSNDFILE = (1, 4, 18, 64, 161)
+# unsupported and unimplemented encodings; a codec that a WAV file cannot have; FLAC in OGG as others write it (two)
+_NOT_FOR_LIBSNDFILE = (1, 4, 18, 64, 158, 161)
 # How FFmpeg calls what begins with certain bytes. It is never asked to guess: some of its guesses are lists of other
 # files and addresses, which it would open.
 _DEMUXERS = (
@@ -39,7 +39,6 @@ _DEMUXERS = (
     (0, b"FORM", "aiff"),
     (0, b".snd", "au"),
     (0, b"OggS", "ogg"),
-    (0, b"fLaC", "flac"),
     (0, b"MAC ", "ape"),
     (0, b"wvpk", "wv"),
     (0, b"TTA1", "tta"),
@@ -58,6 +57,7 @@ _DEMUXERS_BY_SUFFIX = {  # of streams that begin with nothing of their own, or n
     **{".aac": "aac", ".adts": "aac", ".mp3": "mp3", ".mp2": "mp3", ".ac3": "ac3", ".eac3": "eac3"},
     **{".dts": "dts", ".gsm": "gsm", ".g722": "g722"},
 }
+_N_PLANES = 8  # channels; of more, each in its own memory, PyAV does not find the end and reads what is no sound
 _OPEN_ENDED = ("aac", "ac3", "amr", "dts", "eac3", "g722", "gsm", "mp3")  # nothing says how long they are
 
 
@@ -82,7 +82,7 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
     Parameters
     ----------
     descriptor : int
-        The open file, at its beginning.
+        The open file.
     path : Path
         Its name, whose suffix tells what the content does not.
 
@@ -100,9 +100,9 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
 
     for part in find_sound(descriptor, os.fstat(descriptor).st_size):
         # the resources of a Sound Designer file lie in another one, which libsndfile finds by name
-        source = part.view or (str(path) if path.suffix.lower() == ".sd2" else descriptor)
+        source = str(path) if path.suffix.lower() == ".sd2" else part.view
         try:
-            recording = _forward_only()(source, closefd=False)
+            recording = _forward_only()(source)
         except soundfile.LibsndfileError as error:
             _raise_failed(part.view)
             demuxer = _demuxer(descriptor, path) if error.code in _NOT_FOR_LIBSNDFILE else None
@@ -147,7 +147,7 @@ def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
         if n_read and fault:
             raise Unreadable(f"damaged after sample {n_found}: {_sentence(fault)}")
         n_found += n_read
-        if error and part.view and not part.view.was_read_to_end:
+        if error and not part.view.was_read_to_end:
             raise Unreadable(f"damaged after sample {n_found}: {_sentence(error)}")
         fault = fault or error
         if not n_read:
@@ -160,8 +160,8 @@ def _read_to_end(recording: Any, part: Part) -> Iterator[Block]:
     raise Unreadable(f"cut off: the header promises {n_promised} samples, the file holds {n_found}")
 
 
-def _raise_failed(view: View | None) -> None:
-    if view is not None and view.error is not None:
+def _raise_failed(view: View) -> None:
+    if view.error is not None:
         raise view.error
 
 
@@ -170,7 +170,7 @@ def _sentence(error: Any) -> str:
 
 
 def _demuxer(descriptor: int, path: Path) -> str | None:
-    head = os.pread(descriptor, 16, skip_id3(descriptor, 0))
+    head = bytes_at(descriptor, 16, skip_id3(descriptor, 0))
     for at, magic, name in _DEMUXERS:
         if head[at : at + len(magic)] == magic:
             return name
@@ -217,6 +217,9 @@ def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -
 
 def _samples(frame: Any) -> npt.NDArray[np.float64]:
     """The samples of a frame, shape (n_samples, n_channels), with full scale -1..1 as libsndfile gives them."""
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar and n_channels > _N_PLANES:
+        raise Unreadable(f"has {n_channels} channels, at most {_N_PLANES} are read from such a file: convert it to WAV")
     values: npt.NDArray[Any] = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype.kind == "u":

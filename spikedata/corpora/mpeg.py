@@ -82,8 +82,7 @@ def find_frames(descriptor: int, begin: int, stop: int) -> list[Part]:
     if bytes_at(descriptor, 3, stop - 128) == b"TAG":
         stop -= 128
     parts: list[Part] = []
-    is_file = begin == 0
-    while begin < stop:
+    while begin < stop or not parts:
         start = skip_id3(descriptor, begin)
         first = Header.parse(bytes_at(descriptor, 4, start))
         tag = _read_tag(descriptor, start, first) if first else None
@@ -96,9 +95,7 @@ def find_frames(descriptor: int, begin: int, stop: int) -> list[Part]:
         parts.append(_part(descriptor, begin, start, end, first, tag))
         begin = following
         refuse_too_many(len(parts))
-    if is_file and len(parts) == 1 and (view := parts[0].view) and not view.is_changed:
-        return [parts[0]._replace(view=None)]
-    return parts or [Part()]
+    return parts
 
 
 def _read_tag(descriptor: int, start: int, first: Header) -> _Tag | None:

@@ -95,6 +95,8 @@ def _list_several(
         raise ValueError(f"{(tables or paths)[0]}: a table must be given alone, got {len(paths)} paths")
     folders = [path for path in paths if path.is_dir()]
     if folders:
+        if absent := [path for path in paths if not path.exists()]:
+            raise FileNotFoundError(f"{absent[0]}: no such file or folder, and no corpus of that name")
         above = {Path(os.path.abspath(path)).parent for path in folders}  # noqa: PTH100 - follows no link
         way = f"give the folder above them, {above.pop()}" if len(above) == 1 else "give one folder"
         raise ValueError(f"{folders[0]}: is a folder among {len(paths)} paths; {way}")

@@ -57,11 +57,6 @@ class View(io.RawIOBase):
         self.error: OSError | None = None
 
     @property
-    def is_changed(self) -> bool:
-        """Whether a decoder is to see something else than the file."""
-        return bool(self._patches) or self._seeming_length != self._length
-
-    @property
     def was_read_to_end(self) -> bool:
         """Whether the last byte of the part has been read, wherever the position is now."""
         return self._n_seen >= self._length
@@ -114,8 +109,8 @@ class Part(NamedTuple):
 
     Attributes
     ----------
-    view : View or None
-        What a decoder is to be given; None for the file as it is.
+    view : View
+        What a decoder is to be given.
     n_promised : int or None
         Samples of each channel that the header promises, where the decoder is not to know [1].
     n_spare : int
@@ -124,7 +119,7 @@ class Part(NamedTuple):
         Whether nothing says how much there is, so that what is there is all of it.
     """
 
-    view: View | None = None
+    view: View
     n_promised: int | None = None
     n_spare: int = 0
     is_open_ended: bool = False

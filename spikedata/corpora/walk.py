@@ -148,6 +148,7 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
     unfit: dict[str, str] = {}
     folders: list[str] = []
     prefixes = [""]
+    named_as_sound: list[str] = []
     sounds: dict[str, str | None] = {}  # by suffix, so that each is asked about once
     while prefixes:
         prefix = prefixes.pop()
@@ -163,6 +164,8 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
             name = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
                 prefixes.append(name + "/")
+                if is_sound(entry.name):
+                    named_as_sound.append(name + "/")
                 if prefix.count("/") <= 1:
                     folders.append(composed(_printable(name)))
                 continue
@@ -179,6 +182,9 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
             elif kind := _kind_by_content(entry):
                 fault = f"begins as {kind} does, but is not named as a recording; give it the suffix"
                 unfit[composed(_printable(name))] = fault
+    for folder in named_as_sound:
+        if not any(name.startswith(folder) for name in names):
+            unfit[composed(_printable(folder))] = "a folder, though named as a recording"
     fitting, places, twins = compose_names(names)
     return Found(fitting, dict(sorted((unfit | twins).items())), places, sorted(folders))
 
@@ -277,7 +283,8 @@ def _fault(entry: os.DirEntry[str], name: str) -> str:
         return "its name is not UTF-8"
     try:
         if not entry.is_file():
-            return "a link to nothing" if entry.is_symlink() else "not a regular file"
+            is_broken = entry.is_symlink() and not Path(entry.path).exists()
+            return "a link to nothing" if is_broken else "not a regular file"
     except OSError:  # a circular link
         return "a link to nothing"
     return ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -57,8 +58,10 @@ class EncodedClip(NamedTuple, Generic[Token]):
 
 def encode_each(
     clips: Iterable[tuple[Token, Clip]], job: Job, *, workers: int | None = None, to_first_fault: bool = False
-) -> Iterator[EncodedClip[Token]]:
+) -> Generator[EncodedClip[Token], None, None]:
     """The spikes of each clip, or why it has none, in the order of the clips.
+
+    Whoever stops before the end should close the generator, which waits for the threads.
 
     Parameters
     ----------
@@ -106,11 +109,12 @@ def encode_each(
     encoded = cochlea.encode_many(
         read(), job.params, seed=job.seed, workers=workers, refuse_silence=True, return_exceptions=True
     )
-    for result in encoded:
-        while waiting[0][0].fault:
-            yield waiting.popleft()[0]
-        turn, clip = waiting.popleft()
-        yield _at_fault(turn.token, clip, result) if isinstance(result, Exception) else turn._replace(spikes=result)
+    with closing(encoded):
+        for result in encoded:
+            while waiting[0][0].fault:
+                yield waiting.popleft()[0]
+            turn, clip = waiting.popleft()
+            yield _at_fault(turn.token, clip, result) if isinstance(result, Exception) else turn._replace(spikes=result)
     for turn, _ in waiting:
         yield turn
 
@@ -128,7 +132,9 @@ def _at_fault(token: Token, clip: Clip, error: Exception) -> EncodedClip[Token]:
         if not isinstance(error, ValueError | OSError | MemoryError):  # one that nobody foresaw: with -v, all of it
             _logger.info("%s", path, exc_info=error)
         error = AudioError(f"{path}: {_describe(error)}")
-    return EncodedClip(token, fault=str(error).replace(path, clip.name, 1), error=error)
+    if len(str(error).splitlines()) > 1:  # the name of a file may have a line break in it
+        error = type(error)(" ".join(str(error).splitlines()))
+    return EncodedClip(token, fault=str(error).replace(" ".join(path.splitlines()), clip.name, 1), error=error)
 
 
 def _describe(error: Exception) -> str:
@@ -148,5 +154,5 @@ def _remark_on_offset(waveform: npt.NDArray[np.float64], clip: Clip) -> str:
         return ""
     return (
         f"{clip.name}: its offset, {offset:.3g}, is larger than its sound, {sound:.3g} (root mean square); "
-        "these params set the level with it, so few spikes are left"
+        "these params set the level with it, so fewer spikes are left"
     )

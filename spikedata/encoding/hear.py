@@ -55,8 +55,8 @@ def hear(path: str | os.PathLike[str], params: cochlea.CochleaParams | None = No
     waveform, sample_rate = read_sound(path)
     name = Path(path).name
     spikes = cochlea.encode(waveform, sample_rate, params, seed=seed, key=name)
-    about = {"source": name, "sample_rate": sample_rate, "n_units": params.n_channels}
-    sample = Sample(spikes.times, spikes.units, 0, -1, duration=len(waveform) / sample_rate, **about)
+    duration = len(waveform) / sample_rate
+    sample = Sample(spikes.times, spikes.units, 0, -1, name, sample_rate, params.n_channels, duration)
     return Heard(waveform, sample_rate, sample)
 
 

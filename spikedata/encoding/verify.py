@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -282,19 +283,20 @@ def _compare_with_recordings(
             else:
                 yield (index, sample, clip), clip
 
-    for encoded in encode_each(find_recordings(), origin.job, workers=workers):
-        (index, sample, clip), spikes = encoded.token, encoded.spikes
-        if spikes is None:
-            unread[index] = encoded.fault
-        else:
-            class_name = origin.listing.keys[clip.label]
-            stored = spikes.times.astype(file.times_dtype).astype(np.float64)
-            fault = _compare_facts(file.keys[sample.label], class_name, sample, encoded.sample_rate)
-            fault = fault or _compare_durations(sample, encoded.duration)
-            fault = fault or _compare_spikes(sample, stored, spikes.units)
-            if fault:
-                differing[index] = f"{sample.source}: {fault}"
-        on_clip(index + 1)
+    with closing(encode_each(find_recordings(), origin.job, workers=workers)) as stream:
+        for encoded in stream:
+            (index, sample, clip), spikes = encoded.token, encoded.spikes
+            if spikes is None:
+                unread[index] = encoded.fault
+            else:
+                class_name = origin.listing.keys[clip.label]
+                stored = spikes.times.astype(file.times_dtype).astype(np.float64)
+                fault = _compare_facts(file.keys[sample.label], class_name, sample, encoded.sample_rate)
+                fault = fault or _compare_durations(sample, encoded.duration)
+                fault = fault or _compare_spikes(sample, stored, spikes.units)
+                if fault:
+                    differing[index] = f"{sample.source}: {fault}"
+            on_clip(index + 1)
     faults = [
         f"{len(found)} of {len(file)} {what}, first {found[min(found)]}"
         for what, found in (("clips differ", differing), ("recordings are missing or cannot be used", unread))

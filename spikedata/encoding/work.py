@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
@@ -90,10 +91,11 @@ def encode_blocks(
     members = ((number, member) for number, block in enumerate(listed) for member in block.members)
     clips = (((number, member), member.clip) for number, member in members)
     making = _BlocksInTheMaking(listed, job, place_of, on_clip or (lambda _: None))
-    for encoded in encode_each(clips, job, workers=workers, to_first_fault=not may_skip):
-        if encoded.error is not None and not may_skip:
-            raise encoded.error
-        making.take(encoded)
+    with closing(encode_each(clips, job, workers=workers, to_first_fault=not may_skip)) as stream:
+        for encoded in stream:
+            if encoded.error is not None and not may_skip:
+                raise encoded.error
+            making.take(encoded)
 
 
 def encode_elsewhere(task: BlockTask) -> EncodedBlock:

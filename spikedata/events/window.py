@@ -62,7 +62,12 @@ class Outside:
         """The unit that the times are more likely in: ms, us or ns; empty if they may well be in s."""
         return "" if self._begin_late else likely_unit(self.median_end)
 
-    def advice(self, *, of_file: bool = True) -> str:
+    @property
+    def advice(self) -> str:
+        """Why that may be, and what to type for a file."""
+        return self.advise(of_file=True)
+
+    def advise(self, *, of_file: bool) -> str:
         """Why that may be, and what to type.
 
         Parameters
@@ -196,7 +201,7 @@ def check_window(where: str, outside: Outside, *, time_unit: str | None, of_file
     if outside.share > NEARLY_ALL and time_unit != "s":
         read_as = f", read as {time_unit}" if time_unit else ""
         as_it_is = "--time-unit s takes them as they are" if of_file else "time_unit='s' takes them as they are"
-        raise ValueError(f"{where}: {outside}{read_as}: {outside.advice(of_file=of_file)}; {as_it_is}")
+        raise ValueError(f"{where}: {outside}{read_as}: {outside.advise(of_file=of_file)}; {as_it_is}")
     if outside.share > _MUCH:
         _log.warning("%s: %s", where, outside)
     if time_unit not in (None, "s") and 0 < outside.median_end < _SHORTEST_CLIP:

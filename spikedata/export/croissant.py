@@ -91,6 +91,8 @@ class DataFile(NamedTuple):
         Its format.
     part : str
         The part of the data in it, as Hugging Face names splits: "train" where they are not divided.
+    table : str
+        "clips" or "spikes", of CSV alone.
     n_clips : int
         Number of clips in it; 0 in a table.
     speakers : tuple of int
@@ -103,12 +105,12 @@ class DataFile(NamedTuple):
     size: int
     kind: str
     part: str = "train"
+    table: str = ""
     n_clips: int = 0
     speakers: tuple[int, ...] = ()
 
 
 def describe_in_croissant(
-    name: str,
     summary: str,
     said: Mapping[str, Any],
     files: Sequence[DataFile],
@@ -119,10 +121,10 @@ def describe_in_croissant(
 
     Parameters
     ----------
-    name, summary : str
-        Its name, and what it is in a sentence.
+    summary : str
+        What it is, in a sentence.
     said : mapping
-        Its license_url, creator, url and date, and made_by, the program that made the spikes.
+        Its name, license_url, creator, url and date, and made_by, the program that made the spikes.
     files : sequence of DataFile
         Its files. Those in Parquet and CSV have record sets; HDF5 is not read by Croissant's library.
     class_names : sequence of str
@@ -134,7 +136,7 @@ def describe_in_croissant(
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
-        "name": re.sub(r"[^\w-]", "_", name),
+        "name": re.sub(r"[^\w-]", "_", said["name"]),
         "description": summary,
         "license": said["license_url"],
         "version": "1.0.0",
@@ -181,14 +183,15 @@ def _classes(class_names: Sequence[str]) -> dict[str, Any]:
 
 def _records(file: DataFile, files: Sequence[DataFile]) -> dict[str, Any]:
     """The rows of a file: a record for each clip, or in a table of spikes for each spike."""
-    n_alike = sum(other.kind == file.kind == "parquet" for other in files)
-    named = file.part if file.kind == "csv" else "clips" if n_alike == 1 else f"clips_{file.part}"
-    columns = _FIELDS[file.kind if file.kind == "parquet" else file.part]
+    n_alike = sum((other.kind, other.table) == (file.kind, file.table) for other in files)
+    kind = file.table or "clips"
+    named = kind if n_alike == 1 else f"{kind}_{file.part}"
+    columns = _FIELDS[file.table or file.kind]
     return {
         "@type": "cr:RecordSet",
         "@id": named,
         "name": named,
-        "description": "A record for each spike" if named == "spikes" else "A record for each clip",
+        "description": "A record for each spike" if kind == "spikes" else "A record for each clip",
         "field": [_field(named, column, file.url) for column in columns],
     }
 

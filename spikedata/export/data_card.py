@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,14 +36,16 @@ _LANGUAGES = {  # ISO 639-1, of the words that are spoken
     "audiomnist": ("en",),
     "spoken_digits": ("en", "de"),
 }
-_LICENSES = {  # as Hugging Face names those of the registry, and their addresses
-    "CC BY 4.0": ("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/"),
-    "CC BY-SA 4.0": ("cc-by-sa-4.0", "https://creativecommons.org/licenses/by-sa/4.0/"),
-    "MIT": ("mit", "https://opensource.org/license/mit"),
+_LICENSES = {"CC BY 4.0": "cc-by-4.0", "CC BY-SA 4.0": "cc-by-sa-4.0", "MIT": "mit"}  # as Hugging Face names them
+_ADDRESSES = {
+    "cc-by-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "cc-by-sa-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "mit": "https://opensource.org/license/mit",
 }
 _UNNAMED = ("", "folder", "manifest")  # corpora that have no name of their own
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _OF_SAMPLES = ("speaker", "source", "sample_rate", "duration", "part")  # in the group `extra` of a spike file
+_SUMMED = ("samples", "samples_of_unknown_speaker", "samples_without_spikes", "samples_of_unknown_duration")
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -73,7 +75,7 @@ class DataCard(NamedTuple):
 
 
 def write_data_card(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str] | None = None,
     *,
     license: str | None = None,
@@ -92,8 +94,8 @@ def write_data_card(
 
     Parameters
     ----------
-    path : path-like
-        The spike file.
+    path : path-like, or sequence of path-like
+        The spike file, or those of all parts of a data set, as ``encode --split`` makes them.
     out : path-like, optional
         The folder, which must exist; default: that of the spike file.
     license : str, optional
@@ -116,45 +118,123 @@ def write_data_card(
     OutputError
         If the card cannot be written.
     ValueError
-        If the file has no clips.
+        If a file has no clips, or the files are not parts of one data set: of the same classes, units and provenance.
     """
-    folder = Path(path).parent if out is None else Path(out)
+    paths = [Path(path)] if isinstance(path, str | os.PathLike) else sorted(map(Path, path), key=_order)
+    if not paths:
+        raise ValueError("a card is that of at least one spike file, got none")
+    folder = paths[0].parent if out is None else Path(out)
     places = folder / README, folder / CROISSANT
     for place in places:
         check_output(place, overwrite=overwrite)
-    with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file, opened(file) as source:
-        features, about = features_of(source), source.about()
-    d = describe_file(path, time_unit=time_unit, n_units=n_units)
-    origin = origin_of(path)
-    known = data_set_of(origin.published) if origin.published else DATASETS.get(origin.corpus)
-    asked = license or (_LICENSES[known.license][0] if known else "unknown")
-    said = {
-        "license": asked,
-        "license_url": next((place for name, place in _LICENSES.values() if name == asked), asked),
-        "creator": creator,
-        "url": url,
-        "corpus": origin.corpus,
-        "origin": str(origin) if origin.kind == "official" else "",
-        "time_unit": time_unit if time_unit != "s" else None,
-        "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
-        "date": datetime.now(UTC).date().isoformat(),
-    }
+    each = [describe_file(place, time_unit=time_unit, n_units=n_units) for place in paths]
+    d, parts = _joined(each), _part_names(each)
+    said, known = _said(paths, parts, d, folder)
+    asked = license or said["license"]
+    said |= {"license": asked, "license_url": _ADDRESSES.get(asked, asked), "creator": creator, "url": url}
+    said["time_unit"] = time_unit if time_unit != "s" else None
     notes = [] if asked != "unknown" else ["the license is not known: --license cc-by-4.0, or what it is"]
     missing = [f"--{name}" for name in ("creator", "url") if not said[name]]
     notes += [f"Croissant asks for what the file does not say: {' and '.join(missing)}"] if missing else []
-    part = (d["provenance"] or {}).get("part") or "train"
-    files = [_data_file(Path(path), folder, "hdf5", part=part, n_clips=d["samples"])]
-    exports, left_out = _exports_of(Path(path), folder, about)
-    files, notes = files + exports, notes + left_out
+    files, exports = [], []
+    for place, part, one in zip(paths, parts, each, strict=True):
+        with SpikeFile(place, time_unit=time_unit, n_units=n_units) as file, opened(file) as source:
+            features, about = features_of(source), source.about()
+        speakers = (*([UNKNOWN_SPEAKER] if one["samples_of_unknown_speaker"] else []), *one["speakers"])
+        files.append(_data_file(place, folder, "hdf5", part=part, n_clips=one["samples"], speakers=speakers))
+        found, left_out = _exports_of(place, folder, about, part)
+        exports.append(found)
+        notes += left_out
+    tables = [file for found in exports for file in found]
+    loaded = [file for file in tables if file.kind == "parquet"] if all(exports) else []
+    listed = _features_in_yaml(features if loaded else _features_of_hdf5(paths[0], d))
+    front = _front_matter(d, said, loaded or files, listed)
+    body = "\n".join(_body(d, said, [*files, *tables], loaded or files, known))
     outside = [file.url for file in files if file.url.startswith("..")]
     notes += [f"{name}: lies outside the folder of the card, so copy it there to upload both" for name in outside]
-    readme = _front_matter(Path(path), d, said, files, features) + "\n".join(_body(Path(path), d, said, files, known))
-    described = describe_in_croissant(Path(path).stem, _summary(d, said), said, files, list(d["classes"]), known)
-    content = readme, json.dumps(described, ensure_ascii=False, indent=2) + "\n"
+    described = describe_in_croissant(_summary(d, said), said, [*files, *tables], list(d["classes"]), known)
+    content = front + body, json.dumps(described, ensure_ascii=False, indent=2) + "\n"
     for place, text in zip(places, content, strict=True):
         write_atomically(place, text.encode(), overwrite=overwrite)
-    urls = tuple(file.url for file in files)
+    urls = tuple(file.url for file in [*files, *tables])
     return DataCard(str(places[0]), str(places[1]), d["samples"], d["spikes"]["total"], urls, tuple(notes))
+
+
+def _said(
+    paths: Sequence[Path], parts: Sequence[str], d: Mapping[str, Any], folder: Path
+) -> tuple[dict[str, Any], DataSet | None]:
+    """What is said of a data set besides its description, and the registry's entry of it or of its recordings."""
+    origins = [origin_of(place) for place in paths]
+    published, corpus = origins[0].published, origins[0].corpus
+    known = data_set_of(published) if published else DATASETS.get(corpus)
+    name = paths[0].stem if len(paths) == 1 else paths[0].stem.removesuffix(parts[0]).rstrip("_-.")
+    return {
+        "name": name or folder.resolve().name,
+        "license": _LICENSES[known.license] if known else "unknown",
+        "corpus": corpus,
+        "origins": [f"{place.name} is {o}" for place, o in zip(paths, origins, strict=True) if o.kind == "official"],
+        "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
+        "date": datetime.now(UTC).date().isoformat(),
+    }, known
+
+
+def _part_names(each: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the parts of a data set: what the files say, or the end of their names, as in shd_train.h5."""
+    if len(each) == 1:
+        return [(each[0]["provenance"] or {}).get("part") or "train"]
+    names = [(d["provenance"] or {}).get("part") or re.split(r"[_.-]", Path(d["file"]).stem)[-1] for d in each]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        files = [d["file"] for d, name in zip(each, names, strict=True) if name == twice]
+        raise ValueError(f"{' and '.join(files)}: are both part {twice!r}; the parts of a data set differ")
+    return names
+
+
+def _joined(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The descriptions of the parts of a data set as one; they must have the same classes, units and provenance."""
+    first = each[0]
+    for other in each[1:]:
+        for name, what in (("classes", "other classes"), ("channels", "another number of units"), ("provenance", "")):
+            if _same_of_all(first, name) != _same_of_all(other, name):
+                problem = f"has {what} than" if what else "was made in another way than"
+                raise ValueError(f"{other['file']}: {problem} {first['file']}, so it is no part of one data set")
+    if len(each) == 1:
+        return first
+    sizes = [d["samples"] for d in each]
+    timed = [d["samples"] - d["samples_of_unknown_duration"] for d in each]
+    sums = {name: sum(d[name] for d in each) for name in _SUMMED}
+    fit = [d["integrity"]["checksums_fit"] for d in each]
+    return {
+        **first,
+        **sums,
+        "classes": {key: sum(d["classes"][key] for d in each) for key in first["classes"]},
+        "speakers": {
+            key: sum(d["speakers"].get(key, 0) for d in each)
+            for key in sorted({*chain(*(d["speakers"] for d in each))})
+        },
+        "spikes": {"total": sum(d["spikes"]["total"] for d in each), **_spread(each, "spikes", sizes)},
+        "last_spike": _spread(each, "last_spike", sizes),
+        "durations": {"total": sum(d["durations"]["total"] for d in each), **_spread(each, "durations", timed)},
+        "sample_rates": sorted({rate for d in each for rate in d["sample_rates"]}),
+        "times_dtype": ", ".join(sorted({d["times_dtype"] for d in each})),
+        "integrity": {"rows_checked": sums["samples"], "checksums_fit": True if all(fit) else None},
+        "left_out": list(dict.fromkeys(line for d in each for line in d["left_out"])),
+    }
+
+
+def _same_of_all(d: Mapping[str, Any], name: str) -> Any:
+    """What the parts of a data set have in common."""
+    if name == "provenance" and d[name]:
+        return {key: value for key, value in d[name].items() if key not in ("part", "shard")}
+    return list(d[name]) if name == "classes" else d[name]
+
+
+def _spread(each: Sequence[Mapping[str, Any]], name: str, weights: Sequence[int]) -> dict[str, Any]:
+    counted = [(d[name], weight) for d, weight in zip(each, weights, strict=True) if weight]
+    if not counted:
+        return {"min": 0, "mean": 0.0, "max": 0}
+    mean = sum(values["mean"] * weight for values, weight in counted) / sum(weight for _, weight in counted)
+    return {"min": min(v["min"] for v, _ in counted), "mean": mean, "max": max(v["max"] for v, _ in counted)}
 
 
 def _data_file(path: Path, folder: Path, kind: str, **more: Any) -> DataFile:
@@ -162,8 +242,8 @@ def _data_file(path: Path, folder: Path, kind: str, **more: Any) -> DataFile:
     return DataFile(path, url, file_digest(path, "sha256"), path.stat().st_size, kind, **more)
 
 
-def _exports_of(path: Path, folder: Path, about: Mapping[str, Any]) -> tuple[list[DataFile], list[str]]:
-    """The exports of a spike file in the folder of its card, and a note for each that is of another one."""
+def _exports_of(path: Path, folder: Path, about: Mapping[str, Any], whole: str) -> tuple[list[DataFile], list[str]]:
+    """The exports of a spike file, whose part is ``whole``, in the folder of its card; notes on other exports."""
     found, notes = [], []
     of_parts = folder.glob(f"{_escaped(path.stem)}[_.-]*.parquet")
     for place in sorted([*folder.glob(f"{_escaped(path.stem)}.parquet"), *of_parts], key=_order):
@@ -174,14 +254,14 @@ def _exports_of(path: Path, folder: Path, about: Mapping[str, Any]) -> tuple[lis
             notes.append(f"{place.name}: not described, since {error.name} is not installed")
             continue
         if said == about:
-            more = {"part": part or "train", "n_clips": len(speakers), "speakers": tuple(sorted(set(speakers)))}
+            more = {"part": part or whole, "n_clips": len(speakers), "speakers": tuple(sorted(set(speakers)))}
             found.append(_data_file(place, folder, "parquet", **more))
         else:
             notes.append(f"{place.name}: not described, since it is no export of {path.name} as it is now")
     tables = folder / f"{path.stem}_csv"
     if not found and (tables / ABOUT).is_file():
         if about_of(tables).items() >= about.items():
-            found += [_data_file(tables / name, folder, "csv", part=name[:-4]) for name in (CLIPS, SPIKES)]
+            found += [_data_file(tables / name, folder, "csv", part=whole, table=name[:-4]) for name in (CLIPS, SPIKES)]
         else:
             notes.append(f"{tables.name}: not described, since it is no export of {path.name} as it is now")
     return found, notes
@@ -211,12 +291,10 @@ def _inside_parquet(path: Path) -> tuple[list[int], Any]:
 
 
 def _front_matter(
-    path: Path, d: Mapping[str, Any], said: Mapping[str, Any], files: Sequence[DataFile], features: Mapping[str, Any]
+    d: Mapping[str, Any], said: Mapping[str, Any], loaded: Sequence[DataFile], listed: Sequence[Mapping[str, Any]]
 ) -> str:
-    loaded = [file for file in files if file.kind == "parquet"] or [files[0]]
-    listed = _features_in_yaml(features if loaded[0].kind == "parquet" else _features_of_hdf5(path, d))
     content = {
-        "pretty_name": _title(path, said),
+        "pretty_name": _title(said),
         "license": said["license"],
         "language": list(_LANGUAGES.get(said["corpus"], ())),
         "task_categories": ["audio-classification"],
@@ -228,7 +306,7 @@ def _front_matter(
                 "data_files": [{"split": re.sub(r"\W", "_", file.part), "path": file.url} for file in loaded],
             }
         ],
-        "dataset_info": {"features": listed},
+        "dataset_info": {"features": list(listed)},
     }
     return "\n".join(["---", *_yaml({name: value for name, value in content.items() if value}), "---", "", ""])
 
@@ -284,8 +362,8 @@ def _scalar(value: Any) -> str:
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _title(path: Path, said: Mapping[str, Any]) -> str:
-    return f"{path.stem}, spikes of {said['corpus'] if said['corpus'] not in _UNNAMED else 'recordings'}"
+def _title(said: Mapping[str, Any]) -> str:
+    return f"{said['name']}, spikes of {said['corpus'] if said['corpus'] not in _UNNAMED else 'recordings'}"
 
 
 def _summary(d: Mapping[str, Any], said: Mapping[str, Any]) -> str:
@@ -298,13 +376,18 @@ def _summary(d: Mapping[str, Any], said: Mapping[str, Any]) -> str:
 
 
 def _body(
-    path: Path, d: Mapping[str, Any], said: Mapping[str, Any], files: Sequence[DataFile], known: DataSet | None
+    d: Mapping[str, Any],
+    said: Mapping[str, Any],
+    files: Sequence[DataFile],
+    loaded: Sequence[DataFile],
+    known: DataSet | None,
 ) -> Iterator[str]:
     made, spikes, last = d["provenance"], d["spikes"], d["last_spike"]
-    yield f"# {_cell(_title(path, said))}\n"
+    yield f"# {_cell(_title(said))}\n"
     yield _summary(d, said) + " Times are in seconds from the beginning of the clip; a unit is a frequency channel.\n"
     if said["time_unit"]:
-        yield f"In {_cell(files[0].url)} itself, times are in {said['time_unit']}.\n"
+        names = ", ".join(_cell(file.url) for file in files if file.kind == "hdf5")
+        yield f"In {names} itself, times are in {said['time_unit']}.\n"
     yield "## Content\n"
     rows = [
         ("clips", f"{d['samples']:,}"),
@@ -325,24 +408,27 @@ def _body(
     if d["samples_of_unknown_speaker"]:
         yield f"The speaker of {d['samples_of_unknown_speaker']:,} clips is unknown (-1).\n"
     yield "## How it was made\n"
-    if said["origin"]:
-        yield f"This file is {said['origin']}.\n"
+    if said["origins"]:
+        yield "; ".join(said["origins"]) + ".\n"
     elif made is None:
         yield "Not known: the file has no provenance, so another program wrote it.\n"
     else:
         preset = made["params"].get("preset", "own") if isinstance(made["params"], dict) else "own"
-        part = f", part {made['part']} of the split {made['split']}" if made["part"] else ""
+        parts = " and ".join(file.part for file in files if file.kind == "hdf5")
+        part = f", {parts} of the split “{made['split']}”" if made["part"] else ""
         yield (
             f"By spikedata-audio {made['package_version']}, a model of the cochlea, from the corpus {made['corpus']}"
             f"{part}; preset {preset}, seed {made['seed']}. Recordings, params and seed determine every spike.\n"
         )
         yield f"All params:\n\n```json\n{json.dumps(made['params'], ensure_ascii=False)}\n```\n"
     yield "## Files\n"
-    listed = [(f.url, f.kind, f"{f.n_clips:,}" if f.n_clips else "", f"{f.size:,}", f.sha256) for f in files]
-    yield from _table(("file", "format", "clips", "bytes", "sha256"), listed)
-    yield from _parts(files)
+    listed = [(f.url, f.kind, f.part, f"{f.n_clips:,}" if f.n_clips else "", f"{f.size:,}", f.sha256) for f in files]
+    yield from _table(("file", "format", "part", "clips", "bytes", "sha256"), listed)
+    yield from _parts(loaded)
     yield '```python\nfrom datasets import load_dataset\n\nclips = load_dataset("FOLDER OR REPOSITORY")\n```\n'
     yield "## License and citation\n"
+    if said["license"] != "unknown":
+        yield f"This data set: {_cell(said['license'])}.\n"
     if known is None:
         yield "The license of the recordings and how to cite them are not known to the program that wrote this card.\n"
     else:
@@ -355,12 +441,11 @@ def _body(
 
 def _parts(files: Sequence[DataFile]) -> Iterator[str]:
     """Whether the parts of the data share speakers, by the speakers in them."""
-    parts = [file for file in files if file.kind == "parquet"]
-    if len(parts) < 2:
+    if len(files) < 2:
         return
-    pairs = [set(one.speakers) & set(other.speakers) for one, other in combinations(parts, 2)]
+    pairs = [set(one.speakers) & set(other.speakers) for one, other in combinations(files, 2)]
     shared = sorted(set.union(*pairs))
-    if any(UNKNOWN_SPEAKER in file.speakers for file in parts):
+    if any(UNKNOWN_SPEAKER in file.speakers for file in files):
         yield "Speakers are unknown, so nobody can say whether the parts share some.\n"
     elif shared:
         yield f"The parts share speakers: {', '.join(map(str, shared))}.\n"
@@ -387,7 +472,8 @@ def _checks(d: Mapping[str, Any]) -> Iterator[str]:
     found = d["integrity"]
     sums = "all checksums match" if found["checksums_fit"] else "the file has no checksums"
     yield f"{found['rows_checked']:,} rows read: times finite and not negative, units below {d['channels']:,}; {sums}"
-    yield f"splits that can be made: {', '.join(d['splits']) or 'none'}"
+    if d["splits"]:
+        yield f"splits that can be made: {', '.join(d['splits'])}"
     if d["left_out"]:
         yield f"{len(d['left_out']):,} recordings were left out, the first: {_cell(d['left_out'][0])}"
 

@@ -18,14 +18,25 @@ import numpy.typing as npt
 
 from spikedata.disk import WITHOUT_LOCKS
 from spikedata.files.guard import require_harmless
-from spikedata.files.kinds import check_filters, explained, is_locked, other_content, refuse_other_kinds
+from spikedata.files.kinds import check_filters, explained, folder_advice, is_locked, other_content, refuse_other_kinds
 from spikedata.files.schema import FormatError
 
 READ_ERRORS = (OSError, RuntimeError, KeyError)  # raised by h5py for damaged data
 _REFERENCE_SIZE = 16  # of the reference to a row of variable length [byte]
 _SUM_SIZE = 4  # of the checksum of a chunk [byte]
-_UNPACKED = frozenset({h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32})
 _LZF = 32000  # the number of h5py's own filter
+_KNOWN_FILTERS = frozenset(
+    {
+        h5py.h5z.FILTER_DEFLATE,
+        h5py.h5z.FILTER_SHUFFLE,
+        h5py.h5z.FILTER_FLETCHER32,
+        h5py.h5z.FILTER_SZIP,
+        h5py.h5z.FILTER_NBIT,
+        h5py.h5z.FILTER_SCALEOFFSET,
+        _LZF,
+    }
+)
+_MOST_OVERHEAD = 2**16  # of a chunk that one filter hands to the next [byte]
 _LARGEST_ENTRY = 8  # of an entry of a row [byte]
 _LARGEST_RATIO = 100  # of the claimed size to that of the file; HDF5's filters stay below it for such data
 
@@ -53,7 +64,7 @@ def open_hdf5(path: Path, names: Iterable[str] = ()) -> h5py.File:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if not path.is_file():
-        raise FormatError(f"{path}: must be a file, got a folder or device")
+        raise FormatError(f"{path}: must be a file, got a folder or device{folder_advice(path)}")
     try:
         refuse_other_kinds(path)
         require_harmless(path, names)
@@ -187,23 +198,53 @@ def check_packed(column: h5py.Dataset) -> None:
     Raises
     ------
     FormatError
-        If one does not. Chunks packed by other filters than gzip, LZF and shuffle are not checked.
+        If one does not. Chunks packed by filters that come with neither HDF5 nor h5py are not checked.
     """
-    filters = filters_of(column)
-    has_lzf = filters[-1:] == [_LZF]
-    if not filters or not _UNPACKED.issuperset(filters[:-1] if has_lzf else filters):
+    properties = column.id.get_create_plist()
+    filters = [properties.get_filter(index)[::2] for index in range(properties.get_nfilters())]
+    if not filters or not _KNOWN_FILTERS.issuperset(code for code, _ in filters):
         return
+    size = column.chunks[0] * column.id.get_type().get_size()
     where = f"{column.file.filename}: {column.name.lstrip('/')!r}"
-    properties, size = column.id.get_create_plist(), column.id.get_type().get_size()
     chunks: list[h5py.h5d.StoreInfo] = []
     column.id.chunk_iter(chunks.append)
     for chunk in chunks:
-        if chunk.chunk_offset is not None:
-            mask, packed = column.id.read_direct_chunk(chunk.chunk_offset)
-            last = 1 << len(filters) - 1
-            if has_lzf and not mask & last:  # its size is all that matters here
-                mask, packed = mask | last, bytes(_size_of_lzf(packed, _LARGEST_RATIO * len(packed)))
-            unpack_chunk(packed, mask, properties, size, where)
+        if chunk.chunk_offset is None:
+            continue
+        mask, packed = column.id.read_direct_chunk(chunk.chunk_offset)
+        for index, (code, values) in reversed(list(enumerate(filters))):
+            if not mask >> index & 1:
+                packed = _unpacked(packed, code, values, size + _MOST_OVERHEAD, where)
+        if len(packed) != size:
+            raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {len(packed)}")
+
+
+def _unpacked(packed: bytes, code: int, values: tuple[int, ...], largest: int, where: str) -> bytes:
+    """As many bytes as a filter would make of those of a chunk, at most one more than allowed."""
+    if code == h5py.h5z.FILTER_SHUFFLE:
+        return packed
+    if code == h5py.h5z.FILTER_DEFLATE:
+        return _inflated(packed, largest + 1, where)
+    if code == h5py.h5z.FILTER_FLETCHER32 and len(packed) > _SUM_SIZE:
+        return packed[:-_SUM_SIZE]
+    if code == h5py.h5z.FILTER_FLETCHER32:
+        size = 0
+    elif code == h5py.h5z.FILTER_SZIP:
+        size = int.from_bytes(packed[:4], "little")
+    elif code == _LZF:
+        size = _size_of_lzf(packed, largest)
+    else:  # n-bit and scale-offset say how many entries there are, and their size
+        size = values[2] * values[4] if len(values) > 4 else 0
+    if size <= 0:
+        raise FormatError(f"{where}: damaged: a packed chunk must have more than {len(packed)} bytes")
+    return bytes(min(size, largest + 1))
+
+
+def _inflated(packed: bytes, largest: int, where: str) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(packed, largest)
+    except zlib.error as error:
+        raise FormatError(f"{where}: damaged: {error}") from None
 
 
 def _size_of_lzf(packed: bytes, largest: int) -> int:
@@ -253,10 +294,7 @@ def unpack_chunk(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_
             if other == h5py.h5z.FILTER_FLETCHER32 and not mask >> place & 1
         )
         if code == h5py.h5z.FILTER_DEFLATE:
-            try:
-                packed = zlib.decompressobj().decompress(packed, size + n_sums + 1)
-            except zlib.error as error:
-                raise FormatError(f"{where}: damaged: {error}") from None
+            packed = _inflated(packed, size + n_sums + 1, where)
         elif code == h5py.h5z.FILTER_FLETCHER32 and len(packed) > _SUM_SIZE:
             packed = packed[:-_SUM_SIZE]
         elif code == h5py.h5z.FILTER_SHUFFLE and values == (entry_size,) and len(packed) == size:

@@ -19,6 +19,7 @@ from spikedata.files.schema import FormatError
 with contextlib.suppress(ImportError):
     import hdf5plugin  # type: ignore[import-not-found,unused-ignore]  # noqa: F401  # where it is installed, its filters can be read without a further word
 
+_SUFFIXES = (".h5", ".hdf5", ".hdf")
 _LONGEST_NAME = 60  # characters of a name in a message
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _N_LOOKED_AT = 2048
@@ -90,6 +91,21 @@ def refuse_other_kinds(path: Path) -> None:
     kind, advice = _kind_of(path, start, size)
     said = f"it is {kind}" if kind else "it does not have the signature of one"
     raise FormatError(f"{path}: not a readable HDF5 file: {said}{advice and '; ' + advice}")
+
+
+def folder_advice(path: Path) -> str:
+    """What to type for a folder that was given in place of a file, as the end of a message; empty if unknown.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or device.
+    """
+    try:
+        names = sorted(place.name for place in path.iterdir() if place.suffix.lower() in _SUFFIXES)
+    except OSError:  # a device, or a folder that may not be searched
+        return ""
+    return f"; it holds {_listed(names)}" if names else f"; of recordings: {_encode(path)}"
 
 
 def explained(path: Path, text: str) -> str:
@@ -231,7 +247,7 @@ def _kind_of_zip(path: Path) -> tuple[str, str]:
         return "a file of PyTorch tensors", _HOW_TO_WRITE
     if "[Content_Types].xml" in names:
         return "an Office document", ""
-    inside = [name for name in names if name.lower().endswith((".h5", ".hdf5", ".hdf"))]
+    inside = [name for name in names if name.lower().endswith(_SUFFIXES)]
     what = f"a zip archive with {_listed(inside or names)}" if names else "a zip archive with nothing in it"
     return what, _UNPACK.format("unzip", _quoted(path))
 

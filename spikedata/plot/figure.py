@@ -32,6 +32,7 @@ FORMATS = ("png", "svg", "pdf")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GRAY, PALE = "#1B1F24", "#6B7280", "#C9CED6"
 
+MOST_OPAQUE = 40_000  # dots of a picture
 LINE = 1.4  # [points] width of a line
 LETTER_WIDTH = 0.08  # [inch] of most letters of a label
 LEGEND: Any = {"fontsize": 8, "edgecolor": "white", "facecolor": "white", "framealpha": 0.9, "labelcolor": INK}
@@ -115,7 +116,7 @@ class Canvas(NamedTuple):
 
     def axes(self) -> Axes:
         """The axes of a picture that has one panel."""
-        return self.figure.subplots() if self.ax is None else self.ax
+        return self.figure.add_subplot() if self.ax is None else self.ax
 
     def grid(self, n_rows: int, n_columns: int, **ratios: Any) -> GridSpecBase:
         """Places for the panels of a picture that has several."""
@@ -125,7 +126,7 @@ class Canvas(NamedTuple):
 
     def add(self, place: SubplotSpec, **options: Any) -> Axes:
         """A panel at one of the places, in the look of the house."""
-        axes = self.figure.add_subplot(place, **options)
+        axes: Axes = self.figure.add_subplot(place, **options)
         if self.ax is not None:
             _dress(axes)
         return axes
@@ -133,7 +134,7 @@ class Canvas(NamedTuple):
     def bar(self, image: ScalarMappable, label: str, **options: Any) -> Colorbar:
         """A scale of the colors of an image."""
         bar = self.figure.colorbar(image, label=label, **options)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.ax.tick_params(**_TICKS)
         bar.ax.minorticks_off()
         bar.ax.yaxis.label.set(size=9, weight="normal", color=INK)
@@ -147,7 +148,7 @@ class Canvas(NamedTuple):
     @property
     def has_no_layout(self) -> bool:
         """Whether nothing in the figure makes room for labels."""
-        return self.figure.get_layout_engine() is None  # type: ignore[union-attr]
+        return self.figure.get_layout_engine() is None
 
 
 def canvas_of(
@@ -164,6 +165,11 @@ def canvas_of(
     panels : bool
         Whether there are several panels, for which the caller's axes, which show nothing themselves, become a figure in
         the figure.
+
+    Raises
+    ------
+    ValueError
+        If there is no place for panels.
     """
     if ax is None:
         return Canvas(new_figure(width, height, title=title, layout=layout), None, title)
@@ -171,14 +177,25 @@ def canvas_of(
         _dress(ax)
         ax.set_title(title)
         return Canvas(ax.figure, ax, title)
-    place, box = ax.get_subplotspec(), ax.get_position()
-    if place is None:
-        place = ax.figure.add_gridspec(1, 1, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1)[0]
-    ax.set_axis_off()
-    figure = ax.figure.add_subfigure(place, facecolor="none", edgecolor="none")
+    figure = _figure_in_place_of(ax)
     if title:
         letter(figure.suptitle(title, x=0.01, ha="left", size=10, weight="normal", color=INK))
     return Canvas(figure, ax, title)
+
+
+def _figure_in_place_of(ax: Axes) -> SubFigure:
+    """A figure in the figure, for panels, where axes are, which are shown no more."""
+    place, box, has_layout = ax.get_subplotspec(), ax.get_position(), ax.figure.get_layout_engine() is not None
+    is_outer = place is not None and place.get_topmost_subplotspec() is place
+    if place is None:
+        if has_layout:
+            raise ValueError("ax must be one of a grid, as plt.subplots makes it, for a picture of panels in a layout")
+        place = ax.figure.add_gridspec(1, 1)[0]
+    ax.set_axis_off()
+    figure: SubFigure = ax.figure.add_subfigure(place, facecolor="none", edgecolor="none")
+    if not (is_outer or has_layout):  # else Matplotlib finds the place itself
+        figure.bbox_relative.p0, figure.bbox_relative.p1 = box.p0, box.p1
+    return figure
 
 
 def _require_axes(ax: object) -> None:
@@ -337,7 +354,9 @@ def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_uni
         If times and units are not equally many.
     """
     require_pairs(times, units)
-    axes.plot(times, units, linestyle="none", marker="o", ms=size, mew=0, color=INK, rasterized=True)
+    # dots of a long recording lie upon each other: they become pale, so that what is denser is darker
+    alpha = max(min(1.0, MOST_OPAQUE / max(np.size(times), 1)), 0.03)
+    axes.plot(times, units, linestyle="none", marker="o", ms=size, mew=0, color=INK, alpha=alpha, rasterized=True)
     axes.set_ylim(n_units - 0.5, -0.5)
 
 

@@ -87,9 +87,9 @@ def plot_file(
     if kind not in KINDS_OF_A_FILE:
         raise ValueError(f"kind must be one of {', '.join(KINDS_OF_A_FILE)} for a spike file, got {kind!r}")
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
+        if params is not None and params.n_channels != file.n_units:
+            raise ValueError(f"{path}: has {file.n_units} channels, the params given have {params.n_channels}")
         frequencies = stored_frequencies(file.provenance) if params is None else channel_frequencies(params)
-        if params is not None and len(frequencies) != file.n_units:
-            raise ValueError(f"{path}: has {file.n_units} channels, the params given have {len(frequencies)}")
         if frequencies is not None and len(frequencies) != file.n_units:
             frequencies = None  # as where channels were merged or selected before they were stored
         class_name = class_name if class_name is None else unicodedata.normalize("NFC", class_name)
@@ -231,12 +231,13 @@ def plot_side_by_side(
         return plot_file(column.path, kind=kind, clip=clip, class_name=class_name, params=params, ax=ax, **reading)
 
     if len(chosen) == 1:
-        return draw(chosen[0], sounds[0], None)
+        alone: Figure = draw(chosen[0], sounds[0], None)
+        return alone
     width, height = (6.4, 7.0) if kind in ("sound", *_WITH_CHANNELS, "speakers") else (5.6, 4.2)
     figure = new_figure(width * len(chosen), height)
     grid = figure.add_gridspec(1, len(chosen), wspace=0.04)
-    for place, (column, is_sound) in zip(grid, zip(chosen, sounds, strict=True), strict=True):
-        draw(column, is_sound, figure.add_subplot(place))
+    for number, column in enumerate(chosen):
+        draw(column, sounds[number], figure.add_subplot(grid[number]))
     return figure
 
 
@@ -310,8 +311,12 @@ def _title_of_clip(events: Events, number: int, name: str, preset: str) -> str:
 
 
 def _title_of_file(events: Events, name: str, class_name: str | None, preset: str) -> str:
-    speakers = np.unique(events.speakers[events.speakers >= 0]).size
-    about = [f"{len(events):,} clips", f"{speakers:,} speakers" if speakers else "speakers unknown"]
+    n_speakers = np.unique(events.speakers[events.speakers >= 0]).size
+    about = [_number_of(len(events), "clip"), _number_of(n_speakers, "speaker") if n_speakers else "speakers unknown"]
     about += [f"preset {preset}"] if preset else []
     about = about if class_name is None else [f"“{shortened(class_name)}”", *about]
     return f"{shortened(name, LONGEST_ID)}\n{', '.join(about)}"
+
+
+def _number_of(number: int, one: str) -> str:
+    return f"{number:,} {one if number == 1 else one + 's'}"

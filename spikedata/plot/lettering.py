@@ -89,8 +89,8 @@ def letter(text: Text, *, is_number: bool = False) -> None:
         text.set_text(readable)
     found = {c: name for c in readable if (name := _font_of(c)) is not None}
     text.set(family=[FONT, *sorted(set(found.values()) - {FONT})], usetex=False)
-    if text.get_weight() == "bold" and not all(_is_bold(name, c) for c, name in found.items()):
-        text.set_weight("normal")
+    if text.get_fontweight() == "bold" and not all(_is_bold(name, c) for c, name in found.items()):
+        text.set_fontweight("normal")
     if not is_number:
         text.set_parse_math(False)  # a $ in a name is one
 
@@ -140,7 +140,7 @@ def _fonts(n_installed: int) -> dict[str, _Font]:
     for font in fontManager.ttflist:
         if font.style != "normal" or not font.name.isprintable() or font.name.startswith(_NOT_FOR_NAMES):
             continue
-        weight = int(weight_dict.get(font.weight, font.weight))
+        weight = weight_dict[font.weight] if isinstance(font.weight, str) else int(font.weight)
         other = found.get(font.name, _Font("", 1000, ""))
         distance = abs(weight - 400)
         best = (font.fname, distance) if distance < other.distance else other[:2]

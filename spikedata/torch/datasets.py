@@ -112,7 +112,8 @@ class SpikeDataset(Dataset[Any]):
         self.transform, self.target_transform = transform, target_transform
         self.seed = checked("seed", seed, Seed)
         self._path = None if isinstance(source, Events) else os.fspath(source)
-        self._cache, self._file = cache, self._path  # a part made by `select` has no path, but is still of that file
+        self._cache = checked("cache", cache, bool)
+        self._file = self._path  # a part made by `select` has no path, but is still of that file
         self._reading: dict[str, Any] = {"time_unit": check_time_unit(time_unit), "n_units": n_units}
         self.events = _as_given(source, **self._reading) if isinstance(source, Events) else self._opened(source)
         # the epoch that is pinned, and how often each clip was drawn; loader workers share both
@@ -121,12 +122,17 @@ class SpikeDataset(Dataset[Any]):
         self._share = (0, 1)
         if self.dt is not None and self.n_steps is not None:
             cut = self.outside(self.dt * self.n_steps)
-            check_window(self.where, cut, time_unit=self.time_unit, of_file=self._file is not None)
+            check_window(self.where, cut, time_unit=self.time_unit, of_file=self.is_of_file)
 
     @property
     def where(self) -> str:
         """What messages call it: the path of its file, or "events"."""
         return self._file or "events"
+
+    @property
+    def is_of_file(self) -> bool:
+        """Whether its clips were read from a file."""
+        return self._file is not None
 
     def _opened(self, path: str | os.PathLike[str]) -> Events:
         return open_events(path, cache=self._cache, **self._reading)

@@ -166,7 +166,7 @@ class SpikeLoader:
         If the data set has no length.
     ValueError
         If a number is out of its range, the steps are not known, data sets differ in their classes, or more than 90 %
-        of the spikes fall outside the steps and no data set was told ``time_unit="s"``.
+        of the spikes of a data set fall outside the steps and it was not told ``time_unit="s"``.
 
     Examples
     --------
@@ -210,12 +210,9 @@ class SpikeLoader:
         self.seed = checked("seed", seed, Seed)
         self._next_epoch = 0
         parts = list(_outside(dataset, dt * n_steps, None))
-        self.outside = joined_outside(parts) if parts else None
-        if self.outside is not None:
-            units = {part.time_unit for part in _spike_datasets(dataset)}
-            names = dict.fromkeys(part.where for part in _spike_datasets(dataset))
-            unit = "s" if "s" in units else next(iter(units))
-            check_window(", ".join(names), self.outside, time_unit=unit, of_file="events" not in names)
+        for part, cut in parts:  # each by itself: one in ms among others in s would be lost in the mean
+            check_window(part.where, cut, time_unit=part.time_unit, of_file=part.is_of_file)
+        self.outside = joined_outside([cut for _, cut in parts]) if parts else None
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -323,10 +320,12 @@ def _refuse_other_classes(dataset: Dataset[object]) -> None:
             raise ValueError(f"data sets in one batch must have the same classes, got {first} and {classes}")
 
 
-def _outside(dataset: Dataset[object], window: float, indices: npt.NDArray[np.int64] | None) -> Iterator[Outside]:
-    """What of some clips of a data set, or of what it is made of, falls outside a window."""
+def _outside(
+    dataset: Dataset[object], window: float, indices: npt.NDArray[np.int64] | None
+) -> Iterator[tuple[SpikeDataset, Outside]]:
+    """What of some clips of a data set, or of each that it is made of, falls outside a window."""
     if isinstance(dataset, SpikeDataset):
-        yield dataset.outside(window, indices)
+        yield dataset, dataset.outside(window, indices)
     elif isinstance(dataset, Subset):
         chosen = whole_numbers("indices of a Subset", list(dataset.indices))
         yield from _outside(dataset.dataset, window, chosen if indices is None else chosen[indices])

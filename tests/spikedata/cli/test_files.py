@@ -14,11 +14,47 @@ from spikedata.downloads import Verification
 from spikedata.files.writer import SpikeWriter
 
 
-@pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes"])
+@pytest.mark.parametrize("kind", ["raster", "cochleagram", "psth", "intervals", "rates", "classes"])
 def test_plot_draws_every_kind(spike_path: Path, tmp_path: Path, kind: str) -> None:
     assert main(["plot", str(spike_path), "--kind", kind, "--out", str(tmp_path / "x.png"), "-q"]) == 0
 
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_encodes_a_recording_with_two_presets(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound, out = str(corpus / "cat/1.wav"), str(tmp_path / "x.svg")
+    words = ["plot", sound, "--preset", "default", "--preset", "published", "--kind", "intervals", "--out", out]
+    assert main([*words, "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["file"] == out
+    assert Path(out).read_text("utf-8").startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["{spikes}", "--out", "x.bmp"],
+            r"x\.bmp: the name of a picture must end in \.png, \.svg or \.pdf, got '\.bmp'",
+        ),
+        (["{spikes}", "--out", "x.png", "--clip", "dog"], r"words\.h5: no clip 'dog'; there are 36, counted from 0"),
+        (["{spikes}", "--out", "x.png", "--class", "lo"], r"words\.h5: no class 'lo'; nearest: low, high"),
+        (["nothing.wav", "--out", "x.png"], r"nothing\.wav: no such file"),
+    ],
+)
+def test_plot_refuses_in_one_line(
+    words: list[str], line: str, spike_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["plot", *(word.format(spikes=spike_path) for word in words)]) == 1
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert re.search(line, error)
+    assert list(tmp_path.iterdir()) == []
 
 
 def broken(path: Path, kind: str) -> Path:

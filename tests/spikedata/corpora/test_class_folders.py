@@ -182,6 +182,7 @@ def test_a_file_given_twice_is_taken_once_and_said(touch: Touch) -> None:
     [
         (("a.wav", "b.wav"), r"b\.wav: no such file or folder"),
         (("cat", "dog"), r"cat: is a folder among 2 paths; give the folder above them"),
+        (("speech.commands", "cat"), r"speech\.commands: no such file or folder, and no corpus of that name"),
         (("a.wav", "words.csv"), r"words\.csv: a table must be given alone, got 2 paths"),
     ],
 )

@@ -1,5 +1,6 @@
 """MP3 with and without a tag that counts its frames, right or wrong."""
 
+import inspect
 import io
 import struct
 from pathlib import Path
@@ -9,6 +10,10 @@ import pytest
 import soundfile
 
 from spikedata.corpora.audio import AudioError, read_audio
+
+pytestmark = pytest.mark.skipif(
+    "bitrate_mode" not in inspect.signature(soundfile.write).parameters, reason="soundfile writes no variable bit rate"
+)
 
 RATE = 44_100
 LOUD_LAST = np.concatenate([np.zeros(RATE // 2), 0.3 * np.random.default_rng(0).standard_normal(RATE // 2)])

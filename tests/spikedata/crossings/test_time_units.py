@@ -204,6 +204,8 @@ def test_a_loader_refuses_what_would_be_empty_batches(files):
         make(files["ms"], **steps, time_unit="ms")
     with pytest.raises(ValueError, match="times look like milliseconds"):
         loader(Subset(SpikeDataset(files["ms"]), [3, 4]), batch_size=2, **steps)
+    with pytest.raises(ValueError, match=r"us\.h5: .* look like microseconds"):
+        loader(ConcatDataset([SpikeDataset(files["s"]), SpikeDataset(files["us"]).select([3])]), batch_size=2, **steps)
     in_ms, in_s = SpikeDataset(files["ms"], time_unit="ms"), SpikeDataset(files["s"])
     batches = [loader(dataset, batch_size=40, **steps) for dataset in (in_ms, in_s)]
     counts, reference = (next(iter(batch)).counts for batch in batches)

@@ -156,7 +156,7 @@ def test_a_published_file_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.
     write_data_card(tmp_path / "shd_test.h5")
 
     text = (tmp_path / "README.md").read_text("utf-8")
-    assert "This file is official (shd_test.h5 as published)." in text
+    assert "shd_test.h5 is official (shd_test.h5 as published)." in text
     assert "Spiking Heidelberg Digits: CC BY 4.0" in text
     assert '  - "en"\n  - "de"\n' in text
 
@@ -169,7 +169,58 @@ def test_the_part_of_a_divided_corpus_is_the_split_that_is_loaded(tmp_path: Path
 
     text = (tmp_path / "README.md").read_text("utf-8")
     assert '- split: "test"\n        path: "test.h5"' in text
-    assert "part test of the split by speaker" in text
+    assert "from the corpus fsdd, test of the split “by speaker”" in text
+
+
+def write_part(path: Path, speakers: tuple[int, ...], *, keys: tuple[str, ...] = ("a", "b"), **made: Any) -> Path:
+    provenance = Provenance(
+        **{"package_version": "0", "params": "{}", "corpus": "fsdd", "seed": 0, "split": "x"} | made
+    )
+    with sd.SpikeWriter(path, keys=keys, provenance=provenance) as writer:
+        for speaker in speakers:
+            writer.append([0.1] * speaker, [5] * speaker, label=speaker % 2, speaker=speaker, source=f"{speaker}.wav")
+    return path
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_parts_of_a_divided_corpus_have_one_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    paths = [write_part(folder / f"{n}.h5", w, part=n) for n, w in (("test", (4, 5)), ("train", (1, 2, 3)))]
+    assert main(["card", *map(str, paths), "--json"]) == 0
+
+    done = json.loads(capsys.readouterr().out)
+    assert (done["clips"], done["spikes"], done["described"]) == (5, 15, ["train.h5", "test.h5"])
+    text = (folder / "README.md").read_text("utf-8")
+    for said in (
+        "# digits, spikes of fsdd",
+        "No speaker is in two parts.",
+        "| a | 2 |",
+        "per clip 3 (1 to 5)",
+        "5 rows",
+    ):
+        assert said in text
+    assert {part: len(rows) for part, rows in load(folder, monkeypatch).items()} == {"train": 3, "test": 2}
+    assert main(["card", str(paths[1]), str(write_part(folder / "more.h5", (3, 4), part="more")), "--overwrite"]) == 0
+    assert "The parts share speakers: 3." in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("other", "line"),
+    [
+        ({"keys": ("a", "c"), "part": "test"}, "test.h5: has other classes than .*train.h5"),
+        ({"seed": 1, "part": "test"}, "test.h5: was made in another way than .*train.h5"),
+        ({"part": "train"}, "are both part 'train'"),
+    ],
+)
+def test_files_that_are_no_parts_of_one_data_set_have_no_card(other: dict[str, Any], line: str, tmp_path: Path) -> None:
+    paths = [write_part(tmp_path / "train.h5", (1, 2), part="train"), write_part(tmp_path / "test.h5", (3, 4), **other)]
+
+    with pytest.raises(ValueError, match=line):
+        write_data_card(paths)
+    assert not (tmp_path / "README.md").exists()
 
 
 def test_a_card_is_replaced_if_asked_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

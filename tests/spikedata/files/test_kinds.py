@@ -137,6 +137,29 @@ def test_a_signature_behind_a_block_of_the_user_is_found(tmp_path, content):
             SpikeFile(tmp_path / f"{size}.h5")
 
 
+def test_a_folder_says_what_it_holds(tmp_path, content):
+    with pytest.raises(
+        FormatError, match=r"must be a file, got a folder or device; of recordings: turn it into spikes: "
+    ):
+        SpikeFile(tmp_path)
+    (tmp_path / "x.h5").write_bytes(content)
+    with pytest.raises(FormatError, match=r"must be a file, got a folder or device; it holds x\.h5$"):
+        SpikeFile(tmp_path)
+    with pytest.raises(FormatError, match=r"must be a file, got a folder or device$"):
+        SpikeFile("/dev/null")
+
+
+def test_a_file_whose_writer_died_is_named(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w", libver="latest") as file:
+        file["labels"] = [1]
+        file.flush()
+        (tmp_path / "y.h5").write_bytes((tmp_path / "x.h5").read_bytes())
+    with pytest.raises(
+        FormatError, match=r"y\.h5: .*: its writer has not closed it, or died; if .* h5clear -s .*y\.h5$"
+    ):
+        SpikeFile(tmp_path / "y.h5")
+
+
 def test_an_hdf5_file_of_another_kind_says_what_it_holds(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.attrs["nwb_version"] = "2.7.0"

@@ -313,7 +313,7 @@ def test_a_file_of_another_format_is_refused(path, text):
 
 
 def test_a_folder_is_refused(tmp_path):
-    assert refusal_of(tmp_path) == "must be a file, got a folder or device"
+    assert refusal_of(tmp_path).startswith("must be a file, got a folder or device")
 
 
 def test_an_empty_hdf5_file_is_refused(path):

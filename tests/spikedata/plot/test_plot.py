@@ -9,11 +9,14 @@ import matplotlib.style
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from spikedata import plot
 from spikedata.disk import OutputError
 from spikedata.events import Events, Sample
 from spikedata.files.writer import SpikeWriter
+from spikedata.plot.file import KINDS_OF_A_FILE
+from spikedata.plot.timing import intervals_of
 
 N_UNITS = 70
 FREQUENCIES = np.geomspace(20_000, 100, N_UNITS)
@@ -58,6 +61,12 @@ def draw_word(**changes):
     return plot.plot_word(**(arguments | changes))
 
 
+def draw_recording(**changes):
+    clip = make_clip()
+    arguments = {"waveform": np.sin(np.arange(800)), "sample_rate": 1600, "times": clip.times, "units": clip.units}
+    return plot.plot_recording(**(arguments | {"n_units": N_UNITS, "frequencies": FREQUENCIES} | changes))
+
+
 def draw_hidden(**changes):
     rng = np.random.default_rng(2)
     arguments = {"spikes": rng.random((50, 16)) < 0.1, "dt": 0.01, "readout": rng.normal(size=(50, 4)), "keys": "abcd"}
@@ -83,10 +92,14 @@ def test_a_clip_without_spikes_can_be_drawn():
     draw_word(times=none, units=none).draw_without_rendering()
     plot.plot_raster(none, none).draw_without_rendering()
     plot.plot_cochleagram(none, none).draw_without_rendering()
+    draw_recording(times=none, units=none).draw_without_rendering()
     draw_hidden(spikes=np.zeros((50, 16))).draw_without_rendering()
 
 
-@pytest.mark.parametrize("draw", [plot.plot_rates, plot.plot_classes, plot.plot_speakers, plot.plot_means])
+@pytest.mark.parametrize(
+    "draw",
+    [plot.plot_rates, plot.plot_classes, plot.plot_speakers, plot.plot_means, plot.plot_psth, plot.plot_intervals],
+)
 def test_a_data_set_without_clips_or_spikes_can_be_drawn(draw):
     draw(Events.from_samples([], keys=["zero", "one"], n_units=N_UNITS)).draw_without_rendering()
     draw(Events.from_samples([make_clip(0)], keys=["zero"], n_units=N_UNITS)).draw_without_rendering()
@@ -104,7 +117,10 @@ def pictures_of(clip, events):
         "word": lambda: draw_word(title="word"),
         "raster": lambda: plot.plot_raster(clip.times, clip.units, n_units=N_UNITS),
         "cochleagram": lambda: plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS),
-        "rates": lambda: plot.plot_rates(events, title="rates"),
+        "recording": lambda: draw_recording(),
+        "psth": lambda: plot.plot_psth(events),
+        "intervals": lambda: plot.plot_intervals(events),
+        "rates": lambda: plot.plot_rates(events, frequencies=FREQUENCIES, title="rates"),
         "classes": lambda: plot.plot_classes(events),
         "speakers": lambda: plot.plot_speakers(events),
         "means": lambda: plot.plot_means(events),
@@ -121,7 +137,7 @@ def pixels_of(figure, path):
 
 @pytest.mark.parametrize("style", ["ggplot", pytest.param("dark_background", marks=pytest.mark.slow)])
 def test_the_settings_of_the_caller_neither_matter_nor_change(clip, events, tmp_path, style):
-    names = ("raster", "rates", "hidden", "confusion")
+    names = ("raster", "rates", "intervals", "hidden", "confusion")
     before = {name: pixels_of(pictures_of(clip, events)[name](), tmp_path / "x.png") for name in names}
     own = {"font.size": 30, "savefig.bbox": "tight", "figure.dpi": 40, "axes.titlelocation": "right"}
     with matplotlib.style.context(style), matplotlib.rc_context(own):
@@ -203,7 +219,7 @@ def spike_file(tmp_path, clip):
     return path
 
 
-@pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes", "means", "speakers"])
+@pytest.mark.parametrize("kind", KINDS_OF_A_FILE)
 def test_a_file_can_be_drawn_in_every_kind(spike_file, kind):
     assert isinstance(plot.plot_file(spike_file, kind=kind), Figure)
 
@@ -215,8 +231,145 @@ def test_a_clip_that_is_not_in_the_file_is_refused(spike_file, index):
 
 
 def test_an_unknown_kind_is_refused(spike_file):
-    with pytest.raises(ValueError, match=r"kind must be one of raster, .*, means, speakers for a spike file, got 'pie'"):
+    with pytest.raises(ValueError, match=r"kind must be one of raster, .*, speakers for a spike file, got 'pie'"):
         plot.plot_file(spike_file, kind="pie")
+
+
+# Axes of the caller's
+
+
+@pytest.mark.parametrize("layout", [None, pytest.param("constrained", marks=pytest.mark.slow)])
+def test_every_picture_is_drawn_into_axes_and_returns_them(clip, events, layout):
+    figure = Figure(figsize=(40, 30), dpi=40, layout=layout)
+    places = figure.subplots(4, 4).flat
+    other = places[15]
+    other.set_title("mine", loc="right")
+    into = {
+        "word": lambda **own: draw_word(**own),
+        "raster": lambda **own: plot.plot_raster(clip.times, clip.units, n_units=N_UNITS, **own),
+        "cochleagram": lambda **own: plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS, **own),
+        "recording": lambda **own: draw_recording(**own),
+        "psth": lambda **own: plot.plot_psth(events, **own),
+        "intervals": lambda **own: plot.plot_intervals(events, **own),
+        "rates": lambda **own: plot.plot_rates(events, **own),
+        "classes": lambda **own: plot.plot_classes(events, **own),
+        "speakers": lambda **own: plot.plot_speakers(events, **own),
+        "means": lambda **own: plot.plot_means(events, **own),
+        "hidden": lambda **own: draw_hidden(**own),
+        "curve": lambda **own: plot.plot_learning_curve(COLUMNS, **own),
+        "confusion": lambda **own: plot.plot_confusion(np.eye(3), ["a", "b", "c"], **own),
+    }
+    assert into.keys() == pictures_of(clip, events).keys()
+    for (name, draw), ax in zip(into.items(), places, strict=False):
+        assert draw(ax=ax, title=name) is ax
+        assert ax.figure is figure
+    if layout:
+        figure.draw_without_rendering()
+    said = {text.get_text().split("\n")[0] for text in figure.findobj(Text)}
+    assert into.keys() <= said
+    assert other.get_title("right") == "mine"
+
+
+def test_panels_are_where_the_axes_were(events):
+    figure = Figure()
+    grid = figure.add_gridspec(2, 2)
+    for ax in (figure.add_axes((0.1, 0.5, 0.4, 0.4)), figure.add_subplot(grid[1, 1].subgridspec(1, 2)[1])):
+        assert plot.plot_classes(events, title="mine", ax=ax) is ax
+        part = figure.subfigs[-1]
+        assert part.get_suptitle() == "mine"
+        assert part.bbox.bounds == pytest.approx(ax.bbox.bounds)
+    free = Figure(layout="constrained").add_axes((0.1, 0.5, 0.4, 0.4))
+    with pytest.raises(ValueError, match=r"^ax must be one of a grid"):
+        plot.plot_classes(events, ax=free)
+
+
+@pytest.mark.parametrize(("ax", "found"), [(3, "int"), (np.zeros(2), r"an array of shape \(2,\): pass one of them")])
+def test_what_is_no_axes_is_refused(clip, ax, found):
+    with pytest.raises(TypeError, match=f"^ax must be one Matplotlib Axes, got {found}$"):
+        plot.plot_raster(clip.times, clip.units, ax=ax)
+
+
+def test_axes_are_saved_with_their_figure(clip, tmp_path):
+    figure = Figure()
+    ax = figure.subplots(1, 2)[1]
+    plot.save_figure(plot.plot_raster(clip.times, clip.units, ax=ax), tmp_path / "a.png")
+    plot.save_figure(figure, tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+# Frequencies
+
+
+def scales_of(figure):
+    return [child for axes in figure.axes for child in axes.child_axes]
+
+
+@pytest.mark.parametrize("name", ["raster", "cochleagram", "recording", "rates", "classes"])
+def test_channels_say_their_frequencies(clip, events, name):
+    draw = {
+        "raster": lambda: plot.plot_raster(clip.times, clip.units, n_units=N_UNITS, frequencies=FREQUENCIES),
+        "cochleagram": lambda: plot.plot_cochleagram(clip.times, clip.units, n_units=N_UNITS, frequencies=FREQUENCIES),
+        "recording": draw_recording,
+        "rates": lambda: plot.plot_rates(events, frequencies=FREQUENCIES),
+        "classes": lambda: plot.plot_classes(events, frequencies=FREQUENCIES),
+    }
+    for scale in scales_of(draw[name]()):
+        axis = scale.yaxis if scale.get_ylabel() else scale.xaxis
+        assert axis.get_label_text() == "Frequency (Hz)"
+        ticks = dict(zip([label.get_text() for label in axis.get_ticklabels()], axis.get_ticklocs(), strict=True))
+        assert list(ticks) == ["100", "200", "500", "1k", "2k", "5k", "10k", "20k"]
+        assert FREQUENCIES[int(ticks["1k"])] > 1000 > FREQUENCIES[int(ticks["1k"]) + 1]
+        break
+    else:
+        pytest.fail("there is no scale of frequencies")
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "rule"),
+    [(FREQUENCIES[1:], r"must be 70, one for each channel, got shape \(69,\)"), (FREQUENCIES[::-1], "must fall")],
+)
+def test_frequencies_must_be_those_of_the_channels(clip, frequencies, rule):
+    with pytest.raises(ValueError, match=f"^frequencies {rule}"):
+        plot.plot_raster(clip.times, clip.units, n_units=N_UNITS, frequencies=frequencies)
+
+
+# When spikes come
+
+
+def test_a_psth_is_the_rate_of_a_channel_over_clips():
+    clips = [Sample(np.array(times), np.zeros(len(times), np.uint16), 0, 0) for times in ([0.01, 0.012, 0.03], [0.011])]
+    events = Events.from_samples(clips, keys=["zero"], n_units=2)
+    mean = next(patch for patch in plot.plot_psth(events, width=0.01).axes[0].patches if not patch.get_fill())
+    # three spikes of two clips in two channels, in the bin from 10 to 20 ms
+    np.testing.assert_allclose(mean.get_data().values, [0, 75, 0, 25])
+
+
+def test_intervals_are_those_of_a_channel_in_a_clip(events):
+    clips = [
+        Sample(np.array([0.1, 0.15, 0.2, 0.4]), np.array([3, 5, 3, 5], np.uint16), label=0, speaker=0),
+        Sample(np.array([0.3, 0.301]), np.array([3, 3], np.uint16), label=0, speaker=0),
+    ]
+    found = intervals_of(Events.from_samples(clips, keys=["zero"], n_units=N_UNITS))
+    np.testing.assert_allclose(sorted(found), [0.001, 0.1, 0.25])
+    assert intervals_of(events).size == sum(
+        max(count - 1, 0) for clip in events for count in np.bincount(clip.units, minlength=N_UNITS)
+    )
+
+
+@pytest.mark.parametrize("width", [0, float("nan"), 1e-9])
+def test_bins_that_cannot_be_counted_are_refused(events, width):
+    with pytest.raises(ValueError, match=r"^width must be (> 0|a number > 0|at least 0\.0002)"):
+        plot.plot_psth(events, width=width)
+
+
+def test_times_in_other_units_and_hours_of_sound_are_drawn_in_little_memory(clip):
+    # microseconds taken for seconds: bins of 1 ms would be half a billion
+    events = Events.from_samples([clip._replace(times=clip.times * 1e6, n_units=N_UNITS)], keys=["zero"])
+    for draw in (plot.plot_psth, plot.plot_means, plot.plot_intervals):
+        draw(events)
+    figure = draw_recording(waveform=np.zeros(10**6), sample_rate=2, times=events.times, units=events.units)
+    image = next(axes.images[0] for axes in figure.axes if axes.images)
+    assert np.asarray(image.get_array()).size < 10**7
 
 
 # A word
