@@ -50,7 +50,11 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     OutputError
         If the path exists (and may not be replaced, or is not a regular file), or if its folder is missing or not
         writable.
+    ValueError
+        If `overwrite` is neither True nor False.
     """
+    if not isinstance(overwrite, bool):  # such as "no", which would be true
+        raise ValueError(f"overwrite must be True or False, got {overwrite!r}")
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise OutputError(f"{path}: is a folder, must be a file")
@@ -157,7 +161,10 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     error : OSError
         The error of the system.
     """
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+    said = error.strerror or str(error)
+    if "unable to lock file" in said and error.errno in WITHOUT_LOCKS:  # of a library that writes HDF5 by itself
+        said = "its file system has no locks; set HDF5_USE_FILE_LOCKING=FALSE to write without"
+    return OutputError(f"{path}: cannot be written: {said}")
 
 
 def _write_to_disk(path: Path, content: bytes) -> None:

@@ -148,7 +148,7 @@ def _of_file(file: SpikeFile, clips: Chosen) -> Source:
     if file.time_unit is None and not file.is_ours:  # an export says "seconds" to those who do not know the file
         looked_at = find_outside(file.read_events(0, _N_AT_ONCE), LONGEST_CLIP)
         if looked_at.looks_like:
-            raise ValueError(f"{name}: {looked_at.advice()}; --time-unit s takes them as they are")
+            raise ValueError(f"{name}: {looked_at.advice}; --time-unit s takes them as they are")
 
     def read() -> Iterator[Clips]:
         for first in range(0, len(file), _N_AT_ONCE):

@@ -136,7 +136,6 @@ def format_description(description: dict[str, Any]) -> str:
         f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {_number_of(without, 'sample')} without any" if without else "")
         + ("; no sample has any" if without == d["samples"] > 1 else ""),
-        f"  duration    {_durations(d)}",
         f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); {_stored(d)}",
         *([f"  outside     {_outside(d)}"] if d["outside"]["spikes"] else []),
         f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
@@ -145,6 +144,7 @@ def format_description(description: dict[str, Any]) -> str:
         f"  classes     {_counts(d['classes'])}",
         f"  speakers    {_speakers(d['speakers'], d['samples_of_unknown_speaker'])}",
         "  recordings  " + (", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"),
+        f"  duration    {_durations(d)}",
         f"  columns     {', '.join(d['columns'])}",
         f"  integrity   {_integrity(d['integrity'])}",
         f"  splits      {', '.join(d['splits']) or 'none'}",

@@ -32,6 +32,7 @@ FORMATS = ("png", "svg", "pdf")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, GRAY, PALE = "#1B1F24", "#6B7280", "#C9CED6"
 
+MOST_OPAQUE = 40_000  # dots of a picture
 LINE = 1.4  # [points] width of a line
 LETTER_WIDTH = 0.08  # [inch] of most letters of a label
 LEGEND: Any = {"fontsize": 8, "edgecolor": "white", "facecolor": "white", "framealpha": 0.9, "labelcolor": INK}
@@ -353,7 +354,9 @@ def draw_spikes(axes: Axes, times: npt.ArrayLike, units: npt.ArrayLike, *, n_uni
         If times and units are not equally many.
     """
     require_pairs(times, units)
-    axes.plot(times, units, linestyle="none", marker="o", ms=size, mew=0, color=INK, rasterized=True)
+    # dots of a long recording lie upon each other: they become pale, so that what is denser is darker
+    alpha = max(min(1.0, MOST_OPAQUE / max(np.size(times), 1)), 0.03)
+    axes.plot(times, units, linestyle="none", marker="o", ms=size, mew=0, color=INK, alpha=alpha, rasterized=True)
     axes.set_ylim(n_units - 0.5, -0.5)
 
 

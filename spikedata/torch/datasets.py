@@ -112,7 +112,8 @@ class SpikeDataset(Dataset[Any]):
         self.transform, self.target_transform = transform, target_transform
         self.seed = checked("seed", seed, Seed)
         self._path = None if isinstance(source, Events) else os.fspath(source)
-        self._cache, self._file = cache, self._path  # a part made by `select` has no path, but is still of that file
+        self._cache = checked("cache", cache, bool)
+        self._file = self._path  # a part made by `select` has no path, but is still of that file
         self._reading: dict[str, Any] = {"time_unit": check_time_unit(time_unit), "n_units": n_units}
         self.events = _as_given(source, **self._reading) if isinstance(source, Events) else self._opened(source)
         # the epoch that is pinned, and how often each clip was drawn; loader workers share both

@@ -68,6 +68,8 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
     OutputError
         If something is there already, or the nearest existing parent folder is not writable.
     """
+    if not isinstance(overwrite, bool):  # such as "no", which would be true
+        raise ValueError(f"overwrite must be True or False, got {overwrite!r}")
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
         if not overwrite:

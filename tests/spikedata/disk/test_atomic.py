@@ -118,3 +118,10 @@ def test_a_killed_writer_leaves_the_old_file_and_no_litter_that_looks_like_data(
 def test_an_output_error_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="no folder"):
         write_atomically(Path(tmp_path, "missing", "a.bin"), b"")
+
+
+def test_a_word_is_no_answer_to_whether_to_replace(tmp_path):
+    (tmp_path / "x").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"^overwrite must be True or False, got 'no'$"):
+        check_output(tmp_path / "x", overwrite="no")
+    assert (tmp_path / "x").read_bytes() == b"mine"

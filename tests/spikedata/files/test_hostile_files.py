@@ -212,7 +212,9 @@ def header_continued_in_a_circle(good):
     return bytes(content)
 
 
-@pytest.mark.parametrize("change", [chunks_without_end, header_continued_in_a_circle])
+@pytest.mark.parametrize(
+    "change", [pytest.param(chunks_without_end, marks=pytest.mark.slow), header_continued_in_a_circle]
+)
 def test_what_only_hdf5_can_walk_is_refused_in_bounded_time(tmp_path, monkeypatch, change):
     monkeypatch.setattr(guard, "_SECONDS", 1)
     path = tmp_path / "x.h5"
@@ -262,7 +264,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("storage", FILTERS.values(), ids=FILTERS)
-@pytest.mark.parametrize("n_rows", [1, 10, 300, 70_000])
+@pytest.mark.parametrize("n_rows", [1, 300, 20_000])
 def test_good_columns_packed_by_any_filter_are_read(tmp_path, n_rows, storage):
     if storage.get("compression") == "szip" and not h5py.h5z.filter_avail(h5py.h5z.FILTER_SZIP):
         pytest.skip("this HDF5 has no szip")
@@ -270,6 +272,17 @@ def test_good_columns_packed_by_any_filter_are_read(tmp_path, n_rows, storage):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.create_dataset("labels", data=values, chunks=(max(n_rows, 32),), maxshape=(None,), **storage)
         assert np.array_equal(read_numbers(file, "labels"), values)
+
+
+def test_a_file_that_hdf5_cannot_even_close_is_refused(tmp_path):
+    path = tmp_path / "x.h5"
+    OTHERS["names in their order"](path)
+    good = path.read_bytes()
+    place = good.index(b"FRHP") + 22  # the address of an index of the heap that holds the attributes
+    path.unlink()
+    path.write_bytes(replaced(good, place, bytes(8), checksums_of(good)))
+    with pytest.raises(FormatError, match=r"x\.h5: damaged: "):
+        SpikeFile(path)
 
 
 # The process that tries a file out
@@ -302,14 +315,14 @@ def read(path):
     [
         ("import os; os.abort()", "HDF5 crashes when it reads it"),
         ("import os; os.kill(os.getpid(), 11)", "HDF5 crashes when it reads it"),
-        ("while True: pass", "HDF5 takes longer than 1 s to read it"),
         ("import time; time.sleep(100)", "HDF5 takes longer than 1 s to read it"),
         ("held = bytes(2**33)", r"HDF5 takes more than 512 MB of memory to read it"),
     ],
 )
 def test_a_file_of_which_a_process_dies_is_refused(helper, other, monkeypatch, happens, said):
     monkeypatch.setattr(guard, "_SECONDS", 1)
-    monkeypatch.setattr(guard, "_WAIT", 3)
+    if "sleep" in happens:
+        monkeypatch.setattr(guard, "_WAIT", -7)  # and eight for the second
     cause = f"import spikedata.files.trial as trial\ndef die(*_):\n    {happens}\ntrial.read_heap = die\n"
     monkeypatch.setattr(guard, "_START", guard._START.replace("from spikedata", f"exec({cause!r}); from spikedata"))
     with pytest.raises(FormatError, match=rf"x\.h5: damaged: {said}$"):
@@ -359,9 +372,12 @@ def test_threads_take_turns(helper, tmp_path):
 
 
 def test_without_another_process_a_file_is_read_and_that_is_said(helper, other, monkeypatch, caplog):
-    monkeypatch.setattr(guard.sys, "executable", "/no/such/python")
-    assert len(read(other)) == 5
-    assert "read without a trial, since no process can be started" in caplog.text
+    for fault in ("/no/such/python", "/bin/false"):
+        monkeypatch.setattr(guard, "_passed", set())
+        monkeypatch.setattr(guard.sys, "executable", fault)
+        caplog.clear()
+        assert len(read(other)) == 5
+        assert "read without a trial, since no process for it can be started" in caplog.text
 
 
 # All addresses, in all directions
@@ -424,7 +440,7 @@ def outcomes_of_damage(path, writer, kind, n, seed, timeout):
     return counts
 
 
-@pytest.mark.parametrize(("writer", "n"), [("ours", 30), ("gzip", 40), ("latest, growing chunks", 8)])
+@pytest.mark.parametrize(("writer", "n"), [("gzip", 40), ("latest, growing chunks", 6)])
 def test_an_address_that_leads_astray_is_refused_or_harmless(tmp_path, writer, n):
     assert outcomes_of_damage(tmp_path / "x.h5", writer, "addresses", n, seed=0, timeout=200)["refused"]
 

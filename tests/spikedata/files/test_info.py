@@ -82,7 +82,6 @@ def test_a_person_reads_what_is_in_the_file(path: Path) -> None:
     assert format_description(describe_file(path)).splitlines() == [
         f"{path}: 2 samples, 2 classes, 2 speakers, 700 channels",
         "  spikes      2; per sample 1 (0..2); 1 sample without any",
-        "  duration    not in the file; 0.5 s together until the last spikes",
         "  last spike  0.250 s (0.000..0.500); stored as float32",
         "  rate        0.0 per second and channel (0.0..2.0); 698 channels without spikes",
         "  channels    0-99: 0.0, 100-199: 0.0, 200-299: 0.0, 300-399: 0.0, 400-499: 0.0, 500-599: 0.0, "
@@ -90,6 +89,7 @@ def test_a_person_reads_what_is_in_the_file(path: Path) -> None:
         "  classes     cat: 2, dog: 0",
         "  speakers    4, 5 (1 each)",
         "  recordings  8000 Hz, 16000 Hz",
+        "  duration    not in the file; 0.5 s together until the last spikes",
         "  columns     spikes/times, spikes/units, labels, extra/speaker, extra/sample_rate, extra/checksum, "
         "extra/keys, extra/source",
         "  integrity   2 rows checked; all checksums match",

@@ -231,9 +231,7 @@ def test_a_clip_that_is_not_in_the_file_is_refused(spike_file, index):
 
 
 def test_an_unknown_kind_is_refused(spike_file):
-    with pytest.raises(
-        ValueError, match=r"kind must be one of raster, .*, means, speakers for a spike file, got 'pie'"
-    ):
+    with pytest.raises(ValueError, match=r"kind must be one of raster, .*, speakers for a spike file, got 'pie'"):
         plot.plot_file(spike_file, kind="pie")
 
 
