@@ -136,7 +136,6 @@ class _Helper:
         try:
             if request is not None:
                 process.stdin.write(json.dumps(request).encode() + b"\n")
-                process.stdin.flush()
             line = process.stdout.readline()
             return (str(json.loads(line)) if line.endswith(b"\n") else None), late.is_set()
         except BrokenPipeError:
@@ -155,6 +154,7 @@ class _Helper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # a fork must not flush what is not its own
             env=environment,
         )
         self._is_fresh = True
@@ -183,7 +183,7 @@ class _Helper:
             return
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                os.close(pipe.fileno())
+                pipe.close()
         process.returncode = 0  # not a child of this process
 
 

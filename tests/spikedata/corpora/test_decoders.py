@@ -94,6 +94,30 @@ def test_what_libsndfile_does_not_know_comes_back(tmp_path: Path, capfd, suffix,
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("m4a", "alac"), ("mp4", "libopus")])
+def test_what_fills_up_the_last_frame_is_taken_off(tmp_path: Path, suffix: str, codec: str) -> None:
+    sound = SOUND[:40_001]
+
+    assert read_audio(write(tmp_path / f"x.{suffix}", "mp4", codec, sound))[0].size == sound.size
+
+
+def test_a_short_opus_stream_without_times_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "x.ogg"
+    with av.open(str(path), "w", format="ogg") as file:
+        stream = file.add_stream("libopus", rate=RATE, layout="mono")
+        for frame in frames_of(stream, SOUND[:37_035]):
+            frame.pts = None  # as programs leave it out that write frame by frame
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    with pytest.raises(soundfile.LibsndfileError):
+        soundfile.read(path)
+
+    waveform, _ = read_audio(path)
+
+    assert 0 <= waveform.size - 37_035 < 960
+    assert delay_and_match(waveform, SOUND[:37_035]) == (-1, pytest.approx(1, abs=1e-3))
+
+
 def test_telephone_speech_comes_back(tmp_path: Path) -> None:
     path = write(tmp_path / "x.amr", "amr", "libopencore_amrnb", SOUND[::6], rate=8_000, bit_rate=12_200)
 

@@ -367,6 +367,32 @@ def test_a_fork_uses_a_process_of_its_own(helper, other):
     assert helper._process.pid == first
 
 
+FORKED = """
+import multiprocessing, sys
+from spikedata import SpikeFile
+
+def work(path):
+    with SpikeFile(path) as file:
+        assert len(file) == 5
+
+work(sys.argv[1])
+worker = multiprocessing.get_context("fork").Process(target=work, args=(sys.argv[2],), daemon=True)
+worker.start()
+worker.join()
+work(sys.argv[3])
+raise SystemExit(worker.exitcode)
+"""
+
+
+def test_a_forked_worker_reads_other_layouts_and_leaves_no_pipe_open(tmp_path):
+    paths = [tmp_path / f"{index}.h5" for index in range(3)]
+    for path in paths:
+        OTHERS["latest"](path)
+    command = [sys.executable, "-W", "error", "-c", FORKED, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_threads_take_turns(helper, tmp_path):
     paths = [tmp_path / f"{index}.h5" for index in range(6)]
     for path in paths:
