@@ -194,6 +194,10 @@ def _wav(descriptor: int, n_bytes: int, magic: bytes) -> list[Part]:
     found = list(_chunks(descriptor, n_bytes, 12, order))
     chunks = {chunk.name: chunk for chunk in reversed(found)}
     data = chunks.get(b"data")
+    for name in (b"fmt ", b"LIST"):  # FFmpeg takes the memory for all of them
+        chunk = chunks.get(name)
+        if chunk and chunk.start + chunk.size > n_bytes and not (data and data.start < chunk.start):
+            raise cut_off(f"{chunk.size} bytes in {name.decode()!r}", n_bytes - chunk.start)
     patches: tuple[tuple[int, bytes], ...] = ()
     if magic in (b"RF64", b"BW64"):
         wide = chunks.get(b"ds64")

@@ -61,6 +61,7 @@ _DEMUXERS_BY_SUFFIX = {  # of streams that begin with nothing of their own, or n
     **{".aac": "aac", ".adts": "aac", ".mp3": "mp3", ".mp2": "mp3", ".ac3": "ac3", ".eac3": "eac3"},
     **{".dts": "dts", ".gsm": "gsm", ".g722": "g722"},
 }
+_N_PLANES = 8  # channels; of more, each in its own memory, PyAV does not find the end and reads what is no sound
 _OPEN_ENDED = ("aac", "ac3", "amr", "dts", "eac3", "g722", "gsm", "mp3")  # nothing says how long they are
 
 
@@ -239,6 +240,9 @@ def _decode_with_pyav(file: View, path: Path, demuxer: str, refusal: str) -> Ite
 
 def _samples(frame: Any) -> npt.NDArray[np.float64]:
     """The samples of a frame, shape (n_samples, n_channels), with full scale -1..1 as libsndfile gives them."""
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar and n_channels > _N_PLANES:
+        raise Unreadable(f"has {n_channels} channels, at most {_N_PLANES} are read from such a file: convert it to WAV")
     values: npt.NDArray[Any] = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype.kind == "u":

@@ -179,13 +179,15 @@ def test_links_of_different_rates_are_no_recording(tmp_path: Path) -> None:
         read(tmp_path, encoded(format="OGG") + encoded(format="OGG", rate=16_000))
 
 
-@pytest.mark.parametrize("name", ["FLAC", "WAV"])
+@pytest.mark.parametrize("name", ["FLAC", "WAV", "FORMAT", "TAGS"])
 def test_a_header_is_given_no_memory(tmp_path: Path, name: str) -> None:
     resource = pytest.importorskip("resource")
     tracemalloc = pytest.importorskip("tracemalloc")
     recording = {
         "FLAC": put(FLAC, b"fLaC", 22, b"\x7f\xff\xff\xff"),
         "WAV": wav(data=0x6FFFFFFE),
+        "FORMAT": put(wav(), b"fmt ", 4, struct.pack("<IH", 0x3FFFFFFE, 0xFF)),  # AAC, which is for FFmpeg
+        "TAGS": put(wav()[:36], b"fmt ", 8, b"\xff\0") + b"LIST\x1a\0\0\xa7INFOISFT\x0e\0\0\x6a" + bytes(40),
     }[name]
     (tmp_path / "x").write_bytes(recording)
     tracemalloc.start()
