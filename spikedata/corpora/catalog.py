@@ -234,6 +234,7 @@ def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> 
     _require_clips(root, listing)
     words = [name for name in listing.sources if f"/{name}".find("/_background_noise_/") < 0]  # they come first
     if words and (known := _corpus_like(words[:_N_LOOKED_AT])):
+        known = (spoken_corpus(root) if known in _IMITATED and root.is_dir() else "") or known
         note = f"the recordings are named as in {known}; the corpus {known!r} knows their classes and speakers"
         listing = replace(listing, notes=(*listing.notes, note))
     return listing
