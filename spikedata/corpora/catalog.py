@@ -266,6 +266,11 @@ def _list_known(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Li
     parts, parts_from = _read_parts(layout.lists, home.folder, home.names) if layout.lists else (None, "")
     ignored = _ignored_folders(layout, root, home.folder)
     unfit = {name: reason for name, reason in home.unfit.items() if not (ignored and name.startswith(ignored))}
+    if parts and missing == "skip":  # a part of the corpus with the lists of all of it
+        there = {match[0] for match in matches}
+        absent = {name for listed in parts.values() for name in listed} - there
+        unfit |= dict.fromkeys(sorted(absent), f"no such file, though named in {parts_from}")
+        parts = {part: tuple(name for name in listed if name in there) for part, listed in parts.items()}
     return Listing(
         corpus=corpus,
         keys=keys,
