@@ -364,7 +364,7 @@ def _choose_columns(
             raise ValueError(f"{where}: column {role!r} is missing, got {quoted}; say {_suggested(header, own)}")
     for column in header:
         if columns is None and not notes and column not in known:
-            way = "--columns path=path,label=label passes over others"
+            way = f"{_suggested(header, own)} passes over others"
             raise ValueError(f"{where}: columns must be among {', '.join(known)}, got {column!r}; {way}")
     return dict(own), notes
 

@@ -129,6 +129,7 @@ def test_the_order_of_the_lines_does_not_matter(list_text: ListText) -> None:
         ("a.wav,cat\n", r"line 1: column 'path' is missing, got 'a.wav', 'cat'"),
         ("File,Label,Set\na.wav,cat,train\n", r"say --columns path=File,label=Label,split=Set$"),
         ("path,label,age\na.wav,cat,3\n", r"line 1: columns must be among path, label, speaker, part, got 'age'"),
+        ("path,label,split,x\na.wav,cat,train,y\n", r"--columns path=path,label=label,split=split passes over others$"),
         ("path,label,Speaker\na.wav,cat,3\n", r"line 1: columns must be among path, .*, got 'Speaker'"),
         ("path,label,label\na.wav,cat,cat\n", r"line 1: column 'label' must occur once, got 2"),
         ("path,label\n,cat\n", r"m\.csv: line 2: path must not be empty"),
