@@ -59,7 +59,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     if target.is_dir():
         raise OutputError(f"{path}: is a folder, must be a file")
     if target.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already, will not replace it")
+        raise OutputError(f"{path}: exists already, will not replace it (--overwrite does)")
     if target.exists() and not target.is_file():
         raise OutputError(f"{path}: is not a regular file, will not replace it")
     if not target.parent.is_dir():

@@ -232,7 +232,9 @@ def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> 
     is_file = corpus == FILES or root.is_file()
     listing = list_files([root], missing=missing) if is_file else list_folder(root, missing=missing)
     _require_clips(root, listing)
-    if known := _corpus_like(listing.sources[:_N_LOOKED_AT]):
+    words = [name for name in listing.sources if f"/{name}".find("/_background_noise_/") < 0]  # they come first
+    if words and (known := _corpus_like(words[:_N_LOOKED_AT])):
+        known = (spoken_corpus(root) if known in _IMITATED and root.is_dir() else "") or known
         note = f"the recordings are named as in {known}; the corpus {known!r} knows their classes and speakers"
         listing = replace(listing, notes=(*listing.notes, note))
     return listing
@@ -264,6 +266,11 @@ def _list_known(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Li
     parts, parts_from = _read_parts(layout.lists, home.folder, home.names) if layout.lists else (None, "")
     ignored = _ignored_folders(layout, root, home.folder)
     unfit = {name: reason for name, reason in home.unfit.items() if not (ignored and name.startswith(ignored))}
+    if parts and missing == "skip":  # a part of the corpus with the lists of all of it
+        there = {match[0] for match in matches}
+        absent = {name for listed in parts.values() for name in listed} - there
+        unfit |= dict.fromkeys(sorted(absent), f"no such file, though named in {parts_from}")
+        parts = {part: tuple(name for name in listed if name in there) for part, listed in parts.items()}
     return Listing(
         corpus=corpus,
         keys=keys,

@@ -193,11 +193,16 @@ def _notes_on_classes(
 ) -> Iterator[str]:
     if not part_of and keys and len(find_parts(keys)) == len(keys) > 1:
         yield f"the classes are {', '.join(map(repr, keys))}: if these are parts of the data, put class folders in them"
+    inner = sorted({_class_at(clip.name, depth + 1) for clip in clips} - {""})
+    if len(keys) > 1 and len(inner) > 1 and not part_of and len(find_parts(inner)) == len(inner):
+        described = describe_parts(find_parts(inner))
+        yield f"the folders {described} lie below the classes and divide nothing; put them above"
     if len(keys) != 1:
         return
-    inner = sorted({_class_at(clip.name, depth + 1) for clip in clips} - {""})
-    hint = f"; if the folders in it are the classes ({shown(inner)}), give {root / keys[0]}" if len(inner) > 1 else ""
-    yield f"all recordings are of one class, {keys[0]!r}{hint if not part_of else ''}"
+    above = next((clip.name.partition("/")[0] for clip in clips if _class_at(clip.name, depth + 1)), "")
+    place = root / above / keys[0] if part_of else root / keys[0]
+    hint = f"; if the folders in it are the classes ({shown(inner)}), give {place}" if len(inner) > 1 else ""
+    yield f"all recordings are of one class, {keys[0]!r}{hint}"
 
 
 def _notes_on_absent_classes(

@@ -22,6 +22,8 @@ _SPLIT = "split"  # what most tables call the column that is `part` in ours
 _LIKELY = {  # names of columns that are suggested, in small letters
     "path": ("path", "file", "filename", "file_name", "fname", "filepath", "file_path", "audio", "wav", "wav_path"),
     "label": ("label", "class", "category", "word", "target", "keyword", "command", "digit"),
+    "speaker": ("speaker", "speaker_id", "client_id", "spk", "subject"),
+    "split": ("split", "part", "set", "subset", "fold", "partition"),
 }
 _WAY_ON = "--on-error skip leaves such lines out"
 _N_SHOWN = 3  # missing recordings named in an error
@@ -370,9 +372,11 @@ def _choose_columns(
 def _suggested(header: Sequence[str], own: Mapping[str, str]) -> str:
     """What to type for a table without our columns, as far as the names of its own tell."""
     pairs = []
-    for role in REQUIRED:
-        likely = (column for column in header if column.casefold().replace(" ", "_") in _LIKELY[role])
-        pairs.append(f"{role}={own.get(role) or next(likely, 'NAME')}")
+    for role, words in _LIKELY.items():
+        likely = next((column for column in header if column.casefold().replace(" ", "_") in words), "")
+        column = own.get(role) or own.get("part" if role == _SPLIT else role) or likely
+        if column or role in REQUIRED:
+            pairs.append(f"{role}={column or 'NAME'}")
     return f"--columns {','.join(pairs)}"
 
 
@@ -418,6 +422,8 @@ def _filled(form: str, row: Mapping[str, str]) -> str:
 
 
 def _relative(folder: Path, path: str) -> str:
+    if "\\" in path and not _is_file(folder / path):  # written by a program for Windows
+        path = path.replace("\\", "/")
     pure = PurePath(path)
     if pure.is_absolute():
         here = folder.absolute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 PARTS = ("train", "validation", "test")
@@ -19,12 +20,14 @@ _PART_OF = {
     "eval": "test",  # of three parts train, dev, eval it is what is scored once
     "evaluation": "test",
 }
+_BEHIND = re.compile(r"[ _-]?(set|data|split)$")  # as in train_set and TestData
 
 
 def find_parts(words: Iterable[str]) -> dict[str, str]:
     """The part that each word means: train, validation or test. Words that mean none are left out.
 
-    Words may be in either case. ``eval`` is the test part, or the validation part if another word means the test part.
+    Words may be in either case, and end with set, data or split. ``eval`` is the test part, or the validation part if
+    another word means the test part.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ def find_parts(words: Iterable[str]) -> dict[str, str]:
     >>> find_parts(["Test", "eval"])
     {'Test': 'test', 'eval': 'validation'}
     """
-    part_of = {word: _PART_OF[word.casefold()] for word in words if word.casefold() in _PART_OF}
+    part_of = {word: part for word in words if (part := _PART_OF.get(_BEHIND.sub("", word.casefold())))}
     doubtful = {word for word in part_of if word.casefold().startswith("eval")}
     if any(part == "test" for word, part in part_of.items() if word not in doubtful):
         part_of |= dict.fromkeys(doubtful, "validation")

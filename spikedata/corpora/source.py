@@ -55,7 +55,10 @@ def list_source(
     >>> listing.corpus, listing.sources
     ('files', ('a.wav', 'b.mp3'))
     """
-    paths = [Path(source)] if isinstance(source, str | os.PathLike) else [Path(path) for path in source]
+    try:
+        paths = [Path(source)] if isinstance(source, str | os.PathLike) else [Path(path) for path in source]
+    except TypeError:  # neither one path nor several
+        raise ValueError(f"the recordings must be a path or a list of paths, got {source!r}") from None
     if not paths:
         raise ValueError("there must be at least one recording, got none")
     if corpus is not None and corpus not in CORPORA:

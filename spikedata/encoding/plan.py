@@ -197,6 +197,8 @@ def check_outputs(paths: Iterable[Path], whole: Path, *, overwrite: bool) -> Non
     """
     for path in paths:
         if path.parent == whole and not whole.is_dir():
+            if whole.exists():
+                raise OutputError(f"{whole}: is a file; with a split, OUT is a folder")
             check_output(whole)
         else:
             check_output(path, overwrite=overwrite)

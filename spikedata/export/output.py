@@ -138,7 +138,7 @@ def _check_folder(target: Path, *, overwrite: bool) -> None:
         return
     there = {path.name for path in target.iterdir()}
     if there and not overwrite:
-        raise OutputError(f"{target}: exists already, will not replace it")
+        raise OutputError(f"{target}: exists already, will not replace it (--overwrite does)")
     files = about_of(target).get("files")
     foreign = sorted(there - {ABOUT, *map(str, files if isinstance(files, list) else [])}) if files else sorted(there)
     if foreign:

@@ -76,7 +76,8 @@ def _find(names: Sequence[str], parts: Mapping[str, Sequence[str]], origin: str)
         strangers = [name for name in listed if name not in index_of]
         if strangers:
             counted = f"{len(strangers)} of {len(listed)} recordings that do not exist, first"
-            raise ValueError(f"{origin}: part {part!r} names {counted} {min(strangers)!r}")
+            way = "encode --on-error skip leaves them out"
+            raise ValueError(f"{origin}: part {part!r} names {counted} {min(strangers)!r}; {way}")
         for name in listed:
             if name in part_of:
                 raise ValueError(f"{origin}: {name!r} must be listed once, got parts {part_of[name]!r} and {part!r}")

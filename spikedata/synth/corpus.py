@@ -187,11 +187,13 @@ def _in_threads(
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
     """Raise if a folder has content that must not be replaced."""
     if not folder.is_dir():
+        if folder.exists():
+            raise OutputError(f"{folder}: is a file, must be a folder")
         check_output(folder)
         return
     there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
     if there and not overwrite:
-        raise OutputError(f"{folder}: exists already, will not replace it")
+        raise OutputError(f"{folder}: exists already, will not replace it (--overwrite does)")
     ours = set()
     if MANIFEST in there:
         with (folder / MANIFEST).open(encoding="utf-8", newline="") as lines:

@@ -58,6 +58,18 @@ def test_one_class_alone_is_said_with_the_folders_that_could_be_meant(touch: Tou
     assert any("one class, 'data'; if the folders in it are the classes ('cat', 'dog')" in n for n in listing.notes)
 
 
+def test_one_class_below_parts_is_said_with_the_folder_that_could_be_meant(touch: Touch) -> None:
+    root = touch("train/audio/cat/1.wav", "train/audio/dog/1.wav", "test/audio/1.wav")
+    listing = list_clips("folder", root)
+    assert any(note.endswith(f"are the classes ('cat', 'dog'), give {root / 'train/audio'}") for note in listing.notes)
+
+
+def test_parts_below_the_classes_are_said_to_divide_nothing(touch: Touch) -> None:
+    listing = list_clips("folder", touch("cat/train/1.wav", "cat/Test/1.wav", "dog/train/1.wav"))
+    assert (listing.keys, listing.parts) == (("cat", "dog"), None)
+    assert any("'Test' (test), 'train' lie below the classes and divide nothing" in note for note in listing.notes)
+
+
 @pytest.mark.parametrize("table", ["metadata.csv", "wavs/metadata.TSV"])
 def test_a_table_that_could_tell_the_classes_is_said(touch: Touch, table: str) -> None:
     root = touch("wavs/1.wav", "wavs/2.wav", table)
@@ -67,7 +79,7 @@ def test_a_table_that_could_tell_the_classes_is_said(touch: Touch, table: str) -
 
 
 def test_folders_of_a_known_corpus_are_said(touch: Touch) -> None:
-    listing = list_clips("folder", touch("no/a_nohash_0.wav", "yes/b_nohash_0.wav"))
+    listing = list_clips("folder", touch("_background_noise_/tap.wav", "no/a_nohash_0.wav", "yes/b_nohash_0.wav"))
     assert any("named as in speech_commands" in note for note in listing.notes)
 
 
@@ -83,6 +95,7 @@ def test_folders_of_a_known_corpus_are_said(touch: Touch) -> None:
         (("train", "dev", "eval"), ("train", "validation", "test")),
         (("train", "eval", "test"), ("train", "validation", "test")),
         (("train", "val"), ("train", "validation")),
+        (("TrainSet", "test_data"), ("train", "test")),
         (("train",), ("train",)),
     ],
 )

@@ -47,6 +47,7 @@ def test_paths_and_labels_make_clips_in_the_order_of_their_names(list_text: List
         "path\tlabel\na.wav\tcat\nb.wav\tdog\n",
         '"path"\t"label"\r\n"a.wav"\t"cat"\r\nb.wav\tdog\r\n',
         "path|label\na.wav|cat\nb.wav|dog\n",
+        "path,label\n.\\a.wav,cat\n.\\b.wav,dog\n",  # from a program for Windows
         "sep=;\r\npath;label\r\na.wav;cat\r\nb.wav;dog\r\n",
         "path,label\na.wav,cat\nb.wav,dog\n".encode("utf-16"),
         "\ufeffpath\tlabel\r\na.wav\tcat\r\nb.wav\tdog\r\n".encode("utf-16-be"),
@@ -126,6 +127,7 @@ def test_the_order_of_the_lines_does_not_matter(list_text: ListText) -> None:
             r"line 1: column 'path' is missing, got 'path label'; say --columns path=NAME,label=NAME",
         ),
         ("a.wav,cat\n", r"line 1: column 'path' is missing, got 'a.wav', 'cat'"),
+        ("File,Label,Set\na.wav,cat,train\n", r"say --columns path=File,label=Label,split=Set$"),
         ("path,label,age\na.wav,cat,3\n", r"line 1: columns must be among path, label, speaker, part, got 'age'"),
         ("path,label,Speaker\na.wav,cat,3\n", r"line 1: columns must be among path, .*, got 'Speaker'"),
         ("path,label,label\na.wav,cat,cat\n", r"line 1: column 'label' must occur once, got 2"),

@@ -45,6 +45,19 @@ def test_what_the_lists_do_not_name_trains(touch: Touch) -> None:
     assert listing.parts_from == "validation_list.txt and testing_list.txt"
 
 
+def test_a_part_of_the_corpus_may_have_the_lists_of_all_of_it(touch: Touch) -> None:
+    root = touch(*(f"no/{speaker}_nohash_0.wav" for speaker in "abc"))
+    (root / "validation_list.txt").write_text("no/b_nohash_0.wav\nyes/b_nohash_0.wav\n")
+    (root / "testing_list.txt").write_text("no/c_nohash_0.wav\n")
+    with pytest.raises(ValueError, match=r"names 1 of 2 recordings that do not exist.*; encode --on-error skip leaves"):
+        make_split(list_clips("speech_commands", root), "listed")
+    listing = list_clips("speech_commands", root, missing="skip")
+    assert listing.reasons == {
+        "yes/b_nohash_0.wav": "no such file, though named in validation_list.txt and testing_list.txt"
+    }
+    assert [len(make_split(listing, "listed").part(part)) for part in ("train", "validation", "test")] == [1, 1, 1]
+
+
 def test_one_list_without_the_other_is_refused(touch: Touch) -> None:
     with pytest.raises(ValueError, match=r"testing_list.txt: is missing, but validation_list.txt exists"):
         list_clips("speech_commands", touch("no/a_nohash_0.wav", "validation_list.txt"))

@@ -58,6 +58,11 @@ def test_synthetic_speech_is_not_taken_for_people() -> None:
         list_clips("heidelberg_digits", embedded_corpus().parent / "spoken_digits")
 
 
+def test_synthetic_speech_without_a_corpus_is_said_to_be_such() -> None:
+    notes = list_clips("folder", embedded_corpus()).notes
+    assert any("the corpus 'spoken_digits' knows their classes" in note for note in notes)
+
+
 def test_spoken_words_are_listed_as_their_manifest_says(speak: Speak) -> None:
     root = speak(("no/m3_nohash_0.flac", 1, "no", "m3", 1), ("yes/f3_nohash_0.flac", 0, "yes", "f3", 0))
     (root / "yes" / "else.wav").touch()

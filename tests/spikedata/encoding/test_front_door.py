@@ -45,6 +45,12 @@ def test_a_folder_a_table_and_a_corpus_by_name_are_taken(words, tmp_path):
         assert set(file.speakers.tolist()) == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize("source", [None, 5, ["a.wav", None]])
+def test_what_names_no_recordings_is_refused(tmp_path, source):
+    with pytest.raises(ValueError, match=r"the recordings must be a path or a list of paths, got "):
+        encode(source, tmp_path / "x.h5")
+
+
 def test_a_named_split_divides_what_is_encoded(words, tmp_path):
     done = encode(tmp_path / "words.csv", tmp_path / "out", split="by_speaker", preset="published")
     assert [Path(path).name for path in done.outputs] == [f"manifest_{p}.h5" for p in ("train", "validation", "test")]

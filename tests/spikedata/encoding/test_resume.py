@@ -117,7 +117,7 @@ def test_an_encoding_that_is_done_is_not_done_again(listing, whole):
 
 
 def test_another_encoding_does_not_take_the_place_of_one_that_is_done(listing, whole):
-    with pytest.raises(OutputError, match=r"x\.h5: exists already"):
+    with pytest.raises(OutputError, match=r"x\.h5: exists already, will not replace it \(--overwrite does\)$"):
         encode(listing, whole, seed=1)
 
 
