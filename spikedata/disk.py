@@ -161,7 +161,10 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     error : OSError
         The error of the system.
     """
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+    said = error.strerror or str(error)
+    if "unable to lock file" in said and error.errno in WITHOUT_LOCKS:  # of a library that writes HDF5 by itself
+        said = "its file system has no locks; set HDF5_USE_FILE_LOCKING=FALSE to write without"
+    return OutputError(f"{path}: cannot be written: {said}")
 
 
 def _write_to_disk(path: Path, content: bytes) -> None:

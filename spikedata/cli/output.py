@@ -15,8 +15,6 @@ from io import TextIOBase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spikedata.printable import printable
 
 # The words of --json, and what the library calls the same; docs/command_line.md says what each means.
@@ -149,6 +147,7 @@ def to_json(record: Mapping[str, Any]) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> to_json({"file": Path("fünf.h5"), "rate": float("nan"), "clips": np.int64(3)})
     '{"file": "f\\\\u00fcnf.h5", "rate": null, "clips": 3}'
     """
@@ -160,7 +159,7 @@ def _plain(value: Any) -> Any:
         return {_plain_key(name): _plain(entry) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
-    if isinstance(value, (np.generic, np.ndarray)):
+    if hasattr(value, "tolist"):  # an array or number of NumPy, which `--help` has no time to import
         return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +142,18 @@ def _read(descriptor: int, path: Path) -> tuple[npt.NDArray[np.float64], int]:
     return waveform, rate
 
 
+@functools.cache
+def _most_memory() -> int:
+    """How large a waveform may grow [byte]: a third of the memory, since the cochlea makes a copy or two of it."""
+    try:
+        found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, OSError, ValueError):  # a system that does not say
+        return sys.maxsize
+    with suppress(OSError, ValueError):  # of a container
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text("utf-8")))
+    return min(found) // 3
+
+
 class _Mono:
     """The mean of all channels, block by block, in the memory of the result and a block."""
 
@@ -157,6 +172,8 @@ class _Mono:
                 mean = block.mean(axis=1)
                 self._observe(np.column_stack([block, mean]))
         n_needed = self._n_samples + len(mean)
+        if 8 * n_needed > _most_memory():
+            raise MemoryError  # before the system ends the whole process
         if n_needed > len(self._waveform):
             # grown in place, where the system can; by as little as keeps the number of times small
             self._waveform.resize(max(n_needed, 5 * len(self._waveform) // 4), refcheck=False)

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from spikedata.corpora.mpeg import Header, find_frames
+from spikedata.corpora.mpeg import find_first_frame, find_frames
 from spikedata.corpora.views import MOST_PARTS, Part, Unreadable, View, bytes_at, cut_off, refuse_too_many, skip_id3
 
 _PLACEHOLDER = 0x7000_0000  # sizes up to 32 bits from here on are placeholders where the file is shorter: 1.75 GiB
@@ -82,8 +82,9 @@ def find_sound(descriptor: int, n_bytes: int) -> list[Part]:
     head = bytes_at(descriptor, 4, start)
     if head == b"fLaC":
         return _flac(descriptor, n_bytes, start)
-    if Header.parse(head):
-        return find_frames(descriptor, 0, n_bytes)
+    first = find_first_frame(descriptor, start, n_bytes)
+    if first is not None:
+        return find_frames(descriptor, 0 if first == start else first, n_bytes)
     return [Part(View(descriptor, 0, n_bytes))]
 
 
@@ -154,8 +155,9 @@ def _true_size(descriptor: int, n_bytes: int, chunk: _Chunk, n_before: int) -> i
     if chunk.size <= n_before:  # the writer was stopped before it came back to write the size
         return n_there
     is_placeholder = _PLACEHOLDER <= chunk.size < 1 << 32 or chunk.size >= _PLACEHOLDER_64
-    # writers that count their header: the whole of it, without its first eight bytes, or these; or a byte of padding
-    counts_header = chunk.size - n_there in (chunk.start, chunk.start - 8, 8, 1)
+    # writers that count their header: the whole of it, without its first eight bytes, these, or the shortest that there
+    # is, though theirs is longer; or a byte of padding
+    counts_header = chunk.size - n_there in (chunk.start, chunk.start - 8, 44, 36, 8, 1)
     if counts_header or (is_placeholder and chunk.size > n_rest):
         return n_there
     if chunk.size <= n_rest:
@@ -189,20 +191,34 @@ def _n_tags_at_end(descriptor: int, n_bytes: int, n_rest: int) -> int:
 
 def _wav(descriptor: int, n_bytes: int, magic: bytes) -> list[Part]:
     order: Literal["big", "little"] = "big" if magic == b"RIFX" else "little"
-    chunks = {chunk.name: chunk for chunk in reversed(list(_chunks(descriptor, n_bytes, 12, order)))}
+    found = list(_chunks(descriptor, n_bytes, 12, order))
+    chunks = {chunk.name: chunk for chunk in reversed(found)}
     data = chunks.get(b"data")
+    for name in (b"fmt ", b"LIST"):  # FFmpeg takes the memory for all of them
+        chunk = chunks.get(name)
+        if chunk and chunk.start + chunk.size > n_bytes and not (data and data.start < chunk.start):
+            raise cut_off(f"{chunk.size} bytes in {name.decode()!r}", n_bytes - chunk.start)
     patches: tuple[tuple[int, bytes], ...] = ()
     if magic in (b"RF64", b"BW64"):
         wide = chunks.get(b"ds64")
         # libsndfile knows BW64 by its older name alone, and takes a file that needs no 64 bits for WAV
         patches = ((0, b"RF64" if wide else b"RIFF"),) if not wide or magic == b"BW64" else ()
-        if wide and data and data.size == 0xFFFF_FFFF:
+        if wide and data:
             sizes = bytes_at(descriptor, 16, wide.start)
-            data = data._replace(size_at=wide.start + 8, size_width=8, size=int.from_bytes(sizes[8:], "little"))
+            size = int.from_bytes(sizes[8:], "little") if data.size == 0xFFFF_FFFF else data.size
+            data = data._replace(size_at=wide.start + 8, size_width=8, size=size)
+            patches = (*patches, (wide.start + 8, size.to_bytes(8, "little")))  # libsndfile reads it there in any case
     if data and data.start <= n_bytes and b"fmt " in chunks:
         codec = int.from_bytes(bytes_at(descriptor, 2, chunks[b"fmt "].start), order)
         if codec in _MPEG_IN_WAV:
             return find_frames(descriptor, data.start, data.start + _true_size(descriptor, n_bytes, data, 0))
+    several = [chunk for chunk in found if chunk.name == b"data"]
+    if len(several) > 1 and magic in (b"RIFF", b"RIFX") and _is_chunks(descriptor, n_bytes, several[0]):
+        parts = []
+        for one in [chunk for chunk in several if chunk.size] or several[:1]:
+            hidden = tuple((other.size_at - 4, b"JUNK") for other in several if other is not one)
+            parts += _sized(descriptor, n_bytes, one, patches=hidden)
+        return parts
     return _sized(descriptor, n_bytes, data, patches=patches)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +25,8 @@ _N_BLOCK_OPEN_ENDED = 256  # samples of a channel; less than a compressed frame,
 # Errors of libsndfile that say that a file is not for it, but may be for another decoder: format not recognized;
 # unsupported and unimplemented encodings; a codec that a WAV file cannot have; FLAC in OGG as others write it (two)
 _NOT_FOR_LIBSNDFILE = (1, 4, 18, 64, 158, 161)
+_MALFORMED = 3  # so libsndfile calls a short Opus stream, too, whose time does not begin with what is to be skipped
+_HAVE_NO_ID3 = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"OggS", b"caff", b".snd")
 # How FFmpeg calls what begins with certain bytes. It is never asked to guess: some of its guesses are lists of other
 # files and addresses, which it would open.
 _DEMUXERS = (
@@ -57,6 +61,7 @@ _DEMUXERS_BY_SUFFIX = {  # of streams that begin with nothing of their own, or n
     **{".aac": "aac", ".adts": "aac", ".mp3": "mp3", ".mp2": "mp3", ".ac3": "ac3", ".eac3": "eac3"},
     **{".dts": "dts", ".gsm": "gsm", ".g722": "g722"},
 }
+_N_PLANES = 8  # channels; of more, each in its own memory, PyAV does not find the end and reads what is no sound
 _OPEN_ENDED = ("aac", "ac3", "amr", "dts", "eac3", "g722", "gsm", "mp3")  # nothing says how long they are
 
 
@@ -97,6 +102,13 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
     """
     import soundfile  # imported here, since it loads a shared library
 
+    tag = skip_id3(descriptor, 0)
+    if tag and bytes_at(descriptor, 4, tag) in _HAVE_NO_ID3:  # places in such a file count from its own beginning
+        with tempfile.TemporaryFile() as untagged:
+            shutil.copyfileobj(View(descriptor, tag, os.fstat(descriptor).st_size), untagged, _N_BLOCK)
+            untagged.flush()
+            yield from decode(untagged.fileno(), path)
+        return
     for part in find_sound(descriptor, os.fstat(descriptor).st_size):
         # the resources of a Sound Designer file lie in another one, which libsndfile finds by name
         source = str(path) if path.suffix.lower() == ".sd2" else part.view
@@ -104,11 +116,13 @@ def decode(descriptor: int, path: Path) -> Iterator[Block]:
             recording = _forward_only()(source)
         except soundfile.LibsndfileError as error:
             _raise_failed(part.view)
-            demuxer = _demuxer(descriptor, path) if error.code in _NOT_FOR_LIBSNDFILE else None
-            if demuxer is None:
+            demuxer = _demuxer(descriptor, path)
+            is_malformed_opus = (error.code, demuxer) == (_MALFORMED, "ogg")
+            if demuxer is None or not (error.code in _NOT_FOR_LIBSNDFILE or is_malformed_opus):
                 raise Unreadable(f"not a readable recording: {_sentence(error)}") from None
-            yield from _decode_with_pyav(descriptor, path, demuxer, _sentence(error))
-            return
+            part.view.seek(0)
+            yield from _decode_with_pyav(part.view, path, demuxer, _sentence(error))
+            continue
         with recording:
             yield from _read_to_end(recording, part)
 
@@ -176,7 +190,7 @@ def _demuxer(descriptor: int, path: Path) -> str | None:
     return _DEMUXERS_BY_SUFFIX.get(path.suffix.lower())
 
 
-def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -> Iterator[Block]:
+def _decode_with_pyav(file: View, path: Path, demuxer: str, refusal: str) -> Iterator[Block]:
     try:
         import av
     except ImportError:
@@ -184,7 +198,6 @@ def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -
             f"not read by libsndfile ({refusal}), PyAV may do it: pip install 'spikedata-audio[formats]'"
         ) from None
 
-    file = View(descriptor, 0, os.fstat(descriptor).st_size)
     fault: av.FFmpegError | None = None
     n_found = 0
     try:
@@ -195,7 +208,11 @@ def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -
             track = container.streams.audio[0]
             if len(container.streams.audio) > 1:
                 _log.info("%s: reads the first of %d sound tracks", path, len(container.streams.audio))
+            end = 0.0  # of the last packet, which the container may say to be shorter than its frame [s]
+            last: Any = None
             for packet in container.demux(track):
+                if demuxer == "mov" and packet.pts is not None and packet.duration:
+                    end = max(end, float((packet.pts + packet.duration) * packet.time_base))
                 try:
                     frames = packet.decode()
                 except av.FFmpegError as error:
@@ -204,8 +221,15 @@ def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -
                 for frame in frames:
                     if fault:
                         raise Unreadable(f"damaged after sample {n_found}: {fault.strerror}")
-                    n_found += frame.samples
-                    yield Block(_samples(frame), int(frame.sample_rate))
+                    if last:
+                        n_found += last.samples
+                        yield Block(_samples(last), int(last.sample_rate))
+                    last = frame
+            if last:
+                n_found += last.samples
+                n_after = round((float(last.time or 0.0) - end) * last.sample_rate) + last.samples if end else 0
+                n_kept = last.samples - n_after if 0 < n_after < last.samples else last.samples
+                yield Block(_samples(last)[:n_kept], int(last.sample_rate))
     except av.FFmpegError as error:
         _raise_failed(file)
         raise Unreadable(f"not a readable recording: {error.strerror}") from None
@@ -216,6 +240,9 @@ def _decode_with_pyav(descriptor: int, path: Path, demuxer: str, refusal: str) -
 
 def _samples(frame: Any) -> npt.NDArray[np.float64]:
     """The samples of a frame, shape (n_samples, n_channels), with full scale -1..1 as libsndfile gives them."""
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar and n_channels > _N_PLANES:
+        raise Unreadable(f"has {n_channels} channels, at most {_N_PLANES} are read from such a file: convert it to WAV")
     values: npt.NDArray[Any] = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype.kind == "u":

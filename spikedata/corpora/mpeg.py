@@ -6,10 +6,14 @@ Where a tag is wrong, its number is replaced by that of the frames that are ther
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from spikedata.corpora.views import Part, View, bytes_at, refuse_too_many, skip_id3
 
+_N_JUNK = 1 << 15  # bytes before the first frame in which it is looked for
+_N_IN_A_ROW = 3  # frames, fewer may be found in any noise
+_SYNC = re.compile(rb"\xff[\xe2-\xff][^\xf0-\xff]", re.DOTALL)  # how frames begin
 _N_PER_FRAME = 1152  # samples, at most
 _PLACEHOLDER = 0x7000_0000  # frames, 20 months of sound
 # [kbit/s] by the number in a frame's header, ISO 11172-3 and 13818-3: of the first version by layer, of the others
@@ -36,11 +40,14 @@ class Header(NamedTuple):
         The length of the frame, 0 where the header leaves it open [bytes].
     tag_at : int
         Where in the frame a tag stands that counts the others [bytes].
+    is_mono : bool
+        Whether the frame has one channel.
     """
 
     kind: tuple[int, int, int]
     n_bytes: int
     tag_at: int
+    is_mono: bool
 
     @classmethod
     def parse(cls, header: bytes) -> Header | None:
@@ -59,7 +66,7 @@ class Header(NamedTuple):
         else:
             n_bytes = (144 if is_first or layer == 2 else 72) * bits // per_second + padding
         side = (17 if is_mono else 32) if is_first else (9 if is_mono else 17)
-        return cls((version, layer, rate), n_bytes if bits else 0, 4 + side)
+        return cls((version, layer, rate), n_bytes if bits else 0, 4 + side, is_mono)
 
 
 class _Tag(NamedTuple):
@@ -67,6 +74,24 @@ class _Tag(NamedTuple):
     flags: int
     n_frames: int  # without that of the tag; 0 where it is not said
     n_bytes: int  # of the recording; 0 where it is not said
+
+
+def find_first_frame(descriptor: int, start: int, stop: int) -> int | None:
+    """Where frames begin, behind whatever a stream was cut from; None where nothing looks like frames [bytes].
+
+    Parameters
+    ----------
+    descriptor : int
+        The open file.
+    start, stop : int
+        Between which places the recording lies [bytes].
+    """
+    if Header.parse(bytes_at(descriptor, 4, start)):
+        return start
+    for sync in _SYNC.finditer(bytes_at(descriptor, _N_JUNK, start)):
+        if _is_row(descriptor, start + sync.start(), stop):
+            return start + sync.start()
+    return None
 
 
 def find_frames(descriptor: int, begin: int, stop: int) -> list[Part]:
@@ -79,8 +104,7 @@ def find_frames(descriptor: int, begin: int, stop: int) -> list[Part]:
     begin, stop : int
         The places [bytes].
     """
-    if bytes_at(descriptor, 3, stop - 128) == b"TAG":
-        stop -= 128
+    stop = _end_of_sound(descriptor, stop)
     parts: list[Part] = []
     while begin < stop or not parts:
         start = skip_id3(descriptor, begin)
@@ -90,10 +114,14 @@ def find_frames(descriptor: int, begin: int, stop: int) -> list[Part]:
         following = end + 128 if bytes_at(descriptor, 3, end) == b"TAG" else end
         # behind what the tag counts there may be another recording that was joined to this one
         after = Header.parse(bytes_at(descriptor, 4, skip_id3(descriptor, following)))
-        if not (end < stop and first and after and after.kind == first.kind):
+        is_joined = after and first and (after.kind == first.kind or _is_row(descriptor, following, stop))
+        if not (end < stop and is_joined):
             following = end = stop
+        if first and not tag:
+            following = end = _end_of_kind(descriptor, start, stop, first)
         parts.append(_part(descriptor, begin, start, end, first, tag))
-        begin = following
+        is_filled_up = first is not None and tag is None and not _is_row(descriptor, following, stop)
+        begin = stop if is_filled_up else following
         refuse_too_many(len(parts))
     return parts
 
@@ -123,6 +151,49 @@ def _part(descriptor: int, begin: int, start: int, end: int, first: Header | Non
         return Part(View(descriptor, begin, end, (right,)), n_spare=_N_PER_FRAME)
     without = (flags_at, bytes([tag.flags & ~1]))
     return Part(View(descriptor, begin, end, (without,), endless=True), is_open_ended=True)
+
+
+def _end_of_sound(descriptor: int, stop: int) -> int:
+    """The place before the tags at the end of a file: ID3 of the first version, APE."""
+    while True:
+        if bytes_at(descriptor, 3, stop - 128) == b"TAG":
+            stop -= 128
+            continue
+        ape = bytes_at(descriptor, 32, stop - 32)
+        if len(ape) < 32 or ape[:8] != b"APETAGEX":
+            return stop
+        size, flags = int.from_bytes(ape[12:16], "little"), int.from_bytes(ape[20:24], "little")
+        size += 32 if flags >> 31 else 0
+        if not 32 <= size < stop:
+            return stop
+        stop -= size
+
+
+def _end_of_kind(descriptor: int, start: int, stop: int, first: Header) -> int:
+    """Where frames of another kind or number of channels follow, to which no decoder changes over; else the end.
+
+    Zeros that fill up the file are no frames either: the decoder gives up in them.
+    """
+    header: Header | None = first
+    while header and header.n_bytes and (header.kind, header.is_mono) == (first.kind, first.is_mono):
+        start += header.n_bytes
+        header = Header.parse(bytes_at(descriptor, 4, start))
+    if header and header.n_bytes and _is_row(descriptor, start, stop):
+        return start
+    rest = bytes_at(descriptor, stop - start, start) if 0 < stop - start < _N_JUNK else b"?"
+    return stop if rest.strip(b"\0") else start
+
+
+def _is_row(descriptor: int, start: int, stop: int) -> bool:
+    """Whether frames of one kind follow each other at a place."""
+    kinds = set()
+    for _ in range(_N_IN_A_ROW):
+        header = Header.parse(bytes_at(descriptor, 4, start))
+        if not header or not header.n_bytes or start >= stop:
+            return False
+        kinds.add((header.kind, header.is_mono))
+        start += header.n_bytes
+    return len(kinds) == 1
 
 
 def _walk(descriptor: int, start: int, end: int, kind: tuple[int, int, int]) -> tuple[int, bool]:

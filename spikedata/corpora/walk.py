@@ -184,7 +184,7 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
                 unfit[composed(_printable(name))] = fault
     for folder in named_as_sound:
         if not any(name.startswith(folder) for name in names):
-            unfit[composed(_printable(folder))] = "a folder, though named as a recording"
+            unfit.setdefault(composed(_printable(folder)), "a folder, though named as a recording")
     fitting, places, twins = compose_names(names)
     return Found(fitting, dict(sorted((unfit | twins).items())), places, sorted(folders))
 

@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 _ROOM, _ROOM_PER_BYTE = 2**29, 8  # memory of a trial [byte], and what it may take for each byte of the file
 _SECONDS, _BYTES_PER_SECOND = 2, 2**22  # of the processor for a trial, and what it reads at least in one of them
-_WAIT = 8  # times as long, by the clock, until a trial is ended: others may keep the processor busy
+_WAIT, _WAIT_PER_SECOND = 30, 8  # by the clock until a trial is ended [s]: others may keep the processor busy
+_WAIT_FOR_START = 300  # s; Python may lie on a slow disk
 _MOST_PASSED = 10_000  # files remembered
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from spikedata.files.trial import serve; serve()"
 MEMORY, _TIME, _CRASH = "memory", "time", "crash"  # how a trial may end
@@ -92,9 +93,9 @@ class _Helper:
         }
         with self._lock:
             try:
-                fault = self._ask(request, _WAIT * seconds)
+                fault = self._ask(request, _WAIT + _WAIT_PER_SECOND * seconds)
             except OSError as error:
-                _log.warning("%s: read without a trial, since no process can be started: %s", path, error)
+                _log.warning("%s: read without a trial, since no process for it can be started: %s", path, error)
                 return ""
         faults = {
             MEMORY: f"damaged: HDF5 takes more than {memory >> 20} MB of memory to read it",
@@ -118,8 +119,8 @@ class _Helper:
             if is_fresh:
                 return _CRASH
 
-    def _answer(self, request: dict[str, Any], wait: float) -> tuple[str | None, bool]:
-        """The answer, None if the process died, and whether it was ended for taking too long."""
+    def _answer(self, request: dict[str, Any] | None, wait: float) -> tuple[str | None, bool]:
+        """The answer, None if the process died, and whether it was ended for taking too long; first its greeting."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             return None, False
@@ -133,8 +134,8 @@ class _Helper:
         timer.daemon = True
         timer.start()
         try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
+            if request is not None:
+                process.stdin.write(json.dumps(request).encode() + b"\n")
             line = process.stdout.readline()
             return (str(json.loads(line)) if line.endswith(b"\n") else None), late.is_set()
         except BrokenPipeError:
@@ -153,9 +154,12 @@ class _Helper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # a fork must not flush what is not its own
             env=environment,
         )
         self._is_fresh = True
+        if self._answer(None, _WAIT_FOR_START)[0] is None:
+            raise OSError(f"it ended with status {self.end()} before it began")
 
     def end(self) -> int:
         """End the process; its status."""
@@ -179,7 +183,7 @@ class _Helper:
             return
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                os.close(pipe.fileno())
+                pipe.close()
         process.returncode = 0  # not a child of this process
 
 

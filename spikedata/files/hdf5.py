@@ -96,7 +96,9 @@ def open_unguarded(path: Path) -> h5py.File:
     except OSError as error:
         # on a file system without locks nothing is lost: files are complete before they get their name
         refused = re.search(r"unable to lock file, errno = (\d+)", str(error))
-        if refused is None or int(refused[1]) not in WITHOUT_LOCKS:
+        # this process has it open without a lock already, and all that have a file open must agree
+        is_open = "file locking flag values don't match" in str(error)
+        if not is_open and (refused is None or int(refused[1]) not in WITHOUT_LOCKS):
             raise
     return h5py.File(path, "r", locking=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -229,7 +230,8 @@ class SpikeFile:
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        self._file.close()
+        with suppress(*READ_ERRORS):  # of a damaged file, of which the reason has been told
+            self._file.close()
 
     def __enter__(self) -> Self:
         """Enter a block that closes the file at its end."""

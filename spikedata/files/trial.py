@@ -43,6 +43,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # no library may write between the answers
     requests = os.fdopen(0, "rb", buffering=0)
+    answers.write(json.dumps("ready").encode() + b"\n")
     while sys.platform == "win32" or select.select([requests], [], [], _MOST_IDLE)[0]:
         line = b""
         while not line.endswith(b"\n"):
@@ -59,6 +60,8 @@ def serve() -> None:
         except Exception:  # a fault of ours, which the reader meets, too
             fault = ""
         answers.write(json.dumps(fault).encode() + b"\n")
+        if fault:
+            return  # HDF5 may be in disorder now
 
 
 def limit(memory: int, seconds: int) -> None:
@@ -108,24 +111,28 @@ def fault_of(path: Path, names: Iterable[str]) -> str:
     except READ_ERRORS as error:
         is_systems = isinstance(error, OSError) and error.errno  # not the file's fault: locked, not allowed
         return "" if is_systems else f"not a readable HDF5 file: {explained(path, reason(error))}"
-    with file:
-        try:
-            heap = read_heap(file)
-            for name in names:
-                with suppress(FormatError):  # the reader will find the same, at the same place
-                    _read_column(file, name, heap)
-            list(file.attrs)
-            with suppress(ValueError, TypeError):  # those of a file of ours, of which one may be wrong
-                read_attributes(file, "spikedata_")
-            if "spikes" not in file:
-                list(file)  # `kinds.other_content` names what is there instead
-        except MemoryError:
-            return MEMORY
-        except FormatError:
-            return ""
-        except READ_ERRORS as error:
-            return f"damaged: {reason(error)}"
+    try:
+        _read(file, names)
+        file.close()  # which fails, too, if HDF5 lost track of what it holds
+    except MemoryError:
+        return MEMORY
+    except READ_ERRORS as error:
+        return f"damaged: {reason(error)}"
     return ""
+
+
+def _read(file: h5py.File, names: Iterable[str]) -> None:
+    """Read what the reader reads; what breaks its rules it will find itself, at the same place."""
+    with suppress(FormatError):
+        heap = read_heap(file)
+        for name in names:
+            with suppress(FormatError):
+                _read_column(file, name, heap)
+        list(file.attrs)
+        with suppress(ValueError, TypeError):  # the attributes of a file of ours, of which one may be wrong
+            read_attributes(file, "spikedata_")
+        if "spikes" not in file:
+            list(file)  # `kinds.other_content` names what is there instead
 
 
 def _read_column(file: h5py.File, name: str, heap: HeapObjects) -> None:

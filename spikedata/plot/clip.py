@@ -110,6 +110,7 @@ def plot_word(
     draw_spikes(raster, times, units, n_units=n_units)
     raster.set(xlabel="Time (s)", ylabel="Channel", title=f"Spikes: {len(times):,} in {n_units} channels")
     raster.set_yticks(_round_channels(n_units))
+    add_frequencies(raster, frequencies, n_units=n_units)
     for axes in (sound, membrane):
         axes.tick_params(labelbottom=False)
     canvas.figure.align_ylabels([sound, membrane, raster])

@@ -201,7 +201,7 @@ def test_standard_output_on_a_full_disk_gives_one_line_and_status_5(words: list[
 def test_a_worker_whose_pipe_breaks_is_a_failure(
     spike_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def break_pipe(_: object) -> None:
+    def break_pipe(*_: object, **__: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
     monkeypatch.setattr("spikedata.files.info.describe_file", break_pipe)

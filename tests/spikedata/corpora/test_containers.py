@@ -57,6 +57,12 @@ WHOLE = {
     "both eight too large": wav(riff=44 + N, data=N + 8),
     "the size of the file as that of the sound": wav(data=44 + N),
     "the size of the contents as that of the sound": wav(data=36 + N),
+    "44 too large, with a longer header": wav(data=44 + N, before=TAGS),
+    "an empty chunk before the sound": wav(before=b"data" + bytes(4)),
+    "sound in two chunks": wav(
+        data=N // 2, body=PCM[: N // 2], after=b"data" + struct.pack("<I", N // 2) + PCM[N // 2 :]
+    ),
+    "an ID3 tag before it": b"ID3\3\0\0\0\0\4\0" + bytes(512) + wav(data=N + 8),
     "tags behind the sound": wav(riff=36 + N + len(TAGS), after=TAGS),
     "tags behind sound of unknown length": wav(data=0xFFFFFFFF, after=TAGS),
     "tags behind a size that was not written": wav(data=0, after=TAGS),
@@ -66,6 +72,8 @@ WHOLE = {
     "rf64 without its sizes": wav(magic=b"RF64", riff=0xFFFFFFFF, data=0xFFFFFFFF),
     "rf64 with sizes 0": wav(magic=b"RF64", riff=0xFFFFFFFF, data=0xFFFFFFFF, before=ds64(0, 0)),
     "rf64 with sizes -1": wav(magic=b"RF64", riff=0xFFFFFFFF, data=0xFFFFFFFF, before=ds64(2**64 - 1, 2**64 - 1)),
+    "rf64 with sizes 0 and a size": wav(magic=b"RF64", before=ds64(0, 0)),
+    "rf64 with sizes -1 and a size": wav(magic=b"RF64", before=ds64(2**64 - 1, 2**64 - 1)),
     **{f"au {size:#x}": put(AU, b".snd", 8, struct.pack(">I", size)) for size in PLACEHOLDERS},
     **{f"aiff {size:#x}": put(AIFF, b"SSND", 4, struct.pack(">I", size)) for size in [8, *PLACEHOLDERS]},
     **{f"w64 {size:#x}": put(W64, b"data", 16, struct.pack("<Q", size)) for size in (0, 24, 2**63 - 1, 2**64 - 1)},
@@ -171,13 +179,15 @@ def test_links_of_different_rates_are_no_recording(tmp_path: Path) -> None:
         read(tmp_path, encoded(format="OGG") + encoded(format="OGG", rate=16_000))
 
 
-@pytest.mark.parametrize("name", ["FLAC", "WAV"])
+@pytest.mark.parametrize("name", ["FLAC", "WAV", "FORMAT", "TAGS"])
 def test_a_header_is_given_no_memory(tmp_path: Path, name: str) -> None:
     resource = pytest.importorskip("resource")
     tracemalloc = pytest.importorskip("tracemalloc")
     recording = {
         "FLAC": put(FLAC, b"fLaC", 22, b"\x7f\xff\xff\xff"),
         "WAV": wav(data=0x6FFFFFFE),
+        "FORMAT": put(wav(), b"fmt ", 4, struct.pack("<IH", 0x3FFFFFFE, 0xFF)),  # AAC, which is for FFmpeg
+        "TAGS": put(wav()[:36], b"fmt ", 8, b"\xff\0") + b"LIST\x1a\0\0\xa7INFOISFT\x0e\0\0\x6a" + bytes(40),
     }[name]
     (tmp_path / "x").write_bytes(recording)
     tracemalloc.start()

@@ -19,7 +19,8 @@ def frames_of(stream, sound: np.ndarray) -> list:
     """The sound in frames as an encoder wants them."""
     codec = stream.codec_context
     codec.open(strict=False)
-    whole = av.AudioFrame.from_ndarray(np.atleast_2d(sound).astype(np.float32), "fltp", codec.layout.name)
+    interleaved = np.atleast_2d(sound).T.reshape(1, -1).astype(np.float32)
+    whole = av.AudioFrame.from_ndarray(interleaved, "flt", codec.layout.name)
     whole.sample_rate, whole.pts = codec.sample_rate, 0
     resampler = av.AudioResampler(codec.format.name, codec.layout.name, codec.sample_rate, codec.frame_size or 1024)
     return [*resampler.resample(whole), *resampler.resample(None)]
@@ -93,6 +94,30 @@ def test_what_libsndfile_does_not_know_comes_back(tmp_path: Path, capfd, suffix,
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("m4a", "alac"), ("mp4", "libopus")])
+def test_what_fills_up_the_last_frame_is_taken_off(tmp_path: Path, suffix: str, codec: str) -> None:
+    sound = SOUND[:40_001]
+
+    assert read_audio(write(tmp_path / f"x.{suffix}", "mp4", codec, sound))[0].size == sound.size
+
+
+def test_a_short_opus_stream_without_times_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "x.ogg"
+    with av.open(str(path), "w", format="ogg") as file:
+        stream = file.add_stream("libopus", rate=RATE, layout="mono")
+        for frame in frames_of(stream, SOUND[:37_035]):
+            frame.pts = None  # as programs leave it out that write frame by frame
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    with pytest.raises(soundfile.LibsndfileError):
+        soundfile.read(path)
+
+    waveform, _ = read_audio(path)
+
+    assert 0 <= waveform.size - 37_035 < 960
+    assert delay_and_match(waveform, SOUND[:37_035]) == (-1, pytest.approx(1, abs=1e-3))
+
+
 def test_telephone_speech_comes_back(tmp_path: Path) -> None:
     path = write(tmp_path / "x.amr", "amr", "libopencore_amrnb", SOUND[::6], rate=8_000, bit_rate=12_200)
 
@@ -129,6 +154,16 @@ def test_channels_that_cancel_are_refused_in_every_container(tmp_path: Path) -> 
     path = write(tmp_path / "x.m4a", "ipod", "alac", np.stack([SOUND, -0.97 * SOUND]), layout="stereo")
 
     with pytest.raises(AudioError, match=r"x\.m4a: its 2 channels cancel each other: their mean has 1\.5 %"):
+        read_audio(path)
+
+
+def test_more_channels_than_pyav_can_tell_are_refused(tmp_path: Path) -> None:
+    sound = np.tile(SOUND, (16, 1))
+    path = write(tmp_path / "x.mka", "matroska", "pcm_s16le", sound, layout="hexadecagonal")
+    np.testing.assert_allclose(read_audio(path)[0], SOUND, atol=1e-4)  # all channels in the same memory
+
+    path = write(tmp_path / "y.wv", "wv", "wavpack", sound, layout="hexadecagonal")
+    with pytest.raises(AudioError, match=r"y\.wv: has 16 channels, at most 8 are read from such a file: convert it"):
         read_audio(path)
 
 

@@ -77,6 +77,37 @@ def test_mp3s_that_were_joined_are_read_one_after_the_other(tmp_path: Path, betw
     np.testing.assert_array_equal(waveform, np.concatenate([read_mp3(tmp_path, first), read_mp3(tmp_path, second)]))
 
 
+@pytest.mark.parametrize("has_tag", [True, False])
+def test_what_stands_before_and_behind_the_frames_is_no_sound(tmp_path: Path, capfd, has_tag: bool) -> None:
+    recording = mp3(LOUD_LAST, "VARIABLE") if has_tag else without_tag(mp3(LOUD_LAST, "VARIABLE"))
+    ape = b"APETAGEX" + struct.pack("<IIII", 2000, 32 + 40, 1, 0x80000000) + bytes(8)
+    ape = ape + bytes(40) + ape[:20] + struct.pack("<I", 0x80000000) + bytes(8)
+    whole = read_mp3(tmp_path, recording)
+
+    for before, behind in [
+        (b"junk!" * 99, b""),
+        (bytes(3000), ape),
+        (b"", ape + b"TAG" + bytes(125)),
+        (b"", bytes(9000)),
+    ]:
+        np.testing.assert_array_equal(read_mp3(tmp_path, before + recording + behind), whole)
+    assert has_tag or capfd.readouterr() == ("", "")  # the decoder prints what it stumbles over
+
+
+@pytest.mark.parametrize("has_tag", [True, False])
+def test_frames_of_another_kind_are_not_dropped(tmp_path: Path, has_tag: bool) -> None:
+    frames = mp3 if has_tag else lambda *how: without_tag(mp3(*how))
+    mono, stereo = frames(LOUD_LAST, "CONSTANT"), frames(np.column_stack([LOUD_LAST, LOUD_LAST]), "CONSTANT")
+    each = [read_mp3(tmp_path, mono), read_mp3(tmp_path, stereo)]
+
+    np.testing.assert_allclose(read_mp3(tmp_path, mono + stereo), np.concatenate(each), atol=1e-6)
+
+    slower = io.BytesIO()
+    soundfile.write(slower, LOUD_LAST, 16_000, format="MP3", subtype="MPEG_LAYER_III")
+    with pytest.raises(AudioError, match="its sample rate changes from 44100 to 16000 Hz"):
+        read_mp3(tmp_path, mono + slower.getvalue())
+
+
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
 @pytest.mark.parametrize("count", [0, 20, 0xFFFFFFFF])
 @pytest.mark.parametrize("n_bytes", [None, 0])

@@ -65,7 +65,15 @@ def test_what_is_no_regular_file_is_reported(touch: Touch) -> None:
     (root / "folder.wav").mkdir()
     os.mkfifo(root / "pipe")
     found = find_audio(root)
-    assert (found.names, found.unfit) == (["a.wav"], {"pipe.wav": "not a regular file"})
+    reasons = {"folder.wav/": "a folder, though named as a recording", "pipe.wav": "not a regular file"}
+    assert (found.names, found.unfit) == (["a.wav"], reasons)
+
+
+def test_a_folder_with_recordings_may_be_named_as_one(touch: Touch) -> None:
+    root = touch("take.wav/1.wav")
+    (root / "link.wav").symlink_to(root / "take.wav")
+    found = find_audio(root)
+    assert (found.names, found.unfit) == (["take.wav/1.wav"], {"link.wav": "not a regular file"})
 
 
 def test_a_name_that_is_not_utf_8_is_reported_in_printable_form(touch: Touch) -> None:

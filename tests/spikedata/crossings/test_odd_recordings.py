@@ -242,3 +242,16 @@ def test_each_odd_recording_ends_an_encoding_that_may_not_skip(one, tmp_path, ca
         assert said.count("\n") == 1
         assert " ".join(one.name.splitlines()) in said
         assert not (tmp_path / "x.h5").exists()
+
+
+def test_a_recording_too_long_for_the_memory_is_refused_before_it_is_read_whole(tmp_path, capsys, monkeypatch):
+    # The file takes no room on the disk: its samples are a hole. The limit is a third of the memory, here 8 MB.
+    monkeypatch.setattr("spikedata.corpora.audio._most_memory", lambda: 8_000_000)
+    n_bytes = 2**31
+    odd = make_corpus(
+        tmp_path / "words", 2, odd=[Odd("long.wav", holding(wav(riff=36 + n_bytes, data=n_bytes)), "memory")]
+    )
+    (name,) = odd
+    os.truncate(tmp_path / "words" / name, 44 + n_bytes)
+    record = encode(capsys, tmp_path / "words", tmp_path / "x.h5", "--on-error", "skip")
+    assert record["skipped"] == [f"{name}: needs more memory than there is"]

@@ -50,8 +50,8 @@ folder, numbers = Path(sys.argv[1]), sys.argv[2].split(",")
 for number in numbers:  # the library looks at the variables at each call
     for name in ("LOCK", "FOLDER_SYNC", "FOLDER_OPEN", "CHMOD", "LINK"):
         os.environ[f"ODD_{name}"] = number
-    with SpikeFile(folder / "a.h5") as file:
-        assert len(file) == 1
+    with SpikeFile(folder / "a.h5") as file, SpikeFile(folder / "a.h5") as twice:
+        assert len(file) == len(twice) == 1
     with SpikeWriter(folder / f"{number}.h5", keys=["one"], scratch=folder) as writer:
         writer.append([0.1], [3], label=0, speaker=0)
     with holding(folder / "card.json"):
@@ -130,6 +130,19 @@ def test_a_file_from_another_file_system_is_whole_or_not_there(
         put_in_place(tmp_path / "elsewhere", here / "a", overwrite=True)
         assert not (tmp_path / "elsewhere").exists()
     assert {path.name: path.read_bytes() for path in here.iterdir()} == {"a": b"old" if fault else b"new"}
+
+
+@pytest.mark.slow
+def test_a_library_that_needs_a_lock_to_write_is_helped(preloaded: Path, spikes: Path, tmp_path: Path) -> None:
+    pytest.importorskip("neo")
+    pytest.importorskip("nixio")
+    command = [sys.executable, "-m", "spikedata", "export", spikes, "--to", "neo", "--out", tmp_path / "x.nix"]
+    odd = os.environ | {"LD_PRELOAD": str(preloaded), "ODD_LOCK": str(errno.ENOLCK)}
+    refused = subprocess.run(command, env=odd, capture_output=True, text=True, check=False)
+    told = "its file system has no locks; set HDF5_USE_FILE_LOCKING=FALSE to write without\n"
+    assert (refused.returncode, refused.stderr.endswith(told)) == (5, True)
+    subprocess.run(command, env=odd | {"HDF5_USE_FILE_LOCKING": "FALSE"}, capture_output=True, check=True)
+    assert (tmp_path / "x.nix").is_file()
 
 
 def test_a_file_that_another_process_has_locked_is_not_read_without_its_lock(

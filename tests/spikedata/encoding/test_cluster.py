@@ -12,7 +12,9 @@ from threading import Thread
 from time import monotonic, sleep
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
 import spikedata
 from spikedata.corpora import list_clips
@@ -428,3 +430,20 @@ def test_an_encoding_that_a_cluster_cannot_finish_keeps_what_came(cluster, listi
     encode_clips(clips, tmp_path / "x.h5", preset="published")
     encode_clips(listing, tmp_path / "here.h5", preset="published")
     assert (tmp_path / "x.h5").read_bytes() == (tmp_path / "here.h5").read_bytes()
+
+
+def test_an_unusable_recording_is_skipped_on_a_cluster_as_it_is_here(cluster, listing, tmp_path):
+    cluster.wait_for_workers()
+    root = shutil.copytree(listing.clips[0].root, tmp_path / "noises")
+    clips = list_clips("folder", root)
+    empty, silent = clips.clips[3], clips.clips[-1]
+    empty.path.write_bytes(b"")
+    soundfile.write(silent.path, np.full(100, 0.25), 8000)
+    reason = "silent: all 100 samples are 0.25"
+    for name, address in {"there.h5": cluster.file, "here.h5": None}.items():
+        out = tmp_path / name
+        with pytest.raises(AudioError, match=f"^{empty.path}: the file is empty$|^{silent.path}: {reason}$"):
+            encode_clips(clips, out, preset="published", cluster=address)
+        done = encode_clips(clips, out, preset="published", cluster=address, on_error="skip")
+        assert done.skipped == (f"{empty.name}: the file is empty", f"{silent.name}: {reason}")
+    assert (tmp_path / "there.h5").read_bytes() == (tmp_path / "here.h5").read_bytes()
