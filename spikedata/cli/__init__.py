@@ -100,9 +100,15 @@ def _fault_of(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, ModuleNotFoundError):
         from spikedata.cli.doctor import extra_of
 
-        extra = extra_of((error.name or "").split(".")[0])
-        remedy = f"{error.name} is not installed: pip install 'spikedata-audio[{extra}]'"
-        return None if extra is None else (remedy, FAILED)
+        module = (error.name or "").split(".")[0]
+        extra = extra_of(module)
+        if extra is not None:
+            return f"{error.name} is not installed: pip install 'spikedata-audio[{extra}]'", FAILED
+        if module in ("", "spikedata", "cochlea"):
+            return None
+        # a clone that was updated keeps the metadata of its first installation, which know no newer extra
+        remedy = "no extra of spikedata-audio as it was installed here brings it: install that anew, with its extras"
+        return f"{error.name} is not installed, and {remedy}", FAILED
     if isinstance(error, (OSError, ValueError, ArithmeticError, RuntimeError)):
         status = _status_of(error)
         return None if status is None else (_message_of(error), status)

@@ -8,7 +8,10 @@ result stands for the units u * n_merged to (u + 1) * n_merged - 1; the last one
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -35,6 +38,7 @@ _NEARLY_EMPTY = (
     "nearly all spikes of a batch fall outside its steps, and its clips last for minutes: "
     "if the times of the file are not in s, give SpikeDataset(..., time_unit='ms')"
 )
+_TOLD = threading.local()  # whether the user was told already, in this thread
 _MOST_STEPS = 2**31 - 1  # the passes store a step in 32 bits
 
 
@@ -302,12 +306,24 @@ def _checked(
     return chosen, np.arange(events.n_units) // n_merged
 
 
+@contextmanager
+def without_warning() -> Iterator[None]:
+    """Batches of clips whose window was checked as a whole, by `spikedata.events.window.check_window`."""
+    before, _TOLD.already = getattr(_TOLD, "already", False), True
+    try:
+        yield
+    finally:
+        _TOLD.already = before
+
+
 def _warn_if_nearly_empty(events: Events, chosen: npt.NDArray[np.int64], window: float) -> None:
     """Warn if each clip of a batch lasts for minutes and has nine tenths of its spikes after the window.
 
     Two spikes per clip are looked at, since a batch should cost no more than its binning: who makes batches with
     a data loader of their own is otherwise told nothing about times in ms. Python shows the warning once.
     """
+    if getattr(_TOLD, "already", False):
+        return
     begins, ends = events.offsets[chosen], events.offsets[chosen + 1]
     n_each = ends - begins
     if n_each.sum() < _FEWEST_JUDGED:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.events.events import Events, latest_times
+from spikedata.files.time_units import per_second
 
 _log = logging.getLogger(__name__)
 
@@ -67,25 +68,34 @@ class Outside:
         """Why that may be, and what to type for a file."""
         return self.advise(of_file=True)
 
-    def advise(self, *, of_file: bool) -> str:
+    def advise(self, *, of_file: bool, read_as: str | None = None) -> str:
         """Why that may be, and what to type.
 
         Parameters
         ----------
         of_file : bool
             Whether the clips are those of a file, whose unit can be given when it is read.
+        read_as : str, optional
+            The unit that was given already, which then is no advice.
         """
         if self._begin_late:
             return f"the median clip begins at {self.median_start:,.1f} s: subtract the time at which each clip begins"
         lasts = f"the median clip lasts {self.median_end:,.{0 if self.median_end >= 100 else 1}f} s"
         samples = ", or samples@RATE if they count samples" if self.are_whole else ""
+        is_read = of_file and read_as not in (None, "s")
+        likely = self.looks_like
+        if likely and is_read:  # as the numbers in the file are
+            likely = likely_unit(self.median_end * per_second(read_as))
         for name, word, factor in _UNITS:
-            if name == self.looks_like:
-                as_words = f"times look like {word}: {lasts} as they are"
+            if name == likely != read_as:
+                as_words = f"times look like {word}: {lasts}{'' if is_read else ' as they are'}"
                 if not of_file:
                     return f"{as_words}; divide Events.times by {factor:g}{samples and ', or by the sample rate'}"
                 return f"{as_words}; give --time-unit {name} (time_unit={name!r}){samples}"
         longer = f"{lasts}; give a longer window (--duration, n_steps=)"
+        if is_read:
+            other = "ms" if read_as and read_as.startswith("samples") else "samples@RATE"
+            return f"{longer}, or the unit of the times if it is not {read_as}: --time-unit {other}"
         return f"{longer}, or the unit of the times if it is not s: --time-unit ms{samples}" if of_file else longer
 
     def __str__(self) -> str:
@@ -201,7 +211,9 @@ def check_window(where: str, outside: Outside, *, time_unit: str | None, of_file
     if outside.share > NEARLY_ALL and time_unit != "s":
         read_as = f", read as {time_unit}" if time_unit else ""
         as_it_is = "--time-unit s takes them as they are" if of_file else "time_unit='s' takes them as they are"
-        raise ValueError(f"{where}: {outside}{read_as}: {outside.advise(of_file=of_file)}; {as_it_is}")
+        raise ValueError(
+            f"{where}: {outside}{read_as}: {outside.advise(of_file=of_file, read_as=time_unit)}; {as_it_is}"
+        )
     if outside.share > _MUCH:
         _log.warning("%s: %s", where, outside)
     if time_unit not in (None, "s") and 0 < outside.median_end < _SHORTEST_CLIP:

@@ -137,9 +137,11 @@ def write_data_card(
     missing = [f"--{name}" for name in ("creator", "url") if not said[name]]
     notes += [f"Croissant asks for what the file does not say: {' and '.join(missing)}"] if missing else []
     files, exports = [], []
+    stored: dict[str, Any] = {}
     for place, part, one in zip(paths, parts, each, strict=True):
         with SpikeFile(place, time_unit=time_unit, n_units=n_units) as file, opened(file) as source:
             features, about = features_of(source), source.about()
+            stored = stored or _features_of_hdf5(file, d)
         speakers = (*([UNKNOWN_SPEAKER] if one["samples_of_unknown_speaker"] else []), *one["speakers"])
         files.append(_data_file(place, folder, "hdf5", part=part, n_clips=one["samples"], speakers=speakers))
         found, left_out = _exports_of(place, folder, about, part)
@@ -147,7 +149,7 @@ def write_data_card(
         notes += left_out
     tables = [file for found in exports for file in found]
     loaded = [file for file in tables if file.kind == "parquet"] if all(exports) else []
-    listed = _features_in_yaml(features if loaded else _features_of_hdf5(paths[0], d))
+    listed = _features_in_yaml(features if loaded else stored)
     front = _front_matter(d, said, loaded or files, listed)
     body = "\n".join(_body(d, said, [*files, *tables], loaded or files, known))
     outside = [file.url for file in files if file.url.startswith("..")]
@@ -311,10 +313,9 @@ def _front_matter(
     return "\n".join(["---", *_yaml({name: value for name, value in content.items() if value}), "---", "", ""])
 
 
-def _features_of_hdf5(path: Path, d: Mapping[str, Any]) -> dict[str, Any]:
+def _features_of_hdf5(file: SpikeFile, d: Mapping[str, Any]) -> dict[str, Any]:
     """The features with which `datasets` reads a spike file: without them it takes the class names for a column."""
-    with SpikeFile(path) as file:
-        stored = file.columns.stored
+    stored = file.columns.stored
     dtype_of = {"text": "string"}
     extra = {name: stored[f"extra/{name}"] for name in _OF_SAMPLES if f"extra/{name}" in stored}
     rows = {name: stored[f"spikes/{name}"].removeprefix("rows of ") for name in ("times", "units")}

@@ -56,7 +56,8 @@ def export_file(
     part : str, optional
         The only part of a split to export; default: all clips.
     split : str, optional
-        Name of the split that has the part; default: the parts that the file itself says, as shards of a split do.
+        Name of the split that has the part; default: the parts that the file itself says, as shards of a split and
+        merged files do, which are the split "listed", too.
     seed : int
         Seed of the split.
     dt : float, optional
@@ -95,7 +96,7 @@ def export_file(
 
 
 def _clips_of(file: SpikeFile, part: str, split: str | None, seed: int) -> npt.NDArray[np.int64]:
-    if split is not None:
+    if split is not None and not (split == "listed" and any(file.parts)):
         return np.sort(_part_of(file, make_split(file, split, seed=seed), part))
     if not any(file.parts):
         raise ValueError(f"{file.path}: does not say the part of each clip; name a split that does: --split by_speaker")

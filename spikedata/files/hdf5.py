@@ -36,6 +36,7 @@ _KNOWN_FILTERS = frozenset(
         _LZF,
     }
 )
+_UNPACKED_HERE = frozenset({h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32})
 _MOST_OVERHEAD = 2**16  # of a chunk that one filter hands to the next [byte]
 _LARGEST_ENTRY = 8  # of an entry of a row [byte]
 _LARGEST_RATIO = 100  # of the claimed size to that of the file; HDF5's filters stay below it for such data
@@ -187,13 +188,15 @@ def filters_of(column: h5py.Dataset) -> list[int]:
     return [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
 
 
-def check_packed(column: h5py.Dataset) -> None:
+def check_packed(column: h5py.Dataset, where: str = "") -> None:
     """Raise if a packed chunk does not have its size when it is unpacked: libhdf5 would read beyond its memory.
 
     Parameters
     ----------
     column : Dataset
         From `find_column`.
+    where : str
+        File and column, for the message. Default: those of the column.
 
     Raises
     ------
@@ -205,7 +208,7 @@ def check_packed(column: h5py.Dataset) -> None:
     if not filters or not _KNOWN_FILTERS.issuperset(code for code, _ in filters):
         return
     size = column.chunks[0] * column.id.get_type().get_size()
-    where = f"{column.file.filename}: {column.name.lstrip('/')!r}"
+    where = where or f"{column.file.filename}: {column.name.lstrip('/')!r}"
     chunks: list[h5py.h5d.StoreInfo] = []
     column.id.chunk_iter(chunks.append)
     for chunk in chunks:
@@ -280,12 +283,14 @@ def unpack_chunk(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_
     Raises
     ------
     FormatError
-        If it is packed by other filters than gzip and shuffle, or has not the size that it should have.
+        If it cannot be unpacked, or has not the size that it should have.
     """
     size = properties.get_chunk()[0] * entry_size
     codes = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
+    if not _UNPACKED_HERE.issuperset(codes):
+        return _unpacked_by_hdf5(packed, mask, properties, entry_size, where)
     for index in reversed(range(len(codes))):
-        code, _, values, name = properties.get_filter(index)
+        code, _, values, _ = properties.get_filter(index)
         if mask >> index & 1:
             continue
         n_sums = sum(
@@ -300,12 +305,34 @@ def unpack_chunk(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_
         elif code == h5py.h5z.FILTER_SHUFFLE and values == (entry_size,) and len(packed) == size:
             packed = np.frombuffer(packed, np.uint8).reshape(entry_size, -1).T.tobytes()
         else:
-            raise FormatError(
-                f"{where} must be stored plain or packed by gzip, got filter {code} {name.decode(errors='replace')!r}"
-            )
+            raise FormatError(f"{where}: damaged: its chunks do not fit filter {code}, got {len(packed)} bytes")
     if len(packed) != size:
         raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {len(packed)}")
     return packed
+
+
+def _unpacked_by_hdf5(packed: bytes, mask: int, properties: h5py.h5p.PropDCID, entry_size: int, where: str) -> bytes:
+    """The content of a chunk that LZF, or a filter of a plugin, has packed.
+
+    References to rows cannot be read as they are stored, but a chunk is the same in a dataset of plain entries.
+    """
+    shape, created = properties.get_chunk(), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    created.set_chunk(shape)
+    for index in range(properties.get_nfilters()):
+        code, flags, values, _ = properties.get_filter(index)
+        if not mask >> index & 1:
+            created.set_filter(code, flags, values)
+    entries = np.empty(shape, f"V{entry_size}")
+    try:
+        with h5py.File("chunk", "w", driver="core", backing_store=False) as memory:
+            kind, space = h5py.h5t.py_create(entries.dtype), h5py.h5s.create_simple(shape)
+            dataset = h5py.h5d.create(memory.id, b"chunk", kind, space, created)
+            dataset.write_direct_chunk((0,), packed)
+            check_packed(h5py.Dataset(dataset), where)
+            dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, entries, mtype=kind)
+    except READ_ERRORS as error:
+        raise FormatError(f"{where}: damaged: {reason(error)}") from error
+    return entries.tobytes()
 
 
 def require_rows(file: h5py.File, name: str, kinds: str) -> tuple[h5py.Dataset, np.dtype]:

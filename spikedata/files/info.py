@@ -84,7 +84,9 @@ def describe_file(
         "samples_without_spikes": outside.n_silent,
         "outside": {"window": window, "spikes": outside.n_outside, "share": outside.share},
         "time_unit": unit or "s",
-        "advice": outside.advice if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL) else "",
+        "advice": outside.advise(of_file=True, read_as=unit)
+        if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL)
+        else "",
         "channels_are_said": says_n_units or n_units is not None,
         "largest_unit": int(events.units.max(initial=0)),
         "last_spike": _spread(last),
@@ -207,7 +209,8 @@ def _speakers(known: dict[int, int], n_unknown: int) -> str:
 
 def _whence(d: dict[str, Any]) -> str:
     """Where the number of channels is from, if not from the file."""
-    return "" if d["channels_are_said"] else f" (not in the file; its largest unit is {d['largest_unit']})"
+    largest = f"; its largest unit is {d['largest_unit']}" if d["spikes"]["total"] else ""
+    return "" if d["channels_are_said"] else f" (not in the file{largest})"
 
 
 def _stored(d: dict[str, Any]) -> str:

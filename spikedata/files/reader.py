@@ -288,10 +288,14 @@ class SpikeFile:
             raise ValueError(f"{self.path}: {rule}, got {self.time_unit!r}")
 
     def _hint(self, units: np.ndarray) -> str:
-        """What to do about units that are not below 700 in a file that does not say their number."""
+        """What to do about units that are too large, in a file that does not say their number."""
         least = int(units.max()) + 1
-        if self._is_told_n_units or units.min() < 0 or not self.n_units < least <= LARGEST_N_UNITS:
+        if units.min() < 0 or least <= self.n_units or self.columns.is_ours:
             return ""
+        if least > LARGEST_N_UNITS:
+            return f"; files of more than {LARGEST_N_UNITS} units cannot be read, number them anew"
+        if self._is_told_n_units:
+            return f" (--units); give at least {least}"
         return f" as in the published files; give the number of units, at least {least}: --units N (n_units=N)"
 
     def _check_sums(

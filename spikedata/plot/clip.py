@@ -168,7 +168,7 @@ def plot_raster(
         rate.tick_params(labelbottom=False)
         counts = np.histogram(times, bins=edges)[0]
         rate.stairs(counts / width / n_units, edges, fill=True, color=BLUE, alpha=0.85)
-        rate.set(ylabel="Rate\n(spikes/s)")
+        rate.set(ylabel="Rate per channel\n(spikes/s)")
         canvas.figure.align_ylabels([rate, raster])
     draw_spikes(raster, times, units, n_units=n_units)
     raster.set(xlabel="Time (s)", ylabel="Channel", xlim=(0, edges[-1]))

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from spikedata.checks import Seed, checked
 from spikedata.events import Sample
-from spikedata.events.batching import check_steps
+from spikedata.events.batching import check_steps, without_warning
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
 from spikedata.events.window import Outside, check_window, find_outside
 from spikedata.files.cache import open_events
@@ -166,7 +166,9 @@ class SpikeDataset(Dataset[Any]):
         """The items of a batch: what a ``DataLoader`` asks for."""
         if self.dt is None or self.n_steps is None or not len(indices):
             return self.samples(indices)
-        counts, labels = collate_dense(self._drawn(indices, None), dt=self.dt, n_steps=self.n_steps)
+        drawn = self._drawn(indices, None)
+        with without_warning():  # the window was checked when the steps were given
+            counts, labels = collate_dense(drawn, dt=self.dt, n_steps=self.n_steps)
         target_of = self.target_transform or (lambda label: label)
         return [BinnedSample(*pair, self.dt) for pair in zip(counts, map(target_of, labels.tolist()), strict=True)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from spikedata.checks import Seed, checked, whole_number
 from spikedata.events import Events, Sample
-from spikedata.events.batching import check_steps, largest_count
+from spikedata.events.batching import check_steps, largest_count, without_warning
 from spikedata.events.events import whole_numbers
 from spikedata.events.window import Outside, check_window, joined_outside
 from spikedata.torch.datasets import SpikeDataset
@@ -263,17 +264,18 @@ class SpikeLoader:
                 buffer = buffers[slot] = buffer_for((self.batch_size * self.n_steps * n_units,), self.dtype)
             shape = (self.n_steps, len(indices)) if self.time_first else (len(indices), self.n_steps)
             out = buffer[: len(indices) * self.n_steps * n_units].reshape(*shape, n_units)
-        return collate_dense(
-            samples,
-            dt=self.dt,
-            n_steps=self.n_steps,
-            n_merged=self.n_merged,
-            binary=self.binary,
-            dtype=self.dtype,
-            max_count=self.max_count,
-            time_first=self.time_first,
-            out=out,
-        )
+        with without_warning() if self.outside else nullcontext():  # clips of a kind of their own were not checked
+            return collate_dense(
+                samples,
+                dt=self.dt,
+                n_steps=self.n_steps,
+                n_merged=self.n_merged,
+                binary=self.binary,
+                dtype=self.dtype,
+                max_count=self.max_count,
+                time_first=self.time_first,
+                out=out,
+            )
 
 
 def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) -> Sequence[Sample]:

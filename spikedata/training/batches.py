@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from spikedata.events import Selection
+from spikedata.events.batching import without_warning
 from spikedata.nn.networks.inputs import Inputs, as_dense
 from spikedata.torch import SpikeDataset
 from spikedata.torch.layouts import collate_dense, collate_lists
@@ -94,10 +95,12 @@ def iterate_batches(
         if shifts is not None:
             clips = _shifted(clips, shifts[chosen] * grid.n_merged, n_inputs * grid.n_merged)
         if buffer is not None:
-            dense = collate_dense(clips, **grid._asdict(), out=buffer[: len(chosen)])
+            with without_warning():
+                dense = collate_dense(clips, **grid._asdict(), out=buffer[: len(chosen)])
             yield dense.counts, dense.labels
             continue
-        lists = collate_lists(clips, **grid._asdict())
+        with without_warning():
+            lists = collate_lists(clips, **grid._asdict())
         lists = lists if on_cpu else lists._replace(units=lists.units.to(torch.int32)).to(device)
         yield lists if layout == "lists" else as_dense(lists, dtype=torch.float32), lists.labels
 

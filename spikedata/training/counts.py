@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from spikedata.events import Events
-from spikedata.events.batching import dense_batch
+from spikedata.events.batching import dense_batch, without_warning
 from spikedata.nn.networks import CountClassifier, CountParams
 from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.scoring import evaluate
@@ -96,7 +96,8 @@ def fit_counts(
 
 def _features(events: Events, duration: float) -> npt.NDArray[np.float64]:
     """Square roots of counts, (clip, unit)."""
-    counts = dense_batch(events, np.arange(len(events)), dt=duration, n_steps=1)
+    with without_warning():
+        counts = dense_batch(events, np.arange(len(events)), dt=duration, n_steps=1)
     return np.sqrt(counts[:, 0].astype(np.float64))
 
 

@@ -65,7 +65,8 @@ def read_run_data(
     FormatError
         If it is no spike file.
     ValueError
-        If nearly all spikes fall outside the window, or the file contradicts what it is to be read as.
+        If there are no clips, nearly all spikes fall outside the window, or the file contradicts what it is to be
+        read as.
     """
     if n_units is None and usual_n_units is not None and not _says_n_units(spike_path, time_unit):
         n_units = usual_n_units
@@ -75,6 +76,8 @@ def read_run_data(
         events, made = file.read_events(), file.provenance
         corpus, numbering = corpus_of(file), numbering_of(file)
     origin = origin_of(spike_path)
+    if not len(events):
+        raise ValueError(f"{spike_path}: has no clips")
     outside = find_outside(events, window)
     check_window(os.fspath(spike_path), outside, time_unit=time_unit)
     entry = DataEntry(

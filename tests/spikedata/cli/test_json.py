@@ -195,6 +195,20 @@ def test_a_missing_library_is_an_error_too(
     assert said.record["status"] == said.status == 1
 
 
+def test_a_missing_library_that_the_installed_metadata_do_not_know_is_no_traceback(
+    say: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch, spike_path: Path
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise ModuleNotFoundError("No module named 'newer_library'", name="newer_library.core")
+
+    monkeypatch.setattr("spikedata.export.export_file", fail)
+    said = say("export", spike_path, "--to", "aer")
+    assert said.record["error"].startswith(
+        "newer_library.core is not installed, and no extra of spikedata-audio as it "
+    )
+    assert said.record["status"] == said.status == 1
+
+
 def test_what_was_found_stands_beside_the_error(
     say: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch
 ) -> None:

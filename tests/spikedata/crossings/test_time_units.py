@@ -224,6 +224,50 @@ def test_a_data_loader_of_the_users_own_warns(files, collate):
     next(iter(DataLoader(SpikeDataset(files["ms"], time_unit="ms"), batch_size=8, collate_fn=own)))
 
 
+def test_who_says_that_times_are_in_s_is_not_warned_again(tmp_path, recwarn):
+    path, steps = write(tmp_path / "x.h5", last=90.0), {"dt": 0.01, "n_steps": 50, "time_unit": "s"}
+    for recipe in (COUNTS, recipe_from("recurrent", {"hidden": "4", "epochs": "1"})):
+        train_run(path, tmp_path / recipe.name, recipe=recipe, time_unit="s")
+        evaluate_run(tmp_path / recipe.name)
+    assert len(list(loader(path, batch_size=40, **steps))) == 1
+    assert next(iter(DataLoader(SpikeDataset(path, **steps), batch_size=40)))[0].shape == (40, 50, 700)
+    assert not [str(warning.message) for warning in recwarn if "nearly all" in str(warning.message)]
+
+
+def test_a_unit_that_was_given_is_not_advised(tmp_path):
+    path = write(tmp_path / "x.h5", scale=16e3)
+    with pytest.raises(
+        ValueError, match=r"read as ms: .*, or the unit of the times if it is not ms: --time-unit samples@"
+    ):
+        train_run(path, tmp_path / "run", recipe=COUNTS, time_unit="ms")
+
+
+@pytest.mark.parametrize(
+    ("scale", "given", "advised"), [(1e9, "us", "ns"), (1e6, "ms", "us"), (1e6, "samples@16000", "us")]
+)
+def test_after_a_wrong_unit_the_likely_one_is_that_of_the_file(tmp_path, scale, given, advised):
+    path = write(tmp_path / "x.h5", scale=scale, dtype="f8")
+    for look in (
+        lambda: train_run(path, tmp_path / "run", recipe=COUNTS, time_unit=given),
+        lambda: loader(path, batch_size=4, dt=0.01, n_steps=100, time_unit=given),
+    ):
+        with pytest.raises(ValueError, match=rf"read as {given}: .*; give --time-unit {advised} "):
+            look()
+    assert f"give --time-unit {advised} " in describe_file(path, time_unit=given)["advice"]
+
+
+def test_a_file_without_clips_trains_nothing(tmp_path):
+    with SpikeWriter(tmp_path / "x.h5", keys=["a"]):
+        pass
+    with pytest.raises(ValueError, match=r"x\.h5: has no clips$"):
+        train_run(tmp_path / "x.h5", tmp_path / "run", recipe=COUNTS)
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        for name, kind in (("times", "f4"), ("units", "u2")):
+            file.create_dataset(f"spikes/{name}", (2,), h5py.vlen_dtype(np.dtype(kind)))
+        file["labels"] = np.zeros(2, int)
+    assert "700 channels (not in the file)\n" in format_description(describe_file(tmp_path / "y.h5"))
+
+
 def test_what_a_loader_cuts_is_counted_and_logged(tmp_path, caplog):
     dataset = SpikeDataset(write(tmp_path / "x.h5", last=2.0, silent=(0, 7)))
     with caplog.at_level(logging.WARNING):
@@ -326,8 +370,23 @@ def test_more_than_700_units_are_refused_with_the_way_on(tmp_path):
     rule = r"x\.h5: sample \d+: unit \d+, must be < 700 as in the published files; give the number of units, at least "
     with pytest.raises(FormatError, match=rule + r"1024: --units N \(n_units=N\)"):
         SpikeDataset(path)
-    with pytest.raises(FormatError, match=r"unit \d+, must be < 1000$"):
+    with pytest.raises(FormatError, match=r"unit \d+, must be < 1000 \(--units\); give at least 1024$"):
         SpikeDataset(path, n_units=1000)
+
+
+def test_too_few_or_too_many_units_are_refused_with_the_way_on(tmp_path):
+    path = write(tmp_path / "x.h5", n_units=64)
+    with pytest.raises(FormatError, match=r"must be < 32 \(--units\); give at least 6\d$"):
+        describe_file(path, n_units=32)
+    with h5py.File(path, "a") as file:
+        del file["spikes/units"]
+        file.create_dataset("spikes/units", (N_CLIPS,), h5py.vlen_dtype(np.dtype("u4")))
+        for clip in range(N_CLIPS):
+            file["spikes/units"][clip] = np.full(60, 70_000, "u4")
+    with pytest.raises(
+        FormatError, match="must be < 700; files of more than 65536 units cannot be read, number them anew"
+    ):
+        describe_file(path)
 
 
 def test_each_number_of_units_has_its_own_cache(tmp_path):

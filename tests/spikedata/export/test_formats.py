@@ -264,26 +264,27 @@ def test_files_by_others_are_exported_without_speakers(tmp_path: Path) -> None:
     assert lines[1:] == ["0,0,0,-1,,0,0.0,2", "1,1,1,-1,,0,0.0,0"]
 
 
+@pytest.mark.parametrize("dtype", ["f8", "i4"])
 @pytest.mark.parametrize("unit", ["ms", "samples@16000"])
 def test_times_that_are_likely_not_in_seconds_are_not_exported_as_seconds(
-    unit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    unit: str, dtype: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seconds = np.sort(np.random.default_rng(0).uniform(0, 0.8, (3, 50)))
     with h5py.File(tmp_path / "x.h5", "w") as file:
-        for name, dtype, of_clip in (
-            ("times", "f8", np.rint(seconds * {"ms": 1e3}.get(unit, 16e3))),
+        for name, stored, of_clip in (
+            ("times", dtype, np.rint(seconds * {"ms": 1e3}.get(unit, 16e3))),
             ("units", "u2", np.full((3, 50), 899)),
         ):
-            rows = file.create_dataset(f"spikes/{name}", (3,), h5py.vlen_dtype(np.dtype(dtype)))
-            for index, row in enumerate(of_clip.astype(dtype)):
+            rows = file.create_dataset(f"spikes/{name}", (3,), h5py.vlen_dtype(np.dtype(stored)))
+            for index, row in enumerate(of_clip.astype(stored)):
                 rows[index] = row
         file["labels"] = np.array([0, 1, 1], "u2")
     words = [str(tmp_path / "x.h5"), "--units", "900"]
 
     for command in (["export", *words, "--to", "npz"], ["card", *words]):
-        assert main(command) == 1
+        assert main(command) == (1 if dtype == "f8" else 3)
         line = capsys.readouterr().err
-        assert "times look like milliseconds" in line
+        assert ("times look like milliseconds" if dtype == "f8" else "say what they count") in line
         assert "--time-unit ms" in line
     assert [path.name for path in tmp_path.iterdir()] == ["x.h5"]
     assert main(["export", *words, "--to", "npz", "--time-unit", unit, "-q"]) == 0
@@ -325,6 +326,10 @@ def test_a_shard_is_exported_with_the_part_of_each_clip(tmp_path: Path, capsys: 
     assert [line.rpartition(",")[2] for line in lines] == ["part", "train", "train"]
     assert main(["export", str(tmp_path / "x.h5"), "--to", "npz", "--part", "valid"]) == 1
     assert "part must be one of test, train, got 'valid'" in capsys.readouterr().err
+    # `info` calls these parts the split "listed", and `train` takes them by that name
+    assert main(["export", str(tmp_path / "x.h5"), "--to", "npz", "--part", "test", "--split", "listed", "-q"]) == 0
+    with np.load(tmp_path / "x_test.npz") as made:
+        assert made["clips"].tolist() == [1]
 
 
 MISSING = [("parquet", "pyarrow"), ("aer", "dv_processing"), ("neo", "neo"), ("neo", "nixio"), ("nir-data", "nir")]

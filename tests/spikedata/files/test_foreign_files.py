@@ -16,6 +16,8 @@ PLACES = {
     "in chunks": {"chunks": (3,), "maxshape": (None,)},
     "as PyTables": {"chunks": (2048,), "maxshape": (None,)},
     "compressed": GZIP,
+    "by LZF": {"chunks": (3,), "maxshape": (None,), "compression": "lzf"},
+    "by LZF, shuffled": {"chunks": (3,), "maxshape": (None,), "compression": "lzf", "shuffle": True},
 }
 LIBRARIES = ["earliest", "v108", "latest"]
 

@@ -103,7 +103,7 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("malformed") / "x.h5"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(content=contents())
 def test_any_good_file_is_read_rightly(path, content):
     events = read_all(write(path, content))
@@ -119,7 +119,7 @@ def place_of_a_spike(content, data):
     return sample, data.draw(st.integers(0, len(content.times[sample]) - 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(content=contents(min_samples=1, min_spikes=1), data=st.data())
 def test_a_time_that_is_negative_or_no_number_is_named(path, content, data):
     sample, spike = place_of_a_spike(content, data)
@@ -130,7 +130,7 @@ def test_a_time_that_is_negative_or_no_number_is_named(path, content, data):
     assert refusal_of(write(path, content)) == f"sample {sample}: time {value} s, must be finite and >= 0"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(content=contents(min_samples=1, min_spikes=1), data=st.data())
 def test_a_unit_out_of_range_is_named(path, content, data):
     sample, spike = place_of_a_spike(content, data)
@@ -523,7 +523,9 @@ def read_damaged_files(path, writer, kinds, seed, n, timeout):
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_damaged_file_is_refused_or_read(tmp_path, writer):
-    n = 4 if writer == "ours, long" else 20
+    n = (
+        2 if writer == "ours, long" else 5
+    )  # hundreds in the slow test below: a file of another layout takes a trial of its own
     counts = read_damaged_files(tmp_path / "x.h5", writer, KINDS, seed=0, n=n, timeout=120)
     assert counts["refused"] > 0
 
