@@ -26,6 +26,7 @@ _N_BLOCK_OPEN_ENDED = 256  # samples of a channel; less than a compressed frame,
 # unsupported and unimplemented encodings; a codec that a WAV file cannot have; FLAC in OGG as others write it (two)
 _NOT_FOR_LIBSNDFILE = (1, 4, 18, 64, 158, 161)
 _MALFORMED = 3  # so libsndfile calls a short Opus stream, too, whose time does not begin with what is to be skipped
+_SKIP_MANUAL = 1 << 29  # FFmpeg's AV_CODEC_FLAG2_SKIP_MANUAL: a decoder takes nothing off by itself
 _HAVE_NO_ID3 = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"OggS", b"caff", b".snd")
 # How FFmpeg calls what begins with certain bytes. It is never asked to guess: some of its guesses are lists of other
 # files and addresses, which it would open.
@@ -206,12 +207,15 @@ def _decode_with_pyav(file: View, path: Path, demuxer: str, refusal: str) -> Ite
             if not container.streams.audio:
                 raise Unreadable("holds no sound track")
             track = container.streams.audio[0]
+            is_alac_in_caf = demuxer == "caf" and track.codec_context.name == "alac"
+            if is_alac_in_caf:  # FFmpeg takes what fills up the last packet off twice
+                track.codec_context.flags2 |= _SKIP_MANUAL
             if len(container.streams.audio) > 1:
                 _log.info("%s: reads the first of %d sound tracks", path, len(container.streams.audio))
             end = 0.0  # of the last packet, which the container may say to be shorter than its frame [s]
             last: Any = None
             for packet in container.demux(track):
-                if demuxer == "mov" and packet.pts is not None and packet.duration:
+                if (demuxer == "mov" or is_alac_in_caf) and packet.pts is not None and packet.duration:
                     end = max(end, float((packet.pts + packet.duration) * packet.time_base))
                 try:
                     frames = packet.decode()

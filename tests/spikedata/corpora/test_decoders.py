@@ -101,6 +101,13 @@ def test_what_fills_up_the_last_frame_is_taken_off(tmp_path: Path, suffix: str, 
     assert read_audio(write(tmp_path / f"x.{suffix}", "mp4", codec, sound))[0].size == sound.size
 
 
+@pytest.mark.parametrize("n_samples", [100, 4096, 5000, 6172])
+def test_alac_in_caf_is_read_to_its_last_sample(tmp_path: Path, n_samples: int) -> None:
+    path = write(tmp_path / "x.caf", "caf", "alac", SOUND[:n_samples])
+
+    np.testing.assert_allclose(read_audio(path)[0], SOUND[:n_samples], atol=1e-4)
+
+
 def test_a_short_opus_stream_without_times_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "x.ogg"
     with av.open(str(path), "w", format="ogg") as file:
