@@ -26,6 +26,7 @@ from spikedata.export.source import opened
 from spikedata.export.tables import CLIPS, SPIKES, features_of
 from spikedata.files.info import describe_file
 from spikedata.files.reader import SpikeFile
+from spikedata.printable import printable
 
 README, CROISSANT = "README.md", "croissant.json"
 _MOST_LISTED = 40  # classes or speakers in a table; of more, the range is given
@@ -487,5 +488,5 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 
 def _cell(text: str) -> str:
-    """A text as Markdown shows it in a table: on one line, with nothing that is markup."""
-    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(text.split()))
+    """A text as Markdown shows it in a table: on one line, with nothing that is markup or steers a terminal."""
+    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", printable(" ".join(text.split())))

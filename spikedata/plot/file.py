@@ -207,7 +207,8 @@ def plot_side_by_side(
     Raises
     ------
     ValueError
-        If there are no columns or too many to be read, or as `plot_file` and `plot_sound`.
+        If there are no columns or too many to be read, what is for spike files is given for recordings alone, or as
+        `plot_file` and `plot_sound`.
     FileNotFoundError, FormatError, AudioError
         As `plot_file` and `plot_sound`.
     """
@@ -219,6 +220,11 @@ def plot_side_by_side(
         kind = "sound" if all(sounds) and len(chosen) == 1 else "raster"
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+
+    of_files = {"clip": clip, "class_name": class_name, "time_unit": time_unit, "n_units": n_units}
+    given = next((name for name, value in of_files.items() if value is not None), None)
+    if all(sounds) and given is not None:
+        raise ValueError(f"{chosen[0].path}: is a recording, so leave out {given}, which is for spike files")
 
     def draw(column: Column, is_sound: bool, ax: Axes | None) -> Any:
         preset, params = column.preset, None

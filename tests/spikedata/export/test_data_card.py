@@ -137,9 +137,11 @@ def test_a_file_by_others_has_a_card_that_says_what_is_not_known(tmp_path: Path)
             rows = file.create_dataset(f"spikes/{name}", (1,), h5py.vlen_dtype(np.dtype(dtype)))
             rows[0] = np.array([0, 1], dtype)
         file["labels"] = np.array([0], "u2")
+        file["extra/keys"] = np.array([b"\x1b[31mred"])
     write_data_card(tmp_path / "x.h5")
 
     text = (tmp_path / "README.md").read_text("utf-8")
+    assert "\x1b" not in text
     for said in ("Not known: the file has no provenance", "The speaker of 1 clips is unknown", "not in the file"):
         assert said in text
     assert "extra" not in text.partition("---\n\n")[0]

@@ -34,7 +34,7 @@ def sound(corpus):
 
 def titles_of(picture):
     found = [text.get_text() for text in picture.figure.findobj(Text)]
-    return [text for text in found if "\n" in text and text != "Rate\n(spikes/s)"]
+    return [text for text in found if "\n" in text and text != "Rate per channel\n(spikes/s)"]
 
 
 def has_frequencies(picture):
@@ -95,6 +95,12 @@ def test_the_frequencies_of_a_file_are_those_of_its_params(corpus):
         found = stored_frequencies(file.provenance)
     np.testing.assert_array_equal(found, channel_frequencies(cochlea.CochleaParams.published()))
     assert (np.diff(found) < 0).all()
+
+
+@pytest.mark.parametrize("given", [{"clip": 3}, {"class_name": "a"}, {"n_units": 64}])
+def test_what_is_for_spike_files_is_refused_for_a_recording(sound, given):
+    with pytest.raises(ValueError, match=rf"1\.wav: is a recording, so leave out {next(iter(given))}, "):
+        plot.plot_side_by_side([sound], **given)
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_A_SOUND)
