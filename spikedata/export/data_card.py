@@ -150,6 +150,7 @@ def write_data_card(
         notes += left_out
     tables = [file for found in exports for file in found]
     loaded = [file for file in tables if file.kind == "parquet"] if all(exports) else []
+    notes += _undivided(d, loaded or files) if len(paths) == 1 else []
     listed = _features_in_yaml(features if loaded else stored)
     front = _front_matter(d, said, loaded or files, listed)
     body = "\n".join(_body(d, said, [*files, *tables], loaded or files, known))
@@ -238,6 +239,15 @@ def _spread(each: Sequence[Mapping[str, Any]], name: str, weights: Sequence[int]
         return {"min": 0, "mean": 0.0, "max": 0}
     mean = sum(values["mean"] * weight for values, weight in counted) / sum(weight for _, weight in counted)
     return {"min": min(v["min"] for v, _ in counted), "mean": mean, "max": max(v["max"] for v, _ in counted)}
+
+
+def _undivided(d: Mapping[str, Any], loaded: Sequence[DataFile]) -> list[str]:
+    """A note that the parts of a merged file are loaded as one split, so that its test clips would be trained on."""
+    if len(d["parts"]) < 2 or len(loaded) > 1:
+        return []
+    parts, name = ", ".join(f"{part} {n}" for part, n in d["parts"].items()), Path(d["file"]).name
+    way_on = f"export each: spikedata export {name} --to parquet --part {next(iter(d['parts']))}"
+    return [f"{name}: its parts ({parts}) are loaded as one split, {loaded[0].part!r}; {way_on}"]
 
 
 def _data_file(path: Path, folder: Path, kind: str, **more: Any) -> DataFile:

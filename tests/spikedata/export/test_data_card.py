@@ -184,6 +184,22 @@ def write_part(path: Path, speakers: tuple[int, ...], *, keys: tuple[str, ...] =
     return path
 
 
+def test_parts_of_a_merged_file_that_load_as_one_split_are_said(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    with sd.SpikeWriter(tmp_path / "x.h5", keys=["a"]) as writer:
+        for part in ("train", "test", "train"):
+            writer.append([0.1], [5], label=0, speaker=0, part=part)
+    note = (
+        "x.h5: its parts (train 2, test 1) are loaded as one split, 'train'; export each: spikedata export x.h5 --to "
+    )
+    assert any(line.startswith(note) for line in write_data_card(tmp_path / "x.h5").notes)
+    for part in ("train", "test"):
+        export_file(tmp_path / "x.h5", to="parquet", part=part)
+    said = write_data_card(tmp_path / "x.h5", overwrite=True)
+    assert not [line for line in said.notes if "one split" in line]
+    assert said.described == ("x.h5", "x_train.parquet", "x_test.parquet")
+
+
 @pytest.mark.filterwarnings("default")
 def test_the_parts_of_a_divided_corpus_have_one_card(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
