@@ -176,7 +176,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 def reading_of(args: argparse.Namespace) -> dict[str, Any]:
     """What `add_reading` has taken, as functions that read a file take it."""
-    from spikedata.files.time_units import check_time_unit
+    from spikedata.events.time_units import check_time_unit
 
     try:
         return {"time_unit": check_time_unit(args.time_unit), "n_units": args.units}

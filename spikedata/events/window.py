@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.events.events import Events, latest_times
-from spikedata.files.time_units import per_second
+from spikedata.events.time_units import per_second
 
 _log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ except ImportError:  # on Windows, where leftovers of killed processes stay
 
 from spikedata import disk as folders
 from spikedata.events import Events
+from spikedata.events.time_units import check_time_unit
 from spikedata.files.reader import SpikeFile
-from spikedata.files.time_units import check_time_unit
 
 _log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from spikedata.checks import whole_number
 from spikedata.events import Sample, find_fault
 from spikedata.events.events import Events, offsets_of, row_number
 from spikedata.events.sample import LARGEST_N_UNITS
+from spikedata.events.time_units import check_time_unit, per_second
 from spikedata.events.window import likely_unit
 from spikedata.files import columns as table
 from spikedata.files import schema
@@ -30,7 +31,6 @@ from spikedata.files.hdf5 import (
 )
 from spikedata.files.heap import check_rows, read_heap
 from spikedata.files.schema import FormatError
-from spikedata.files.time_units import check_time_unit, per_second
 
 _N_AT_ONCE = 256  # samples read at once when iterating, so that memory stays flat
 

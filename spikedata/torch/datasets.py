@@ -16,9 +16,9 @@ from spikedata.checks import Seed, checked
 from spikedata.events import Sample
 from spikedata.events.batching import check_steps, without_warning
 from spikedata.events.events import Events, Selection, row_number, whole_numbers
+from spikedata.events.time_units import check_time_unit
 from spikedata.events.window import Outside, check_window, find_outside
 from spikedata.files.cache import open_events
-from spikedata.files.time_units import check_time_unit
 from spikedata.torch.layouts import BinnedSample, collate_dense
 from spikedata.transforms import EventTransform
 from spikedata.transforms.composition import transformed

@@ -202,6 +202,7 @@ class SpikeLoader:
         dt, n_steps = _steps_of(dataset, dt, n_steps)
         dt, n_steps, n_merged = check_steps(dt=dt, n_steps=n_steps, n_merged=n_merged)
         _refuse_other_classes(dataset)
+        _refuse_other_units(dataset)
         largest_count(array_dtype_of(dtype), max_count)  # refused here, not with the first batch
         self.dataset, self.dtype, self.max_count = dataset, dtype, max_count
         self.batch_size, self.dt, self.n_steps, self.n_merged = batch_size, dt, n_steps, n_merged
@@ -320,6 +321,14 @@ def _refuse_other_classes(dataset: Dataset[object]) -> None:
     for classes in others:
         if classes != first:
             raise ValueError(f"data sets in one batch must have the same classes, got {first} and {classes}")
+
+
+def _refuse_other_units(dataset: Dataset[object]) -> None:
+    """Batches of several data sets must be of one width; what a transform makes of one shows in its batches."""
+    widths = sorted({part.n_units for part in _spike_datasets(dataset) if part.transform is None})
+    if len(widths) > 1:
+        rule = "data sets in one batch must have the same number of units"
+        raise ValueError(f"{rule}, got {' and '.join(map(str, widths))}; ChannelSelect as a transform makes them equal")
 
 
 def _outside(

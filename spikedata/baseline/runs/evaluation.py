@@ -25,9 +25,9 @@ from spikedata.baseline.runs.folder import load_run, read_split, update_card
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
 from spikedata.events import Events
+from spikedata.events.time_units import check_time_unit
 from spikedata.events.window import find_outside
 from spikedata.files.schema import known_speakers
-from spikedata.files.time_units import check_time_unit
 from spikedata.nn.networks import Network
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device

@@ -332,6 +332,16 @@ def test_numbers_out_of_their_range_are_refused_at_once(dataset, changes, messag
         loader_of(dataset, **changes)
 
 
+def test_data_sets_of_other_widths_are_not_mixed_unless_a_transform_makes_them_equal(dataset):
+    n_units = dataset.n_units
+    wider = replace(dataset.events, n_units=n_units + 1)
+    with pytest.raises(ValueError, match=rf"same number of units, got {n_units} and {n_units + 1}; ChannelSelect"):
+        loader_of(ConcatDataset([dataset, SpikeDataset(wider)]))
+    equal = SpikeDataset(wider, transform=sd.transforms.ChannelSelect(channels=range(n_units)))
+    widths = {counts.shape[2] for counts, _ in loader_of(ConcatDataset([dataset, equal]))}
+    assert widths == {n_units}
+
+
 def test_data_sets_whose_labels_mean_other_classes_are_not_mixed(dataset):
     other = SpikeDataset(replace(dataset.events, keys=dataset.events.keys[::-1]))
     both = Subset(ConcatDataset([dataset, other]), range(3))
