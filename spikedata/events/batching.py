@@ -300,8 +300,10 @@ def _checked(
     if not isinstance(events, Events):
         raise TypeError(f"events must be Events, got {type(events).__name__}")
     numbers = np.asarray(indices)
-    if numbers.size and numbers.dtype.kind not in "iu":
-        raise ValueError(f"indices must be whole numbers, got {numbers.dtype}")
+    if numbers.dtype.kind not in "iu":
+        if numbers.size:
+            raise ValueError(f"indices must be whole numbers, got {numbers.dtype}")
+        numbers = np.zeros(0, np.int64)  # an empty list is one of floats
     chosen = np.arange(len(events))[numbers.astype(np.int64).reshape(-1)]
     return chosen, np.arange(events.n_units) // n_merged
 

@@ -64,7 +64,7 @@ def high_passed(waveform: NDArray[np.float64], sample_rate: int) -> NDArray[np.f
         silence = np.zeros(waveform.size)
         free = np.array([signal.lfilter(b, a, silence, zi=state)[0] for state in np.eye(2)]).T
         forced = signal.lfilter(b, a, waveform)
-        waveform = forced - free @ np.linalg.lstsq(free, forced)[0]
+        waveform = forced - free @ np.linalg.lstsq(free, forced, rcond=None)[0]
     return waveform
 
 

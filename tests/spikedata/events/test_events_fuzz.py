@@ -102,7 +102,7 @@ def use(events):
             function(changed, np.arange(len(events)), dt=0.1, n_steps=4)
     events.select(np.arange(len(events))[::-1])
     list(events)
-    assert len(loader(events, batch_size=2, dt=0.1, n_steps=4, transform=transforms.TimeReversal())) >= 0
+    assert len(loader(events, batch_size=2, dt=0.1, n_steps=4, time_unit="s", transform=transforms.TimeReversal())) >= 0
 
 
 @settings(max_examples=100, deadline=None)
