@@ -217,7 +217,9 @@ def test_joined_files_say_their_number_of_units(transform, n_units, collate_them
 
 def test_joined_files_of_different_units_are_refused_in_one_line():
     joined = ConcatDataset([SpikeDataset(make_events(n_units=64)), SpikeDataset(make_events(n_units=100))])
-    with pytest.raises(ValueError, match=r"^samples must have one number of units, got 64 and 100$"):
+    with pytest.raises(
+        ValueError, match=r"^data sets in one batch must have the same number of units, got 64 and 100; "
+    ):
         list(loader(joined, batch_size=24, **STEPS))
     (batch,) = DataLoader(joined, batch_size=24, collate_fn=functools.partial(collate_dense, n_units=100, **STEPS))
     assert batch.counts.shape == (24, 10, 100)
