@@ -93,7 +93,7 @@ def test_a_library_that_is_too_old_is_a_fault_and_named(monkeypatch):
     check = find("h5py")
     assert not check.ok
     assert check.value.startswith("1.0, which is not >=3.")
-    assert check.advice == "pip install 'h5py>=3.11'"
+    assert check.advice.startswith("pip install 'h5py>=3.")
 
 
 def test_without_pytorch_nothing_is_said_of_a_gpu(without):

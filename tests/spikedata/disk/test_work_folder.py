@@ -177,6 +177,8 @@ def _enter(folder: Path, *, interrupted_at: int) -> WorkFolder | None:
         return trace
 
     before = sys.gettrace()
+    # a shell lets its jobs in the background ignore Control-C, and the tests may be one
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.settrace(trace)
     try:
         room = WorkFolder(folder, busy="busy")
@@ -184,6 +186,7 @@ def _enter(folder: Path, *, interrupted_at: int) -> WorkFolder | None:
         return None
     finally:
         sys.settrace(before)
+        signal.signal(signal.SIGINT, handler)
     assert len(lines) < interrupted_at, "nobody heard of the interruption"
     return room
 

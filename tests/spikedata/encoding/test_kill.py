@@ -79,7 +79,7 @@ POINTS = (
     "before removing a file",
 )
 
-QUICK_POINTS = ("before a rename", "after the end of a file", "before reading back", "before removing blocks")
+QUICK_POINTS = ("before a rename", "before reading back")
 
 
 def kill_everywhere(run: Callable, case: Case, room: Path, point: str, step: int) -> int:

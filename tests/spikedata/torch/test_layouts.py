@@ -196,16 +196,24 @@ def test_a_data_loader_gives_these_batches(dataset, collate_them, n_workers):
 
 
 @pytest.mark.parametrize("n_workers", [0, 1])
-def test_clips_of_different_steps_are_not_mixed(events, n_workers):
-    parts = [SpikeDataset(events, dt=dt, n_steps=90) for dt in (0.01, 0.005)]
+def test_clips_of_one_step_from_several_data_sets_know_their_grid(events, n_workers):
+    parts = [SpikeDataset(events, dt=0.01, n_steps=90)] * 2
     context = "fork" if n_workers else None
-    loader = functools.partial(DataLoader, batch_size=8, num_workers=n_workers, multiprocessing_context=context)
-    rule = r"clips in one batch must have one dt \[s\], got 0\.005 and 0\.01"
-    with pytest.raises(ValueError, match=rule):
-        list(loader(ConcatDataset(parts)))
-    batches = list(loader(ConcatDataset([parts[0]] * 2)))
+    batches = list(
+        DataLoader(ConcatDataset(parts), batch_size=8, num_workers=n_workers, multiprocessing_context=context)
+    )
     assert {(type(batch), batch.dt, batch.n_steps) for batch in batches} == {(DenseBatch, 0.01, 90)}
     assert torch.equal(batches[0].counts, collate_dense(SpikeDataset(events).samples(range(8)), **BINNING).counts)
-    parts = [SpikeDataset(events, dt=0.01, n_steps=n_steps) for n_steps in (90, 80)]
-    with pytest.raises(ValueError, match=r"must have one \(n_steps, n_units\), got \(80, 700\) and \(90, 700\)"):
-        list(loader(ConcatDataset(parts)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rule"),
+    [
+        ({"dt": 0.01}, {"dt": 0.005}, r"clips in one batch must have one dt \[s\], got 0\.005 and 0\.01"),
+        ({"n_steps": 90}, {"n_steps": 80}, r"must have one \(n_steps, n_units\), got \(80, 700\) and \(90, 700\)"),
+    ],
+)
+def test_clips_of_different_steps_are_not_mixed(events, first, second, rule):
+    parts = [SpikeDataset(events, **({"dt": 0.01, "n_steps": 90} | steps)) for steps in (first, second)]
+    with pytest.raises(ValueError, match=rule):
+        list(DataLoader(ConcatDataset(parts), batch_size=8))

@@ -240,7 +240,7 @@ def test_a_data_set_that_knows_its_steps_needs_no_collate_fn(stopping, workers, 
         assert torch.equal(labels, expected.labels)
 
 
-@BY_WORKERS
+@pytest.mark.parametrize("workers", WORKERS[:2], ids=["alone", "workers"])  # persistent ones take 5 s each to die of it
 def test_without_steps_the_error_says_how(stopping, workers):
     for dataset in (SpikeDataset(make_events()), ConcatDataset([SpikeDataset(make_events(), transform=leave_it)])):
         with pytest.raises(TypeError, match="give the SpikeDataset dt and n_steps, or the DataLoader collate_fn="):
