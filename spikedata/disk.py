@@ -323,7 +323,7 @@ class WorkFolder:
         self._lock: ProcessLock | None = None
         try:
             # an interruption between locking the folder and knowing of it would leave a lock that nobody removes
-            with _undisturbed():
+            with undisturbed():
                 self._lock = self._enter(busy)
             for leftover in path.rglob(LEFTOVERS):
                 leftover.unlink()
@@ -392,7 +392,7 @@ class WorkFolder:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Let Control-C wait until the block is done; only the main thread is ever interrupted by it."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is None or threading.current_thread() is not threading.main_thread():

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spikedata.corpora.decoders import decode
 from spikedata.corpora.views import Unreadable
+from spikedata.disk import undisturbed
 
 _LOWEST_RATE = 1_000  # [Hz], the lowest sample rate that `cochlea.encode` takes
 _HIGHEST_RATE = 10_000_000  # [Hz], more is a damaged header; the cochlea takes memory as the rate grows
@@ -66,7 +67,8 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
     try:
         descriptor = _open(path)
         try:
-            waveform, sample_rate = _read(descriptor, path)
+            with undisturbed():  # a decoder in C calls back to read on, and would lose a Control-C that came then
+                waveform, sample_rate = _read(descriptor, path)
         finally:
             os.close(descriptor)
     except FileNotFoundError:

@@ -2,7 +2,9 @@
 
 import io
 import os
+import signal
 import socket
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spikedata.corpora import audio
+from spikedata.corpora import audio, views
 from spikedata.corpora.audio import AudioError, read_audio, read_sound
 
 RATE = 16_000
@@ -229,3 +231,22 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     after = os.dup(0)
     os.close(after)
     assert after == before
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_an_interruption_while_a_decoder_reads_on_is_not_lost(tmp_path, monkeypatch, suffix):
+    soundfile.write(tmp_path / f"x{suffix}", np.sin(np.arange(4000.0)), 8000)
+    real = views.bytes_at
+
+    def interrupted(descriptor, n_bytes, start):
+        if sys._getframe(1).f_code.co_name == "_bytes_at":
+            signal.raise_signal(signal.SIGINT)
+        return real(descriptor, n_bytes, start)
+
+    monkeypatch.setattr(views, "bytes_at", interrupted)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            read_audio(tmp_path / f"x{suffix}")
+    finally:
+        signal.signal(signal.SIGINT, handler)
