@@ -479,6 +479,23 @@ def holding(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def file_state(path: Path) -> tuple[int, ...]:
+    """Numbers that change if a file is replaced or written to.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    OSError
+        If there is none.
+    """
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def file_digest(
     path: str | os.PathLike[str], algorithm: str, on_progress: Callable[[int, int], None] | None = None
 ) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from spikedata.corpora.clip import UNKNOWN_SPEAKER, Clip, Listing, number_by_name, shown, spelled_as
 from spikedata.corpora.parts import PARTS, describe_parts, find_parts
-from spikedata.corpora.walk import Found, compose_names, composed, find_audio, is_archive
+from spikedata.corpora.walk import Found, compose_names, composed, encodable, find_audio, is_archive
 
 FOLDER, FILES = "folder", "files"
 _HIDDEN = "hidden"
@@ -109,7 +109,7 @@ def list_files(paths: Sequence[Path], *, missing: Literal["fail", "skip"] = "fai
     for place in map(Path, typed):
         name = place.relative_to(shared).as_posix()
         if fault := _fault_of_file(place):
-            reasons[name.encode(errors="backslashreplace").decode()] = fault
+            reasons[encodable(name)] = fault
         else:
             there.append(name)
     names, places, twins = compose_names(there)

@@ -158,7 +158,7 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
         except OSError as error:
             if not (may_skip and prefix):
                 raise
-            unfit[composed(_printable(prefix))] = f"a folder that cannot be read: {error.strerror or error}"
+            unfit[composed(encodable(prefix))] = f"a folder that cannot be read: {error.strerror or error}"
             continue
         for entry in entries:
             name = prefix + entry.name
@@ -167,24 +167,24 @@ def find_audio(root: Path, *, may_skip: bool = False) -> Found:
                 if is_sound(entry.name):
                     named_as_sound.append(name + "/")
                 if prefix.count("/") <= 1:
-                    folders.append(composed(_printable(name)))
+                    folders.append(composed(encodable(name)))
                 continue
             suffix = entry.name.rpartition(".")[2]
             if suffix not in sounds:
                 sounds[suffix] = _fault_of_suffix(entry.name) if is_sound(entry.name) else None
             if (unreadable := sounds[suffix]) is not None:
                 if fault := _fault(entry, name) or unreadable:
-                    unfit[composed(_printable(name))] = fault
+                    unfit[composed(encodable(name))] = fault
                 else:
                     names.append(name)
             elif entry.is_symlink() and Path(entry.path).is_dir():
-                unfit[composed(_printable(name)) + "/"] = "a linked folder, which is not followed; give its target"
+                unfit[composed(encodable(name)) + "/"] = "a linked folder, which is not followed; give its target"
             elif kind := _kind_by_content(entry):
                 fault = f"begins as {kind} does, but is not named as a recording; give it the suffix"
-                unfit[composed(_printable(name))] = fault
+                unfit[composed(encodable(name))] = fault
     for folder in named_as_sound:
         if not any(name.startswith(folder) for name in names):
-            unfit.setdefault(composed(_printable(folder)), "a folder, though named as a recording")
+            unfit.setdefault(composed(encodable(folder)), "a folder, though named as a recording")
     fitting, places, twins = compose_names(names)
     return Found(fitting, dict(sorted((unfit | twins).items())), places, sorted(folders))
 
@@ -317,5 +317,12 @@ def _begins(beginning: bytes, marks: Sequence[tuple[int, bytes]]) -> bool:
     return all(beginning.startswith(mark, place) for place, mark in marks)
 
 
-def _printable(name: str) -> str:
+def encodable(name: str) -> str:
+    """A name with escapes in place of what is not UTF-8 on the disk.
+
+    Parameters
+    ----------
+    name : str
+        Of a file or folder.
+    """
     return name.encode(errors="backslashreplace").decode()

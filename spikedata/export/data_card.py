@@ -6,6 +6,7 @@ which says how a network was trained and scored (`spikedata.Card`).
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -258,8 +259,8 @@ def _data_file(path: Path, folder: Path, kind: str, **more: Any) -> DataFile:
 def _exports_of(path: Path, folder: Path, about: Mapping[str, Any], whole: str) -> tuple[list[DataFile], list[str]]:
     """The exports of a spike file, whose part is ``whole``, in the folder of its card; notes on other exports."""
     found, notes = [], []
-    of_parts = folder.glob(f"{_escaped(path.stem)}[_.-]*.parquet")
-    for place in sorted([*folder.glob(f"{_escaped(path.stem)}.parquet"), *of_parts], key=_order):
+    of_parts = folder.glob(f"{glob.escape(path.stem)}[_.-]*.parquet")
+    for place in sorted([*folder.glob(f"{glob.escape(path.stem)}.parquet"), *of_parts], key=_order):
         part = place.stem[len(path.stem) :].lstrip("_-.")
         try:
             speakers, said = _inside_parquet(place)
@@ -278,10 +279,6 @@ def _exports_of(path: Path, folder: Path, about: Mapping[str, Any], whole: str) 
         else:
             notes.append(f"{tables.name}: not described, since it is no export of {path.name} as it is now")
     return found, notes
-
-
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def _order(path: Path) -> tuple[int, str]:

@@ -147,12 +147,7 @@ def _map(path: Path, dtype: str) -> npt.NDArray[np.generic]:
 
 
 def _state_of(folder: Path) -> tuple[int, ...]:
-    # changes if a file is replaced or written to
-    numbers = []
-    for name in _ARRAYS:
-        status = (folder / f"{name}.npy").stat()
-        numbers += [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    return tuple(numbers)
+    return tuple(number for name in _ARRAYS for number in folders.file_state(folder / f"{name}.npy"))
 
 
 def _checksum(array: npt.NDArray[np.generic]) -> int:

@@ -22,6 +22,7 @@ from pathlib import Path
 from threading import Event, Lock, Timer
 from typing import Any
 
+from spikedata.disk import file_state
 from spikedata.files.layout import is_sound
 from spikedata.files.schema import FormatError
 
@@ -54,7 +55,7 @@ def require_harmless(path: Path, names: Iterable[str]) -> None:
     FormatError
         If it could.
     """
-    state = _state_of(path)
+    state = file_state(path)
     if state in _passed:
         return
     if not is_sound(path, names):
@@ -64,11 +65,6 @@ def require_harmless(path: Path, names: Iterable[str]) -> None:
     if len(_passed) >= _MOST_PASSED:
         _passed.clear()
     _passed.add(state)
-
-
-def _state_of(path: Path) -> tuple[int, ...]:
-    status = path.stat()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class _Helper:

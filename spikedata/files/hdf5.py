@@ -167,19 +167,21 @@ def _check_chunks(column: h5py.Dataset, where: str) -> None:
         return
     size = column.chunks[0] * (_REFERENCE_SIZE if column.dtype.kind == "O" else column.id.get_type().get_size())
     largest = Path(column.file.filename).stat().st_size
-    properties = column.id.get_create_plist()
-    codes = [properties.get_filter(index)[0] for index in range(properties.get_nfilters())]
-    chunks: list[h5py.h5d.StoreInfo] = []
-    column.id.chunk_iter(chunks.append)
-    for chunk in chunks:
-        if chunk.chunk_offset is None:  # listed, but not stored
-            continue
+    codes = filters_of(column)
+    for chunk in stored_chunks(column):
         used = [code for index, code in enumerate(codes) if not chunk.filter_mask >> index & 1]
         is_packed = any(code != h5py.h5z.FILTER_SHUFFLE for code in used)
         if is_packed and not 0 < chunk.size <= largest:
             raise FormatError(f"{where}: damaged: a packed chunk must have 1 to {largest} bytes, got {chunk.size}")
         if not is_packed and chunk.size != size:
             raise FormatError(f"{where}: damaged: its chunks must have {size} bytes, got {chunk.size}")
+
+
+def stored_chunks(column: h5py.Dataset) -> list[h5py.h5d.StoreInfo]:
+    """The chunks of a column, without those that are listed and not stored: HDF5 fills them."""
+    chunks: list[h5py.h5d.StoreInfo] = []
+    column.id.chunk_iter(chunks.append)
+    return [chunk for chunk in chunks if chunk.chunk_offset is not None]
 
 
 def filters_of(column: h5py.Dataset) -> list[int]:
@@ -209,11 +211,7 @@ def check_packed(column: h5py.Dataset, where: str = "") -> None:
         return
     size = column.chunks[0] * column.id.get_type().get_size()
     where = where or f"{column.file.filename}: {column.name.lstrip('/')!r}"
-    chunks: list[h5py.h5d.StoreInfo] = []
-    column.id.chunk_iter(chunks.append)
-    for chunk in chunks:
-        if chunk.chunk_offset is None:
-            continue
+    for chunk in stored_chunks(column):
         mask, packed = column.id.read_direct_chunk(chunk.chunk_offset)
         for index, (code, values) in reversed(list(enumerate(filters))):
             if not mask >> index & 1:

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.files.hdf5 import unpack_chunk
+from spikedata.files.hdf5 import stored_chunks, unpack_chunk
 from spikedata.files.schema import FormatError
 
 _SIGNATURE = re.compile(rb"GCOL\x01")  # of a collection, with its version; libhdf5 refuses other versions
@@ -160,11 +160,7 @@ def _read_references(dataset: h5py.Dataset, where: str) -> np.ndarray:
     if properties.get_layout() != h5py.h5d.CHUNKED:
         raise FormatError(f"{where} must be stored in one piece or in chunks, got it in the header of the dataset")
     references = np.zeros(len(dataset), _REFERENCE)
-    chunks: list[h5py.h5d.StoreInfo] = []
-    dataset.id.chunk_iter(chunks.append)
-    for chunk in chunks:
-        if chunk.chunk_offset is None:  # listed, but not stored: HDF5 returns empty rows
-            continue
+    for chunk in stored_chunks(dataset):  # of all others, HDF5 returns empty rows
         mask, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
         rows = slice(chunk.chunk_offset[0], chunk.chunk_offset[0] + dataset.chunks[0])
         inside = references[rows]  # the last chunk may extend beyond the end

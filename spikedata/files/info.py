@@ -127,7 +127,7 @@ def format_description(description: dict[str, Any]) -> str:
     description : dict
         From `describe_file`.
     """
-    d = description | {name: _escaped(description[name]) for name in ("file", "classes", "left_out")}
+    d = description
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
     who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
@@ -167,14 +167,7 @@ def format_description(description: dict[str, Any]) -> str:
             f"  made by     spikedata-audio {made['package_version']} from {made['corpus']}, preset {preset}, "
             f"seed {made['seed']}"
         )
-    return "\n".join(lines)
-
-
-def _escaped(names: Any) -> Any:
-    """Names without control characters, in whatever holds them."""
-    if isinstance(names, str):
-        return printable(names)
-    return {printable(k): v for k, v in names.items()} if isinstance(names, dict) else [*map(printable, names)]
+    return "\n".join(map(printable, lines))  # names of files and classes may hold control characters
 
 
 def _share(made: dict[str, Any]) -> str:

@@ -178,7 +178,7 @@ class SpikeWriter:
         line : str
             The recording and the reason.
         """
-        self._values[table.SKIPPED.name].append(" ".join(line.replace("\0", "").splitlines()))
+        self._note(table.SKIPPED, line)
 
     def note_remark(self, line: str) -> None:
         """Record in the file what a user should know of a clip.
@@ -188,7 +188,10 @@ class SpikeWriter:
         line : str
             The clip and the remark.
         """
-        self._values[table.REMARKS.name].append(" ".join(line.replace("\0", "").splitlines()))
+        self._note(table.REMARKS, line)
+
+    def _note(self, column: table.Column, line: str) -> None:
+        self._values[column.name].append(" ".join(line.replace("\0", "").splitlines()))
 
     def close(self) -> None:
         """Complete the file and give it its name; a second call does nothing.
