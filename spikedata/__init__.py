@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         files,
         nn,
         plot,
+        recognition,
         splits,
         synth,
         torch,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.recognition.pretrained import load_pretrained
+    from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
     from spikedata.synth import embedded_corpus
     from spikedata.torch import SHD, SSC, SpikeDataset, collate, collate_dense, collate_lists, loader
@@ -43,8 +46,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "splits", "synth",
-    "torch", "training", "transforms",
+    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "recognition", "splits",
+    "synth", "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
     "spikedata.baseline": (
@@ -57,6 +60,8 @@ _NAMES = {
     "spikedata.events": ("Events", "Sample", "bin_events"),
     "spikedata.files.reader": ("SpikeFile",),
     "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.recognition.pretrained": ("load_pretrained",),
+    "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
     "spikedata.synth": ("embedded_corpus",),
     "spikedata.torch": ("SHD", "SSC", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader"),
@@ -91,6 +96,7 @@ __all__ = [
     "events",
     "export",
     "files",
+    "load_pretrained",
     "load_run",
     "loader",
     "make_split",
@@ -98,6 +104,8 @@ __all__ = [
     "plot",
     "read_audio",
     "recipe_from",
+    "recognition",
+    "recognize",
     "refit_run",
     "splits",
     "synth",
