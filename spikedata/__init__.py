@@ -122,7 +122,13 @@ def __getattr__(name: str) -> object:
         return import_module(f"spikedata.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spikedata' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        remedy = f"{error.name} is not installed: pip install 'spikedata-audio[torch]'"
+        raise ModuleNotFoundError(f"spikedata.{name} needs PyTorch; {remedy}", name=error.name) from None
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cochlea import CochleaParams
     from spikedata.recognition import Recognition
 
-_NAMES = ("digits", "digits_tiny")  # for the help alone, which has no time to look them up
+NAMES = ("digits", "digits_tiny")  # for the help alone, which has no time to look them up
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,7 +23,7 @@ def add_commands(commands: Commands) -> None:
     )
     sub.add_argument(
         "--network", default="digits", metavar="NAME|RUN",
-        help=f"pretrained network ({', '.join(_NAMES)}; default: digits), or a folder that train made",
+        help=f"pretrained network ({', '.join(NAMES)}; default: digits), or a folder that train made",
     )  # fmt: skip
     sub.add_argument("--top", type=whole(1), default=3, metavar="K", help="how many words to show (default: 3)")
     sub.add_argument("--preset", choices=("default", "published"), help="the cochlea of a RUN whose data do not say it")

@@ -234,7 +234,7 @@ def load_pretrained(name: str = "digits") -> Pretrained:
     ('seven', 'sieben', 700)
     """
     if name not in PRETRAINED:
-        raise ValueError(_no_such(name))
+        raise ValueError(_no_such("pretrained network", name))
     try:
         card = PretrainedCard.from_json(json.loads(NETWORKS.joinpath(f"{name}.json").read_text("utf-8")))
         network = network_from(
@@ -285,7 +285,7 @@ def network_to_hear_with(
     elif Path(network).is_dir():
         found = _of_run(network, params)
     else:
-        raise ValueError(_no_such(os.fspath(network)))
+        raise ValueError(_no_such("pretrained network and no folder of a run", os.fspath(network)))
     if params is not None and params != found.ear:
         raise ValueError(f"{found.name}: says itself which cochlea made its spikes, so leave params out")
     if found.ear.n_channels != found.n_units:
@@ -323,7 +323,7 @@ def _ear_of(run_dir: str | os.PathLike[str], made: Provenance) -> CochleaParams:
         ) from None
 
 
-def _no_such(name: str) -> str:
+def _no_such(what: str, name: str) -> str:
     nearest = difflib.get_close_matches(name, PRETRAINED)
     hint = f"nearest: {', '.join(nearest)}; " if nearest else ""
-    return f"no pretrained network and no folder of a run {name!r}; {hint}there are: {', '.join(PRETRAINED)}"
+    return f"no {what} {name!r}; {hint}there are: {', '.join(PRETRAINED)}"

@@ -116,9 +116,7 @@ def recognize(
     ranked = {ear.classes[index]: float(scores[index]) for index in order}
     best = next(iter(ranked))
     if ranked[best] < _LOW:
-        notes.append(
-            f"no word stands out: {_in_words(ranked)}; {ear.name} knows only {_known(ear.classes)}"
-        )
+        notes.append(f"no word stands out: {_in_words(ranked)}; {ear.name} knows only {_known(ear.classes)}")
     return Recognition(
         word=best,
         score=ranked[best],

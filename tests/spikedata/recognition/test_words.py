@@ -1,5 +1,7 @@
 """Where in a recording a word is."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,7 @@ def test_a_gap_of_a_quarter_of_a_second_is_inside_a_word():
 def test_words_with_pauses_between_them_are_told_apart_in_their_order():
     found = find_words(np.concatenate([tone(0.3, 0.5), quiet(0.5), tone(0.3), quiet(0.5), tone(0.3, 0.7)]), RATE)
     assert [word.energy for word in found] == pytest.approx([0.25, 1.0, 0.49], abs=0.02)
-    assert all(one.stop <= other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.stop <= other.start for one, other in pairwise(found))
 
 
 def test_a_click_and_a_faint_breath_are_no_words():
