@@ -211,10 +211,7 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
         speakers_chose=chosen.card.split.speakers["validation"],
         validation=tuple(validation),
         tests=tuple(tests),
-        commands=tuple(
-            _without_folders(run.card.command, folders[0], runs)
-            for run in ([chosen, shipped] if ship == "refit" else [chosen])
-        ),
+        commands=tuple(_without_folders(run, folders[0], runs) for run in dict.fromkeys([chosen_dir, shipped_dir])),
         made_with=f"spikedata {shipped.card.environment.spikedata}, PyTorch {shipped.card.environment.torch}",
     )
     write_atomically(NETWORKS / f"{name}.safetensors", weights, overwrite=True)
