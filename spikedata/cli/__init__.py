@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, export, files, machine, runs
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, runs
 from spikedata.cli.command import CommandParser, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
 from spikedata.cli.output import log_to_standard_error, ready_streams, settle, to_json, write_error, write_out
@@ -167,6 +167,7 @@ def build_parser() -> argparse.ArgumentParser:
     files.add_commands(commands)
     export.add_commands(commands)
     runs.add_commands(commands)
+    recognize.add_commands(commands)
     catalog.add_commands(commands)
     machine.add_doctor(commands)
     return parser
