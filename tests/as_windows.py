@@ -9,10 +9,10 @@ its code page and its locks.
 from __future__ import annotations
 
 import builtins
+import importlib
 import os
 import select
 import shutil
-import signal
 import stat
 import sys
 from pathlib import Path
@@ -22,24 +22,24 @@ from typing import Any
 OURS = ("cochlea", "spikedata")
 NO_MODULES = ("crypt", "fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty")
 LACKS = {
-    "os": frozenset(
-        "O_CLOEXEC O_DIRECTORY O_DSYNC O_NOCTTY O_NOFOLLOW O_NONBLOCK O_PATH O_SYNC O_TMPFILE WEXITSTATUS WIFEXITED "
-        "WIFSIGNALED WNOHANG WTERMSIG chown chroot confstr ctermid fchdir fchown fdatasync fork forkpty fpathconf "
-        "fstatvfs getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority getresuid getsid getuid "
-        "getxattr initgroups killpg lchown listxattr lockf major memfd_create minor mkfifo mknod nice openpty pathconf "
-        "pidfd_open pipe2 posix_fadvise posix_fallocate posix_spawn posix_spawnp pread preadv pwrite pwritev readv "
-        "register_at_fork removexattr sched_getaffinity sched_get_priority_max sched_setaffinity sched_yield sendfile "
-        "setegid seteuid setgid setgroups setpgid setpriority setsid setuid setxattr statvfs sync sysconf tcgetpgrp "
-        "tcsetpgrp ttyname uname unshare wait wait3 wait4 waitid writev".split()
-    ),
-    "signal": frozenset(
-        "ITIMER_PROF ITIMER_REAL ITIMER_VIRTUAL SIGALRM SIGBUS SIGCHLD SIGCONT SIGHUP SIGIO SIGKILL SIGPIPE SIGPROF "
-        "SIGPWR SIGQUIT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGUSR1 SIGUSR2 SIGVTALRM SIGWINCH SIGXCPU SIGXFSZ "
-        "alarm getitimer pause pthread_kill pthread_sigmask setitimer siginterrupt sigpending sigtimedwait sigwait "
-        "sigwaitinfo".split()
-    ),
-    "select": frozenset("devpoll epoll kqueue poll".split()),
-    "sys": frozenset("abiflags".split()),
+    "os": """
+        O_CLOEXEC O_DIRECTORY O_DSYNC O_NOCTTY O_NOFOLLOW O_NONBLOCK O_PATH O_SYNC O_TMPFILE WEXITSTATUS WIFEXITED
+        WIFSIGNALED WNOHANG WTERMSIG chown chroot confstr ctermid fchdir fchown fdatasync fork forkpty fpathconf
+        fstatvfs getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority getresuid getsid getuid
+        getxattr initgroups killpg lchown listxattr lockf major memfd_create minor mkfifo mknod nice openpty
+        pathconf pidfd_open pipe2 posix_fadvise posix_fallocate posix_spawn posix_spawnp pread preadv pwrite pwritev
+        readv register_at_fork removexattr sched_getaffinity sched_get_priority_max sched_setaffinity sched_yield
+        sendfile setegid seteuid setgid setgroups setpgid setpriority setsid setuid setxattr statvfs sync sysconf
+        tcgetpgrp tcsetpgrp ttyname uname unshare wait wait3 wait4 waitid writev
+        """,
+    "signal": """
+        ITIMER_PROF ITIMER_REAL ITIMER_VIRTUAL SIGALRM SIGBUS SIGCHLD SIGCONT SIGHUP SIGIO SIGKILL SIGPIPE SIGPROF
+        SIGPWR SIGQUIT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGUSR1 SIGUSR2 SIGVTALRM SIGWINCH SIGXCPU SIGXFSZ
+        alarm getitimer pause pthread_kill pthread_sigmask setitimer siginterrupt sigpending sigtimedwait sigwait
+        sigwaitinfo
+        """,
+    "select": "devpoll epoll kqueue poll",
+    "sys": "abiflags",
 }
 _O_BINARY = 1 << 30  # no system uses this bit
 
@@ -69,7 +69,9 @@ def install() -> None:
         "signal": {"CTRL_C_EVENT": 0, "CTRL_BREAK_EVENT": 1, "SIGBREAK": 21},
         "select": {"select": _select},
     }
-    views = {name: _View(sys.modules[name], LACKS[name], instead[name]) for name in LACKS}
+    views = {
+        name: _View(importlib.import_module(name), frozenset(LACKS[name].split()), instead[name]) for name in LACKS
+    }
     importing = builtins.__import__
 
     def importing_ours(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
@@ -149,5 +151,3 @@ def _listed(folder: Path) -> list[Path]:
         return list(folder.iterdir())
     except OSError:
         return []
-
-
