@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
     from spikedata.corpora.audio import read_audio
+    from spikedata.corpora.embedded import embedded_corpus
     from spikedata.downloads import download
     from spikedata.encoding.encode import encode
     from spikedata.encoding.verify import verify_file
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
-    from spikedata.synth import embedded_corpus
     from spikedata.torch import SHD, SSC, SpikeDataset, collate, collate_dense, collate_lists, loader
 
 __version__ = "0.1.0"
@@ -54,6 +54,7 @@ _NAMES = {
         "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
+    "spikedata.corpora.embedded": ("embedded_corpus",),
     "spikedata.downloads": ("download",),
     "spikedata.encoding.encode": ("encode",),
     "spikedata.encoding.verify": ("verify_file",),
@@ -63,7 +64,6 @@ _NAMES = {
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
-    "spikedata.synth": ("embedded_corpus",),
     "spikedata.torch": ("SHD", "SSC", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader"),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

@@ -17,7 +17,10 @@ NAMES = ("digits", "digits_tiny")  # for the help alone, which has no time to lo
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
-    sub = add_command(commands, "recognize", _recognize, "recognize the spoken digit in each of some recordings")
+    sub = add_command(
+        commands, "recognize", _recognize, "recognize the spoken digit in each of some recordings", task="start here",
+        examples=["spikedata recognize seven.wav acht.flac"],
+    )  # fmt: skip
     sub.add_argument(
         "recordings", nargs="+", metavar="FILE", help="recording of one word, in any format that encode takes"
     )
@@ -28,7 +31,6 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--top", type=whole(1), default=3, metavar="K", help="how many words to show (default: 3)")
     sub.add_argument("--preset", choices=("default", "published"), help="the cochlea of a RUN whose data do not say it")
     sub.add_argument("--params", metavar="F.toml", help="the same as a file, as `spikedata params --toml` prints it")
-    sub.epilog = "Example: spikedata recognize seven.wav acht.flac"
 
 
 def _recognize(args: argparse.Namespace) -> None:
