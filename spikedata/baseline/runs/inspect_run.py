@@ -27,11 +27,14 @@ class ClipActivity(NamedTuple):
         0 or 1.
     readout : ndarray of float32, shape (step, class)
         Membranes of the readout [1].
+    logits : ndarray of float32, shape (class,)
+        Score of each class [1]; the highest is the network's answer.
     """
 
     dt: float
     hidden_spikes: npt.NDArray[np.float32]
     readout: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32]
 
 
 def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
@@ -59,4 +62,5 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     inputs, _ = next(iterate_batches(clip, [np.zeros(1, np.int64)], grid_of(network)))
     with torch.no_grad():
         activity = network(inputs)
-    return ClipActivity(network.dt, activity.hidden_spikes[0].numpy(), activity.readout[0].numpy())
+    hidden, readout, logits = activity.hidden_spikes[0], activity.readout[0], activity.logits[0]
+    return ClipActivity(network.dt, hidden.numpy(), readout.numpy(), logits.numpy())
