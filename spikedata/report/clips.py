@@ -93,7 +93,8 @@ def pack_sample(sample: Sample, *, at_least: float = 0.0) -> dict[str, Any]:
     Returns
     -------
     dict
-        Its length and the end of its scale [s] as ``length`` and ``end``, the number of its spikes as ``count``, of steps as ``steps``, and ``spikes``.
+        Its length and the end of its scale [s] as ``length`` and ``end``, the number of its spikes as ``count``, of
+        steps as ``steps``, and ``spikes``.
     """
     end = max(float(sample.duration), float(np.max(sample.times, initial=at_least))) or 1.0
     steps = np.minimum((sample.times / end * N_STEPS).astype(np.int64), N_STEPS - 1)
