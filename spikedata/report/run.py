@@ -16,10 +16,11 @@ from spikedata.baseline.runs.card import Card, ScoreEntry, Tally
 from spikedata.baseline.runs.card_text import card_lines
 from spikedata.baseline.runs.folder import HISTORY, SPLIT, is_group, load_run, read_card, read_split, runs_of_group
 from spikedata.baseline.runs.group_summary import REFIT_NOTE, GroupSummary, group_lines, summarize_group
-from spikedata.baseline.runs.inspect_run import ClipActivity, watch_clip
+from spikedata.baseline.runs.inspect_run import ClipActivity, watch
 from spikedata.corpora import Clip
 from spikedata.disk import file_digest
 from spikedata.files.reader import SpikeFile
+from spikedata.nn.networks import Network
 from spikedata.report.charts import HALF, Line, Whisker, axis, lines, matrix, whiskers
 from spikedata.report.clips import (
     frequencies_of,
@@ -131,9 +132,9 @@ def report_run(
         page = _page_of_group(name, summary, cards, histories)
         watched = _Watched([], [], "", [])
     else:
-        card = load_run(run).card  # whose weights are those of the card
+        network, card = load_run(run)  # whose weights are those of the card
         wanted = USUAL_CLIPS if clips is None else clips
-        watched = _watch(Path(run), card, data, audio, columns, wanted, seed, on_progress or (lambda *_: None))
+        watched = _watch(Path(run), network, card, data, audio, columns, wanted, seed, on_progress or (lambda *_: None))
         page = _page_of_run(name, card, _history_of(Path(run)), watched)
     fewer = "give fewer --clips, or a larger --max-size" if watched.clips else "give a larger one"
     check_size(out, page, max_size, fewer)
@@ -155,6 +156,7 @@ class _Watched(NamedTuple):
 
 def _watch(
     run: Path,
+    network: Network,
     card: Card,
     data: str | os.PathLike[str] | None,
     audio: str | os.PathLike[str] | None,
@@ -179,7 +181,7 @@ def _watch(
         chosen = numbers[order_of_choice(file.labels[numbers], file.speakers[numbers], seed=seed)][:wanted]
         clips = []
         for index in np.sort(chosen).tolist():
-            clips.append(_watched_clip(run, card, file, index, recordings, audio))
+            clips.append(_watched_clip(network, file, index, recordings, audio))
             report("watching", len(clips), len(chosen))
         frequencies = frequencies_of(file)
     panels = [Panel("raster", "What the network is given: a dot is a spike.")]
@@ -207,17 +209,16 @@ def _part_to_watch(card: Card, split: Split) -> tuple[str, npt.NDArray[np.int64]
 
 
 def _watched_clip(
-    run: Path,
-    card: Card,
+    network: Network,
     file: SpikeFile,
     index: int,
     recordings: Mapping[str, Clip] | None,
     audio: str | os.PathLike[str] | None,
 ) -> dict[str, Any]:
     sample = file[index]
-    activity = watch_clip(run, sample)
+    activity = watch(network, sample)
     n_steps = len(activity.readout)
-    window = card.recipe.network.duration
+    window = network.n_steps * network.dt
     clip = pack_sample(sample, at_least=window) | {"n": index, "id": shortened(sample.source), "p": -1}
     clip |= {"c": sample.label, "s": sample.speaker, "answer": int(activity.logits.argmax())}
     if recordings is not None and audio is not None:
