@@ -2,7 +2,8 @@
 
     python benchmarks/physiology.py [--out docs/images] [--preset default|published] [--json]
 
-Draws physiology_membrane.png and physiology_nerve.png, and prints the table of docs/physiology.md. About a minute.
+Draws physiology_membrane.png and physiology_nerve.png, and prints the table of
+docs/explanation/physiology.md. About a minute.
 """
 
 import argparse

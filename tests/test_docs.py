@@ -42,7 +42,7 @@ def blocks_of(path: Path) -> list[Block]:
     return [Block(name, text[: b.start("text")].count("\n") + 1, b["kind"], b["mark"] or "", b["text"]) for b in found]
 
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
 
 

@@ -5,5 +5,6 @@
 - `spike_statistics`: measures of spikes (histograms, adaptation, phase locking, intervals);
 - `measurements`: the experiments, which apply the others to any `CochleaParams`.
 
-`python benchmarks/physiology.py` runs them all; docs/physiology.md compares the results with those from animals.
+`python benchmarks/physiology.py` runs them all; docs/explanation/physiology.md compares the results with those from
+animals.
 """

@@ -1,4 +1,4 @@
-"""Baselines: networks with named recipes, trained and scored under one protocol (docs/protocol.md).
+"""Baselines: networks with named recipes, trained and scored under one protocol (docs/explanation/protocol.md).
 
 - `recipes`: a network and how it is trained, by name (`RECIPES`, `recipe_from`), or one of your own (`Recipe`)
 - `runs`: train a recipe on some speakers (`train_run`), choose the epoch on others, score once on unseen ones

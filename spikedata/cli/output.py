@@ -17,7 +17,7 @@ from typing import Any
 
 from spikedata.printable import printable
 
-# The words of --json, and what the library calls the same; docs/command_line.md says what each means.
+# The words of --json, and what the library calls the same; docs/reference/command_line.md says what each means.
 VOCABULARY = {
     "file": ("path", "out"),
     "files": ("outputs", "paths"),

@@ -1,6 +1,6 @@
 """The published data sets as a table: addresses, checksums, licenses and citations.
 
-docs/downloads.md gives the source of each checksum.
+docs/howto/downloads.md gives the source of each checksum.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _cramer2022(
     The paper does not say which fraction of its current a membrane takes, here ``gain``; it decides how fast the
     network learns. In steps of 4 ms, a gain of 1 learns twice as fast as 1 - beta = 0.18; in steps of 0.5 ms, a gain of
     1 makes every neuron fire without end. With a ``slowness`` of 7, the time constants are those of `spytorch`; see
-    docs/results.md for its effect.
+    docs/explanation/results.md for its effect.
     """
     return Recipe(
         name=name,

@@ -1,4 +1,6 @@
-"""The model measured as an animal is. The gates are the model's own figures; docs/physiology.md shows the animal's.
+"""The model measured as an animal is. The gates are the model's own figures.
+
+docs/explanation/physiology.md shows the animal's.
 
 Spikes are counted over so many presentations that a tolerance is four standard errors or more, whatever the generator.
 """
