@@ -41,7 +41,7 @@ CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv
 class Run(NamedTuple):
     """A finished run.
 
-    Attributes
+    Parameters
     ----------
     network : Network
         Network with the weights that validation chose, on the CPU, in evaluation mode.
@@ -136,6 +136,11 @@ def write_run_dir(
 
 def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """A run's result card.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        Folder of the run.
 
     Raises
     ------
@@ -324,7 +329,7 @@ def _finished(folder: str | os.PathLike[str]) -> list[Path]:
 class ChosenRun(NamedTuple):
     """A run whose validation part has chosen the epoch.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         Its folder.
