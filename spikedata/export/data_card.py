@@ -16,10 +16,18 @@ from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spikedata.data_facts import (
+    UNKNOWN_LICENSE,
+    UNNAMED,
+    checks_of,
+    content_of,
+    credit_of,
+    how_it_was_made,
+    known_of,
+    summary_of,
+)
 from spikedata.disk import check_output, file_digest, write_atomically
-from spikedata.downloads import DATASETS, origin_of
 from spikedata.downloads.entries import DataSet
-from spikedata.downloads.registry import data_set_of
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.export.croissant import DataFile, describe_in_croissant
 from spikedata.export.output import ABOUT, about_of
@@ -38,13 +46,11 @@ _LANGUAGES = {  # ISO 639-1, of the words that are spoken
     "audiomnist": ("en",),
     "spoken_digits": ("en", "de"),
 }
-_LICENSES = {"CC BY 4.0": "cc-by-4.0", "CC BY-SA 4.0": "cc-by-sa-4.0", "MIT": "mit"}  # as Hugging Face names them
 _ADDRESSES = {
     "cc-by-4.0": "https://creativecommons.org/licenses/by/4.0/",
     "cc-by-sa-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
     "mit": "https://opensource.org/license/mit",
 }
-_UNNAMED = ("", "folder", "manifest")  # corpora that have no name of their own
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
 _OF_SAMPLES = ("speaker", "source", "sample_rate", "duration", "part")  # in the group `extra` of a spike file
 _SUMMED = ("samples", "samples_of_unknown_speaker", "samples_without_spikes", "samples_of_unknown_duration")
@@ -135,7 +141,7 @@ def write_data_card(
     asked = license or said["license"]
     said |= {"license": asked, "license_url": _ADDRESSES.get(asked, asked), "creator": creator, "url": url}
     said["time_unit"] = time_unit if time_unit != "s" else None
-    notes = [] if asked != "unknown" else ["the license is not known: --license cc-by-4.0, or what it is"]
+    notes = [] if asked != UNKNOWN_LICENSE else ["the license is not known: --license cc-by-4.0, or what it is"]
     missing = [f"--{name}" for name in ("creator", "url") if not said[name]]
     notes += [f"Croissant asks for what the file does not say: {' and '.join(missing)}"] if missing else []
     files, exports = [], []
@@ -157,7 +163,7 @@ def write_data_card(
     body = "\n".join(_body(d, said, [*files, *tables], loaded or files, known))
     outside = [file.url for file in files if file.url.startswith("..")]
     notes += [f"{name}: lies outside the folder of the card, so copy it there to upload both" for name in outside]
-    described = describe_in_croissant(_summary(d, said), said, [*files, *tables], list(d["classes"]), known)
+    described = describe_in_croissant(summary_of(d, said["corpus"]), said, [*files, *tables], list(d["classes"]), known)
     content = front + body, json.dumps(described, ensure_ascii=False, indent=2) + "\n"
     for place, text in zip(places, content, strict=True):
         write_atomically(place, text.encode(), overwrite=overwrite)
@@ -169,18 +175,21 @@ def _said(
     paths: Sequence[Path], parts: Sequence[str], d: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, Any], DataSet | None]:
     """What is said of a data set besides its description, and the registry's entry of it or of its recordings."""
-    origins = [origin_of(place) for place in paths]
-    published, corpus = origins[0].published, origins[0].corpus
-    known = data_set_of(published) if published else DATASETS.get(corpus)
+    each = [known_of(place) for place in paths]
+    entry, corpus = each[0].entry, each[0].origin.corpus
     name = paths[0].stem if len(paths) == 1 else paths[0].stem.removesuffix(parts[0]).rstrip("_-.")
     return {
         "name": name or folder.resolve().name,
-        "license": _LICENSES[known.license] if known else "unknown",
+        "license": each[0].license,
         "corpus": corpus,
-        "origins": [f"{place.name} is {o}" for place, o in zip(paths, origins, strict=True) if o.kind == "official"],
+        "origins": [
+            f"{place.name} is {known.origin}"
+            for place, known in zip(paths, each, strict=True)
+            if known.origin.kind == "official"
+        ],
         "made_by": f"spikedata-audio {d['provenance']['package_version']}" if d["provenance"] else "",
         "date": datetime.now(UTC).date().isoformat(),
-    }, known
+    }, entry
 
 
 def _part_names(each: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -372,16 +381,7 @@ def _scalar(value: Any) -> str:
 
 
 def _title(said: Mapping[str, Any]) -> str:
-    return f"{said['name']}, spikes of {said['corpus'] if said['corpus'] not in _UNNAMED else 'recordings'}"
-
-
-def _summary(d: Mapping[str, Any], said: Mapping[str, Any]) -> str:
-    who = f"{len(d['speakers'])} speakers" if d["speakers"] else "speakers who are not known"
-    of = f"the corpus {said['corpus']}" if said["corpus"] not in _UNNAMED else "recordings"
-    return (
-        f"Spikes of {d['channels']:,} units for {d['samples']:,} clips of {of}: "
-        f"{len(d['classes'])} classes, {who}, {d['spikes']['total']:,} spikes."
-    )
+    return f"{said['name']}, spikes of {said['corpus'] if said['corpus'] not in UNNAMED else 'recordings'}"
 
 
 def _body(
@@ -391,24 +391,15 @@ def _body(
     loaded: Sequence[DataFile],
     known: DataSet | None,
 ) -> Iterator[str]:
-    made, spikes, last = d["provenance"], d["spikes"], d["last_spike"]
+    made = d["provenance"]
     yield f"# {_cell(_title(said))}\n"
-    yield _summary(d, said) + " Times are in seconds from the beginning of the clip; a unit is a frequency channel.\n"
+    yield summary_of(d, said["corpus"])
+    yield "Times are in seconds from the beginning of the clip; a unit is a frequency channel.\n"
     if said["time_unit"]:
         names = ", ".join(_cell(file.url) for file in files if file.kind == "hdf5")
         yield f"In {names} itself, times are in {said['time_unit']}.\n"
     yield "## Content\n"
-    rows = [
-        ("clips", f"{d['samples']:,}"),
-        ("units", f"{d['channels']:,}"),
-        ("spikes", f"{spikes['total']:,}; per clip {spikes['mean']:,.0f} ({spikes['min']:,} to {spikes['max']:,})"),
-        ("clips without spikes", f"{d['samples_without_spikes']:,}"),
-        ("duration [s]", _durations(d)),
-        ("last spike [s]", f"{last['mean']:.3f} ({last['min']:.3f} to {last['max']:.3f})"),
-        ("sample rate [Hz]", ", ".join(str(rate) for rate in d["sample_rates"] if rate) or "unknown"),
-        ("type of the times", d["times_dtype"]),
-    ]
-    yield from _table(("what", "value"), rows)
+    yield from _table(("what", "value"), content_of(d))
     yield "## Classes\n"
     yield from _counts("class", d["classes"])
     yield "## Speakers\n"
@@ -417,18 +408,9 @@ def _body(
     if d["samples_of_unknown_speaker"]:
         yield f"The speaker of {d['samples_of_unknown_speaker']:,} clips is unknown (-1).\n"
     yield "## How it was made\n"
-    if said["origins"]:
-        yield "; ".join(said["origins"]) + ".\n"
-    elif made is None:
-        yield "Not known: the file has no provenance, so another program wrote it.\n"
-    else:
-        preset = made["params"].get("preset", "own") if isinstance(made["params"], dict) else "own"
-        parts = " and ".join(file.part for file in files if file.kind == "hdf5")
-        part = f", {parts} of the split “{made['split']}”" if made["part"] else ""
-        yield (
-            f"By spikedata-audio {made['package_version']}, a model of the cochlea, from the corpus {made['corpus']}"
-            f"{part}; preset {preset}, seed {made['seed']}. Recordings, params and seed determine every spike.\n"
-        )
+    parts = [file.part for file in files if file.kind == "hdf5"]
+    yield how_it_was_made(d, said["origins"], parts) + "\n"
+    if not said["origins"] and made is not None:
         yield f"All params:\n\n```json\n{json.dumps(made['params'], ensure_ascii=False)}\n```\n"
     yield "## Files\n"
     listed = [(f.url, f.kind, f.part, f"{f.n_clips:,}" if f.n_clips else "", f"{f.size:,}", f.sha256) for f in files]
@@ -436,15 +418,11 @@ def _body(
     yield from _parts(loaded)
     yield '```python\nfrom datasets import load_dataset\n\nclips = load_dataset("FOLDER OR REPOSITORY")\n```\n'
     yield "## License and citation\n"
-    if said["license"] != "unknown":
+    if said["license"] != UNKNOWN_LICENSE:
         yield f"This data set: {_cell(said['license'])}.\n"
-    if known is None:
-        yield "The license of the recordings and how to cite them are not known to the program that wrote this card.\n"
-    else:
-        yield f"{known.title}: {known.license}. Page: {known.homepage}\n\nPlease cite: {known.citation}.\n"
-        yield "The spikes are made from these recordings, so respect their license.\n"
+    yield from (f"{line}\n" for line in credit_of(known))
     yield "## Checks\n"
-    yield from (f"- {line}" for line in _checks(d))
+    yield from (f"- {_cell(line)}" for line in checks_of(d))
     yield ""
 
 
@@ -462,29 +440,11 @@ def _parts(files: Sequence[DataFile]) -> Iterator[str]:
         yield "No speaker is in two parts.\n"
 
 
-def _durations(d: Mapping[str, Any]) -> str:
-    each, n_unknown = d["durations"], d["samples_of_unknown_duration"]
-    if n_unknown == d["samples"]:
-        return "not in the file"
-    unknown = f"; of {n_unknown:,} clips unknown" if n_unknown else ""
-    return f"{each['mean']:.3f} ({each['min']:.3f} to {each['max']:.3f}), {each['total']:,.1f} together{unknown}"
-
-
 def _counts(name: str, counts: Mapping[Any, int]) -> Iterator[str]:
     if len(counts) > _MOST_LISTED:
         yield f"{len(counts):,}, with {min(counts.values()):,} to {max(counts.values()):,} clips each.\n"
     else:
         yield from _table((name, "clips"), [(str(key), f"{count:,}") for key, count in counts.items()])
-
-
-def _checks(d: Mapping[str, Any]) -> Iterator[str]:
-    found = d["integrity"]
-    sums = "all checksums match" if found["checksums_fit"] else "the file has no checksums"
-    yield f"{found['rows_checked']:,} rows read: times finite and not negative, units below {d['channels']:,}; {sums}"
-    if d["splits"]:
-        yield f"splits that can be made: {', '.join(d['splits'])}"
-    if d["left_out"]:
-        yield f"{len(d['left_out']):,} recordings were left out, the first: {_cell(d['left_out'][0])}"
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from spikedata.checks import Positive, checked
 from spikedata.events import latest_times
+from spikedata.events.events import Events
 from spikedata.events.sample import UNKNOWN_SPEAKER
-from spikedata.events.window import NEARLY_ALL, find_outside, percent
+from spikedata.events.window import NEARLY_ALL, Outside, find_outside, joined_outside, percent
 from spikedata.files.reader import SpikeFile
 from spikedata.printable import printable
 from spikedata.splits import available_splits
@@ -51,60 +55,128 @@ def describe_file(
     ValueError
         If the file contradicts what it is to be read as, or the window is not positive.
     """
-    window = checked("window", window, Positive)
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
-        events, provenance, has_checksums, skipped = file.read_events(), file.provenance, file.is_ours, file.skipped
-        parts = Counter(file.parts)
-        stored, remarks, stored_type, unit, says_n_units = (
-            dict(file.columns.stored),
-            file.remarks,
-            file.times_dtype,
-            file.time_unit,
-            file.is_ours,
-        )
-    outside = find_outside(events, window)
+        described = describe_open(file, count_spikes(file, window=window))
+    return {**described, "file": str(path), "channels_are_said": described["channels_are_said"] or n_units is not None}
+
+
+class SpikeCounts(NamedTuple):
+    """What one pass over all spikes of a file has counted, in memory that does not grow with the spikes.
+
+    Attributes
+    ----------
+    each : ndarray of int64, shape (n_clips,)
+        Spikes of each clip.
+    latest : ndarray of float64, shape (n_clips,)
+        Time of the last spike of each clip [s]; 0 if it has none.
+    by_unit : ndarray of int64, shape (n_units,)
+        Spikes of each unit.
+    outside : Outside
+        What falls outside the window.
+    """
+
+    each: npt.NDArray[np.int64]
+    latest: npt.NDArray[np.float64]
+    by_unit: npt.NDArray[np.int64]
+    outside: Outside
+
+
+def count_spikes(
+    file: SpikeFile, *, window: float = 1.0, watch: Callable[[int, Events], None] | None = None
+) -> SpikeCounts:
+    """Read and check every row of an open file, and count its spikes.
+
+    Parameters
+    ----------
+    file : SpikeFile
+        An open file.
+    window : float
+        Length of the window outside of which spikes are counted [s].
+    watch : callable, optional
+        Called with the number of the first clip and the events of some clips, until all have been read: for whoever
+        counts something else in the same pass.
+
+    Raises
+    ------
+    FormatError
+        If a row violates the format.
+    ValueError
+        If the window is not positive.
+    """
+    window = checked("window", window, Positive)
+    each, latest = np.zeros(len(file), np.int64), np.zeros(len(file))
+    by_unit, starts = np.zeros(file.n_units, np.int64), []
+    parts = [find_outside(file.read_events(0, 0), window)]
+    for first, events in file.iter_events():
+        here = slice(first, first + len(events))
+        each[here], latest[here] = np.diff(events.offsets), latest_times(events)
+        by_unit += np.bincount(events.units, minlength=file.n_units)
+        starts.append(events.times[events.offsets[:-1][each[here] > 0]].astype(np.float64))
+        parts.append(find_outside(events, window))
+        if watch is not None:
+            watch(first, events)
+    begin, end = np.concatenate([*starts, np.empty(0)]), latest[each > 0]
+    outside = replace(
+        joined_outside(parts),
+        median_start=float(np.median(begin)) if begin.size else 0.0,
+        median_end=float(np.median(end)) if end.size else 0.0,
+        are_whole=any(part.are_whole for part in parts) and all(part.are_whole for part in parts if part.n_spikes),
+    )
+    return SpikeCounts(each, latest, by_unit, outside)
+
+
+def describe_open(file: SpikeFile, counts: SpikeCounts) -> dict[str, Any]:
+    """The description of an open file, from what a pass over it has counted; see `describe_file`.
+
+    Parameters
+    ----------
+    file : SpikeFile
+        The open file.
+    counts : SpikeCounts
+        From `count_spikes`.
+    """
+    provenance, outside = file.provenance, counts.outside
+    parts = Counter(file.parts)
     is_part = provenance is not None and provenance.part  # of a data set that is divided already
-    n_spikes = np.diff(events.offsets)
-    last = latest_times(events)
-    is_timed = events.durations > 0
-    total_time = float(np.where(is_timed, events.durations, last).sum())
-    counts = np.bincount(events.units, minlength=events.n_units)
-    rates = counts / total_time if total_time else np.zeros(events.n_units)
-    label_counts = np.bincount(events.labels, minlength=len(events.keys))
-    is_known = events.speakers != UNKNOWN_SPEAKER
-    speakers, speaker_counts = np.unique(events.speakers[is_known], return_counts=True)
+    is_timed = file.durations > 0
+    total_time = float(np.where(is_timed, file.durations, counts.latest).sum())
+    rates = counts.by_unit / total_time if total_time else np.zeros(file.n_units)
+    label_counts = np.bincount(file.labels, minlength=len(file.keys))
+    is_known = file.speakers != UNKNOWN_SPEAKER
+    speakers, speaker_counts = np.unique(file.speakers[is_known], return_counts=True)
+    unit = file.time_unit
     return {
-        "file": str(path),
-        "samples": len(events),
-        "channels": events.n_units,
-        "classes": dict(zip(events.keys, label_counts.tolist(), strict=True)),
+        "file": str(file.path),
+        "samples": len(file),
+        "channels": file.n_units,
+        "classes": dict(zip(file.keys, label_counts.tolist(), strict=True)),
         "speakers": dict(zip(speakers.tolist(), speaker_counts.tolist(), strict=True)),
         "samples_of_unknown_speaker": int(np.count_nonzero(~is_known)),
-        "spikes": {"total": int(n_spikes.sum()), **_spread(n_spikes)},
+        "spikes": {"total": int(counts.each.sum()), **_spread(counts.each)},
         "samples_without_spikes": outside.n_silent,
-        "outside": {"window": window, "spikes": outside.n_outside, "share": outside.share},
+        "outside": {"window": outside.window, "spikes": outside.n_outside, "share": outside.share},
         "time_unit": unit or "s",
         "advice": outside.advise(of_file=True, read_as=unit)
         if unit != "s" and (outside.looks_like or outside.share > NEARLY_ALL)
         else "",
-        "channels_are_said": says_n_units or n_units is not None,
-        "largest_unit": int(events.units.max(initial=0)),
-        "last_spike": _spread(last),
-        "durations": {"total": float(events.durations.sum()), **_spread(events.durations[is_timed])},
+        "channels_are_said": file.says_n_units,
+        "largest_unit": int(np.flatnonzero(counts.by_unit).max(initial=0)),
+        "last_spike": _spread(counts.latest),
+        "durations": {"total": float(file.durations.sum()), **_spread(file.durations[is_timed])},
         "samples_of_unknown_duration": int(np.count_nonzero(~is_timed)),
         "total_time": total_time,
         "rate_per_channel": _spread(rates),
         "rate_by_channel": rates.tolist(),
-        "silent_channels": int(np.count_nonzero(counts == 0)),
-        "times_dtype": str(stored_type),
-        "columns": stored,
-        "integrity": {"rows_checked": len(events), "checksums_fit": True if has_checksums else None},
+        "silent_channels": int(np.count_nonzero(counts.by_unit == 0)),
+        "times_dtype": str(file.times_dtype),
+        "columns": dict(file.columns.stored),
+        "integrity": {"rows_checked": len(file), "checksums_fit": True if file.is_ours else None},
         "parts": {part or "none": n for part, n in parts.items()} if any(parts) else {},
-        "splits": [name for name in available_splits(events) if not (is_part and name == "published")]
+        "splits": [name for name in available_splits(file) if not (is_part and name == "published")]
         + (["listed"] if "train" in parts and "" not in parts else []),
-        "sample_rates": sorted({int(rate) for rate in events.sample_rates}),
-        "left_out": list(skipped),
-        "remarks": list(remarks),
+        "sample_rates": sorted({int(rate) for rate in file.sample_rates}),
+        "left_out": list(file.skipped),
+        "remarks": list(file.remarks),
         "provenance": None
         if provenance is None
         else {

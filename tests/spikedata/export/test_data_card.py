@@ -154,7 +154,7 @@ def test_a_published_file_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.
             rows[0] = np.array([0, 1], dtype)
         file["labels"] = np.array([0], "u2")
     official = Origin(kind="official", published="shd_test", corpus="heidelberg_digits", md5="207a")
-    monkeypatch.setattr("spikedata.export.data_card.origin_of", lambda _: official)
+    monkeypatch.setattr("spikedata.data_facts.origin_of", lambda _: official)
     write_data_card(tmp_path / "shd_test.h5")
 
     text = (tmp_path / "README.md").read_text("utf-8")
