@@ -2,7 +2,7 @@
 
     python examples/encode_one_recording.py [RECORDING]
 
-Without a recording, it encodes a clip of the synthetic speech that ships with the package.
+Without a recording, it encodes one that ships with the package.
 """
 
 import sys

@@ -2,7 +2,7 @@
 
     python examples/own_recordings_to_batches.py [FOLDER]
 
-FOLDER holds one folder per class. Without it, a few clips of the synthetic speech that ships with the package are used.
+FOLDER holds one folder per class. Without it, a few of the recordings that ship with the package are used.
 """
 
 import shutil
