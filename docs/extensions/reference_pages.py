@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -45,15 +46,20 @@ def api_pages() -> dict[str, str]:
     for room in ROOMS:
         pages[_path(room, "index")] = _room_page(room)
     for page, public in PAGES.items():
-        pages[_path(public.room, public.name)] = _name_page(page, public)
-    folded = [path.casefold() for path in pages]
-    if len(set(folded)) != len(folded):  # on a disk that takes no notice of capitals, one would replace the other
-        raise ValueError(f"two pages whose paths differ in capitals alone: {sorted(folded)}")
+        pages[_path(public.room, _file(public))] = _name_page(page, public)
+    twice = [path for path, n in Counter(path.casefold() for path in pages).items() if n > 1]
+    if twice:  # on a disk that takes no notice of capitals, one would replace the other
+        raise ValueError(f"pages whose paths differ in capitals alone: {twice}")
     return pages
 
 
 def _path(room: str, name: str) -> str:
     return f"api/{room.replace('.', '/')}/{name}.rst"
+
+
+def _file(public: Public) -> str:
+    # a class and a constant may have one name but for its capitals
+    return f"{public.name}-constant" if _is_constant(public.value) else public.name
 
 
 def _overview() -> str:
@@ -82,7 +88,7 @@ def _room_page(room: str) -> str:
         for kind, names in kinds.items()
         if names
     )
-    own = [public.name for public in shown if PAGES[public.page].room == room]
+    own = [_file(public) for public in shown if PAGES[public.page].room == room]
     tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in own)
     return f"{_title(room)}.. automodule:: {room}\n   :no-members:\n\n{tables}{tree if own else ''}"
 
