@@ -192,7 +192,7 @@ def test_a_reader_that_has_left_is_no_failure(words: list[str], spike_path: Path
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("words", [["info", "{spikes}"], ["--help"]])
 def test_standard_output_on_a_full_disk_gives_one_line_and_status_5(words: list[str], spike_path: Path) -> None:
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = run_with(full.fileno(), *(word.format(spikes=spike_path) for word in words))
 
     assert (done.returncode, done.stderr) == (5, "spikedata: standard output: no space left on device\n")
