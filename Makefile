@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-oldest lint types check bench exactness physiology compat clean
+.PHONY: help demo test test-slow test-oldest lint types check package bench exactness physiology compat clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,13 @@ types: $(VENV)/.installed-dev ## check types
 	$(RUN) -m mypy
 
 check: lint types test ## lint, types and tests
+
+package: $(VENV)/.installed-dev ## build dist/, check it, and use its wheel in a fresh environment
+	rm -rf dist
+	$(RUN) -m build
+	$(RUN) -m twine check --strict dist/*
+	$(RUN) -m check_wheel_contents dist/*.whl
+	$(RUN) tests/elsewhere.py dist/*.whl
 
 bench: $(VENV)/.installed-dev ## measure what encoding costs
 	$(RUN) benchmarks/encode.py

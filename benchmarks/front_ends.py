@@ -231,8 +231,8 @@ def peak_memory(forget: bool = False) -> float:
     if not Path("/proc/self/clear_refs").exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     if forget:
-        Path("/proc/self/clear_refs").write_text("5")
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    return int(Path("/proc/self/status").read_text(encoding="utf-8").split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def measure_apart(name: str, python: str, waveform: np.ndarray, sample_rate: int, repeats: int) -> dict:
@@ -251,7 +251,7 @@ def measure_apart(name: str, python: str, waveform: np.ndarray, sample_rate: int
         try:
             done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, timeout=TIME_LIMIT)
             failed = {"status": f"failed: exit status {done.returncode}"}
-            measured = json.loads(result.read_text()) if result.exists() else failed
+            measured = json.loads(result.read_text(encoding="utf-8")) if result.exists() else failed
         except (OSError, subprocess.TimeoutExpired) as error:
             measured = {"status": f"failed: {error}"}
     notes = [f"at {rate} Hz"] * (rate != sample_rate) + [f"first {front.longest} s"] * (len(part) < len(waveform))
@@ -267,7 +267,7 @@ def main() -> None:
             measured = measure(FRONT_ENDS[name], sound, int(sample_rate), int(repeats))
         except Exception as error:
             measured = {"status": f"failed: {type(error).__name__}: {error}".splitlines()[0]}
-        Path(outcome).write_text(json.dumps(measured))
+        Path(outcome).write_text(json.dumps(measured), encoding="utf-8")
         return
     from encode import PUBLISHED_CONVERTER, SAMPLE_RATE, read_clip, speech_like, table
 

@@ -238,12 +238,12 @@ def cost_of(work: Callable[[], list[Any]], repeats: int) -> dict:
 
 def forget_highest() -> float:
     """The resident size [MB], from which on the highest is kept anew."""
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return memory("VmRSS")
 
 
 def memory(field: str) -> float:
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in status if line.startswith(field)) / 1024
 
 

@@ -38,7 +38,7 @@ def make_corpus(folder: Path, n_clips: int, seconds: float) -> None:
 
 def memory(name: str) -> float:
     """Memory of this process as Linux counts it [MB]: VmRSS now, VmHWM at most."""
-    return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0]) / 1e3
+    return int(Path("/proc/self/status").read_text(encoding="utf-8").partition(f"{name}:")[2].split()[0]) / 1e3
 
 
 def encode_and_watch(corpus: str, out: str, preset: str, workers: int, n_rows: int) -> None:

@@ -21,6 +21,7 @@ LEFTOVERS = ".spikedata-*.part"  # names of the files that a killed process left
 LOCK = ".lock"
 _LOCKS = {LOCK, f"{LOCK}.owner"}
 
+_KEEPS_OPEN_FILES = os.name == "nt"  # Windows removes no file that is open; a lock is released before its file goes
 _ATTEMPTS = 100  # to enter a folder; each may fail because another process removes the folder at that moment
 _POLL = 0.01  # between two attempts at a lock [s]
 _PATIENCE = 60.0  # [s]; a file is locked for milliseconds, so a longer wait means that something is wrong
@@ -63,7 +64,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     if target.exists() and not target.is_file():
         raise OutputError(f"{path}: is not a regular file, will not replace it")
     if not target.parent.is_dir():
-        raise OutputError(f"{path}: no folder {str(target.parent)!r}")
+        raise OutputError(f"{path}: no folder {str(target.parent)!r}; make it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: folder {str(target.parent)!r} is not writable")
 
@@ -352,6 +353,8 @@ class WorkFolder:
                     shutil.rmtree(path, ignore_errors=True)
                 elif path.name not in _LOCKS:
                     path.unlink(missing_ok=True)
+            if _KEEPS_OPEN_FILES:  # nor is the next process's lock removed, if that comes first
+                self._lock.release()
             (self._path / LOCK).unlink(missing_ok=True)
             if self._lock.is_soft:  # its file would keep the folder
                 self.leave()
@@ -383,7 +386,9 @@ class WorkFolder:
         """Take away what entering has made, and let others in; what lay in the folder before stays."""
         with suppress(OSError):  # somebody is in it, or it is not empty
             if self._lock is not None and {path.name for path in self._path.iterdir()} <= _LOCKS:
-                (self._path / LOCK).unlink()
+                if _KEEPS_OPEN_FILES:
+                    self._lock.release()
+                (self._path / LOCK).unlink(missing_ok=True)
                 if self._lock.is_soft:
                     self.leave()
             self._path.rmdir()

@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from spikedata.corpora import Clip, list_clips
+from spikedata.corpora import Clip, embedded_corpus, list_clips
 from spikedata.disk import OutputError
-from spikedata.synth import embedded_corpus
 
 TEST_SPEAKERS = (4, 5)  # as in the published Heidelberg data; held out from training
 VALIDATION_SPEAKERS = (6, 7)
 SHOWN_CLIP = "lang-german_speaker-04_trial-0_digit-7.flac"  # "sieben", by a test speaker
 
 _MARK = ".made-by-spikedata-demo"  # only a folder that holds it is ever removed
-_SPIKES, _PICTURES = "spoken_digits.h5", "pictures"
+_SPIKES, _PICTURES = "digits.h5", "pictures"
 
 
 def run_demo(
@@ -63,14 +62,14 @@ def run_demo(
 
     report = on_progress or (lambda *_: None)
     with _fresh_folder(Path(out), overwrite=overwrite) as folder:
-        listing = list_clips("spoken_digits", embedded_corpus())
+        listing = list_clips("heidelberg_digits", embedded_corpus())
         spike_path = folder / _SPIKES
         encoding = encode_clips(listing, spike_path, seed=seed, on_progress=partial(report, "encode"))
         steps = [
             {
                 "step": "encode",
                 "seconds": encoding.wall_time,
-                "made": f"{encoding.n_clips} clips, {encoding.sound_duration:.0f} s of synthetic speech, "
+                "made": f"{encoding.n_clips} clips, {encoding.sound_duration:.0f} s of speech, "
                 f"{encoding.n_spikes:,} spikes, {spike_path.stat().st_size / 1e6:.0f} MB",
             }
         ]
@@ -118,7 +117,7 @@ def format_demo(result: dict[str, Any]) -> str:
     lines += [f"{step['step']:<20}{step['seconds']:>6.1f} s   {step['made']}" for step in result["steps"]]
     lines += [
         "-" * 100,
-        "Synthetic speech (eSpeak NG), 20 spoken digits; test speakers 4 and 5 were not in training.",
+        "Heidelberg Digits, 680 recordings, 20 classes; test speakers 4 and 5 were not in training.",
     ]
     for name, score in result["scores"].items():
         low, high = score["interval_95"]
@@ -172,12 +171,12 @@ def _draw(folder: Path, clip: Clip, score: dict[str, Any]) -> list[str]:
         sample, keys = file[file.sources.index(clip.name)], file.keys
     activity = watch_clip(folder / "recurrent", sample)
     history = read_history(folder / "recurrent" / HISTORY)
-    title = f"“{keys[clip.label]}”, synthetic speech, a test speaker"
+    title = f"“{keys[clip.label]}”, a test speaker"
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
         "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, title=title),
         "learning_curve": plot_learning_curve(history, chance=score["chance"], title="Recurrent spiking network"),
-        "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Unseen speakers, synthetic speech"),
+        "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Unseen speakers"),
     }
     (folder / _PICTURES).mkdir()
     paths = {name: folder / _PICTURES / f"{name}.png" for name in figures}

@@ -36,7 +36,14 @@ _Training: TypeAlias = "tuple[Callable[..., Card], Callable[..., GroupSummary], 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
     _add_train(commands)
-    sub = add_command(commands, "evaluate", _evaluate, "score a run, or each of several, on its test part, once")
+    sub = add_command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "score a run, or each of several, on its test part, once",
+        task="train networks",
+        examples=("spikedata evaluate run", "spikedata evaluate run --show"),
+    )
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
     sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
@@ -49,7 +56,14 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--device", help="auto, cpu, cuda or cuda:N (default: auto)")
     add_reading(sub)
 
-    sub = add_command(commands, "leaderboard", _leaderboard, "compare all runs below a folder")
+    sub = add_command(
+        commands,
+        "leaderboard",
+        _leaderboard,
+        "compare all runs below a folder",
+        task="train networks",
+        examples=("spikedata leaderboard .", "spikedata leaderboard . --markdown"),
+    )
     sub.add_argument("folder", metavar="DIR", help="folder to search for result cards, at any depth")
     sub.add_argument("--markdown", action="store_true", help="print a table of Markdown")
 
@@ -61,6 +75,13 @@ def _add_train(commands: Commands) -> None:
         _train,
         "train a baseline; speakers of the validation and test parts are held out",
         takes_params=True,
+        task="train networks",
+        examples=(
+            "spikedata train digits.h5 --recipe recurrent --out run",
+            "spikedata train digits.h5 --recipe recurrent --seeds 0,1,2 --learning-rate 1e-3 --out runs",
+            "spikedata train words.h5 --recipe counts --split stratified_shared_speakers --out counts",
+            "spikedata train digits.h5 --refit run --out refitted",
+        ),
     )
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
     sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")

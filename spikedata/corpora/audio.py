@@ -21,6 +21,8 @@ _HIGHEST_RATE = 10_000_000  # [Hz], more is a damaged header; the cochlea takes 
 # The mean of two channels that have nothing in common has 0.7 of their level, that of n channels 1 / sqrt(n). Where a
 # seventh of this is left, they cancel each other: what would be encoded is what they do not share.
 _CANCELLED = 1 / 7
+_NON_BLOCKING = getattr(os, "O_NONBLOCK", 0)  # else a pipe waits for its writer; Windows has none that are files
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows files of text, and would change what it reads
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -119,7 +121,12 @@ def read_sound(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], i
 
 
 def _open(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # else a pipe waits for its writer
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NON_BLOCKING | _BINARY)
+    except PermissionError:
+        if path.is_dir():  # which Windows opens for nobody
+            raise Unreadable("is a folder, must be a file with a recording") from None
+        raise
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
@@ -147,9 +154,11 @@ def _read(descriptor: int, path: Path) -> tuple[npt.NDArray[np.float64], int]:
 @functools.cache
 def _most_memory() -> int:
     """How large a waveform may grow [byte]: a third of the memory, since the cochlea makes a copy or two of it."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return sys.maxsize
     try:
         found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    except (AttributeError, OSError, ValueError):  # a system that does not say
+    except (OSError, ValueError):  # a system that does not say
         return sys.maxsize
     with suppress(OSError, ValueError):  # of a container
         found.append(int(Path("/sys/fs/cgroup/memory.max").read_text("utf-8")))

@@ -162,7 +162,7 @@ def list_clips(
     speech_commands_12 the same: ten words, ``_unknown_`` and ``_silence_``            the same
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name
     audiomnist         ``{speaker}/{digit}_{speaker}_{n}.wav``                         1 to 60, as in the names
-    spoken_digits      synthetic speech: the digits that ship with the package         0 to 11, one for each voice
+    spoken_digits      synthetic speech: what ``spikedata synth --words shd`` makes    0 to 11, one for each voice
     spoken_words       synthetic speech: any other that ``spikedata synth`` made       as its manifest numbers them
     folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
     files              one file, or any audio files in a folder, as one class          unknown: -1

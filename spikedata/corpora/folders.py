@@ -103,7 +103,10 @@ def list_files(paths: Sequence[Path], *, missing: Literal["fail", "skip"] = "fai
         if path.is_dir():
             raise ValueError(f"{path}: is a folder among {len(paths)} paths; give files, or one folder")
     typed = {os.path.abspath(path): path for path in paths}  # noqa: PTH100 - unlike resolve(), follows no link
-    shared = os.path.commonpath([os.path.dirname(path) for path in typed])  # noqa: PTH120
+    try:
+        shared = os.path.commonpath([os.path.dirname(path) for path in typed])  # noqa: PTH120
+    except ValueError:  # on Windows
+        raise ValueError(f"{paths[0]}: the recordings must be on one drive, and some are on others") from None
     root = Path(shared if any(path.is_absolute() for path in paths) else os.path.relpath(shared))
     there, reasons = [], {}
     for place in map(Path, typed):

@@ -127,7 +127,12 @@ class Part(NamedTuple):
 
 def bytes_at(descriptor: int, n_bytes: int, start: int) -> bytes:
     """Some bytes of a file, fewer at its end, none where no file can have any."""
-    return os.pread(descriptor, n_bytes, start) if 0 <= start < _HIGHEST else b""
+    if not 0 <= start < _HIGHEST:
+        return b""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, n_bytes, start)
+    os.lseek(descriptor, start, os.SEEK_SET)  # on Windows; nothing else reads by the position
+    return os.read(descriptor, n_bytes)
 
 
 def skip_id3(descriptor: int, start: int) -> int:

@@ -263,7 +263,8 @@ def _give_name(file: PublishedFile, room: Path, root: Path) -> None:
     source, target = (room, root / file.target) if file.is_folder else (room / file.target, root / file.target)
     with writing(target):
         if file.is_folder:
-            os.sync()  # one call for a hundred thousand files
+            if hasattr(os, "sync"):  # not on Windows
+                os.sync()  # one call for a hundred thousand files
             source.replace(target)
         else:
             put_in_place(source, target, overwrite=True)

@@ -28,7 +28,7 @@ def check_time_unit(time_unit: str | None) -> str | None:
     """
     if time_unit is None:
         return None
-    text = str(time_unit).strip().replace("µ", "u").replace("μ", "u")
+    text = str(time_unit).strip().replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u")
     if text in _PER_SECOND:
         return text
     found = _SAMPLES.fullmatch(text.lower())

@@ -79,7 +79,7 @@ def new_folder(out: str | os.PathLike[str], about: Mapping[str, Any], *, overwri
         made.mkdir()
         yield made
         said = dict(about) | {"files": sorted(path.name for path in made.iterdir())}
-        (made / ABOUT).write_text(json.dumps(said, ensure_ascii=False, indent=1), encoding="utf-8")
+        (made / ABOUT).write_bytes(json.dumps(said, ensure_ascii=False, indent=1).encode())
         files = list(made.iterdir())
         if len(files) > _MOST_SYNCED and hasattr(os, "sync"):
             os.sync()  # one call for tens of thousands of files

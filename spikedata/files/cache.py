@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,11 +23,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-try:
-    import fcntl
-except ImportError:  # on Windows, where leftovers of killed processes stay
-    fcntl = None  # type: ignore[assignment]
 
 from spikedata import disk as folders
 from spikedata.events import Events
@@ -222,8 +218,10 @@ def _remove_leftovers(parent: Path) -> None:
 
 def _lock(folder: Path, *, wait: bool = True) -> int | None:
     # None if the folder cannot be locked; the system releases the lock when the process ends, in whatever way
-    if fcntl is None:
+    if sys.platform == "win32":  # opens no folder: leftovers of killed processes stay
         return None
+    import fcntl
+
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

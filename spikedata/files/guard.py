@@ -11,6 +11,7 @@ The memory of the other process is limited on Linux only, its time everywhere.
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import logging
 import os
@@ -34,6 +35,7 @@ _WAIT, _WAIT_PER_SECOND = 30, 8  # by the clock until a trial is ended [s]: othe
 _WAIT_FOR_START = 300  # s; Python may lie on a slow disk
 _MOST_PASSED = 10_000  # files remembered
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from spikedata.files.trial import serve; serve()"
+_GONE = (errno.EPIPE, errno.EINVAL)  # what writing to a process that has ended gives, on Windows the second
 MEMORY, _TIME, _CRASH = "memory", "time", "crash"  # how a trial may end
 _PLUGINS = ("hdf5plugin",)  # packages whose import adds filters
 
@@ -134,7 +136,9 @@ class _Helper:
                 process.stdin.write(json.dumps(request).encode() + b"\n")
             line = process.stdout.readline()
             return (str(json.loads(line)) if line.endswith(b"\n") else None), late.is_set()
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             return None, late.is_set()
         except BaseException:  # an interruption: the next answer would be that to this request
             self.end()

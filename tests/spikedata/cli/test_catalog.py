@@ -160,9 +160,9 @@ def test_a_param_that_the_cochlea_does_not_take_gives_one_line(
     words: list[str], told: str, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = {name: str(tmp_path / f"{name}.toml") for name in ("missing", "bad", "broken", "ear")}
-    Path(places["bad"]).write_text("[nerve]\nn_fibers = 4\n")
-    Path(places["broken"]).write_text("[nerve\n")
-    Path(places["ear"]).write_text('preset = "published"\n')
+    Path(places["bad"]).write_text("[nerve]\nn_fibers = 4\n", encoding="utf-8")
+    Path(places["broken"]).write_text("[nerve\n", encoding="utf-8")
+    Path(places["ear"]).write_text('preset = "published"\n', encoding="utf-8")
     out = tmp_path / "x.h5"
 
     assert main(["encode", "folder", str(corpus), str(out), *(word.format(**places) for word in words)]) in (1, 2)

@@ -37,8 +37,8 @@ def test_the_demo_makes_spikes_scores_and_pictures_twice(tmp_path: Path) -> None
     run_demo(tmp_path / "demo")
     result = run_demo(tmp_path / "demo", overwrite=True)
 
-    with SpikeFile(tmp_path / "demo" / "spoken_digits.h5") as file:
-        assert len(file) == 480
+    with SpikeFile(tmp_path / "demo" / "digits.h5") as file:
+        assert len(file) == 680
     assert {Path(picture).stem for picture in result["pictures"]} == {"word", "hidden", "learning_curve", "confusion"}
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in result["pictures"])
     chance = result["scores"]["recurrent"]["chance"]
