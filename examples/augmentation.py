@@ -2,12 +2,12 @@
 What augmentation does to a raster
 ==================================
 
-**What does each transform do to a clip?** Each changes what a listener would not mind: which channels fire, when, or which
-spikes are there at all; seed, epoch and clip decide the random numbers, so that every pass over the data differs.
+**What does each transform do to a clip?** Each changes which channels fire, when, or which spikes there are at all, so that a
+network meets a clip in another form in each pass; seed, epoch and clip decide the random numbers, and nothing else does.
 """
 
 # %%
-# Two clips of one word through the default ear, as events in memory; two, because some transforms mix a clip with another
+# Two clips of "seven" through the default ear, as events in memory; two, because some transforms mix a clip with another
 # one of its class.
 
 import matplotlib.pyplot as plt
@@ -18,13 +18,14 @@ from spikedata import transforms as t
 
 clips = []
 for speaker in ("00", "04"):
-    path = sd.embedded_corpus() / f"lang-english_speaker-{speaker}_trial-0_digit-6.flac"
+    path = sd.embedded_corpus() / f"lang-english_speaker-{speaker}_trial-0_digit-7.flac"
     times, units = cochlea.encode(*sd.read_audio(path), key=path.name)
     clips.append(sd.Sample(times, units, label=0, speaker=int(speaker)))
-events = sd.Events.from_samples(clips, keys=["six"])
+events = sd.Events.from_samples(clips, keys=["seven"])
 
 # %%
-# A transform is given to a data set. These are stronger than what one would train with, so that they can be seen.
+# A transform is given to a data set. These are stronger than what one would train with, so that they can be seen. ``TimeReversal`` is a
+# control rather than an augmentation: it keeps intervals and coincidences, and reverses their order.
 
 augmentations = {
     "none": None,

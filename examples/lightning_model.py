@@ -95,8 +95,8 @@ class Classifier(lightning.LightningModule):
 # Training. The trainer writes no logs and no checkpoints here, and says nothing.
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # binning is faster than any worker's transport
-warnings.filterwarnings("ignore", module="lightning.*", category=DeprecationWarning)
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # one process bins faster than workers send
+warnings.filterwarnings("ignore", message=".*treespec.*")  # of Lightning 2.6 with PyTorch 2.13
 lightning.seed_everything(0, verbose=False)
 torch.set_num_threads(1)  # more do not help with matrices this small
 model = Classifier()
