@@ -5,9 +5,9 @@
     python benchmarks/pretrained.py hear AUDIO --network digits --speakers 4,5 [--clips 200]
     python benchmarks/pretrained.py latency [AUDIO_FILE]
 
-`make` takes folders that each hold shd_train.h5 and, unless it is only to be validated on, shd_test.h5: the Heidelberg
+`make` takes folders that each hold ..._train.h5 and, unless it is only to be validated on, ..._test.h5: the Heidelberg
 Digits as `spikedata encode --split published` writes them with the default cochlea. It trains on the first one: a run
-that holds speakers 6 and 8 out chooses the number of epochs, and a refit on all ten speakers of shd_train.h5 is what
+that holds speakers 6 and 8 out chooses the number of epochs, and a refit on all ten speakers of ..._train.h5 is what
 ships (with `--ship chosen`, that run itself), with seed 0, which was fixed before anything was trained. Runs that are
 in RUNS are kept. Without --write, no test clip is opened; with it, each test file is scored once, and the package's
 files are written.
@@ -54,7 +54,7 @@ from spikedata.recognition.pretrained import (
 )
 
 SEED = 0  # of training and split: fixed in advance, not the best of several
-UNSEEN = (4, 5)  # speakers of shd_test.h5 who are not in shd_train.h5
+UNSEEN = (4, 5)  # speakers of the published test part who are not in its training part
 ATTRIBUTION = (
     "Heidelberg Digits: Cramer, Stradmann, Schemmel, Zenke, The Heidelberg Spiking Data Sets for the Systematic "
     "Evaluation of Spiking Neural Networks, IEEE TNNLS 33:2744 (2022), CC BY 4.0"
@@ -132,19 +132,25 @@ def in_short(score: Measured) -> str:
     )
 
 
+def part_of(folder: Path, part: str) -> Path:
+    """The file of a part."""
+    (path,) = folder.glob(f"*_{part}.h5")
+    return path
+
+
 def held_out(folder: Path, run: Path) -> Events:
     """The clips of a folder's training file that chose the epoch of a run, in the encoding of that folder."""
     card = read_card(run)
     _, trained = read_run_data(card.data.path, window=1.0)
     split = read_split(run, card, trained.sources)
     names = {trained.sources[index] for index in split.part("validation")}
-    _, events = read_run_data(folder / "shd_train.h5", window=1.0)
+    _, events = read_run_data(part_of(folder, "train"), window=1.0)
     return events.select([index for index, name in enumerate(events.sources) if name in names])
 
 
 def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) -> None:
     """Train a network, choose its epochs, train it again on all speakers, and write the package's files."""
-    plan, train_file = PLANS[name], folders[0] / "shd_train.h5"
+    plan, train_file = PLANS[name], part_of(folders[0], "train")
     chosen_dir = runs / name / "chosen"
     shipped_dir = runs / name / ship
     progress: Any = lambda record: print(f"{name} {record}", file=sys.stderr, flush=True)  # noqa: E731
@@ -173,9 +179,9 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
     tests, data = [], [used(train_file, "training")]
     weights = stored(shipped.network, plan.weights)
     for folder in folders:
-        test_file = folder / "shd_test.h5"
-        if not test_file.is_file():
+        if not any(folder.glob("*_test.h5")):
             continue
+        test_file = part_of(folder, "test")
         data.append(used(test_file, "test"))
         if not any(entry.sha256 == data[-1].sha256 for entry in read_card(shipped_dir).tests):
             evaluate_run(shipped_dir, test_file)
@@ -187,8 +193,7 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
             tests.append(measured("whole test file", events, network, kind))
     for score in tests:
         print(f"{name}: {in_short(score)}", flush=True)
-    provenance = shipped.card.data.provenance
-    if provenance is None:
+    if shipped.card.data.provenance is None:
         raise SystemExit(f"{train_file}: does not say which cochlea made its spikes")
     preset, ear = ear_params(shipped.card.data.preset)
     card = PretrainedCard(
