@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         files,
         nn,
         plot,
+        recognition,
+        report,
         splits,
         synth,
         torch,
@@ -30,35 +32,39 @@ if TYPE_CHECKING:
     )
     from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
     from spikedata.corpora.audio import read_audio
+    from spikedata.corpora.embedded import embedded_corpus
     from spikedata.downloads import download
     from spikedata.encoding.encode import encode
     from spikedata.encoding.verify import verify_file
     from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.recognition.pretrained import load_pretrained
+    from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
-    from spikedata.synth import embedded_corpus
     from spikedata.torch import SHD, SSC, SpikeDataset, collate, collate_dense, collate_lists, loader
 
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "splits", "synth",
-    "torch", "training", "transforms",
+    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "recognition", "report",
+    "splits", "synth", "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
     "spikedata.baseline": (
         "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
+    "spikedata.corpora.embedded": ("embedded_corpus",),
     "spikedata.downloads": ("download",),
     "spikedata.encoding.encode": ("encode",),
     "spikedata.encoding.verify": ("verify_file",),
     "spikedata.events": ("Events", "Sample", "bin_events"),
     "spikedata.files.reader": ("SpikeFile",),
     "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.recognition.pretrained": ("load_pretrained",),
+    "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
-    "spikedata.synth": ("embedded_corpus",),
     "spikedata.torch": ("SHD", "SSC", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader"),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
@@ -91,6 +97,7 @@ __all__ = [
     "events",
     "export",
     "files",
+    "load_pretrained",
     "load_run",
     "loader",
     "make_split",
@@ -98,7 +105,10 @@ __all__ = [
     "plot",
     "read_audio",
     "recipe_from",
+    "recognition",
+    "recognize",
     "refit_run",
+    "report",
     "splits",
     "synth",
     "torch",
@@ -114,7 +124,13 @@ def __getattr__(name: str) -> object:
         return import_module(f"spikedata.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spikedata' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        remedy = f"{error.name} is not installed: pip install 'spikedata-audio[torch]'"
+        raise ModuleNotFoundError(f"spikedata.{name} needs PyTorch; {remedy}", name=error.name) from None
 
 
 def __dir__() -> list[str]:

@@ -64,7 +64,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     if target.exists() and not target.is_file():
         raise OutputError(f"{path}: is not a regular file, will not replace it")
     if not target.parent.is_dir():
-        raise OutputError(f"{path}: no folder {str(target.parent)!r}")
+        raise OutputError(f"{path}: no folder {str(target.parent)!r}; make it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: folder {str(target.parent)!r} is not writable")
 

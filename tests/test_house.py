@@ -115,6 +115,12 @@ def test_4_only_what_trains_imports_torch():
     assert reaching(OURS, TORCH, but=rooms("torch", *LEFT_TO_RIGHT)) == []
 
 
+def test_4_recognition_stands_at_the_end_of_the_way_and_gets_its_network_from_the_baseline():
+    # all that needs PyTorch, reading weights and asking a network, is in baseline and nn, for whoever trains needs it
+    assert reaching(OURS, rooms("recognition"), but=rooms("recognition", "cli")) == []
+    assert reaching(rooms("recognition"), rooms("torch", "nn.kernels", "training", "downloads", "synth", "cli")) == []
+
+
 @pytest.mark.parametrize("number", range(len(LEFT_TO_RIGHT) - 1))
 def test_5_networks_know_no_training_and_training_no_recipe(number):
     assert reaching(rooms(LEFT_TO_RIGHT[number]), rooms(*LEFT_TO_RIGHT[number + 1 :])) == []

@@ -40,7 +40,8 @@ def test_the_version_is_the_same_everywhere():
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("cff-version", "1.2.0"), ("type", "software"), ("license", PROJECT["license"])]
+    ("key", "value"),
+    [("cff-version", "1.2.0"), ("type", "software"), ("license", PROJECT["license"].split(" AND ")[0])],
 )
 def test_the_citation_says_what_it_must(key, value):
     assert citation_value(key) == value

@@ -5,29 +5,34 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, export, files, machine, runs
-from spikedata.cli.command import CommandParser, Misused, UsageError
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs
+from spikedata.cli.command import TASKS, CommandParser, Commands, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
 from spikedata.cli.output import log_to_standard_error, ready_streams, settle, to_json, write_error, write_out
-from spikedata.printable import printable
+from spikedata.printable import in_columns, printable
 
 DONE, FAILED, USAGE, NOT_VERIFIED, NOT_AVAILABLE, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_EPILOG = """\
-exit status:
-  0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130 interrupted
-
-environment:
+_FIRST = {  # what somebody needs first, and why
+    "demo": "all of it, in minutes",
+    "recognize": "which word is it?",
+    "encode": "recordings to spikes",
+    "plot": "look at them",
+    "train": "a network on them",
+}
+_STATUS = "0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130 interrupted"
+_ENVIRONMENT = """\
   SPIKEDATA_HOME       folder of downloaded data sets
   SPIKEDATA_CACHE      folder of what can be made anew
   SPIKEDATA_OFFLINE=1  download nothing, open no socket for it
-  NO_COLOR=1           print no color
-"""
+  NO_COLOR=1           print no color"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130
-        interrupted. What argparse finds wrong leaves with 2 through `SystemExit`.
+        interrupted. What argparse finds wrong leaves with 2 through `SystemExit`; without a command, the front page
+        goes to standard error, with 2 as well, lest a script that lost its command goes on.
     """
     ready_streams()
     words = list(sys.argv[1:] if argv is None else argv)
@@ -71,7 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str], record: dict[str, Any]) -> int:
     """Run one command; what it has to say as JSON, its error included, is put into the record."""
     try:
-        args, rest = build_parser().parse_known_args(words)
+        parser = build_parser()
+        if not words:
+            for line in front_page(parser).splitlines():
+                write_error(line)
+            return USAGE
+        args, rest = parser.parse_known_args(words)
         if rest:
             args.refuse(rest[0])
         log_to_standard_error(logging.INFO if args.verbose else logging.WARNING)
@@ -147,14 +158,12 @@ def _status_of(error: Exception) -> int | None:
     return None if isinstance(error, RuntimeError) else FAILED
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The parser of the whole command line; it loads nothing heavy."""
     parser = CommandParser(
         prog="spikedata",
-        description="Spoken words as spikes: encode recordings with a cochlea model, inspect the files, and train\n"
+        description="Spoken words as spikes: encode recordings with a cochlea model, look at the files, and train "
         "spiking networks that are scored honestly.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"spikedata-audio {__version__}")
     parser.add_argument(
@@ -166,7 +175,52 @@ def build_parser() -> argparse.ArgumentParser:
     encoding.add_commands(commands)
     files.add_commands(commands)
     export.add_commands(commands)
+    report.add_commands(commands)
     runs.add_commands(commands)
+    recognize.add_commands(commands)
     catalog.add_commands(commands)
     machine.add_doctor(commands)
+    _sort_by_task(parser, commands)
     return parser
+
+
+def _sort_by_task(parser: CommandParser, commands: Commands) -> None:
+    """List the commands in the help below their tasks, and not in one list; argparse has no groups of commands."""
+    options, one_list = parser._optionals, parser._action_groups[-1]
+    one_list._group_actions.clear()
+    for task in TASKS:
+        listed = [listed for listed in commands._get_subactions() if commands.choices[listed.dest].task == task]
+        parser.add_argument_group(task)._group_actions.extend(listed)
+    parser._action_groups.remove(options)
+    parser._action_groups.append(options)
+    parser.add_argument_group("exit status", _STATUS)
+    parser.add_argument_group("environment", _ENVIRONMENT)
+    parser.epilog = f"One command: {parser.prog} COMMAND --help, with examples."
+
+
+def front_page(parser: CommandParser) -> str:
+    """What a newcomer needs first: some commands, a line each, and how to see the others.
+
+    Parameters
+    ----------
+    parser : CommandParser
+        From `build_parser`.
+    """
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    rows = [
+        (f"  {commands.choices[name].examples[0]}", why) for name, why in _FIRST.items() if name in commands.choices
+    ]
+    lines = in_columns(rows)
+    columns = shutil.get_terminal_size().columns
+    if max(map(len, lines)) > columns:
+        lines = [line for example, why in rows for line in (f"  {why}:", f"  {example}")]
+    return "\n".join(
+        [
+            *textwrap.wrap(f"spikedata {__version__}: spoken words as spikes, and networks that learn them", columns),
+            "",
+            *lines,
+            "",
+            f"All {len(commands.choices)} commands:  {parser.prog} --help",
+            f"One of them:      {parser.prog} COMMAND --help",
+        ]
+    )

@@ -14,9 +14,23 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
-    add_command(commands, "recipes", _recipes, "list the recipes that train knows")
+    add_command(
+        commands,
+        "recipes",
+        _recipes,
+        "list the recipes that train knows",
+        task="train networks",
+        examples=("spikedata recipes",),
+    )
 
-    sub = add_command(commands, "params", _params, "list the params of the cochlea or of a recipe, with value and unit")
+    sub = add_command(
+        commands,
+        "params",
+        _params,
+        "list the params of the cochlea or of a recipe, with value and unit",
+        task="train networks",
+        examples=("spikedata params", "spikedata params recurrent", "spikedata params recurrent --toml > mine.toml"),
+    )
     sub.add_argument("recipe", nargs="?", metavar="RECIPE", help="name of a recipe; none: the cochlea")
     sub.add_argument("--preset", choices=("default", "published"), help="of the cochlea (default: default)")
     sub.add_argument(

@@ -6,7 +6,8 @@ import argparse
 import difflib
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
@@ -17,6 +18,8 @@ from spikedata.printable import printable
 # a text, since the class takes its argument only from a type checker
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 
+# what the help sorts the commands by, in the order in which a newcomer meets them
+TASKS = ("start here", "get data", "make spikes", "look at them", "train networks", "this machine", "more")
 MOST = 2**63 - 1  # largest seed: an HDF5 file stores it as a signed 64-bit integer
 
 
@@ -32,6 +35,16 @@ class Misused(SystemExit):
         self.message = message
 
 
+class HelpText(argparse.HelpFormatter):
+    """Fills text to the width of the terminal, but for lines that begin with a space: a command to be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        def fill(line: str) -> str:
+            return textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+        return "\n".join(line if line.startswith(" ") else fill(line) for line in text.splitlines())
+
+
 class CommandParser(argparse.ArgumentParser):
     """A parser that can take `--NAME VALUE` for names that are not listed in advance, at any position.
 
@@ -39,15 +52,28 @@ class CommandParser(argparse.ArgumentParser):
     ----------
     takes_params : bool
         Whether options that the parser does not know are params, kept as texts in the dict `params` of the namespace.
+    task : str
+        One of `TASKS`, below which the program's help lists the command.
+    examples : sequence of str
+        Command lines that the help shows.
     **options
         Of `argparse.ArgumentParser`.
     """
 
-    def __init__(self, *, takes_params: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *, takes_params: bool = False, task: str = TASKS[-1], examples: Sequence[str] = (), **options: Any
+    ) -> None:
         self._takes_params = takes_params
         self._own_options: set[str] = set()
+        self.task, self.examples = task, tuple(examples)
         # an abbreviation would be another option as soon as one is added, and hide a param of a recipe
-        super().__init__(**options, allow_abbrev=False)
+        super().__init__(**{"formatter_class": HelpText} | options, allow_abbrev=False)
+
+    def format_help(self) -> str:
+        """As that of argparse, with the examples."""
+        if self.examples and not any(group.title == "examples" for group in self._action_groups):
+            self.add_argument_group("examples", "\n".join(f"  {example}" for example in self.examples))
+        return super().format_help()
 
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
         """As that of argparse."""
@@ -74,11 +100,27 @@ class CommandParser(argparse.ArgumentParser):
         parsed.params = params
         return parsed, rest
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, not_among(str(value), action.choices))
+
     def error(self, message: str) -> NoReturn:
-        """As that of argparse; what it raises bears the message."""
-        self._print_message(self.format_usage(), sys.stderr)
+        """As that of argparse; what it raises bears the message, and the last line says where to look."""
+        # not the whole usage: it is up to ten lines of options, above which nobody reads on
+        for line in self._brief_usage().splitlines():
+            write_error(line)
+        if "--help" not in message:
+            message += f"; see: {self.prog} --help"
         write_error(f"{self.prog}: error: {message}")
         raise Misused(message)
+
+    def _brief_usage(self) -> str:
+        """The usage with what must be given, and an example."""
+        needed = [action for action in self._actions if action.required or not action.option_strings]
+        formatter = self._get_formatter()
+        formatter.add_usage(None, needed, ())
+        usage = formatter.format_help().strip().replace(self.prog, f"{self.prog} [OPTIONS]", 1)
+        return "\n".join([usage, *(f"example: {example}" for example in self.examples[:1])])
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # all that argparse prints comes by here; it would fail where a stream does
@@ -125,6 +167,8 @@ def add_command(
     handler: Callable[[argparse.Namespace], None],
     summary: str,
     *,
+    task: str = TASKS[-1],
+    examples: Sequence[str] = (),
     takes_params: bool = False,
 ) -> CommandParser:
     """A new command with the options that every command has.
@@ -139,6 +183,11 @@ def add_command(
         Called with the parsed arguments.
     summary : str
         What it does, in one line.
+    task : str
+        One of `TASKS`: below which heading the program's help lists it.
+    examples : sequence of str
+        Command lines for its help, as they are typed; the first stands on the front page where the command does.
+        Their files are those that the examples of other commands make, so that all run one after the other.
     takes_params : bool
         Whether it takes `--NAME VALUE` for any NAME.
 
@@ -147,7 +196,9 @@ def add_command(
     CommandParser
     """
     described = summary[0].upper() + summary[1:] + "."
-    parser = commands.add_parser(name, help=summary, description=described, takes_params=takes_params)
+    parser = commands.add_parser(
+        name, help=summary, description=described, task=task, examples=examples, takes_params=takes_params
+    )
     parser.set_defaults(handler=handler, refuse=parser.refuse)
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
@@ -235,13 +286,11 @@ def columns(text: str) -> dict[str, str]:
     return {role.strip(): name.strip() for role, _, name in pairs}
 
 
-def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+def one_of(find_names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
     """A type for an argument that must be one of some names, which are looked up no sooner than it is read.
 
     Parameters
     ----------
-    what : str
-        What the names are of.
     find_names : callable
         Called for the names: it may import what takes long.
     """
@@ -249,11 +298,31 @@ def one_of(what: str, find_names: Callable[[], Iterable[str]]) -> Callable[[str]
     def check_name(text: str) -> str:
         names = tuple(find_names())
         if text not in names:
-            raise argparse.ArgumentTypeError(f"{what} must be one of {', '.join(names)}, got {text!r}")
+            raise argparse.ArgumentTypeError(not_among(text, names))
         return text
 
     check_name.find_names = find_names  # type: ignore[attr-defined]
     return check_name
+
+
+def not_among(text: str, names: Iterable[str]) -> str:
+    """Why a word cannot be taken: the names that can, and that which is nearest to it.
+
+    Parameters
+    ----------
+    text : str
+        What was typed.
+    names : iterable of str
+        What it must be one of.
+
+    Examples
+    --------
+    >>> not_among("trian", ["train", "plot"])
+    "must be one of train, plot, got 'trian'; nearest: train"
+    """
+    names = [str(name) for name in names]
+    nearest = difflib.get_close_matches(text, names, n=1)
+    return f"must be one of {', '.join(names)}, got {text!r}" + (f"; nearest: {nearest[0]}" if nearest else "")
 
 
 def names_of(kind: object) -> tuple[str, ...]:

@@ -27,10 +27,15 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_download(commands: Commands) -> None:
-    sub = add_command(commands, "download", _download, "fetch a published data set, check it and unpack it")
-    sub.add_argument(
-        "name", nargs="?", type=one_of("NAME", _names), metavar="NAME", help="data set or file; none: list them"
+    sub = add_command(
+        commands,
+        "download",
+        _download,
+        "fetch a published data set, check it and unpack it",
+        task="get data",
+        examples=("spikedata download --list", "spikedata download shd --dry-run", "spikedata download shd"),
     )
+    sub.add_argument("name", nargs="?", type=one_of(_names), metavar="NAME", help="data set or file; none: list them")
     sub.add_argument("--list", action="store_true", help="show what can be fetched")
     sub.add_argument("--root", metavar="DIR", help="folder (default: SPIKEDATA_HOME, or the user's data folder)")
     sub.add_argument("--form", choices=("zip", "gz"), default="zip", help="archive of SHD and SSC (default: zip)")
@@ -80,7 +85,14 @@ def _fetch(args: argparse.Namespace) -> None:
 
 
 def _add_synth(commands: Commands) -> None:
-    sub = add_command(commands, "synth", _synth, "speak a small corpus of synthetic speech (eSpeak NG)")
+    sub = add_command(
+        commands,
+        "synth",
+        _synth,
+        "speak a small corpus of synthetic speech (eSpeak NG)",
+        task="get data",
+        examples=("spikedata synth --words shd --speakers 2 --takes 1 --out spoken",),
+    )
     sub.add_argument("--words", required=True, metavar="shd|ssc|FILE", help="20 digits, 35 command words, or a file")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder to make")
     sub.add_argument("--speakers", type=whole(1, 12), default=12, metavar="N", help="voices, 1 to 12 (default: 12)")

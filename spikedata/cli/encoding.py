@@ -40,7 +40,20 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_encode(commands: Commands) -> None:
-    sub = add_command(commands, "encode", _encode, "turn the recordings of a corpus into spikes")
+    sub = add_command(
+        commands,
+        "encode",
+        _encode,
+        "turn the recordings of a corpus into spikes",
+        task="make spikes",
+        examples=(
+            "spikedata encode recordings/ words.h5",
+            "spikedata encode heidelberg_digits audio/ digits.h5",
+            "spikedata encode recordings/ published.h5 --preset published",
+            "spikedata encode recordings/ many.h5 --shard 1/2",
+            "spikedata encode recordings/ many.h5 --shard 2/2",
+        ),
+    )
     sub.epilog = (
         "After an interruption, the same command resumes the encoding. The result does not depend on workers, shards, "
         "cluster or interruptions."
@@ -71,7 +84,7 @@ def _add_encode(commands: Commands) -> None:
         "--set", action="append", type=_setting, default=[], metavar="NAME=VALUE",
         help="a param of the cochlea, such as auditory_nerve.n_fibers=4; can be repeated",
     )  # fmt: skip
-    sub.add_argument("--split", type=one_of("split", _splits), metavar="NAME", help="write the parts of a named split")
+    sub.add_argument("--split", type=one_of(_splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one per processor)")
     sub.add_argument("--cluster", metavar="ADDRESS", help="Dask scheduler (tcp://HOST:PORT) or scheduler file")
@@ -90,7 +103,7 @@ def _corpora() -> Sequence[str]:
 
 def _corpus_or_path() -> Callable[[str], str]:
     """A type for the first word: a corpus or, if none is named, the first recording."""
-    check_name = one_of("CORPUS", _corpora)
+    check_name = one_of(_corpora)
 
     def check(text: str) -> str:
         # a word that is neither a path that exists nor written as one is a misspelled corpus
@@ -195,7 +208,14 @@ def _describe(done: Encoding) -> str:
 
 
 def _add_merge(commands: Commands) -> None:
-    sub = add_command(commands, "merge", _merge, "join the shards of an encoding, or whole files of the same classes")
+    sub = add_command(
+        commands,
+        "merge",
+        _merge,
+        "join the shards of an encoding, or whole files of the same classes",
+        task="make spikes",
+        examples=("spikedata merge many.shard-*.h5 --out many.h5",),
+    )
     sub.add_argument(
         "files", nargs="+", metavar="FILE.h5",
         help="all shards of one encoding, in any order; or whole files, such as the training and test file",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from spikedata.cli.command import (
     Commands,
@@ -14,17 +15,27 @@ from spikedata.cli.command import (
     print_result,
     reading_of,
     seconds,
+    show_progress,
     whole,
 )
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
-    sub = add_command(commands, "export", _export, "write a spike file in a format of other software")
-    sub.epilog = "Example: spikedata export words.h5 --to parquet --part train --split by_speaker"
+    sub = add_command(
+        commands,
+        "export",
+        _export,
+        "write a spike file in a format of other software",
+        task="make spikes",
+        examples=(
+            "spikedata export digits.h5 --to npz",
+            "spikedata export digits.h5 --to parquet --part train --split by_speaker",
+        ),
+    )
     sub.add_argument("file", metavar="FILE", help="spike file")
     sub.add_argument(
-        "--to", required=True, type=one_of("--to", _formats), metavar="FORMAT",
+        "--to", required=True, type=one_of(_formats), metavar="FORMAT",
         help="npz (NumPy), csv, parquet (pandas, Hugging Face datasets), aer (AEDAT 4, tonic), neo (NIX or NWB) or "
         "nir-data",
     )  # fmt: skip
@@ -39,8 +50,14 @@ def add_commands(commands: Commands) -> None:
     add_reading(sub)
     add_overwrite(sub)
 
-    sub = add_command(commands, "card", _card, "write the card of a data set: README.md and croissant.json")
-    sub.epilog = "Example: spikedata card words.h5 --out upload --license cc-by-4.0 --creator 'A. Name'"
+    sub = add_command(
+        commands,
+        "card",
+        _card,
+        "write the card of a data set: README.md and croissant.json",
+        task="make spikes",
+        examples=("spikedata card words.h5 --license cc-by-4.0 --creator 'A. Name'",),
+    )
     sub.add_argument("file", nargs="+", metavar="FILE", help="spike file, or those of all parts of a data set")
     sub.add_argument("--out", metavar="FOLDER", help="folder to write to (default: that of FILE)")
     sub.add_argument("--license", metavar="ID", help="license as Hugging Face names it (default: that of the corpus)")
@@ -60,7 +77,9 @@ def _export(args: argparse.Namespace) -> None:
     from spikedata.export import export_file
 
     options = {name: getattr(args, name) for name in ("to", "part", "split", "dt", "overwrite")}
-    done = export_file(args.file, args.out, seed=args.split_seed, **options, **reading_of(args))
+    options |= {"seed": args.split_seed, **reading_of(args)}
+    with show_progress(args, "clip") as progress:
+        done = export_file(args.file, args.out, on_progress=partial(progress.at_stage, "export"), **options)
     text = "\n  ".join([f"{done.file}: {done.clips:,} clips, {done.spikes:,} spikes", *done.notes])
     print_result(args, done._asdict(), text)
 
@@ -69,6 +88,9 @@ def _card(args: argparse.Namespace) -> None:
     from spikedata.export import write_data_card
 
     options = {name: getattr(args, name) for name in ("license", "creator", "url", "overwrite")}
-    done = write_data_card(args.file, args.out, **options, **reading_of(args))
+    with show_progress(args, "clip") as progress:
+        done = write_data_card(
+            args.file, args.out, on_progress=partial(progress.at_stage, "read"), **options, **reading_of(args)
+        )
     text = "\n  ".join([f"{done.file}, {done.croissant}: {', '.join(done.described)}", *done.notes])
     print_result(args, done._asdict(), text)

@@ -27,14 +27,28 @@ from spikedata.cli.output import in_words
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
-    sub = add_command(commands, "info", _info, "check a spike file and show what is in it")
+    sub = add_command(
+        commands,
+        "info",
+        _info,
+        "check a spike file and show what is in it",
+        task="look at them",
+        examples=("spikedata info words.h5",),
+    )
     sub.add_argument("file", metavar="FILE", help="spike file")
     sub.add_argument(
         "--window", type=seconds, default=1.0, metavar="S", help="count the spikes outside the first S s (default: 1)"
     )
     add_reading(sub)
 
-    sub = add_command(commands, "verify", _verify, "find out whether a file or a data set is still what it was")
+    sub = add_command(
+        commands,
+        "verify",
+        _verify,
+        "find out whether a file or a data set is still what it was",
+        task="look at them",
+        examples=("spikedata verify words.h5", "spikedata verify words.h5 --deep recordings/"),
+    )
     sub.add_argument("what", metavar="FILE|NAME", help="spike file, or name of a downloaded data set")
     sub.add_argument("--root", metavar="DIR", help="folder of the data set (default: as for download)")
     sub.add_argument(
@@ -48,13 +62,24 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
     add_reading(sub)
 
-    sub = add_command(commands, "plot", _plot, "draw clips of spike files, whole files, and recordings")
+    sub = add_command(
+        commands,
+        "plot",
+        _plot,
+        "draw clips of spike files, whole files, and recordings",
+        task="look at them",
+        examples=(
+            "spikedata plot words.h5 --out words.png",
+            "spikedata plot words.h5 --clip 3 --kind psth --out psth.png",
+            "spikedata plot seven.wav --out seven.png",
+        ),
+    )
     sub.add_argument("files", nargs="+", metavar="FILE|SOUND", help="spike files or recordings, side by side")
     sub.add_argument("--clip", metavar="N|ID", help="clip of the files, by number or id (default: the first, or all)")
     sub.add_argument("--index", type=whole(0), metavar="N", help=argparse.SUPPRESS)  # --clip, as it was called before
     sub.add_argument("--class", dest="class_name", metavar="NAME", help="only clips of this class")
     sub.add_argument(
-        "--kind", type=one_of("kind", _kinds), metavar="KIND",
+        "--kind", type=one_of(_kinds), metavar="KIND",
         help="sound (waveform, rate, spikes; of a recording), raster, cochleagram, psth, intervals, rates, classes, "
         "means or speakers (default: raster; of a recording sound)",
     )  # fmt: skip
@@ -80,7 +105,8 @@ def _kinds() -> tuple[str, ...]:
 def _info(args: argparse.Namespace) -> None:
     from spikedata.files.info import describe_file, format_description
 
-    description = describe_file(args.file, window=args.window, **reading_of(args))
+    with show_progress(args, "clip") as progress:
+        description = describe_file(args.file, window=args.window, on_progress=progress.at, **reading_of(args))
     print_result(args, _in_clips(description), format_description(description))
 
 

@@ -9,7 +9,14 @@ from spikedata.cli.command import Commands, add_command, add_overwrite, add_seed
 
 def add_demo(commands: Commands) -> None:
     """Add the command `demo` to the program."""
-    sub = add_command(commands, "demo", _demo, "speak, encode, train and score the corpus that ships with the package")
+    sub = add_command(
+        commands,
+        "demo",
+        _demo,
+        "speak, encode, train and score the corpus that ships with the package",
+        task="start here",
+        examples=("spikedata demo --out demo",),
+    )
     sub.add_argument("--out", default="demo", metavar="DIR", help="folder for everything it makes (default: demo)")
     add_seed(sub)
     add_overwrite(sub)
@@ -17,7 +24,14 @@ def add_demo(commands: Commands) -> None:
 
 def add_doctor(commands: Commands) -> None:
     """Add the command `doctor` to the program."""
-    add_command(commands, "doctor", _doctor, "check versions, name clashes, folders, threads and GPU")
+    add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "check versions, name clashes, folders, threads and GPU",
+        task="this machine",
+        examples=("spikedata doctor",),
+    )
 
 
 def _demo(args: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ class _Line(NamedTuple):
 
 
 def list_spoken_digits(root: Path) -> Listing:
-    """The clips of a corpus of spoken digits: the one that ships with the package, or ``spikedata synth --words shd``.
+    """The clips of a corpus of spoken digits: what ``spikedata synth --words shd`` makes.
 
     Speakers 0 to 11 are the voices of `spikedata.synth.corpus.VOICES`, the same in every such corpus.
 

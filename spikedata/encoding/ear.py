@@ -1,16 +1,19 @@
-"""The params of the cochlea from a preset, a TOML file and single values."""
+"""The params of the cochlea from a preset, a TOML file and single values, or as a spike file says them."""
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cochlea import CochleaParams
 from spikedata.encoding.blocks import PRESETS
-from spikedata.named_params import read_tables, with_values
+from spikedata.files.schema import Provenance
+from spikedata.named_params import leaves, read_tables, with_values
 
 
 def ear_params(
@@ -68,3 +71,38 @@ def _read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(f"{file}: no such file") from None
     except ValueError as error:
         raise ValueError(f"{file}: cannot be read as TOML: {' '.join(str(error).split())}") from None
+
+
+def params_of(made: Provenance) -> CochleaParams:
+    """The params that a spike file was encoded with.
+
+    Parameters
+    ----------
+    made : Provenance
+        Of the file.
+
+    Raises
+    ------
+    ValueError
+        If it does not say them, or they are those of another version of the cochlea.
+    """
+    content = json.loads(with_high_pass(made).params)
+    if not isinstance(content, dict):
+        raise ValueError("the params of the cochlea must be a JSON object")
+    values = read_tables({name: value for name, value in content.items() if name != "preset"})
+    missing = [leaf.name for leaf in leaves(CochleaParams()) if leaf.name not in values]
+    if missing:  # their values today need not be those of then
+        raise ValueError(f"the cochlea's {', '.join(missing)} are not said")
+    try:
+        return with_values(CochleaParams(), values, what="the cochlea")
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def with_high_pass(made: Provenance) -> Provenance:
+    """The provenance with the param that files of the first days lack: nothing below hearing was removed then."""
+    params = json.loads(made.params)
+    stimulus = params.get("stimulus") if isinstance(params, dict) else None
+    if not isinstance(stimulus, dict) or "high_pass" in stimulus:
+        return made
+    return replace(made, params=json.dumps({**params, "stimulus": {**stimulus, "high_pass": None}}, sort_keys=True))

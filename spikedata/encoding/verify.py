@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +19,10 @@ from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.encoding.clips import encode_each
+from spikedata.encoding.ear import params_of, with_high_pass
 from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
-from spikedata.named_params import read_tables, with_values
 
 Report = Callable[[str, int, int], None]
 
@@ -213,7 +213,7 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
     made = file.provenance
     if made is None:
         raise ValueError(f"{file.path}: has no provenance, so it cannot be compared with recordings")
-    made = _with_high_pass(made)
+    made = with_high_pass(made)
     preset = _preset_of(made)
     own = _own_params(made, file) if preset == OWN else None
     if preset not in PRESETS and own is None:
@@ -227,26 +227,15 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
     return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
 
 
-def _with_high_pass(made: Provenance) -> Provenance:
-    """The provenance with the param that files of the first days lack: nothing below hearing was removed then."""
-    params = json.loads(made.params)
-    stimulus = params.get("stimulus") if isinstance(params, dict) else None
-    if not isinstance(stimulus, dict) or "high_pass" in stimulus:
-        return made
-    return replace(made, params=json.dumps({**params, "stimulus": {**stimulus, "high_pass": None}}, sort_keys=True))
-
-
 def _preset_of(made: Provenance) -> str:
     params = json.loads(made.params)
     return str(params.get("preset", "")) if isinstance(params, dict) else ""
 
 
 def _own_params(made: Provenance, file: SpikeFile) -> cochlea.CochleaParams:
-    content = json.loads(made.params)
-    content.pop("preset")
     try:
-        return with_values(cochlea.CochleaParams(), read_tables(content), what="the cochlea")
-    except (TypeError, ValueError) as error:
+        return params_of(made)
+    except ValueError as error:
         raise ValueError(f"{file.path}: its params are not valid in this version: {error}") from None
 
 

@@ -103,7 +103,7 @@ def plot_word(
         extent=(0, level.shape[1] / frame_rate, n_units - 0.5, -0.5),
         interpolation="antialiased",
     )
-    membrane.set(ylabel="Characteristic frequency (kHz)", title="Basilar membrane")
+    membrane.set(ylabel="Characteristic frequency (Hz)", title="Basilar membrane")
     _mark_frequencies(membrane, frequencies)
     canvas.bar(image, "Level (dB)", cax=canvas.add(grid[1, 1]))
 
@@ -343,7 +343,7 @@ def _mark_frequencies(axes: Axes, frequencies: npt.NDArray[np.floating]) -> None
     """Label rows with the round frequencies among their characteristic ones."""
     ticks = [f for f in FREQUENCY_TICKS if frequencies.min() <= f <= frequencies.max()]
     rows = np.interp(ticks, frequencies[::-1], np.arange(len(frequencies))[::-1])
-    axes.set_yticks(rows, [f"{f / 1000:g}" for f in ticks])
+    axes.set_yticks(rows, [f"{f / 1000:g}k" if f >= 1000 else f"{f}" for f in ticks])
 
 
 def _round_channels(n_units: int) -> list[int]:

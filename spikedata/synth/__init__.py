@@ -1,12 +1,11 @@
 """Speak a corpus: words in synthetic voices, as recordings with a manifest.
 
-Start with `synthesize`, or with `embedded_corpus`, the spoken digits that come with the package. `words` has the word
-lists, `clip` draws how a clip is spoken and edits it, and `engine` finds eSpeak NG and lets it speak, through the
-program in `voice`.
+Start with `synthesize`. `words` has the word lists, `clip` draws how a clip is spoken and edits it, and `engine` finds
+eSpeak NG and lets it speak, through the program in `voice`.
 """
 
-from spikedata.synth.corpus import embedded_corpus, synthesize
+from spikedata.synth.corpus import synthesize
 from spikedata.synth.engine import EngineError, find_engine
 from spikedata.synth.words import read_words
 
-__all__ = ["EngineError", "embedded_corpus", "find_engine", "read_words", "synthesize"]
+__all__ = ["EngineError", "find_engine", "read_words", "synthesize"]

@@ -1,7 +1,4 @@
-"""Speak a small corpus of synthetic speech: every word of a list in several voices and takes.
-
-The package includes such a corpus, so that the demo and the tests need no download.
-"""
+"""Speak a small corpus of synthetic speech: every word of a list in several voices and takes."""
 
 import csv
 import os
@@ -9,7 +6,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import resources
 from pathlib import Path
 
 from spikedata.disk import OutputError, check_output
@@ -24,25 +20,6 @@ VOICES = ("f3", "m3", "Alicia", "rob", "steph", "travis", "Andrea", "boris", "sh
 MANIFEST = "manifest.csv"
 
 Task = tuple[str, int, Word]  # voice, trial, word
-
-
-def embedded_corpus() -> Path:
-    """The folder of the corpus in the package: 20 digits in 12 synthetic voices and 2 takes, at 16 kHz.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is missing in the installation.
-
-    Examples
-    --------
-    >>> (embedded_corpus() / "lang-german_speaker-04_trial-0_digit-5.flac").is_file()
-    True
-    """
-    folder = Path(str(resources.files("spikedata") / "spoken_digits"))
-    if not (folder / MANIFEST).is_file():
-        raise FileNotFoundError(f"{folder}: the spoken digits are missing; install spikedata-audio again")
-    return folder
 
 
 def synthesize(

@@ -28,6 +28,12 @@ KEYS = ("up", "down", "mixed")
 
 
 @pytest.fixture(scope="session")
+def spoken_digits() -> Path:
+    """A corpus of synthetic speech: 20 digits in 12 voices and 2 takes, as ``spikedata synth --words shd`` made it."""
+    return Path(__file__).parents[1] / "data" / "spoken_digits"
+
+
+@pytest.fixture(scope="session")
 def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders with 150 noises of 5 ms."""
     root = tmp_path_factory.mktemp("noises")

@@ -23,12 +23,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card, RefitEntry, ScoreEntry
 from spikedata.disk import OutputError, cannot_write, holding, make_parents, write_atomically
 from spikedata.nn.networks import Network
+from spikedata.nn.quantization import dequantize
 from spikedata.splits import Split, sample_names
 from spikedata.training.folder import UNFINISHED, training_folder
 from spikedata.training.history import EpochRecord, read_history
@@ -41,7 +43,7 @@ CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv
 class Run(NamedTuple):
     """A finished run.
 
-    Attributes
+    Parameters
     ----------
     network : Network
         Network with the weights that validation chose, on the CPU, in evaluation mode.
@@ -137,6 +139,11 @@ def write_run_dir(
 def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """A run's result card.
 
+    Parameters
+    ----------
+    run_dir : str or path-like
+        Folder of the run.
+
     Raises
     ------
     FileNotFoundError
@@ -174,26 +181,56 @@ def load_run(run_dir: str | os.PathLike[str]) -> Run:
     ValueError
         If card and weights do not belong together.
     """
-    import safetensors.torch
-
     card = read_card(run_dir)
     path = Path(run_dir, WEIGHTS)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    weights = path.read_bytes()
     try:
-        if hashlib.sha256(weights).hexdigest() != card.network.sha256:
-            raise ValueError(f"{WEIGHTS} is not the one of the card: its SHA-256 differs")
-        n_units, n_classes = card.data.n_units, len(card.data.keys)
-        network = network_of(card.recipe, n_units=n_units, n_classes=n_classes, seed=card.seed)
-        tensors = safetensors.torch.load(weights)
+        network = network_from(
+            path.read_bytes(),
+            card.recipe,
+            sha256=card.network.sha256,
+            n_units=card.data.n_units,
+            n_classes=len(card.data.keys),
+        )
+    except ValueError as error:
+        raise ValueError(f"{run_dir}: damaged: {WEIGHTS} {error}") from error
+    return Run(network, card)
+
+
+def network_from(weights: bytes, recipe: Recipe, *, sha256: str, n_units: int, n_classes: int) -> Network:
+    """The network of a card, on the CPU, in evaluation mode.
+
+    Parameters
+    ----------
+    weights : bytes
+        The file of its weights, also one of weights in eight bits.
+    recipe : Recipe
+        Its recipe.
+    sha256 : str
+        SHA-256 of the file, as the card has it.
+    n_units, n_classes : int
+        Sizes of the network [1].
+
+    Raises
+    ------
+    ValueError
+        If the file is not the one of the card; the message begins with the fault.
+    """
+    import safetensors.torch
+
+    if hashlib.sha256(weights).hexdigest() != sha256:
+        raise ValueError("is not the one of the card: its SHA-256 differs")
+    network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=0)  # the weights that it draws are replaced
+    try:
+        tensors = dequantize(safetensors.torch.load(weights))
         shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
         if shapes != expected:
-            raise ValueError(f"{WEIGHTS} has the shapes {shapes}, the card asks for {expected}")
+            raise ValueError(f"has the shapes {shapes}, the card asks for {expected}")
         network.load_state_dict(tensors)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"{run_dir}: damaged: {error}") from error
-    return Run(network.eval(), card)
+    except (RuntimeError, TypeError, safetensors.SafetensorError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    return network.eval()
 
 
 def read_split(run_dir: str | os.PathLike[str], card: Card, sources: Sequence[str]) -> Split:
@@ -263,7 +300,15 @@ def update_card(run_dir: str | os.PathLike[str], change: Callable[[Card], Card])
     return card
 
 
-def card_bytes(card: Card) -> bytes:
+class Writable(Protocol):
+    """What writes itself as types of JSON."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Its types of JSON."""
+        ...
+
+
+def card_bytes(card: Writable) -> bytes:
     """A card as the bytes of its file: indented JSON, but each list of numbers on one line."""
     indented = json.dumps(card.to_json(), indent=1, ensure_ascii=False)
     return (_LIST_OF_NUMBERS.sub(lambda found: " ".join(found[0].split()), indented) + "\n").encode()
@@ -324,7 +369,7 @@ def _finished(folder: str | os.PathLike[str]) -> list[Path]:
 class ChosenRun(NamedTuple):
     """A run whose validation part has chosen the epoch.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         Its folder.

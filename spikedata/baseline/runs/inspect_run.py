@@ -1,8 +1,9 @@
-"""Look inside a trained network: its spikes and readout for one clip."""
+"""Look inside a trained network: its spikes and readout for one clip, its class scores for several."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from spikedata.baseline.runs.folder import load_run
 from spikedata.events import Events, Sample
+from spikedata.nn.networks import Activity, Network
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import iterate_batches
 from spikedata.training.scoring import grid_of
@@ -27,11 +29,14 @@ class ClipActivity(NamedTuple):
         0 or 1.
     readout : ndarray of float32, shape (step, class)
         Membranes of the readout [1].
+    logits : ndarray of float32, shape (class,)
+        Score of each class [1]; the highest is the network's answer.
     """
 
     dt: float
     hidden_spikes: npt.NDArray[np.float32]
     readout: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32]
 
 
 def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
@@ -53,10 +58,51 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     FileNotFoundError, ValueError
         If there is no such run, or it is damaged.
     """
-    network = load_run(run_dir).network
+    return watch(load_run(run_dir).network, sample)
+
+
+def watch(network: Network, sample: Sample) -> ClipActivity:
+    """The same as `watch_clip`, of a network that is loaded already.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode, on the CPU.
+    sample : Sample
+        The clip; its units must be those that the network was trained on.
+
+    Raises
+    ------
+    ValueError
+        If the clip has another number of units.
+    """
+    activity = _activity(network, [sample])
+    hidden, readout, logits = activity.hidden_spikes[0], activity.readout[0], activity.logits[0]
+    return ClipActivity(network.dt, hidden.numpy(), readout.numpy(), logits.numpy())
+
+
+def class_logits(network: Network, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+    """The class scores of some clips, shape (n_clips, n_classes) [1]: the highest of a row is the network's answer.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode, on the CPU.
+    samples : sequence of Sample
+        At least one clip; all must have the network's units.
+
+    Raises
+    ------
+    ValueError
+        If the clips have another number of units.
+    """
+    return np.asarray(_activity(network, samples).logits.numpy())
+
+
+@torch.no_grad()
+def _activity(network: Network, samples: Sequence[Sample]) -> Activity:
     keys = [str(label) for label in range(network.n_classes)]
-    clip = SpikeDataset(Events.from_samples([sample], keys=keys, n_units=network.n_units))
-    inputs, _ = next(iterate_batches(clip, [np.zeros(1, np.int64)], grid_of(network)))
-    with torch.no_grad():
-        activity = network(inputs)
-    return ClipActivity(network.dt, activity.hidden_spikes[0].numpy(), activity.readout[0].numpy())
+    clips = SpikeDataset(Events.from_samples(samples, keys=keys, n_units=network.n_units))
+    inputs, _ = next(iterate_batches(clips, [np.arange(len(samples))], grid_of(network)))
+    activity: Activity = network(inputs)
+    return activity

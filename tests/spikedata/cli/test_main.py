@@ -26,7 +26,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["fly"], ["info"], ["info", "x.h5", "--fly"], ["encode", "folder", "a", "b", "--seed", "x"]]
+    "words", [["--json"], ["fly"], ["info"], ["info", "x.h5", "--fly"], ["encode", "folder", "a", "b", "--seed", "x"]]
 )
 def test_wrong_usage_leaves_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
@@ -213,7 +213,7 @@ def test_the_help_tells_statuses_and_environment(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["--help"])
 
-    told = capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
     assert "0 done, 1 failed, 2 usage, 3 data do not verify, 4 source not available, 5 cannot write, 130" in told
     for name in ("SPIKEDATA_HOME", "SPIKEDATA_CACHE", "SPIKEDATA_OFFLINE=1", "NO_COLOR"):
         assert name in told

@@ -8,7 +8,6 @@ import pytest
 
 from spikedata.corpora import HEIDELBERG_KEYS, list_clips
 from spikedata.splits import make_split
-from spikedata.synth import embedded_corpus
 from spikedata.synth.clip import SpokenClip
 
 HEADER = ",".join(SpokenClip._fields)
@@ -32,34 +31,34 @@ def speak(tmp_path: Path) -> Speak:
     return make
 
 
-def test_the_embedded_corpus_has_every_class_in_every_voice() -> None:
-    listing = list_clips("spoken_digits", embedded_corpus())
+def test_spoken_digits_have_every_class_in_every_voice(spoken_digits: Path) -> None:
+    listing = list_clips("spoken_digits", spoken_digits)
     seen = {(clip.label, clip.speaker) for clip in listing.clips}
     assert len(listing.clips) == 480
     assert seen == {(label, speaker) for label in range(20) for speaker in range(12)}
     assert (listing.corpus, listing.keys, listing.unfit, listing.parts) == ("spoken_digits", HEIDELBERG_KEYS, (), None)
 
 
-def test_clips_are_named_by_their_file_as_in_heidelberg_digits(tmp_path: Path) -> None:
+def test_clips_are_named_by_their_file_as_in_heidelberg_digits(spoken_digits: Path, tmp_path: Path) -> None:
     # the name is what keys a clip's spikes: they are the same as under the corpus that it was once listed as
-    for path in sorted(embedded_corpus().glob("*_trial-0_digit-3.flac")):
+    for path in sorted(spoken_digits.glob("*_trial-0_digit-3.flac")):
         shutil.copy(path, tmp_path)
     as_people = list_clips("heidelberg_digits", tmp_path)
-    clips = {clip.name: clip for clip in list_clips("spoken_digits", embedded_corpus()).clips}
+    clips = {clip.name: clip for clip in list_clips("spoken_digits", spoken_digits).clips}
     assert len(as_people.clips) == 24
     assert all(clip[1:] == clips[clip.name][1:] for clip in as_people.clips)
 
 
-def test_synthetic_speech_is_not_taken_for_people() -> None:
+def test_synthetic_speech_is_not_taken_for_people(spoken_digits: Path) -> None:
     rule = "spoken_digits: holds synthetic speech, not heidelberg_digits: its corpus is 'spoken_digits'"
     with pytest.raises(ValueError, match=rule):
-        list_clips("heidelberg_digits", embedded_corpus())
+        list_clips("heidelberg_digits", spoken_digits)
     with pytest.raises(ValueError, match="not heidelberg_digits"):
-        list_clips("heidelberg_digits", embedded_corpus().parent / "spoken_digits")
+        list_clips("heidelberg_digits", spoken_digits.parent / "spoken_digits")
 
 
-def test_synthetic_speech_without_a_corpus_is_said_to_be_such() -> None:
-    notes = list_clips("folder", embedded_corpus()).notes
+def test_synthetic_speech_without_a_corpus_is_said_to_be_such(spoken_digits: Path) -> None:
+    notes = list_clips("folder", spoken_digits).notes
     assert any("the corpus 'spoken_digits' knows their classes" in note for note in notes)
 
 
@@ -113,5 +112,5 @@ def test_labels_that_skip_a_number_are_refused(speak: Speak) -> None:
         list_clips("spoken_words", speak(("a.wav", 1, "a", "f3", 0)))
 
 
-def test_spoken_digits_have_a_split_by_speaker() -> None:
-    assert make_split(list_clips("spoken_digits", embedded_corpus()), "by_speaker").speakers_apart
+def test_spoken_digits_have_a_split_by_speaker(spoken_digits: Path) -> None:
+    assert make_split(list_clips("spoken_digits", spoken_digits), "by_speaker").speakers_apart

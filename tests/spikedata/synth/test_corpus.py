@@ -1,4 +1,4 @@
-"""The spoken corpus: what ships, what `synthesize` makes, and what it refuses."""
+"""Synthetic speech: the corpus in tests/data, what `synthesize` makes, and what it refuses."""
 
 import csv
 import errno
@@ -16,7 +16,7 @@ import soxr
 
 from spikedata.disk import OutputError
 from spikedata.synth import engine as synth_engine
-from spikedata.synth.corpus import MANIFEST, VOICES, embedded_corpus, synthesize
+from spikedata.synth.corpus import MANIFEST, VOICES, synthesize
 from spikedata.synth.engine import PACKAGE, EngineError
 from spikedata.synth.words import read_words
 
@@ -38,24 +38,22 @@ def two_words(tmp_path):
     return path
 
 
-def test_the_embedded_corpus_is_what_its_manifest_says():
-    folder = embedded_corpus()
-    lines = read_manifest(folder)
-    assert {line["file"] for line in lines} == {file.name for file in folder.glob("*.flac")}
+def test_the_spoken_digits_are_what_their_manifest_says(spoken_digits):
+    lines = read_manifest(spoken_digits)
+    assert {line["file"] for line in lines} == {file.name for file in spoken_digits.glob("*.flac")}
     for line in lines:
-        assert hashlib.sha256((folder / line["file"]).read_bytes()).hexdigest() == line["sha256"], line["file"]
+        assert hashlib.sha256((spoken_digits / line["file"]).read_bytes()).hexdigest() == line["sha256"], line["file"]
 
 
-def test_the_embedded_corpus_holds_20_classes_12_voices_and_2_takes_in_5_megabytes():
-    folder = embedded_corpus()
-    lines = read_manifest(folder)
+def test_the_spoken_digits_are_20_classes_12_voices_and_2_takes_in_5_megabytes(spoken_digits):
+    lines = read_manifest(spoken_digits)
     seen = Counter((int(line["label"]), int(line["speaker"]), int(line["trial"])) for line in lines)
     assert seen == {(label, speaker, trial): 1 for label in range(20) for speaker in range(12) for trial in range(2)}
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 5 * MEGABYTE
+    assert sum(file.stat().st_size for file in spoken_digits.iterdir()) < 5 * MEGABYTE
 
 
-def test_the_embedded_corpus_is_named_like_heidelberg_digits():
-    for line in read_manifest(embedded_corpus()):
+def test_the_spoken_digits_are_named_like_heidelberg_digits(spoken_digits):
+    for line in read_manifest(spoken_digits):
         name = re.fullmatch(r"lang-(english|german)_speaker-(\d\d)_trial-(\d+)_digit-(\d)\.flac", line["file"])
         assert name is not None
         assert int(line["label"]) == int(name[4]) + 10 * (name[1] == "german")
@@ -64,20 +62,19 @@ def test_the_embedded_corpus_is_named_like_heidelberg_digits():
         assert line["text"] == read_words("shd")[int(line["label"])].text
 
 
-def test_embedded_clips_are_short_mono_16_bit_words_neither_silent_nor_clipped():
-    folder = embedded_corpus()
-    for line in read_manifest(folder):
-        info = soundfile.info(folder / line["file"])
+def test_the_spoken_digits_are_short_mono_16_bit_words_neither_silent_nor_clipped(spoken_digits):
+    for line in read_manifest(spoken_digits):
+        info = soundfile.info(spoken_digits / line["file"])
         assert (info.format, info.subtype, info.channels, info.samplerate) == ("FLAC", "PCM_16", 1, 16000)
-        waveform, _ = soundfile.read(folder / line["file"])
+        waveform, _ = soundfile.read(spoken_digits / line["file"])
         assert 0.2 < len(waveform) / 16000 < 1.2
         assert np.sqrt(np.mean(waveform**2)) == pytest.approx(0.0347, rel=0.01)
         assert np.abs(waveform).max() < 0.9
 
 
 @needs_library
-def test_a_voice_of_the_embedded_corpus_can_be_made_again_byte_for_byte(tmp_path):
-    shipped = {line["file"]: line for line in read_manifest(embedded_corpus()) if line["voice"] == "Alicia"}
+def test_a_voice_of_the_spoken_digits_can_be_made_again_byte_for_byte(spoken_digits, tmp_path):
+    shipped = {line["file"]: line for line in read_manifest(spoken_digits) if line["voice"] == "Alicia"}
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("made on Linux x86_64; another machine may round differently")
     tools = f"soxr {soxr.__version__}, libsndfile {soundfile.__libsndfile_version__}"

@@ -69,7 +69,7 @@ def test_text_sets_what_is_true_or_false():
 
 
 def test_two_recipes_of_the_demo_see_the_same_part_of_a_clip():
-    assert RECIPES["counts"].network.duration == RECIPES["recurrent"].network.duration
+    assert RECIPES["counts"].network.duration == RECIPES["few_clips"].network.duration
 
 
 @pytest.mark.parametrize(

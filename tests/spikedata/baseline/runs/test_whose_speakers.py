@@ -17,7 +17,6 @@ from spikedata.corpora import list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads import registry
 from spikedata.downloads.entries import Checksum
-from spikedata.synth import embedded_corpus
 
 COUNTS = recipe_from("counts", {"duration": "0.2", "strengths": "1"})
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": ()}
@@ -124,12 +123,12 @@ def test_encodings_share_their_speakers_where_the_names_of_recordings_number_the
     assert (entry.same_numbering, entry.speakers_trained) == (same, trained)
 
 
-def test_a_voice_of_a_program_is_never_a_speaker_of_shd(score, publish, tmp_path):
+def test_a_voice_of_a_program_is_never_a_speaker_of_shd(score, publish, spoken_digits, tmp_path):
     def change(path):
         if path.name == "b.h5":
             publish(path)
 
-    corpus = list_clips("spoken_digits", embedded_corpus()).corpus
+    corpus = list_clips("spoken_digits", spoken_digits).corpus
     entry, card = score({"corpus": corpus}, {"corpus": None}, change)
     assert (entry.same_numbering, entry.speakers_trained, entry.speakers_chose) == (False, (), ())
     assert card.data.corpus == "spoken_digits"
