@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         nn,
         plot,
         recognition,
+        report,
         splits,
         synth,
         torch,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "recognition", "splits",
-    "synth", "torch", "training", "transforms",
+    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "recognition", "report",
+    "splits", "synth", "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
     "spikedata.baseline": (
@@ -107,6 +108,7 @@ __all__ = [
     "recognition",
     "recognize",
     "refit_run",
+    "report",
     "splits",
     "synth",
     "torch",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, runs
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs
 from spikedata.cli.command import TASKS, CommandParser, Commands, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
 from spikedata.cli.output import log_to_standard_error, ready_streams, settle, to_json, write_error, write_out
@@ -175,6 +175,7 @@ def build_parser() -> CommandParser:
     encoding.add_commands(commands)
     files.add_commands(commands)
     export.add_commands(commands)
+    report.add_commands(commands)
     runs.add_commands(commands)
     recognize.add_commands(commands)
     catalog.add_commands(commands)

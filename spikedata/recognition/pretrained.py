@@ -40,7 +40,7 @@ class UsedFile:
     sample_rate : int
         Of the recordings [Hz].
     use : str
-        What it was used for [1].
+        What it was used for: "training" or "test" [1].
     """
 
     file: str
@@ -179,7 +179,7 @@ class Pretrained:
     ear : CochleaParams
         The cochlea whose spikes it was trained on.
     sample_rates : tuple of int
-        Of the recordings that it was trained on [Hz]; empty where the card does not say it.
+        Of the recordings that it was scored on [Hz]; empty where the card does not say it.
     temperature : float
         What its logits are divided by to give probabilities [1]; 1 for a run.
     """
@@ -253,12 +253,9 @@ def load_pretrained(name: str = "digits") -> Pretrained:
         card=card,
         classes=card.classes,
         ear=card.ear,
-        sample_rates=tuple(sorted({file.sample_rate for file in card.data if file.use == TRAINED_ON})),
+        sample_rates=tuple(sorted({score.sample_rate for score in (*card.validation, *card.tests)})),
         temperature=card.temperature,
     )
-
-
-TRAINED_ON = "training"
 
 
 def network_to_hear_with(

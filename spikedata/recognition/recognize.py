@@ -164,7 +164,7 @@ def _loudest_word(waveform: npt.NDArray[np.float64], sample_rate: int, ear: Pret
     if seconds > ear.duration + _OVERLAP:
         notes.append(f"the word lasts {seconds:.2f} s, of which the network hears the first {ear.duration:g} s")
     if ear.sample_rates and sample_rate < min(ear.sample_rates):
-        notes.append(f"is sampled at {sample_rate:,} Hz; the network was trained at {min(ear.sample_rates):,} Hz")
+        notes.append(f"is sampled at {sample_rate:,} Hz; the network was tested from {min(ear.sample_rates):,} Hz on")
     return loudest, notes
 
 

@@ -20,24 +20,34 @@ def format_card(card: Card) -> str:
     card : Card
         As `train_run` and `evaluate_run` return it.
     """
+    return "\n".join(f"{name:<12}{said}" for name, said in card_lines(card))
+
+
+def card_lines(card: Card) -> list[tuple[str, str]]:
+    """What a card says in words: what it is about, and a line of text, in turn.
+
+    Parameters
+    ----------
+    card : Card
+        As `train_run` and `evaluate_run` return it.
+    """
     data, split, training = card.data, card.split, card.training
     parts = ", ".join(f"{part} {n}{_in_brackets(split.speakers[part])}" for part, n in split.n.items())
     changes = "".join(f" {name}={_value_text(value)}" for name, value in changes_of(card.recipe).items())
     lines = [
-        f"recipe      {card.recipe.name}{changes}, seed {card.seed}, {card.network.parameters:,} parameters",
-        f"data        {data.file}, {len(data.keys)} classes, {data.origin}{_read_as(data)}{_lost_text(data, card)}",
-        f"clips       {parts}{_WARNINGS[split.speakers_apart]}",
-        f"training    {_training_text(card)}, {training.seconds:.1f} s",
-        f"validation  {_score_text(card.validation)}{_whose_validation(card)}",
-        _measures_text(card.measures),
+        ("recipe", f"{card.recipe.name}{changes}, seed {card.seed}, {card.network.parameters:,} parameters"),
+        ("data", f"{data.file}, {len(data.keys)} classes, {data.origin}{_read_as(data)}{_lost_text(data, card)}"),
+        ("clips", f"{parts}{_WARNINGS[split.speakers_apart]}"),
+        ("training", f"{_training_text(card)}, {training.seconds:.1f} s"),
+        ("validation", f"{_score_text(card.validation)}{_whose_validation(card)}"),
+        ("one clip", _measures_text(card.measures)),
     ]
-    lines += [f"test        {_test_text(entry, card)}" for entry in card.tests]
-    lines += [] if card.tests else ["test        not opened"]
+    lines += [("test", _test_text(entry, card)) for entry in card.tests] or [("test", "not opened")]
     lines += [
-        f"control     {entry.control}: {_score_text(entry.score)}, {entry.part} of {entry.file}"
+        ("control", f"{entry.control}: {_score_text(entry.score)}, {entry.part} of {entry.file}")
         for entry in card.controls
     ]
-    return "\n".join([*lines, *(_bias_text(entry) for entry in card.selection_bias)])
+    return [*lines, *(("selection", _bias_text(entry)) for entry in card.selection_bias)]
 
 
 def _read_as(data: DataEntry) -> str:
@@ -70,12 +80,12 @@ def _whose_validation(card: Card) -> str:
 def _measures_text(measures: Measures) -> str:
     spikes = f"{measures.spikes:,.0f} spikes" if measures.spikes is not None else "no spikes"
     operations = f"{measures.effective_acs:,.0f} additions, {measures.effective_macs:,.0f} multiplications"
-    return f"one clip    {spikes}, {operations} of {measures.dense_operations:,.0f}"
+    return f"{spikes}, {operations} of {measures.dense_operations:,.0f}"
 
 
 def _bias_text(entry: SelectionBiasEntry) -> str:
     return (
-        f"selection   picking the epoch on these test clips would have claimed {entry.picked_accuracy:.1%} "
+        f"picking the epoch on these test clips would have claimed {entry.picked_accuracy:.1%} "
         f"(epoch {entry.picked_epoch}), {100 * entry.bias:.1f} points too much; the bias, not a result"
     )
 

@@ -260,31 +260,49 @@ def format_group(summary: GroupSummary) -> str:
             f"{row.run:<20}{row.seed:>6}{row.validation:>12.1%}{test:>9}{row.n or '-':>7}"
             f"{row.seconds:>8.0f} s   {speakers}"
         )
-    lines.append(f"validation {_over_runs_text(summary.validation)}")
+    return "\n".join([*lines, *(f"{name:<11}{said}" for name, said in group_lines(summary)), *_refit_note(summary)])
+
+
+def group_lines(summary: GroupSummary) -> list[tuple[str, str]]:
+    """What a summary says over its runs, in words: what it is about (empty where that goes on), and a line of text.
+
+    Parameters
+    ----------
+    summary : GroupSummary
+        From `summarize_group`.
+    """
+    lines = [("validation", _over_runs_text(summary.validation))]
     if summary.test:
-        lines.append(f"test       {_over_runs_text(summary.test)}")
+        lines.append(("test", _over_runs_text(summary.test)))
     if summary.clips and summary.tested_on:
         low, high = summary.clips.interval_95
         found = f"{summary.clips.accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}"
-        lines.append(f"{'':<11}over {summary.clips.n} clips of {summary.tested_on.file}: {found}")
+        lines.append(("", f"over {summary.clips.n} clips of {summary.tested_on.file}: {found}"))
     if summary.unseen:
-        lines.append(f"{'':<11}over unseen speakers: {_over_runs_text(summary.unseen)}")
-    lines += [f"{'':<11}{name}: {_over_runs_text(found)}" for name, found in summary.controls.items()]
+        lines.append(("", f"over unseen speakers: {_over_runs_text(summary.unseen)}"))
+    lines += [("", f"{name}: {_over_runs_text(found)}") for name, found in summary.controls.items()]
     if summary.selection_bias:
         picked, bias = summary.selection_bias.picked.mean, summary.selection_bias.bias.mean
         lines.append(
-            f"selection  picking the epochs on these test clips would have claimed {picked:.1%}, "
-            f"{100 * bias:.1f} points too much; the bias, not a result"
+            (
+                "selection",
+                f"picking the epochs on these test clips would have claimed {picked:.1%}, "
+                f"{100 * bias:.1f} points too much; the bias, not a result",
+            )
         )
     if not summary.test:
-        n_scored = sum(row.test is not None for row in summary.runs)
-        n_runs = len(summary.runs)
-        lines.append("test       " + (f"scored for {n_scored} of {n_runs} runs only" if n_scored else "not opened"))
+        n_scored, n_runs = sum(row.test is not None for row in summary.runs), len(summary.runs)
+        lines.append(("test", f"scored for {n_scored} of {n_runs} runs only" if n_scored else "not opened"))
     if summary.unfinished:
-        lines.append(f"unfinished {', '.join(summary.unfinished)}; not counted here")
+        lines.append(("unfinished", f"{', '.join(summary.unfinished)}; not counted here"))
     if summary.untested:
-        lines.append(f"untested   speakers {' '.join(map(str, summary.untested))}, whom no finished run leaves out")
-    return "\n".join([*lines, REFIT_NOTE] if any(row.refit for row in summary.runs) else lines)
+        who = " ".join(map(str, summary.untested))
+        lines.append(("untested", f"speakers {who}, whom no finished run leaves out"))
+    return lines
+
+
+def _refit_note(summary: GroupSummary) -> list[str]:
+    return [REFIT_NOTE] if any(row.refit for row in summary.runs) else []
 
 
 def validation_accuracies(cards: Sequence[Card]) -> list[float]:

@@ -29,11 +29,14 @@ class ClipActivity(NamedTuple):
         0 or 1.
     readout : ndarray of float32, shape (step, class)
         Membranes of the readout [1].
+    logits : ndarray of float32, shape (class,)
+        Score of each class [1]; the highest is the network's answer.
     """
 
     dt: float
     hidden_spikes: npt.NDArray[np.float32]
     readout: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32]
 
 
 def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
@@ -55,9 +58,27 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     FileNotFoundError, ValueError
         If there is no such run, or it is damaged.
     """
-    network = load_run(run_dir).network
+    return watch(load_run(run_dir).network, sample)
+
+
+def watch(network: Network, sample: Sample) -> ClipActivity:
+    """The same as `watch_clip`, of a network that is loaded already.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode, on the CPU.
+    sample : Sample
+        The clip; its units must be those that the network was trained on.
+
+    Raises
+    ------
+    ValueError
+        If the clip has another number of units.
+    """
     activity = _activity(network, [sample])
-    return ClipActivity(network.dt, activity.hidden_spikes[0].numpy(), activity.readout[0].numpy())
+    hidden, readout, logits = activity.hidden_spikes[0], activity.readout[0], activity.logits[0]
+    return ClipActivity(network.dt, hidden.numpy(), readout.numpy(), logits.numpy())
 
 
 def class_logits(network: Network, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:

@@ -108,24 +108,20 @@ class _Member(NamedTuple):
     test: ScoredEntry | None
 
 
-def leaderboard(folder: str | os.PathLike[str]) -> Leaderboard:
-    """The leaderboard of all result cards below a folder.
+def leaderboard(folder: str | os.PathLike[str], *others: str | os.PathLike[str]) -> Leaderboard:
+    """The leaderboard of all result cards below a folder, or below several.
 
     Parameters
     ----------
-    folder : str or path-like
-        Folder to search, at any depth.
+    folder, *others : str or path-like
+        Folders to search, at any depth; a run is found in its own.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, or no card below it.
+        If there is no such folder, or no card below one of them.
     """
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
-    paths = [path for path in sorted(Path(folder).rglob(CARD)) if not path.parent.name.endswith(".part")]
-    if not paths:
-        raise FileNotFoundError(f"{folder}: no {CARD} below it: train a run first")
+    paths = [path for place in (folder, *others) for path in _cards_below(place)]
     groups: dict[str, dict[str, _Member]] = {}
     usual, unreadable = dict(RECIPES), []
     for path in paths:
@@ -143,6 +139,37 @@ def leaderboard(folder: str | os.PathLike[str]) -> Leaderboard:
     return Leaderboard(lines=tuple(lines), unreadable=tuple(unreadable))
 
 
+class BoardTable(NamedTuple):
+    """A leaderboard as texts.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Heading of each column.
+    rows : list of tuple of str
+        The cells of each line.
+    notes : list of str
+        What the marks in the cells mean, from (1).
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str]
+
+
+def leaderboard_table(board: Leaderboard) -> BoardTable:
+    """The cells of a leaderboard, and what their marks mean.
+
+    Parameters
+    ----------
+    board : Leaderboard
+        As `leaderboard` gives it.
+    """
+    notes: dict[str, int] = {}
+    rows = [_cells(line, notes) for line in board.lines]
+    return BoardTable(_COLUMNS, rows, list(notes))
+
+
 def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
     """A leaderboard as a table, of Markdown or for a terminal, its marks explained below.
 
@@ -153,16 +180,24 @@ def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
     markdown : bool
         Whether as Markdown.
     """
-    notes: dict[str, int] = {}
-    rows = [_cells(line, notes) for line in board.lines]
+    columns, rows, notes = leaderboard_table(board)
     if markdown:
-        rule = "|---|" + "---:|" * (len(_COLUMNS) - 1)
-        table = [_markdown_row(_COLUMNS), rule, *(_markdown_row(row) for row in rows)]
-        below = [f"\n({number}) {note}" for note, number in notes.items()]
+        rule = "|---|" + "---:|" * (len(columns) - 1)
+        table = [_markdown_row(columns), rule, *(_markdown_row(row) for row in rows)]
+        below = [f"\n({number}) {note}" for number, note in enumerate(notes, 1)]
     else:
-        table = in_columns([_COLUMNS, *rows], to_the_right=True)
-        below = [f"({number}) {note}" for note, number in notes.items()]
+        table = in_columns([columns, *rows], to_the_right=True)
+        below = [f"({number}) {note}" for number, note in enumerate(notes, 1)]
     return "\n".join([*table, *below, *(f"left out: {printable(reason)}" for reason in board.unreadable)])
+
+
+def _cards_below(folder: str | os.PathLike[str]) -> list[Path]:
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    paths = [path for path in sorted(Path(folder).rglob(CARD)) if not path.parent.name.endswith(".part")]
+    if not paths:
+        raise FileNotFoundError(f"{folder}: no {CARD} below it: train a run first")
+    return paths
 
 
 def _key(card: Card, test: ScoredEntry | None) -> str:
