@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from spikedata.cli.command import (
     Commands,
@@ -14,6 +15,7 @@ from spikedata.cli.command import (
     print_result,
     reading_of,
     seconds,
+    show_progress,
     whole,
 )
 
@@ -75,7 +77,9 @@ def _export(args: argparse.Namespace) -> None:
     from spikedata.export import export_file
 
     options = {name: getattr(args, name) for name in ("to", "part", "split", "dt", "overwrite")}
-    done = export_file(args.file, args.out, seed=args.split_seed, **options, **reading_of(args))
+    options |= {"seed": args.split_seed, **reading_of(args)}
+    with show_progress(args, "clip") as progress:
+        done = export_file(args.file, args.out, on_progress=partial(progress.at_stage, "export"), **options)
     text = "\n  ".join([f"{done.file}: {done.clips:,} clips, {done.spikes:,} spikes", *done.notes])
     print_result(args, done._asdict(), text)
 
@@ -84,6 +88,9 @@ def _card(args: argparse.Namespace) -> None:
     from spikedata.export import write_data_card
 
     options = {name: getattr(args, name) for name in ("license", "creator", "url", "overwrite")}
-    done = write_data_card(args.file, args.out, **options, **reading_of(args))
+    with show_progress(args, "clip") as progress:
+        done = write_data_card(
+            args.file, args.out, on_progress=partial(progress.at_stage, "read"), **options, **reading_of(args)
+        )
     text = "\n  ".join([f"{done.file}, {done.croissant}: {', '.join(done.described)}", *done.notes])
     print_result(args, done._asdict(), text)

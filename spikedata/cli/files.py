@@ -105,7 +105,8 @@ def _kinds() -> tuple[str, ...]:
 def _info(args: argparse.Namespace) -> None:
     from spikedata.files.info import describe_file, format_description
 
-    description = describe_file(args.file, window=args.window, **reading_of(args))
+    with show_progress(args, "clip") as progress:
+        description = describe_file(args.file, window=args.window, on_progress=progress.at, **reading_of(args))
     print_result(args, _in_clips(description), format_description(description))
 
 

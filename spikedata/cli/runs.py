@@ -123,13 +123,14 @@ def _train(args: argparse.Namespace) -> None:
     train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
     is_group = args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
-    with show_progress(args, "epoch", total=n_epochs) as progress, saying_what_is_kept(lambda: _kept(args)):
+    with show_progress(args, "clip") as progress, saying_what_is_kept(lambda: _kept(args)):
+        options |= {"on_progress": progress.at_stage}
         if is_group:
             options |= {"seeds": args.seeds or (args.seed,)}
-            options |= {"on_epoch": lambda name, record: _show(progress, record, n_epochs, stage=name)}
+            options |= {"on_epoch": lambda _, record: _note(progress, record, n_epochs)}
             result: Card | GroupSummary = train_several(args.file, args.out, **options)
         else:
-            options |= {"seed": args.seed, "on_epoch": lambda record: _show(progress, record, n_epochs)}
+            options |= {"seed": args.seed, "on_epoch": lambda record: _note(progress, record, n_epochs)}
             result = train_one(args.file, args.out, **options)
     if is_first:
         _print(args, args.out, result)
@@ -179,10 +180,9 @@ _NOT_WITH_REFIT = (
 )
 
 
-def _show(progress: Progress, record: EpochRecord, n_epochs: int, *, stage: str = "train") -> None:
-    # the first epoch that is shown may be a later one, of a training that goes on
-    progress.at_stage(stage, record.epoch - 1, n_epochs)
-    progress.step(f"validation {record.validation_accuracy:.1%}" if record.is_validated else "")
+def _note(progress: Progress, record: EpochRecord, n_epochs: int) -> None:
+    validation = f", validation {record.validation_accuracy:.1%}" if record.is_validated else ""
+    progress.note(f"epoch {record.epoch}/{n_epochs}{validation}")
 
 
 def _recipe(args: argparse.Namespace) -> Any:
@@ -217,7 +217,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     from spikedata.baseline.runs.folder import is_group
 
     several = is_group(args.run)
-    _print(args, args.run, _show_scores(args, several) if args.show else _score(args, several))
+    if args.show:
+        result = _show_scores(args, several)
+    else:
+        with show_progress(args, "clip") as progress:
+            result = _score(args, several, progress)
+    _print(args, args.run, result)
 
 
 def _print(args: argparse.Namespace, run: str, result: Card | GroupSummary) -> None:
@@ -244,7 +249,7 @@ def _without_clips(record: dict[str, Any]) -> dict[str, Any]:
     return {"over_clips" if name == "clips" else name: value for name, value in record.items()}
 
 
-def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
+def _score(args: argparse.Namespace, several: bool, progress: Progress) -> Card | GroupSummary:
     from spikedata.baseline.runs.evaluation import evaluate_run
     from spikedata.baseline.runs.groups import evaluate_group
     from spikedata.baseline.runs.selection_bias import measure_selection_bias
@@ -255,7 +260,7 @@ def _score(args: argparse.Namespace, several: bool) -> Card | GroupSummary:
     if args.selection_bias and args.control is not None:
         raise ValueError("--selection-bias is that of the plain score, so leave out --control")
     control = args.control or "none"
-    options = {"device": args.device or "auto", **reading_of(args)}
+    options = {"device": args.device or "auto", "on_progress": progress.at_stage, **reading_of(args)}
     if several:
         return evaluate_group(args.run, args.file, control=control, selection_bias=args.selection_bias, **options)
     if args.selection_bias:

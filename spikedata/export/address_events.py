@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spikedata.export.output import Exported, new_folder, require_space
-from spikedata.export.source import Chosen, Spikes, opened
+from spikedata.export.source import Chosen, OnProgress, Spikes, opened
 from spikedata.export.tables import CLIPS, write_clips
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ _ROOM_FOR_ALL = 2**17  # upper bound of the space that a file needs besides its 
 _AT_ONCE = 4096  # events in a packet
 
 
-def to_aer(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
+def to_aer(
+    data: Spikes,
+    out: str | os.PathLike[str],
+    *,
+    clips: Chosen = None,
+    overwrite: bool = False,
+    on_progress: OnProgress = None,
+) -> Exported:
     """Export clips to a folder with an AEDAT 4 file for each clip, which `tonic.io.read_aedat4` reads.
 
     The unit is the address x of a sensor of ``n_units`` by 1 pixels; y is 0 and the polarity is on. Time stamps are
@@ -42,6 +49,8 @@ def to_aer(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         Numbers of the clips to export, in rising order, or a mask; default: all.
     overwrite : bool
         Whether an earlier export in the folder is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -58,7 +67,7 @@ def to_aer(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     """
     _require_writer()
     n_spikes, files = 0, []
-    with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
+    with opened(data, clips, on_progress) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
         for block in source.read():
             largest = int(block.events.units.max(initial=0))
             if largest > _LARGEST_ADDRESS:

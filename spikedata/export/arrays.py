@@ -10,10 +10,17 @@ from zipfile import ZipFile
 import numpy as np
 
 from spikedata.export.output import Exported, new_file
-from spikedata.export.source import Chosen, Spikes, opened
+from spikedata.export.source import Chosen, OnProgress, Spikes, opened
 
 
-def to_npz(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
+def to_npz(
+    data: Spikes,
+    out: str | os.PathLike[str],
+    *,
+    clips: Chosen = None,
+    overwrite: bool = False,
+    on_progress: OnProgress = None,
+) -> Exported:
     """Export clips to a file of NumPy that `np.load` reads without pickle.
 
     The spikes of clip ``i`` are ``times[offsets[i]:offsets[i + 1]]`` [s] and the same range of ``units``. For each
@@ -31,6 +38,8 @@ def to_npz(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         Numbers of the clips to export, in rising order, or a mask; default: all.
     overwrite : bool
         Whether an existing file is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -45,7 +54,7 @@ def to_npz(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     ValueError
         If there is no clip to export, or the output does not end in .npz.
     """
-    with opened(data, clips) as source, new_file(out, ".npz", overwrite=overwrite) as path:
+    with opened(data, clips, on_progress) as source, new_file(out, ".npz", overwrite=overwrite) as path:
         blocks = [block.columns() for block in source.read()]
         gathered = {name: list(chain.from_iterable(block[name] for block in blocks)) for name in blocks[0]}
         made = source.about()["provenance"]

@@ -10,7 +10,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, combinations
 from pathlib import Path
@@ -92,6 +92,7 @@ def write_data_card(
     time_unit: str | None = None,
     n_units: int | None = None,
     overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> DataCard:
     """Write the card of a data set: ``README.md`` and ``croissant.json`` in one folder.
 
@@ -114,6 +115,8 @@ def write_data_card(
         What a file by another writer does not say, as `SpikeFile` takes it.
     overwrite : bool
         Whether an existing card is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read of a file and how many it has.
 
     Returns
     -------
@@ -135,7 +138,7 @@ def write_data_card(
     places = folder / README, folder / CROISSANT
     for place in places:
         check_output(place, overwrite=overwrite)
-    each = [describe_file(place, time_unit=time_unit, n_units=n_units) for place in paths]
+    each = [describe_file(place, time_unit=time_unit, n_units=n_units, on_progress=on_progress) for place in paths]
     d, parts = _joined(each), _part_names(each)
     said, known = _said(paths, parts, d, folder)
     asked = license or said["license"]

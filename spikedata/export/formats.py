@@ -26,6 +26,7 @@ _WRITERS: dict[str, Callable[..., Exported]] = {
     "neo": to_neo,
     "nir-data": to_nir_data,
 }
+#: Names that `export_file` takes.
 FORMATS = tuple(_WRITERS)
 _ENDINGS = {"npz": ".npz", "csv": "_csv", "parquet": ".parquet", "aer": "_aer", "neo": ".nix", "nir-data": "_nir_data"}
 
@@ -42,6 +43,7 @@ def export_file(
     time_unit: str | None = None,
     n_units: int | None = None,
     overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
     """Export a spike file to a format that is given by its name.
 
@@ -66,6 +68,8 @@ def export_file(
         What a file by another writer does not say, as `SpikeFile` takes it.
     overwrite : bool
         Whether an existing file, or an earlier export in the folder, is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def export_file(
     options = {"overwrite": overwrite} | ({} if dt is None else {"dt": dt})
     with SpikeFile(source, time_unit=time_unit, n_units=n_units) as file:
         clips = None if part is None else _clips_of(file, part, split, seed)
-        return _WRITERS[to](file, target, clips=clips, **options)
+        return _WRITERS[to](file, target, clips=clips, on_progress=on_progress, **options)
 
 
 def _clips_of(file: SpikeFile, part: str, split: str | None, seed: int) -> npt.NDArray[np.int64]:

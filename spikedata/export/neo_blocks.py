@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spikedata import __version__
 from spikedata.export.output import Exported, new_file, require_space
-from spikedata.export.source import Chosen, Clips, Source, Spikes, opened
+from spikedata.export.source import Chosen, Clips, OnProgress, Source, Spikes, opened
 
 if TYPE_CHECKING:
     import neo
@@ -38,7 +38,7 @@ _COLUMNS = {  # of the table of trials
 
 
 def neo_block(data: Spikes, *, clips: Chosen = None, per_unit: bool = True, silent: bool = True) -> neo.Block:
-    """Clips as a `neo.Block` in memory: a `neo.Segment` for each clip, with `neo.SpikeTrain`s in seconds.
+    """Clips as a `neo.Block` in memory: a `neo.Segment` for each clip, a `neo.SpikeTrain` in seconds for each unit.
 
     A segment is annotated with clip (its number in the file), label, class_name, speaker (-1 if unknown), source,
     sample_rate [Hz], duration [s] (0 if unknown) and n_spikes, the block with class_names, n_units and provenance. A
@@ -80,7 +80,14 @@ def neo_block(data: Spikes, *, clips: Chosen = None, per_unit: bool = True, sile
         return _make_block(source, per_unit=per_unit, silent=silent)
 
 
-def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
+def to_neo(
+    data: Spikes,
+    out: str | os.PathLike[str],
+    *,
+    clips: Chosen = None,
+    overwrite: bool = False,
+    on_progress: OnProgress = None,
+) -> Exported:
     """Export clips to a NIX file (.nix), which neo reads, or a file of Neurodata Without Borders (.nwb).
 
     A NIX file has the block of `neo_block` with a single train for each clip: with one for each unit, writing takes
@@ -99,6 +106,8 @@ def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         Numbers of the clips to export, in rising order, or a mask; default: all.
     overwrite : bool
         Whether an existing file is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -116,7 +125,7 @@ def to_neo(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
     suffix = Path(out).suffix.lower()
     if suffix not in _SUFFIXES:
         raise ValueError(f"{out}: must end in {' or '.join(_SUFFIXES)}, the formats of neo")
-    with opened(data, clips) as source, new_file(out, suffix, overwrite=overwrite) as path:
+    with opened(data, clips, on_progress) as source, new_file(out, suffix, overwrite=overwrite) as path:
         blocks = [(len(block.events.times), int(np.sum(block.events.durations == 0))) for block in source.read()]
         n_spikes, n_unknown = (sum(numbers) for numbers in zip(*blocks, strict=True))
         per_clip = _ROOM_PER_CLIP + 16 * source.n_units  # an interval for each unit

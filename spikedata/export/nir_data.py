@@ -12,7 +12,7 @@ import numpy as np
 from spikedata.events import bin_samples, steps_of
 from spikedata.events.events import Selection
 from spikedata.export.output import Exported, new_folder
-from spikedata.export.source import Chosen, Source, Spikes, opened
+from spikedata.export.source import Chosen, OnProgress, Source, Spikes, opened
 from spikedata.export.tables import CLIPS, write_clips
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def to_nir_data(
     dt: float | None = None,
     clips: Chosen = None,
     overwrite: bool = False,
+    on_progress: OnProgress = None,
 ) -> Exported:
     """Export clips to a folder with a file of NIRData, which `nir.read_data` reads, and a table of clips.
 
@@ -51,6 +52,8 @@ def to_nir_data(
         Numbers of the clips to export, in rising order, or a mask; default: all.
     overwrite : bool
         Whether an earlier export in the folder is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def to_nir_data(
     """
     import nir
 
-    with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
+    with opened(data, clips, on_progress) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
         spikes, n_spikes, notes = _events_of(source) if dt is None else _grid_of(source, dt)
         node = nir.NIRNodeData(observables={"spikes": spikes})
         content = io.BytesIO()  # HDF5 would crash the process on a full disk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from spikedata.files.schema import Provenance
 
 Spikes: TypeAlias = "str | os.PathLike[str] | SpikeFile | Events | Selection"
 Chosen: TypeAlias = "npt.ArrayLike | None"
+OnProgress: TypeAlias = "Callable[[int, int], None] | None"
 
 _N_AT_ONCE = 256  # clips in memory
 
@@ -108,7 +109,7 @@ class Source:
 
 
 @contextmanager
-def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
+def opened(data: Spikes, clips: Chosen = None, on_progress: OnProgress = None) -> Iterator[Source]:
     """The clips of a spike file or of events; a file that is given by its path is closed at the end.
 
     Parameters
@@ -117,6 +118,8 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
         The clips.
     clips : array_like of int, or of bool with shape (n_samples,), optional
         Numbers of the clips to export, in rising order, or a mask; default: all.
+    on_progress : callable, optional
+        Called with the number of clips read and how many there are to read, in each pass over them.
 
     Raises
     ------
@@ -130,17 +133,32 @@ def opened(data: Spikes, clips: Chosen = None) -> Iterator[Source]:
     """
     if isinstance(data, str | os.PathLike):
         with SpikeFile(data) as file:
-            yield _of_file(file, clips)
+            yield _reporting(_of_file(file, clips), on_progress)
     elif isinstance(data, SpikeFile):
-        yield _of_file(data, clips)
+        yield _reporting(_of_file(data, clips), on_progress)
     elif isinstance(data, Selection):
-        with opened(data.events.select(data.indices), clips) as source:
+        with opened(data.events.select(data.indices), clips, on_progress) as source:
             yield source
     elif isinstance(data, Events):
-        yield _of_events(data, clips)
+        yield _reporting(_of_events(data, clips), on_progress)
     else:
         way_on = "; give its .events" if hasattr(data, "events") else ""
         raise TypeError(f"what is exported must be a spike file or Events, got {type(data).__name__}{way_on}")
+
+
+def _reporting(source: Source, on_progress: OnProgress) -> Source:
+    if on_progress is None:
+        return source
+
+    def read() -> Iterator[Clips]:
+        done = 0
+        on_progress(0, source.n_clips)
+        for clips in source.read():
+            yield clips
+            done += len(clips.numbers)
+            on_progress(done, source.n_clips)  # when they have been written, and more are asked for
+
+    return replace(source, read=read)
 
 
 def _of_file(file: SpikeFile, clips: Chosen) -> Source:

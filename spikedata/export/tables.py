@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikedata.export.output import Exported, new_file, new_folder
-from spikedata.export.source import Chosen, Clips, Source, Spikes, opened
+from spikedata.export.source import Chosen, Clips, OnProgress, Source, Spikes, opened
 
 if TYPE_CHECKING:
     import pyarrow
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 CLIPS, SPIKES = "clips.csv", "spikes.csv"
 
 
-def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
+def to_csv(
+    data: Spikes,
+    out: str | os.PathLike[str],
+    *,
+    clips: Chosen = None,
+    overwrite: bool = False,
+    on_progress: OnProgress = None,
+) -> Exported:
     """Export clips to a folder with two tables and a description, all in UTF-8.
 
     ``spikes.csv`` has a line for each spike: clip, time [s] and unit. ``clips.csv`` has a line for each clip: clip (its
@@ -39,6 +46,8 @@ def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         Numbers of the clips to export, in rising order, or a mask; default: all.
     overwrite : bool
         Whether an earlier export in the folder is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -54,7 +63,7 @@ def to_csv(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, o
         If there is no clip to export.
     """
     n_spikes = 0
-    with opened(data, clips) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
+    with opened(data, clips, on_progress) as source, new_folder(out, source.about(), overwrite=overwrite) as folder:
         with (folder / SPIKES).open("w", encoding="utf-8", newline="") as lines:
             table = csv.writer(lines, lineterminator="\n")
             table.writerow(("clip", "time", "unit"))
@@ -90,7 +99,14 @@ def write_clips(path: Path, source: Source, **more: list[Any]) -> None:
             done = end
 
 
-def to_parquet(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = None, overwrite: bool = False) -> Exported:
+def to_parquet(
+    data: Spikes,
+    out: str | os.PathLike[str],
+    *,
+    clips: Chosen = None,
+    overwrite: bool = False,
+    on_progress: OnProgress = None,
+) -> Exported:
     """Export clips to a Parquet file with a row for each clip, which `datasets`, pandas and Polars read.
 
     The columns are times (a list [s], float32, or float64 if the file has it), units (a list), label, speaker (-1 if
@@ -108,6 +124,8 @@ def to_parquet(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = Non
         Numbers of the clips to export, in rising order, or a mask; default: all.
     overwrite : bool
         Whether an existing file is replaced.
+    on_progress : callable, optional
+        Called with the number of clips read and how many are exported; from 0 again where they are read twice.
 
     Returns
     -------
@@ -125,7 +143,7 @@ def to_parquet(data: Spikes, out: str | os.PathLike[str], *, clips: Chosen = Non
     from pyarrow import parquet
 
     n_spikes = 0
-    with opened(data, clips) as source, new_file(out, ".parquet", overwrite=overwrite) as path:
+    with opened(data, clips, on_progress) as source, new_file(out, ".parquet", overwrite=overwrite) as path:
         schema = _schema(source)
         with parquet.ParquetWriter(path, schema) as writer:
             for block in source.read():

@@ -27,7 +27,12 @@ _N_BANDS = 7  # of neighboring channels, whose mean rates are shown
 
 
 def describe_file(
-    path: str | os.PathLike[str], *, time_unit: str | None = None, n_units: int | None = None, window: float = 1.0
+    path: str | os.PathLike[str],
+    *,
+    time_unit: str | None = None,
+    n_units: int | None = None,
+    window: float = 1.0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Read and check a whole spike file and describe it.
 
@@ -39,6 +44,8 @@ def describe_file(
         What a file by another writer does not say, as `SpikeFile` takes it.
     window : float
         Length of the window outside of which spikes are counted [s].
+    on_progress : callable, optional
+        Called with the number of clips read and how many there are.
 
     Returns
     -------
@@ -56,7 +63,14 @@ def describe_file(
         If the file contradicts what it is to be read as, or the window is not positive.
     """
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
-        described = describe_open(file, count_spikes(file, window=window))
+        n_clips = len(file)
+
+        def report(first: int, events: Events) -> None:
+            if on_progress is not None:
+                on_progress(first + len(events), n_clips)
+
+        report(0, file.read_events(0, 0))
+        described = describe_open(file, count_spikes(file, window=window, watch=report))
     return {**described, "file": str(path), "channels_are_said": described["channels_are_said"] or n_units is not None}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -177,13 +177,17 @@ class SpikeFile:
         """Iterate over the samples."""
         return (self[index] for index in range(len(self)))
 
-    def read_events(self, first: int = 0, last: int | None = None) -> Events:
+    def read_events(
+        self, first: int = 0, last: int | None = None, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> Events:
         """All samples, or those of a range, as flat arrays in memory.
 
         Parameters
         ----------
         first, last : int
             The range, as in a slice; default: all samples.
+        on_progress : callable, optional
+            Called with the number of samples read and how many are to be read.
 
         Returns
         -------
@@ -200,7 +204,13 @@ class SpikeFile:
         first, last, _ = slice(first, last).indices(len(self))
         part = slice(first, max(first, last))
         try:
-            rows = self._times[part], self._units[part]
+            rows: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+            for begin in range(part.start, part.stop, _N_AT_ONCE):
+                some = slice(begin, min(begin + _N_AT_ONCE, part.stop))
+                rows[0].extend(self._times[some])
+                rows[1].extend(self._units[some])
+                if on_progress is not None:
+                    on_progress(some.stop - part.start, part.stop - part.start)
         except READ_ERRORS as error:
             raise FormatError(f"{self.path}: damaged: {reason(error)}") from error
         times, units, offsets = self._flat(*rows, first=first)

@@ -35,6 +35,7 @@ def fit_counts(
     params: CountParams,
     *,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Fit the linear classifier once per L2 strength and keep the one that did best on the validation part.
 
@@ -48,6 +49,8 @@ def fit_counts(
         Window and strengths.
     on_epoch : callable, optional
         Called with the record of each strength, in order, as if it were an epoch.
+    on_progress : callable, optional
+        Called with the number of clips fitted and scored and how many there will be at all strengths, first with 0.
 
     Returns
     -------
@@ -59,6 +62,9 @@ def fit_counts(
     ValueError
         If a part holds no clip.
     """
+    n_clips, n_strengths = len(training) + len(validation), len(params.strengths)
+    report = on_progress or (lambda *_: None)
+    report(0, n_clips * n_strengths)
     for name, events in (("training", training), ("validation", validation)):
         if not len(events):
             raise ValueError(f"{name} part: holds no clip")
@@ -90,6 +96,7 @@ def fit_counts(
         trained.append((record, classifier))
         if on_epoch is not None:
             on_epoch(record)
+        report(n_clips * epoch, n_clips * n_strengths)
     best, classifier = max(trained, key=lambda pair: pair[0].rank)
     return Trained(classifier, tuple(record for record, _ in trained), best.epoch)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
     processes: Processes = ALONE,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Train a copy of a network, and keep the weights of the epoch that did best on the validation part.
 
@@ -79,6 +81,9 @@ def train(
         Called with the complete state after each epoch, before ``on_epoch``.
     processes : Processes
         Rank of this process and number of processes.
+    on_progress : callable, optional
+        Called with the number of clips learned and scored and how many there will be in all epochs, first with those
+        of the epochs before.
 
     Raises
     ------
@@ -102,15 +107,19 @@ def train(
         rng.bit_generator.state = checkpoint.order
     learned = SpikeDataset(training, transform=transform_of(params), seed=seed)
     chosen_by = None if validation is None else SpikeDataset(apply_control(validation, params.control, seed=seed))
-    for epoch in range(len(state.history) + 1, (len(repeated) or params.epochs) + 1):
+    n_all = len(learned) + (0 if chosen_by is None else len(chosen_by))
+    n_epochs = len(repeated) or params.epochs
+    for epoch in range(len(state.history) + 1, n_epochs + 1):
         began = time.perf_counter()
         learned.set_epoch(epoch)
+        report = _within(epoch, n_all, n_epochs, on_progress)
+        report(0)
         rates, steps = _plan_epoch(network, learned, params, (repeated or state.history)[: epoch - 1], rng, processes)
         anneal_delays(network, (epoch - 1) / params.epochs)
         passage = train_epoch(
             network,
             optimizer,
-            steps,
+            _counted(steps, len(rates), len(learned), report),
             params,
             epoch=epoch,
             generator=_generator(network, seed, epoch, processes),
@@ -120,7 +129,9 @@ def train(
             validated = _Validated()
             _check_weights(network, epoch=epoch, learning_rate=rates[-1])
         else:
-            validated = _validate(network, chosen_by, params, epoch=epoch, learning_rate=rates[-1])
+            validated = _validate(
+                network, chosen_by, params, epoch=epoch, learning_rate=rates[-1], report=partial(report, len(learned))
+            )
         record = EpochRecord(
             epoch=epoch,
             train_loss=passage.loss,
@@ -140,6 +151,25 @@ def train(
     return Trained(network.eval(), state.history, state.best_epoch)
 
 
+def _within(
+    epoch: int, n_clips: int, n_epochs: int, on_progress: Callable[[int, int], None] | None
+) -> Callable[..., None]:
+    """What tells of an epoch how many of its clips are done: the sum of the numbers that it is called with."""
+
+    def report(*done: int) -> None:
+        if on_progress is not None:
+            on_progress((epoch - 1) * n_clips + sum(done), n_epochs * n_clips)
+
+    return report
+
+
+def _counted(steps: Iterable[Step], n_steps: int, n_clips: int, report: Callable[..., None]) -> Iterator[Step]:
+    """The steps of an epoch; each is reported when the next is asked for, so when it has been taken."""
+    for number, step in enumerate(steps, start=1):
+        yield step
+        report(n_clips * number // n_steps)  # a step may hold this process's share of a batch alone
+
+
 def transform_of(params: TrainParams) -> EventTransform | None:
     """The transform of training clips: the control, then the augmentation; None if there is neither."""
     both = [transform for transform in (control_of(params.control), augmentation_of(params.augmentation)) if transform]
@@ -155,9 +185,21 @@ class _Validated(NamedTuple):
 
 
 def _validate(
-    network: Network, clips: SpikeDataset, params: TrainParams, *, epoch: int, learning_rate: float
+    network: Network,
+    clips: SpikeDataset,
+    params: TrainParams,
+    *,
+    epoch: int,
+    learning_rate: float,
+    report: Callable[[int], None],
 ) -> _Validated:
-    score = score_clips(network, clips, batch_size=params.batch_size, layout=params.layout)
+    score = score_clips(
+        network,
+        clips,
+        batch_size=params.batch_size,
+        layout=params.layout,
+        on_progress=lambda done, _: report(done),
+    )
     check_loss(score.loss, network, where=f"after epoch {epoch}, on validation clips", learning_rate=learning_rate)
     return _Validated(score.loss, score.accuracy, score.hidden_spikes)
 

@@ -20,7 +20,7 @@ from spikedata.training.losses import classification_loss
 class Score:
     """Predictions of a network for a set of clips, and what follows from them.
 
-    Attributes
+    Parameters
     ----------
     labels, predictions : ndarray of int64, shape (n_clips,)
         True and predicted class of each clip.
@@ -66,6 +66,7 @@ def evaluate(
     batch_size: int = 128,
     layout: str = "dense",
     watch: Callable[[Inputs, Activity], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Score:
     """Score a network on all clips, without changing the network, its mode or the events.
 
@@ -81,6 +82,8 @@ def evaluate(
         Whether the network gets "dense" counts or event "lists".
     watch : callable, optional
         Called with the inputs of each batch and the network's `Activity`.
+    on_progress : callable, optional
+        Called with the number of clips scored and how many there are, after each batch.
 
     Raises
     ------
@@ -88,7 +91,9 @@ def evaluate(
         If there is no clip.
     """
     check_clips(network, events, "events")
-    return score_clips(network, SpikeDataset(events), batch_size=batch_size, layout=layout, watch=watch)
+    return score_clips(
+        network, SpikeDataset(events), batch_size=batch_size, layout=layout, watch=watch, on_progress=on_progress
+    )
 
 
 @torch.no_grad()
@@ -99,12 +104,13 @@ def score_clips(
     batch_size: int,
     layout: str = "dense",
     watch: Callable[[Inputs, Activity], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Score:
     """Score a network on the clips of a data set, with its transform; see `evaluate`.
 
     Parameters
     ----------
-    network, batch_size, layout, watch
+    network, batch_size, layout, watch, on_progress
         As `evaluate`.
     dataset : SpikeDataset
         The clips, at least one; the data set's epoch determines the random numbers of its transform.
@@ -112,7 +118,7 @@ def score_clips(
     was_training = network.training
     network.eval()
     device = next(network.parameters()).device
-    predictions, total_loss, total_spikes, n_hidden = [], 0.0, 0.0, 0
+    predictions, total_loss, total_spikes, n_hidden, n_done = [], 0.0, 0.0, 0, 0
     batches = batches_of(np.arange(len(dataset)), batch_size)
     try:
         for inputs, labels in iterate_batches(dataset, batches, grid_of(network), layout=layout, device=device):
@@ -123,6 +129,9 @@ def score_clips(
             n_hidden = sum(spikes.shape[2] for spikes in activity.spikes)
             if watch is not None:
                 watch(inputs, activity)
+            n_done += len(labels)
+            if on_progress is not None:
+                on_progress(n_done, len(dataset))
     finally:
         network.train(was_training)
     return Score(

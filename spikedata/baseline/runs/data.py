@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,6 +43,7 @@ def read_run_data(
     time_unit: str | None = None,
     n_units: int | None = None,
     usual_n_units: int | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[DataEntry, Events]:
     """The card's entry for a spike file, and the file's events.
 
@@ -57,6 +59,8 @@ def read_run_data(
         What the file does not say, as `spikedata.files.reader.SpikeFile` takes it.
     usual_n_units : int, optional
         Number of units, where neither the file nor ``n_units`` says it [1].
+    on_progress : callable, optional
+        Called with the stage "read", the number of clips read and how many there are.
 
     Raises
     ------
@@ -73,7 +77,8 @@ def read_run_data(
     sha256 = sha256 or file_digest(spike_path, "sha256")
     with SpikeFile(spike_path, time_unit=time_unit, n_units=n_units) as file:
         time_unit, says_n_units = file.time_unit, file.says_n_units
-        events, made = file.read_events(), file.provenance
+        reading = None if on_progress is None else partial(on_progress, "read")
+        events, made = file.read_events(on_progress=reading), file.provenance
         corpus, numbering = corpus_of(file), numbering_of(file)
     origin = origin_of(spike_path)
     if not len(events):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,9 @@ from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
 from spikedata.training.scoring import Score, evaluate
 from spikedata.transforms.named import apply_control, known_control
+
+# stage, clips done, clips in all
+OnProgress: TypeAlias = "Callable[[str, int, int], None] | None"
 
 
 class ScoredFile(NamedTuple):
@@ -88,6 +92,7 @@ def evaluate_run(
     device: str = "cpu",
     time_unit: str | None = None,
     n_units: int | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Card:
     """Score a run's weights on its own test part, or on the whole of another file, and record it on the run's card.
 
@@ -111,6 +116,8 @@ def evaluate_run(
     time_unit, n_units
         What another file does not say, as `train_run` takes it; a file that does not say its units has those of the
         run. The run's own file is read as it was trained.
+    on_progress : callable, optional
+        Called with a stage, "read" or "score", the number of clips done and how many there are.
 
     Returns
     -------
@@ -133,11 +140,11 @@ def evaluate_run(
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if control == "none":
-        test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file)
+        test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file, on_progress)
         return write_on_card(run_dir, card, lambda now: _with_test(now, test))
     require_scored(run_dir, card, file)
     known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
-    scored = next(known, None) or _control_entry(run_dir, network, card, file, control)
+    scored = next(known, None) or _control_entry(run_dir, network, card, file, control, on_progress)
     return write_on_card(run_dir, card, lambda now: _with_control(now, scored))
 
 
@@ -239,15 +246,23 @@ def require_scored(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile
     raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
 
 
-def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredClips:
-    """The clips that are scored: the test part of the run's own file, all of another.
+def read_test_clips(
+    run_dir: str | os.PathLike[str], card: Card, file: ScoredFile, on_progress: OnProgress = None
+) -> ScoredClips:
+    """The clips that are scored: the test part of the run's own file, all of another; see `evaluate_run`.
 
     Raises
     ------
     ValueError
         If the file has other classes or units than the run, or the split is not the card's or has no test part.
     """
-    data, events = read_run_data(file.path, window=card.recipe.network.duration, sha256=file.sha256, **file.reading)
+    data, events = read_run_data(
+        file.path,
+        window=card.recipe.network.duration,
+        sha256=file.sha256,
+        on_progress=on_progress,
+        **file.reading,
+    )
     if events.keys != card.data.keys:
         raise ValueError(f"{file.path}: must have the classes {list(card.data.keys)}, got {list(events.keys)}")
     if events.n_units != card.data.n_units:
@@ -258,10 +273,11 @@ def read_test_clips(run_dir: str | os.PathLike[str], card: Card, file: ScoredFil
     return ScoredClips(data, numbers, events.select(numbers))
 
 
-def score_as_trained(network: Network, card: Card, clips: Events) -> Score:
+def score_as_trained(network: Network, card: Card, clips: Events, on_progress: OnProgress = None) -> Score:
     """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
     controlled = apply_control(clips, control_name(card.recipe), seed=card.seed)
-    return evaluate(network, controlled, **scoring_options(card.recipe))
+    scoring = None if on_progress is None else partial(on_progress, "score")
+    return evaluate(network, controlled, on_progress=scoring, **scoring_options(card.recipe))
 
 
 def control_name(recipe: Recipe) -> str:
@@ -276,13 +292,15 @@ def scoring_options(recipe: Recipe) -> dict[str, Any]:
     return {"batch_size": recipe.training.batch_size, "layout": recipe.training.layout}
 
 
-def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile) -> ScoredEntry:
-    data, numbers, clips = read_test_clips(run_dir, card, file)
+def _test_entry(
+    run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile, on_progress: OnProgress
+) -> ScoredEntry:
+    data, numbers, clips = read_test_clips(run_dir, card, file, on_progress)
     speakers, same = known_speakers(clips.speakers), is_same_numbering(card.data, data)
     # numbers of another corpus are other people; of an unknown one, nobody knows whose they are
     of_part = card.split.speakers if same else {}
     trained, chose = (set(of_part.get(part, ())) for part in ("train", "validation"))
-    score = score_as_trained(network, card, clips)
+    score = score_as_trained(network, card, clips, on_progress)
     outside = find_outside(clips, card.recipe.network.duration)
     seen = None if same is None else sorted(trained | chose)
     by_speaker, unseen = tallies_by_speaker(score, clips.speakers, seen)
@@ -309,15 +327,20 @@ def _test_entry(run_dir: str | os.PathLike[str], network: Network, card: Card, f
 
 
 def _control_entry(
-    run_dir: str | os.PathLike[str], network: Network, card: Card, file: ScoredFile, control: str
+    run_dir: str | os.PathLike[str],
+    network: Network,
+    card: Card,
+    file: ScoredFile,
+    control: str,
+    on_progress: OnProgress,
 ) -> ControlEntry:
-    clips = apply_control(read_test_clips(run_dir, card, file).events, control, seed=card.seed)
+    clips = apply_control(read_test_clips(run_dir, card, file, on_progress).events, control, seed=card.seed)
     return ControlEntry(
         control=control,
         file=file.path.name,
         sha256=file.sha256,
         part=file.part,
-        score=score_entry(score_as_trained(network, card, clips)),
+        score=score_entry(score_as_trained(network, card, clips, on_progress)),
     )
 
 

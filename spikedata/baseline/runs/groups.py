@@ -84,6 +84,7 @@ def train_group(
     leave_one_speaker_out: bool = False,
     split_seed: int | None = None,
     on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> GroupSummary:
     """Train the runs of a group, one after the other; those that are finished already are kept.
@@ -106,6 +107,8 @@ def train_group(
         Of what the split draws [1]; None for the first of ``seeds``.
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
+    on_progress : callable, optional
+        As `train_run`; a stage bears the name of the run.
     **options
         As `train_run` takes them.
 
@@ -130,7 +133,7 @@ def train_group(
     def train_member(member: Member, run_dir: Path, **of_member: Any) -> None:
         train_run(spike_path, run_dir, left_out=member.left_out, **options, **of_member)
 
-    return _make_group(group_dir, members, train_member, on_epoch)
+    return _make_group(group_dir, members, train_member, on_epoch, on_progress)
 
 
 def refit_group(
@@ -140,6 +143,7 @@ def refit_group(
     chosen: ChosenRun,
     seeds: Sequence[int],
     on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> GroupSummary:
     """Refit a run with several seeds, one after the other; those that are finished already are kept.
@@ -156,6 +160,8 @@ def refit_group(
         One for each run [1].
     on_epoch : callable, optional
         Given the name of the run and each epoch's record.
+    on_progress : callable, optional
+        As `train_run`; a stage bears the name of the run.
     **options
         As `refit_run` takes them.
 
@@ -173,7 +179,7 @@ def refit_group(
     def refit_member(_: Member, run_dir: Path, **of_member: Any) -> None:
         refit_run(spike_path, run_dir, chosen=chosen, **options, **of_member)
 
-    return _make_group(group_dir, plan_group(seeds), refit_member, on_epoch)
+    return _make_group(group_dir, plan_group(seeds), refit_member, on_epoch, on_progress)
 
 
 def _speakers_of(spike_path: str | os.PathLike[str], time_unit: str | None) -> list[int]:
@@ -186,6 +192,7 @@ def _make_group(
     members: Sequence[Member],
     make_member: Callable[..., None],
     on_epoch: Callable[[str, EpochRecord], None] | None,
+    on_progress: Callable[[str, int, int], None] | None,
 ) -> GroupSummary:
     """Make the folder and, one after the other, the runs in it that are not finished."""
     folder = Path(group_dir)
@@ -209,10 +216,15 @@ def _make_group(
             keep_finished=True,
             on_plan=require_same_group,
             on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
+            on_progress=_named(on_progress, member.name),
         )
         if number == 0:  # before the others take their time: one of them may be of another training
             summarize_group(folder)
     return summarize_group(folder)
+
+
+def _named(report: Callable[[str, int, int], None] | None, run: str) -> Callable[[str, int, int], None] | None:
+    return None if report is None else lambda stage, done, total: report(f"{run}: {stage}", done, total)
 
 
 def evaluate_group(
@@ -224,6 +236,7 @@ def evaluate_group(
     device: str = "cpu",
     time_unit: str | None = None,
     n_units: int | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> GroupSummary:
     """Evaluate each run of a group with `evaluate_run`, and summarize the group.
 
@@ -233,8 +246,8 @@ def evaluate_group(
     ----------
     group_dir : str or path-like
         The folder of the runs.
-    spike_path, control, device, time_unit, n_units
-        As `evaluate_run`.
+    spike_path, control, device, time_unit, n_units, on_progress
+        As `evaluate_run`; a stage bears the name of the run.
     selection_bias : bool
         Whether to measure instead what picking the epochs on the test clips would have claimed, as
         `spikedata.baseline.runs.selection_bias.measure_selection_bias`.
@@ -269,8 +282,9 @@ def evaluate_group(
         if selection_bias or known_control(control) != "none":
             require_scored(run, card, file)
     for run in runs:
+        options = {"device": device, "on_progress": _named(on_progress, run.name), **reading}
         if selection_bias:
-            measure_selection_bias(run, spike_path, device=device, **reading)
+            measure_selection_bias(run, spike_path, **options)
         else:
-            evaluate_run(run, spike_path, control=control, device=device, **reading)
+            evaluate_run(run, spike_path, control=control, **options)
     return summarize_group(group_dir)

@@ -36,6 +36,7 @@ def refit_run(
     threads: int = 1,
     on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Card:
     """Train on the training and validation parts of a finished run, for the epochs that it chose, and write a run.
 
@@ -52,7 +53,7 @@ def refit_run(
         The run that chose: see `spikedata.baseline.runs.folder.read_chosen_run`.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
-    tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
+    tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch, on_progress
         As `train_run` takes them.
 
     Returns
@@ -70,7 +71,7 @@ def refit_run(
     """
     seed = checked("seed", seed, Seed)
     return make_run(
-        lambda: _plan(spike_path, chosen, seed=seed),
+        lambda: _plan(spike_path, chosen, seed=seed, on_progress=on_progress),
         run_dir,
         tensorboard=tensorboard,
         overwrite=overwrite,
@@ -79,6 +80,7 @@ def refit_run(
         threads=threads,
         on_plan=on_plan,
         on_epoch=on_epoch,
+        on_progress=on_progress,
     )
 
 
@@ -103,12 +105,18 @@ def joined(split: Split) -> Split:
     return replace(split, name=name, parts={"train": both, **others}, held_out=held_out)
 
 
-def _plan(spike_path: str | os.PathLike[str], chosen: ChosenRun, *, seed: int) -> Plan:
+def _plan(
+    spike_path: str | os.PathLike[str],
+    chosen: ChosenRun,
+    *,
+    seed: int,
+    on_progress: Callable[[str, int, int], None] | None,
+) -> Plan:
     of_chosen, window = chosen.card.data, chosen.card.recipe.network.duration
     sha256 = file_digest(spike_path, "sha256")
     if sha256 != of_chosen.sha256:
         raise ValueError(f"{spike_path}: is not the file that {chosen.path} was trained on: its SHA-256 differs")
-    data, events = read_run_data(spike_path, window=window, sha256=sha256, **of_chosen.reading)
+    data, events = read_run_data(spike_path, window=window, sha256=sha256, on_progress=on_progress, **of_chosen.reading)
     before = read_split(chosen.path, chosen.card, events.sources)
     split = joined(before)
     return Plan(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spikedata.baseline.runs.card import Card, SelectionBiasEntry
 from spikedata.baseline.runs.evaluation import (
+    OnProgress,
     find_test_file,
     read_test_clips,
     require_scored,
@@ -33,6 +34,7 @@ def measure_selection_bias(
     device: str = "cpu",
     time_unit: str | None = None,
     n_units: int | None = None,
+    on_progress: OnProgress = None,
 ) -> Card:
     """Score the weights of every epoch on the test clips, and record on the card what the best would have claimed.
 
@@ -42,6 +44,8 @@ def measure_selection_bias(
         A run with the weights of its epochs, whose test clips have been scored.
     spike_path, device, time_unit, n_units
         As `evaluate_run`.
+    on_progress : callable, optional
+        Called with the stage "read" and clips, then with "score" and epochs: how many are done, and how many there are.
 
     Returns
     -------
@@ -63,11 +67,13 @@ def measure_selection_bias(
     network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     honest = require_scored(run_dir, card, file).score.accuracy
-    clips = read_test_clips(run_dir, card, file).events
+    clips = read_test_clips(run_dir, card, file, on_progress).events
     accuracies = []
     for path in paths:
         _load_weights(network, path)
         accuracies.append(score_as_trained(network, card, clips).accuracy)
+        if on_progress is not None:
+            on_progress("score", len(accuracies), len(paths))
     picked = max(range(len(accuracies)), key=accuracies.__getitem__)
     entry = SelectionBiasEntry(
         file=file.path.name,

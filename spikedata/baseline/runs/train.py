@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -88,6 +89,7 @@ def fit_recipe(
     overwrite: bool,
     processes: Processes,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Trained:
     """A recipe's trained network, with the weights that validation chose, or those of the last repeated epoch.
 
@@ -113,6 +115,8 @@ def fit_recipe(
         Which of how many processes this is.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
+    on_progress : callable, optional
+        Called with a stage, "read" or "train", the number of clips done and how many there are, in all epochs.
 
     Raises
     ------
@@ -121,11 +125,13 @@ def fit_recipe(
     FloatingPointError
         If the training diverged; the message says where the last good state is.
     """
+    training_progress = None if on_progress is None else partial(on_progress, "train")
     if recipe.training is None:
         if validation is None:
             raise ValueError(f"recipe {recipe.name!r} is not trained by epochs, so it has none to repeat")
         params = cast(CountParams, recipe.network)
-        return made_by_first(lambda: fit_counts(training, validation, params, on_epoch=on_epoch), device, processes)
+        fit = partial(fit_counts, training, validation, params, on_epoch=on_epoch, on_progress=training_progress)
+        return made_by_first(fit, device, processes)
     checkpoint = _shared_checkpoint(folder, overwrite=overwrite, processes=processes)
     network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed).to(device)
     try:
@@ -137,6 +143,7 @@ def fit_recipe(
             seed=seed,
             repeated=repeated,
             on_epoch=on_epoch,
+            on_progress=training_progress,
             checkpoint=checkpoint,
             on_checkpoint=folder.keep if processes.is_first else None,
             processes=processes,
@@ -210,6 +217,7 @@ def make_run(
     threads: int = 1,
     on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Card:
     """Train as planned and write a run, resuming an unfinished training if there is one.
 
@@ -217,7 +225,7 @@ def make_run(
     ----------
     make_plan : callable
         Returns the plan; called only once it is certain that the run can be written, since it reads the spike file.
-    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch
+    run_dir, tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch, on_progress
         As `train_run` takes them, and it raises the same.
 
     Returns
@@ -269,6 +277,7 @@ def make_run(
             overwrite=overwrite,
             processes=processes,
             on_epoch=on_epoch,
+            on_progress=on_progress,
         )
         environment = environment_of(chosen_device, n_processes=processes.n)
         weights = weights_bytes(trained.network)
@@ -373,6 +382,7 @@ def train_run(
     threads: int = 1,
     on_plan: Callable[[Plan], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Card:
     """Train on a spike file and write a run: weights, card, history and split. The test part is not used.
 
@@ -420,6 +430,8 @@ def train_run(
         Given the plan before anything is trained; an exception that it raises ends the call.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
+    on_progress : callable, optional
+        Called with a stage, "read" or "train", the number of clips done and how many there are, in all epochs.
 
     Returns
     -------
@@ -450,7 +462,14 @@ def train_run(
     )
     return make_run(
         lambda: _plan(
-            spike_path, choice, recipe, seed=seed, keep_epochs=keep_epochs, time_unit=time_unit, n_units=n_units
+            spike_path,
+            choice,
+            recipe,
+            seed=seed,
+            keep_epochs=keep_epochs,
+            time_unit=time_unit,
+            n_units=n_units,
+            on_progress=on_progress,
         ),
         run_dir,
         tensorboard=tensorboard,
@@ -460,6 +479,7 @@ def train_run(
         threads=threads,
         on_plan=on_plan,
         on_epoch=on_epoch,
+        on_progress=on_progress,
     )
 
 
@@ -472,8 +492,11 @@ def _plan(
     keep_epochs: bool,
     time_unit: str | None,
     n_units: int | None,
+    on_progress: Callable[[str, int, int], None] | None,
 ) -> Plan:
-    data, events = read_run_data(spike_path, window=recipe.network.duration, time_unit=time_unit, n_units=n_units)
+    data, events = read_run_data(
+        spike_path, window=recipe.network.duration, time_unit=time_unit, n_units=n_units, on_progress=on_progress
+    )
     try:
         parts = parts_of_file(spike_path, time_unit) if choice.name == LISTED else ()
         split = choose_split(events, choice, parts)
