@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-oldest lint types check package bench exactness physiology compat clean
+.PHONY: help demo test test-slow test-oldest lint types check package bench exactness physiology compat docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
@@ -61,8 +61,12 @@ physiology: $(VENV)/.installed-dev ## measure the cochlea as a physiologist does
 compat: $(VENV)/.installed-dev $(PEERS)/.installed ## show that other packages read our files, and we theirs
 	$(RUN) benchmarks/compat.py --python $(PEERS)/bin/python
 
+docs: $(VENV)/.installed-docs ## build the site in docs/_build/html, offline: every example and the notebook are run
+	$(RUN) -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(RUN) docs/check_site.py docs/_build/html
+
 clean: ## remove what make has made, the virtual environment and demo/ included
-	rm -rf $(VENV) $(PEERS) $(OLDEST) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(OLDEST) demo build dist docs/_build docs/gallery docs/reference/api docs/reference/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp stands for a finished installation; it is written last, so an interrupted one is done again.
@@ -75,6 +79,11 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(INSTALL) '.[torch,plot,synth,cluster,formats,export]' --group dev
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed-dev
+	@echo "Installing what builds the site into $(VENV)"
+	@$(INSTALL) . --group docs
 	@touch $@
 
 # PyTorch decides the size: some 2 GB with a CPU build, more with CUDA.

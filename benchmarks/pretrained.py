@@ -5,9 +5,9 @@
     python benchmarks/pretrained.py hear AUDIO --network digits --speakers 4,5 [--clips 200]
     python benchmarks/pretrained.py latency [AUDIO_FILE]
 
-`make` takes folders that each hold shd_train.h5 and, unless it is only to be validated on, shd_test.h5: the Heidelberg
+`make` takes folders that each hold ..._train.h5 and, unless it is only to be validated on, ..._test.h5: the Heidelberg
 Digits as `spikedata encode --split published` writes them with the default cochlea. It trains on the first one: a run
-that holds speakers 6 and 8 out chooses the number of epochs, and a refit on all ten speakers of shd_train.h5 is what
+that holds speakers 6 and 8 out chooses the number of epochs, and a refit on all ten speakers of ..._train.h5 is what
 ships (with `--ship chosen`, that run itself), with seed 0, which was fixed before anything was trained. Runs that are
 in RUNS are kept. Without --write, no test clip is opened; with it, each test file is scored once, and the package's
 files are written.
@@ -43,6 +43,7 @@ from spikedata.corpora import list_clips
 from spikedata.disk import write_atomically
 from spikedata.encoding.ear import ear_params
 from spikedata.events import Events
+from spikedata.files.reader import SpikeFile
 from spikedata.nn import Network
 from spikedata.nn.quantization import quantize
 from spikedata.recognition.pretrained import (
@@ -54,7 +55,7 @@ from spikedata.recognition.pretrained import (
 )
 
 SEED = 0  # of training and split: fixed in advance, not the best of several
-UNSEEN = (4, 5)  # speakers of shd_test.h5 who are not in shd_train.h5
+UNSEEN = (4, 5)  # speakers of the published test part who are not in its training part
 ATTRIBUTION = (
     "Heidelberg Digits: Cramer, Stradmann, Schemmel, Zenke, The Heidelberg Spiking Data Sets for the Systematic "
     "Evaluation of Spiking Neural Networks, IEEE TNNLS 33:2744 (2022), CC BY 4.0"
@@ -132,19 +133,32 @@ def in_short(score: Measured) -> str:
     )
 
 
-def held_out(folder: Path, run: Path) -> Events:
-    """The clips of a folder's training file that chose the epoch of a run, in the encoding of that folder."""
+def part_of(folder: Path, part: str) -> Path:
+    """The file of a part."""
+    found = sorted(folder.glob(f"*_{part}.h5"))
+    if len(found) != 1:
+        raise SystemExit(f"{folder}: must hold one ..._{part}.h5, has {len(found)}")
+    return found[0]
+
+
+def names_held_out(run: Path) -> set[str]:
+    """The clips that chose the epoch of a run."""
     card = read_card(run)
-    _, trained = read_run_data(card.data.path, window=1.0)
-    split = read_split(run, card, trained.sources)
-    names = {trained.sources[index] for index in split.part("validation")}
-    _, events = read_run_data(folder / "shd_train.h5", window=1.0)
+    with SpikeFile(card.data.path) as file:
+        sources = file.sources
+    return {sources[index] for index in read_split(run, card, sources).part("validation")}
+
+
+def held_out(folder: Path, run: Path) -> Events:
+    """The clips that chose the epoch of a run, as a folder has them encoded."""
+    names = names_held_out(run)
+    _, events = read_run_data(part_of(folder, "train"), window=1.0)
     return events.select([index for index, name in enumerate(events.sources) if name in names])
 
 
 def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) -> None:
     """Train a network, choose its epochs, train it again on all speakers, and write the package's files."""
-    plan, train_file = PLANS[name], folders[0] / "shd_train.h5"
+    plan, train_file = PLANS[name], part_of(folders[0], "train")
     chosen_dir = runs / name / "chosen"
     shipped_dir = runs / name / ship
     progress: Any = lambda record: print(f"{name} {record}", file=sys.stderr, flush=True)  # noqa: E731
@@ -173,9 +187,9 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
     tests, data = [], [used(train_file, "training")]
     weights = stored(shipped.network, plan.weights)
     for folder in folders:
-        test_file = folder / "shd_test.h5"
-        if not test_file.is_file():
+        if not any(folder.glob("*_test.h5")):
             continue
+        test_file = part_of(folder, "test")
         data.append(used(test_file, "test"))
         if not any(entry.sha256 == data[-1].sha256 for entry in read_card(shipped_dir).tests):
             evaluate_run(shipped_dir, test_file)
@@ -187,8 +201,7 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
             tests.append(measured("whole test file", events, network, kind))
     for score in tests:
         print(f"{name}: {in_short(score)}", flush=True)
-    provenance = shipped.card.data.provenance
-    if provenance is None:
+    if shipped.card.data.provenance is None:
         raise SystemExit(f"{train_file}: does not say which cochlea made its spikes")
     preset, ear = ear_params(shipped.card.data.preset)
     card = PretrainedCard(
@@ -211,7 +224,7 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
         speakers_chose=chosen.card.split.speakers["validation"],
         validation=tuple(validation),
         tests=tuple(tests),
-        commands=tuple(_without_folders(run, folders[0], runs) for run in dict.fromkeys([chosen_dir, shipped_dir])),
+        commands=tuple(_without_folders(run, runs) for run in dict.fromkeys([chosen_dir, shipped_dir])),
         made_with=f"spikedata {shipped.card.environment.spikedata}, PyTorch {shipped.card.environment.torch}",
     )
     write_atomically(NETWORKS / f"{name}.safetensors", weights, overwrite=True)
@@ -225,8 +238,9 @@ def used(path: Path, use: str) -> UsedFile:
     return UsedFile(file=path.name, sha256=data.sha256, corpus=data.corpus or "", sample_rate=int(rate), use=use)
 
 
-def _without_folders(run: Path, folder: Path, runs: Path) -> str:
-    return read_card(run).command.replace(f"{folder}/", "").replace(str(runs), "runs")
+def _without_folders(run: Path, runs: Path) -> str:
+    card = read_card(run)
+    return card.command.replace(card.data.path, card.data.file).replace(str(runs), "runs")
 
 
 def padded(
@@ -245,7 +259,7 @@ def hear(audio: Path, network: str, speakers: tuple[int, ...], n_clips: int) -> 
     """Recognize recordings as they are, at 16 kHz, and between silence and noise."""
     listing = list_clips("heidelberg_digits", audio)
     if Path(network).is_dir():
-        names = {*held_out(Path(read_card(network).data.path).parent, Path(network)).sources}
+        names = names_held_out(Path(network))
         clips = [clip for clip in listing.clips if clip.name in names]
     else:
         clips = [clip for clip in listing.clips if clip.speaker in speakers]

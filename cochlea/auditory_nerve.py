@@ -33,7 +33,13 @@ class AuditoryNerveParams:
         check_fields(self)
 
     def dead_steps(self, sample_rate: int) -> int:
-        """Number of steps from one spike of a fiber to the earliest next one, at a rate [Hz]; at least one."""
+        """Number of steps from one spike of a fiber to the earliest next one, at a rate [Hz]; at least one.
+
+        Parameters
+        ----------
+        sample_rate : int
+            Steps per second [Hz].
+        """
         # The 1e-9 keeps rounding errors from adding a step where the product should be a whole number.
         return max(1, int(np.ceil(self.tau_refractory * sample_rate - 1e-9)))
 

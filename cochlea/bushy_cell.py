@@ -38,12 +38,26 @@ class BushyCellParams:
         check_fields(self)
 
     def refractory_steps(self, sample_rate: int) -> int:
-        """Number of steps after the step of a spike during which the membrane is held at rest, at a rate [Hz]."""
+        """Number of steps after the step of a spike during which the membrane is held at rest, at a rate [Hz].
+
+        Parameters
+        ----------
+        sample_rate : int
+            Steps per second [Hz].
+        """
         # The 1e-9 keeps rounding errors from adding a step where the product should be a whole number.
         return int(np.ceil(self.tau_refractory * sample_rate - 1e-9))
 
     def kernel_constants(self, sample_rate: int, n_fibers: int) -> NDArray[np.float64]:
-        """The constants of the kernels: decay of membrane and current per step, gain of the current, threshold [1]."""
+        """The constants of the kernels: decay of membrane and current per step, gain of the current, threshold [1].
+
+        Parameters
+        ----------
+        sample_rate : int
+            Steps per second [Hz].
+        n_fibers : int
+            Number of fibers that converge on a cell.
+        """
         # The decays are exact for any step; the gain is per fiber, so more fibers do not drive the cell harder.
         dt = 1.0 / sample_rate
         decays = np.exp(-dt / self.tau_mem), np.exp(-dt / self.tau_syn)

@@ -94,6 +94,11 @@ class TableAxis(NamedTuple):
 def characteristic_frequencies(params: BasilarMembraneParams) -> NDArray[np.float64]:
     """The characteristic frequency [Hz] of each place, to which it responds most, shape (place,).
 
+    Parameters
+    ----------
+    params : BasilarMembraneParams
+        The membrane.
+
     Raises
     ------
     ValueError

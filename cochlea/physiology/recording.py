@@ -69,7 +69,15 @@ def tone_burst(
 
 
 def nearest_channel(frequency: float, params: CochleaParams) -> int:
-    """The channel whose characteristic frequency is nearest to a frequency [Hz], in octaves."""
+    """The channel whose characteristic frequency is nearest to a frequency [Hz], in octaves.
+
+    Parameters
+    ----------
+    frequency : float
+        The frequency [Hz].
+    params : CochleaParams
+        The ear.
+    """
     return int(np.argmin(np.abs(np.log(characteristic_frequencies(params.basilar_membrane) / frequency))))
 
 

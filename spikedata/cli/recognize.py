@@ -10,7 +10,7 @@ from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
     from cochlea import CochleaParams
-    from spikedata.recognition import Recognition
+    from spikedata.recognition import Pretrained, Recognition
 
 NAMES = ("digits", "digits_tiny")  # for the help alone, which has no time to look them up
 
@@ -35,13 +35,24 @@ def add_commands(commands: Commands) -> None:
 
 def _recognize(args: argparse.Namespace) -> None:
     from spikedata.printable import in_columns
-    from spikedata.recognition import recognize
     from spikedata.recognition.pretrained import network_to_hear_with
 
-    params = _params(args)
-    network = network_to_hear_with(args.network, params)
-    found: list[dict[str, Any]] = []
-    faults: list[str] = []
+    network = network_to_hear_with(args.network, _params(args))
+    found, faults = _recognize_each(args, network)
+    if not args.quiet:
+        for path, note in [(one["file"], note) for one in found for note in one["notes"]]:
+            write_error(f"{path}: {note}")
+    record = {"network": network.name, "paths": args.recordings, "n_clips": len(found)}
+    record |= {"n_spikes": sum(one["spikes"] for one in found), "recognized": found, "left_out": faults}
+    print_result(args, record, "\n".join(in_columns(map(_cells, found))))
+    _raise_for(faults, len(args.recordings))
+
+
+def _recognize_each(args: argparse.Namespace, network: Pretrained) -> tuple[list[dict[str, Any]], list[str]]:
+    """What was recognized, and why the other recordings were not."""
+    from spikedata.recognition import recognize
+
+    found, faults = [], []
     with show_progress(args, "file", len(args.recordings)) as progress:
         for path in args.recordings:
             try:
@@ -49,12 +60,7 @@ def _recognize(args: argparse.Namespace) -> None:
             except (ValueError, OSError) as error:
                 faults.append(str(error))
             progress.step()
-    for line in [f"{one['file']}: {note}" for one in found for note in one["notes"]] * (not args.quiet):
-        write_error(line)
-    record = {"network": network.name, "paths": args.recordings, "n_clips": len(found)}
-    record |= {"n_spikes": sum(one["spikes"] for one in found), "recognized": found, "left_out": faults}
-    print_result(args, record, "\n".join(in_columns(map(_cells, found))))
-    _raise_for(faults, len(args.recordings))
+    return found, faults
 
 
 def _params(args: argparse.Namespace) -> CochleaParams | None:
@@ -64,14 +70,16 @@ def _params(args: argparse.Namespace) -> CochleaParams | None:
 
 
 def _described(path: str, heard: Recognition, top: int) -> dict[str, Any]:
-    scores = dict(list(heard.scores.items())[:top])
-    span = {"start": heard.start, "stop": heard.stop}
-    spikes = len(heard.spikes.times)
-    return (
-        {"file": path, "word": heard.word, "score": heard.score, "scores": scores, "spikes": spikes}
-        | span
-        | {"notes": heard.notes}
-    )
+    return {
+        "file": path,
+        "word": heard.word,
+        "score": heard.score,
+        "scores": dict(list(heard.scores.items())[:top]),
+        "spikes": len(heard.spikes.times),
+        "start": heard.start,
+        "stop": heard.stop,
+        "notes": heard.notes,
+    }
 
 
 def _cells(one: dict[str, Any]) -> tuple[str, ...]:
@@ -80,11 +88,9 @@ def _cells(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _raise_for(faults: list[str], n_files: int) -> None:
-    """Say what went wrong: one recording's fault is the command's, those of several get a line each."""
-    if n_files == 1 or not faults:
-        if faults:
-            raise ValueError(faults[0])
-        return
-    for fault in faults:
-        write_error(f"spikedata: {fault}")
-    raise ValueError(f"{len(faults)} of {n_files} recordings were not recognized")
+    """Say what went wrong: the fault of a single recording is the command's, those of several get a line each."""
+    if n_files > 1:
+        for fault in faults:
+            write_error(f"spikedata: {fault}")
+    if faults:
+        raise ValueError(f"{len(faults)} of {n_files} recordings were not recognized" if n_files > 1 else faults[0])

@@ -66,7 +66,7 @@ def _report(args: argparse.Namespace) -> None:
     with show_progress(args, "clip") as progress:
         made = report(args.what, args.out, on_progress=progress.at_stage, **options)
     size = f"{made.bytes / 1e6:.1f} MB" if made.bytes >= 100_000 else f"{made.bytes / 1e3:.0f} kB"
-    print_result(args, made._asdict(), "\n  ".join([f"{made.file}: page of a {made.kind}, {size}", *made.notes]))
+    print_result(args, made._asdict(), "\n  ".join([f"{made.file}: {made.kind}, {size}", *made.notes]))
     if args.open:
         _open(Path(made.file))
 

@@ -92,6 +92,7 @@ def _german_after_english(name: re.Match[str]) -> int:
 
 
 # Class names and their order: extra/keys of the published files (shd_train.h5).
+#: Class names of the Heidelberg Digits: the English digits, then the German ones.
 HEIDELBERG_KEYS = (*DIGITS, "null", "eins", "zwei", "drei", "vier", "fuenf", "sechs", "sieben", "acht", "neun")
 
 _LAYOUTS = {
@@ -142,6 +143,7 @@ _LAYOUTS = {
 _MANIFEST = "manifest"
 _IMITATED = ("heidelberg_digits", "speech_commands")  # `spikedata synth` names its files as these corpora do
 _N_LOOKED_AT = 20  # recordings whose names are held against those of the known corpora
+#: Names that `list_clips` takes.
 CORPORA = (*_LAYOUTS, SPEECH_COMMANDS_12, SPOKEN_DIGITS, SPOKEN_WORDS, FOLDER, FILES, _MANIFEST)
 
 
@@ -154,9 +156,9 @@ def list_clips(
 ) -> Listing:
     """The clips of a corpus in a stable order. No audio is read, but for the noise of speech_commands_12.
 
-    =================  ==============================================================  ========================
+    ================== ==============================================================  ========================
     corpus             recordings                                                      speakers
-    =================  ==============================================================  ========================
+    ================== ==============================================================  ========================
     heidelberg_digits  ``lang-{english|german}_speaker-{s}_trial-{n}_digit-{d}.flac``  0 to 11, as in the names
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
     speech_commands_12 the same: ten words, ``_unknown_`` and ``_silence_``            the same
@@ -167,7 +169,7 @@ def list_clips(
     folder             ``{class}/….wav``, any audio files in class folders             unknown: -1
     files              one file, or any audio files in a folder, as one class          unknown: -1
     manifest           the lines of a table: path, label; speaker, split               as in the file, or -1
-    =================  ==============================================================  ========================
+    ================== ==============================================================  ========================
 
     Clip names do not depend on whether `root` is the folder of the recordings or, as the corpora are distributed, the
     folder around it.

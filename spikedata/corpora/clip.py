@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+#: The English digits, zero to nine.
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LARGEST_SPEAKER = 2**16 - 1  # the largest number that a spike file can store
 UNKNOWN_SPEAKER = -1  # as stored in a spike file

@@ -156,6 +156,7 @@ _SPIKING = {
     "homepage": "https://zenkelab.org/resources/spiking-heidelberg-datasets-shd/",
 }
 
+#: The published data sets, by name.
 DATASETS: dict[str, DataSet] = {
     data_set.name: data_set
     for data_set in (
@@ -191,4 +192,5 @@ DATASETS: dict[str, DataSet] = {
     )
 }
 
+#: Names that `download` takes: data sets and their files.
 NAMES: tuple[str, ...] = tuple(dict.fromkeys([*DATASETS, *FILES]))

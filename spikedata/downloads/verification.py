@@ -88,7 +88,13 @@ def verify_file(file: PublishedFile, root: Path, *, deep: bool = False) -> Verif
 
 
 def format_verification(verifications: Iterable[Verification]) -> str:
-    """The results as text."""
+    """The results as text.
+
+    Parameters
+    ----------
+    verifications : iterable of Verification
+        As `verify_download` returns them.
+    """
     lines = []
     for found in verifications:
         what = "checksums" if found.is_deep else "sizes"

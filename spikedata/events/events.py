@@ -295,7 +295,13 @@ class Selection(Sequence[Sample]):
 
     @classmethod
     def of_all(cls, events: Events) -> Selection:
-        """All clips of the events, in order."""
+        """All clips of the events, in order.
+
+        Parameters
+        ----------
+        events : Events
+            The clips.
+        """
         return cls(events, np.arange(len(events)))
 
     @property

@@ -26,6 +26,7 @@ _WRITERS: dict[str, Callable[..., Exported]] = {
     "neo": to_neo,
     "nir-data": to_nir_data,
 }
+#: Names that `export_file` takes.
 FORMATS = tuple(_WRITERS)
 _ENDINGS = {"npz": ".npz", "csv": "_csv", "parquet": ".parquet", "aer": "_aer", "neo": ".nix", "nir-data": "_nir_data"}
 

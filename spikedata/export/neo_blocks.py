@@ -38,7 +38,7 @@ _COLUMNS = {  # of the table of trials
 
 
 def neo_block(data: Spikes, *, clips: Chosen = None, per_unit: bool = True, silent: bool = True) -> neo.Block:
-    """Clips as a `neo.Block` in memory: a `neo.Segment` for each clip, with `neo.SpikeTrain`s in seconds.
+    """Clips as a `neo.Block` in memory: a `neo.Segment` for each clip, a `neo.SpikeTrain` in seconds for each unit.
 
     A segment is annotated with clip (its number in the file), label, class_name, speaker (-1 if unknown), source,
     sample_rate [Hz], duration [s] (0 if unknown) and n_spikes, the block with class_names, n_units and provenance. A

@@ -33,7 +33,7 @@ SHAPES = ("superspike", "sigmoid", "triangle", "boxcar", "arctan", "slayer")
 class SurrogateParams:
     """Shape, scale and height of a surrogate derivative.
 
-    Attributes
+    Parameters
     ----------
     shape : str
         One of ``SHAPES`` [1].

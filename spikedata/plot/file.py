@@ -161,7 +161,7 @@ def plot_sound(
 class Column(NamedTuple):
     """One of the pictures that stand side by side.
 
-    Attributes
+    Parameters
     ----------
     path : str or path-like
         A spike file or a recording.
@@ -193,12 +193,14 @@ def plot_side_by_side(
         What to draw; one alone is drawn as `plot_file` or `plot_sound` draws it.
     kind : str, optional
         Of all columns. Default: "raster"; of one recording alone "sound".
-    clip, class_name, time_unit, n_units
+    clip, class_name
         As `plot_file`, of the spike files.
     params_file : str or path-like, optional
         A TOML file with params of the cochlea, which replace those of the presets.
     seed : int
         Of the encoding of recordings.
+    time_unit, n_units
+        As `plot_file`, of the spike files.
 
     Returns
     -------

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CARD_FORMAT = 1
 NETWORKS = Path(__file__).with_name("networks")
+#: Names of the pretrained networks that ship with the package.
 PRETRAINED = tuple(sorted(path.stem for path in NETWORKS.glob("*.json")))
 
 

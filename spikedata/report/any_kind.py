@@ -71,13 +71,15 @@ def report(
     alone = places[0] if len(places) == 1 else None
     of_page: dict[str, Any] = {"max_size": max_size, "title": title, "overwrite": overwrite}
     of_clips: dict[str, Any] = {"audio": audio, "columns": columns, "clips": clips}
-    of_file = {"time_unit": time_unit, "n_units": n_units}
+    of_file: dict[str, Any] = {"time_unit": time_unit, "n_units": n_units}
     if alone is not None and not alone.is_dir():
         _refuse(alone, "a spike file", {"data": data})
         return report_data_set(alone, out, **of_page, **of_clips, **of_file, seed=seed, on_progress=on_progress)
     for place in places:
         if not place.is_dir():
-            raise ValueError(f"{place}: is not the folder of a run; several paths are runs to compare, so name it alone")
+            raise ValueError(
+                f"{place}: is not the folder of a run; several paths are runs to compare, so name it alone"
+            )
     if alone is not None and _is_one(alone):
         from spikedata.report.run import report_run
 

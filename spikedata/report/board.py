@@ -97,7 +97,7 @@ def report_board(
     files = sorted({line.data for line in board.lines})
     lead = f"Runs on {', '.join(files[:5])}{f' and {len(files) - 5} more files' if len(files) > 5 else ''}, compared."
     page = build_page(name, lead, tiles, [Section("Leaderboard", "\n".join(shown))], kind="folder of runs")
-    check_size(out, page, max_size, f"give a larger one, as --max-size {2 * max_size:g}")
+    check_size(out, page, max_size)
     write_page(out, page, overwrite=overwrite)
     return Report(str(out), "board", 0, len(page), tuple(f"left out: {reason}" for reason in board.unreadable))
 

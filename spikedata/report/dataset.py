@@ -142,7 +142,7 @@ def report_data_set(
         left = max_size * MEGABYTE - len(about.page([], [], has_sound=False)) - 2000
         packed = _fitting(file, recordings, audio, clips, left, seed, report)
     page = about.page([index for index, _ in packed], [clip for _, clip in packed], has_sound=audio is not None)
-    check_size(out, page, max_size, _way_on(len(packed), clips, left, max_size))
+    check_size(out, page, max_size, clips=clips)
     write_page(out, page, overwrite=overwrite)
     notes = [f"{len(packed):,} of {len(file):,} clips are on the page"] if len(packed) < len(file) else []
     notes += (
@@ -198,12 +198,6 @@ def _fitting(
         found.append((index, clip))
         report("packing", len(found), most)
     return sorted(found, key=lambda pair: pair[0])
-
-
-def _way_on(n_packed: int, wanted: int | None, left: float, max_size: float) -> str:
-    if not n_packed or wanted is None or left <= 0:
-        return f"give a larger one, as --max-size {2 * max_size:g}"
-    return f"give fewer --clips than {wanted}, or a larger --max-size"
 
 
 class _About:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import html
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -110,7 +111,7 @@ def check_page(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     check_output(out, overwrite=overwrite)
 
 
-def check_size(out: str | os.PathLike[str], page: bytes, max_size: float, way_on: str) -> None:
+def check_size(out: str | os.PathLike[str], page: bytes, max_size: float, *, clips: int | None = None) -> None:
     """Raise ValueError unless a page is small enough.
 
     Parameters
@@ -121,12 +122,15 @@ def check_size(out: str | os.PathLike[str], page: bytes, max_size: float, way_on
         Its content.
     max_size : float
         The largest size [MB].
-    way_on : str
-        What to type instead.
+    clips : int, optional
+        How many clips the user has asked for, if any are on it.
     """
     if len(page) > max_size * MEGABYTE:
-        size = len(page) / MEGABYTE
-        raise ValueError(f"{out}: would have {size:.2f} MB, more than --max-size {max_size:g}; {way_on}")
+        size = math.ceil(10 * len(page) / MEGABYTE) / 10
+        fewer = f"fewer --clips than {clips}, or " if clips else ""
+        raise ValueError(
+            f"{out}: needs {size:g} MB, more than --max-size {max_size:g}: give {fewer}--max-size {size:g}"
+        )
 
 
 def write_page(out: str | os.PathLike[str], page: bytes, *, overwrite: bool = False) -> None:

@@ -136,8 +136,7 @@ def report_run(
         wanted = USUAL_CLIPS if clips is None else clips
         watched = _watch(Path(run), network, card, data, audio, columns, wanted, seed, on_progress or (lambda *_: None))
         page = _page_of_run(name, card, _history_of(Path(run)), watched)
-    fewer = "give fewer --clips, or a larger --max-size" if watched.clips else "give a larger one"
-    check_size(out, page, max_size, fewer)
+    check_size(out, page, max_size, clips=len(watched.clips))
     write_page(out, page, overwrite=overwrite)
     return Report(str(out), "group" if is_group(run) else "run", len(watched.clips), len(page), tuple(watched.notes))
 

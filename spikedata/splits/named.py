@@ -175,4 +175,5 @@ _MAKERS: dict[str, Callable[[Samples, int, int | None], Split]] = {
     "stratified_shared_speakers": _stratified,
     "validation_stratified_shared_speakers": _validation_stratified,
 }
+#: Names that `make_split` takes.
 SPLITS = tuple(_MAKERS)

@@ -52,9 +52,11 @@ def loader(
     ----------
     dataset : SpikeDataset, Subset, ConcatDataset, Events, str or path-like
         The clips: a data set, or parts or several of them, events, or a spike file.
+    batch_size, dt, n_steps, shuffle
+        As `SpikeLoader`.
     transform : EventTransform or callable, optional
         For events and files, as `SpikeDataset` takes it; a data set has its own.
-    batch_size, dt, n_steps, shuffle, drop_last, n_merged, binary, dtype, max_count, time_first, reuse, seed
+    drop_last, n_merged, binary, dtype, max_count, time_first, reuse, seed
         As `SpikeLoader`; the seed is that of the transform, too.
     target_transform : callable, optional
         As `transform`, of labels.

@@ -12,7 +12,7 @@ import torch
 class Device(NamedTuple):
     """A device that PyTorch can compute on.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Name that `resolve_device` takes: "cpu", "cuda:0", "cuda:1", ...

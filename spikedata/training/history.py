@@ -16,7 +16,7 @@ from spikedata.nn.networks import Network
 class EpochRecord(NamedTuple):
     """Results of one epoch. Losses are cross-entropies [nat], without regularization.
 
-    Attributes
+    Parameters
     ----------
     epoch : int
         Counted from 1.
@@ -55,7 +55,7 @@ class EpochRecord(NamedTuple):
 class Trained(NamedTuple):
     """A trained network, with the weights of its best epoch (of its last if none was chosen), and its history.
 
-    Attributes
+    Parameters
     ----------
     network : Network
         In evaluation mode.

@@ -26,7 +26,7 @@ class ActivityParams:
     ``strength * mean(excess)`` ("l1") or ``strength * mean(excess**2)`` ("l2"), the mean over clips and, by neuron,
     over neurons. The excess is max(0, lower_threshold - n), and max(0, n - upper_threshold).
 
-    Attributes
+    Parameters
     ----------
     lower_threshold : float
         Spikes per neuron and clip below which activity is penalized [1].

@@ -21,7 +21,7 @@ _LARGEST_RATE = 1e3  # above it, optimizers overflow before the loss can be chec
 class TrainParams:
     """How a network is trained.
 
-    Attributes
+    Parameters
     ----------
     epochs : int
         Number of passes over the training part [1].

@@ -20,7 +20,7 @@ from spikedata.training.losses import classification_loss
 class Score:
     """Predictions of a network for a set of clips, and what follows from them.
 
-    Attributes
+    Parameters
     ----------
     labels, predictions : ndarray of int64, shape (n_clips,)
         True and predicted class of each clip.

@@ -73,7 +73,9 @@ def normalize_counts(times: Array, units: Array, offsets: Array, keys: Array, la
             for place in range(n_seen[unit], n_per_unit):
                 word = words[unit * n_per_unit + place] >> np.uint64(11)
                 kept[unit, place] = np.float64(np.int64(word)) * 2.0**-53 * latest[clip]
-        chosen[filled] = kept[:, :n_per_unit]
+        for unit in range(n_units):  # an assignment of arrays would be compiled with its messages, for 4 s
+            for place in range(n_per_unit):
+                chosen[filled, unit, place] = kept[unit, place]
         filled += 1
 
 

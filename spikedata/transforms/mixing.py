@@ -41,9 +41,10 @@ def add_noise(
     """Each clip's events, then its noise, as many as `mixed_offsets` has room for."""
     for clip in range(keys.size):
         begin, end, at = offsets[clip], offsets[clip + 1], mixed_offsets[clip]
-        mixed_times[at : at + end - begin] = times[begin:end]
-        mixed_units[at : at + end - begin] = units[begin:end]
-        at += end - begin
+        for i in range(begin, end):
+            mixed_times[at] = times[i]
+            mixed_units[at] = units[i]
+            at += 1
         time = 0.0
         for i in range(mixed_offsets[clip + 1] - at):
             gap, draw = _gap(keys[clip], i, rate)

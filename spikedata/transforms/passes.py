@@ -232,7 +232,8 @@ def interleave(
             row += 1
         else:
             taken = values[offsets[clip] : offsets[clip + 1]]
-        filled[at : at + taken.size] = taken
+        for i in range(taken.size):
+            filled[at + i] = taken[i]
         at += taken.size
 
 

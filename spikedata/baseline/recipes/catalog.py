@@ -13,6 +13,7 @@ from spikedata.baseline.recipes.papers import PAPERS
 from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
 from spikedata.nn.networks import Network, make_network
 
+#: The named recipes, by name.
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OURS, *PAPERS)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.nn.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
 from spikedata.nn.networks.initialization import InitializationParams
@@ -13,10 +15,40 @@ _REFERENCE = TrainParams(
     epochs=60, batch_size=128, optimizer="adam", learning_rate=1e-3, gradient_clip=1.0, activity=NO_LIMITS
 )
 
+_ADAPTIVE = SpikingNetworkParams(
+    hidden=(256, 256),
+    neuron=AdLIFParams(),
+    readout="softmax_sum",
+    tau_readout=60e-3,
+    bias=True,
+    dropout=0.2,
+    dropout_of="neurons",
+    initialization=InitializationParams(kind="orthogonal", input_gain=1.0, recurrent_gain=1.0),
+    n_merged=5,
+    dt=10e-3,
+)
+_AUGMENTED = TrainParams(
+    epochs=40,
+    batch_size=128,
+    optimizer="adam",
+    learning_rate=5e-3,
+    gradient_clip=1.5,
+    schedule="one_cycle",
+    activity=NO_LIMITS,
+    unit_shift=0.0,
+    augmentation=(
+        "blend share=0.5 chance=0.5",
+        "channel_shift largest=40",
+        "time_stretch largest=1.2",
+        "channel_jitter sigma=5",
+    ),
+    layout="lists",
+)
+
 OURS = (
     Recipe(
         name="recurrent",
-        about="256 recurrent LIF neurons, small and quick to train: what the demo shows",
+        about="256 recurrent LIF neurons, small and quick to train",
         network=SpikingNetworkParams(
             hidden=(256,),
             n_merged=5,
@@ -50,35 +82,14 @@ OURS = (
     Recipe(
         name="adlif_augmented",
         about="two recurrent layers of 256 adaptive LIF neurons, four augmentations: our best",
-        network=SpikingNetworkParams(
-            hidden=(256, 256),
-            neuron=AdLIFParams(),
-            readout="softmax_sum",
-            tau_readout=60e-3,
-            bias=True,
-            dropout=0.2,
-            dropout_of="neurons",
-            initialization=InitializationParams(kind="orthogonal", input_gain=1.0, recurrent_gain=1.0),
-            n_merged=5,
-            dt=10e-3,
-        ),
-        training=TrainParams(
-            epochs=40,
-            batch_size=128,
-            optimizer="adam",
-            learning_rate=5e-3,
-            gradient_clip=1.5,
-            schedule="one_cycle",
-            activity=NO_LIMITS,
-            unit_shift=0.0,
-            augmentation=(
-                "blend share=0.5 chance=0.5",
-                "channel_shift largest=40",
-                "time_stretch largest=1.2",
-                "channel_jitter sigma=5",
-            ),
-            layout="lists",
-        ),
+        network=_ADAPTIVE,
+        training=_AUGMENTED,
+    ),
+    Recipe(
+        name="few_clips",
+        about="adlif_augmented in smaller batches, for some hundred clips: what the demo trains",
+        network=_ADAPTIVE,
+        training=replace(_AUGMENTED, epochs=40, batch_size=32),
     ),
     Recipe(
         name="gru",

@@ -30,7 +30,7 @@ class Recipe:
     A recipe of your own is used like one of the catalog: cards hold a recipe's structure, not just its name, which only
     labels it in tables.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Name in tables and on cards [1].

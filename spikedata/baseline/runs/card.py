@@ -444,7 +444,7 @@ class SelectionBiasEntry:
 class Card:
     """The result card of a run.
 
-    Attributes
+    Parameters
     ----------
     made : str
         When the training ended, in UTC [1].

@@ -43,7 +43,7 @@ CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv
 class Run(NamedTuple):
     """A finished run.
 
-    Attributes
+    Parameters
     ----------
     network : Network
         Network with the weights that validation chose, on the CPU, in evaluation mode.
@@ -138,6 +138,11 @@ def write_run_dir(
 
 def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """A run's result card.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        Folder of the run.
 
     Raises
     ------
@@ -364,7 +369,7 @@ def _finished(folder: str | os.PathLike[str]) -> list[Path]:
 class ChosenRun(NamedTuple):
     """A run whose validation part has chosen the epoch.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         Its folder.

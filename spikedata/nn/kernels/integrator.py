@@ -33,9 +33,10 @@ def integrate(
                 for j in range(d.size):
                     u = beta * membrane[j] + (one - beta) * d[j]
                     membrane[j] = zero if abs(u) < negligible else u
-                out[:] = membrane
+                    out[j] = membrane[j]
             else:
-                out[:] = membrane
+                for j in range(d.size):
+                    out[j] = membrane[j]
                 for j in range(d.size):
                     u = beta * membrane[j] + current[j]
                     membrane[j] = zero if abs(u) < negligible else u
@@ -57,8 +58,8 @@ def integrate_back(
         for step in range(gradient.shape[1] - 1, -1, -1):
             g, out = gradient[clip, step], grad_drive[clip, step]
             if alpha >= zero:
-                out[:] = current
                 for j in range(g.size):
+                    out[j] = current[j]
                     i = alpha * current[j] + membrane[j]
                     current[j] = zero if abs(i) < negligible else i
             for j in range(g.size):

@@ -20,7 +20,8 @@ def find_peaks(values: Array, peaks: Array, begin: int, end: int) -> None:
     """Fill `peaks` (clip, class) with the largest of `values` (clip, step, class), or NaN if one is NaN."""
     for clip in range(begin, end):
         peak = peaks[clip]
-        peak[:] = values[clip, 0]
+        for j in range(peak.size):
+            peak[j] = values[clip, 0, j]
         for step in range(1, values.shape[1]):
             x = values[clip, step]
             for j in range(peak.size):

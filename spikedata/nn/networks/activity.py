@@ -9,13 +9,14 @@ from torch import Tensor
 
 from spikedata.nn.kernels import max_over_time
 
+#: Ways to get one score per class out of the readout's potentials over time.
 READOUTS = ("max", "softmax_sum", "last")
 
 
 class Activity(NamedTuple):
     """What a network returns for a batch: class scores, the readout over time, and the hidden spikes.
 
-    Attributes
+    Parameters
     ----------
     logits : Tensor, (batch, class)
         Score of each class [1]; the highest one is the network's answer.

@@ -23,7 +23,7 @@ from spikedata.nn.networks.inputs import Inputs, as_dense, check_inputs, check_t
 class ConvolutionParams:
     """Layers and time grid of a convolutional network.
 
-    Attributes
+    Parameters
     ----------
     filters : tuple of int
         Number of filters of each layer [1]; each layer halves the number of steps and of inputs.

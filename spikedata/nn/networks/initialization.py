@@ -117,7 +117,7 @@ KINDS = ("normal", "uniform", "orthogonal", "fluctuation")
 class InitializationParams:
     """How the initial weights are drawn.
 
-    Attributes
+    Parameters
     ----------
     kind : str
         "normal": normal with standard deviation gain / sqrt(inputs of a neuron). "uniform": uniform within

@@ -37,6 +37,7 @@ def count_inputs(n_units: int, n_merged: int) -> int:
     return -(-n_units // n_merged)
 
 
+#: Binned spikes that a network takes: a dense tensor (batch, step, unit), or event lists.
 Inputs = Tensor | ListBatch
 
 

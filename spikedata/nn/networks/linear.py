@@ -17,7 +17,7 @@ from spikedata.nn.networks.inputs import Inputs, as_dense, check_inputs
 class CountParams:
     """Counting window and regularization of the linear classifier.
 
-    Attributes
+    Parameters
     ----------
     duration : float
         Spikes are counted from the start of a clip up to here [s].

@@ -10,7 +10,9 @@ from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
+#: Any network that `make_network` makes.
 Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork
+#: The params of any network.
 NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams
 
 

@@ -27,7 +27,7 @@ KINDS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM
 class SequenceParams:
     """Layers and time grid of a recurrent network that does not spike.
 
-    Attributes
+    Parameters
     ----------
     kind : str
         "gru" or "lstm" [1].

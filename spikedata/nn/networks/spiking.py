@@ -29,7 +29,7 @@ LOST = ("spikes", "neurons")
 class SpikingNetworkParams:
     """Layers, neurons and time grid of a spiking network.
 
-    Attributes
+    Parameters
     ----------
     hidden : tuple of int
         Number of neurons of each hidden layer [1].

@@ -39,7 +39,7 @@ class AdLIFParams:
 
     The defaults are those of Baronig et al. (2024) for steps of 4 ms.
 
-    Attributes
+    Parameters
     ----------
     scheme : str
         "symplectic" or "euler" [1].
@@ -89,7 +89,7 @@ class AdLIFParams:
 class AdLIFCoefficients(NamedTuple):
     """Coefficients of one step of each adaptive neuron, each (neuron,) [1].
 
-    Attributes
+    Parameters
     ----------
     membrane_decay : Tensor
         alpha, by which the membrane decays; below 1.
@@ -110,7 +110,7 @@ class AdLIFCoefficients(NamedTuple):
 class AdLIFState(NamedTuple):
     """State of each neuron that the next step needs, each (batch, neuron) [1].
 
-    Attributes
+    Parameters
     ----------
     membrane : Tensor
         r, the membrane after its reset.

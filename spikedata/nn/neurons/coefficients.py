@@ -14,6 +14,11 @@ class AdLIFFractions(NamedTuple):
     """Position of each trained value in its range, each (neuron,), from 0 (lowest) to 1 (highest) [1].
 
     The ranges are the fields of `AdLIFParams` with the same names.
+
+    Parameters
+    ----------
+    tau_mem, tau_adaptation, membrane_coupling, spike_coupling : Tensor
+        Position of each neuron.
     """
 
     tau_mem: Tensor

@@ -26,7 +26,7 @@ _NEGLIGIBLE = 1e-30  # smaller values would be subnormal in float32, which slows
 class IntegratorParams:
     """Time constants of a leaky integrator.
 
-    Attributes
+    Parameters
     ----------
     tau_mem : float
         Time constant of the membrane [s].

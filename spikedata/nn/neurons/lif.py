@@ -29,7 +29,7 @@ from spikedata.nn.surrogate import SurrogateParams, spike
 class LIFParams:
     """Time constants, threshold, reset and surrogate of a leaky integrate-and-fire neuron.
 
-    Attributes
+    Parameters
     ----------
     tau_mem : float
         Time constant of the membrane [s].
@@ -61,12 +61,26 @@ class LIFParams:
         check_fields(self)
 
     def decays(self, dt: float) -> tuple[float, float]:
-        """Return the factors (alpha, beta) by which current and membrane decay in one step of ``dt`` [s]."""
+        """Return the factors (alpha, beta) by which current and membrane decay in one step of ``dt`` [s].
+
+        Parameters
+        ----------
+        dt : float
+            Length of a step [s].
+        """
         return math.exp(-dt / self.tau_syn), math.exp(-dt / self.tau_mem)
 
 
 class LIFState(NamedTuple):
-    """Current and membrane of each neuron at one step, each (batch, neuron) [1]."""
+    """Current and membrane of each neuron at one step, each (batch, neuron) [1].
+
+    Parameters
+    ----------
+    current : Tensor
+        I, the synaptic current.
+    membrane : Tensor
+        U, the membrane.
+    """
 
     current: Tensor
     membrane: Tensor

@@ -11,8 +11,8 @@ from spikedata.nn.neurons import LIFParams
 from spikedata.training.params import TrainParams
 
 NAMED = {
-    "recurrent", "counts", "feedforward", "adlif_augmented", "gru", "lstm", "cnn", "spytorch", "cramer2022",
-    "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
+    "recurrent", "counts", "feedforward", "adlif_augmented", "few_clips", "gru", "lstm", "cnn", "spytorch",
+    "cramer2022", "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
     "se_adlif", "radlif", "dcls_delays",
 }  # fmt: skip
 
@@ -69,7 +69,7 @@ def test_text_sets_what_is_true_or_false():
 
 
 def test_two_recipes_of_the_demo_see_the_same_part_of_a_clip():
-    assert RECIPES["counts"].network.duration == RECIPES["recurrent"].network.duration
+    assert RECIPES["counts"].network.duration == RECIPES["few_clips"].network.duration
 
 
 @pytest.mark.parametrize(
