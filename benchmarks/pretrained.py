@@ -43,6 +43,7 @@ from spikedata.corpora import list_clips
 from spikedata.disk import write_atomically
 from spikedata.encoding.ear import ear_params
 from spikedata.events import Events
+from spikedata.files.reader import SpikeFile
 from spikedata.nn import Network
 from spikedata.nn.quantization import quantize
 from spikedata.recognition.pretrained import (
@@ -134,16 +135,23 @@ def in_short(score: Measured) -> str:
 
 def part_of(folder: Path, part: str) -> Path:
     """The file of a part."""
-    (path,) = folder.glob(f"*_{part}.h5")
-    return path
+    found = sorted(folder.glob(f"*_{part}.h5"))
+    if len(found) != 1:
+        raise SystemExit(f"{folder}: must hold one ..._{part}.h5, has {len(found)}")
+    return found[0]
+
+
+def names_held_out(run: Path) -> set[str]:
+    """The clips that chose the epoch of a run."""
+    card = read_card(run)
+    with SpikeFile(card.data.path) as file:
+        sources = file.sources
+    return {sources[index] for index in read_split(run, card, sources).part("validation")}
 
 
 def held_out(folder: Path, run: Path) -> Events:
-    """The clips of a folder's training file that chose the epoch of a run, in the encoding of that folder."""
-    card = read_card(run)
-    _, trained = read_run_data(card.data.path, window=1.0)
-    split = read_split(run, card, trained.sources)
-    names = {trained.sources[index] for index in split.part("validation")}
+    """The clips that chose the epoch of a run, as a folder has them encoded."""
+    names = names_held_out(run)
     _, events = read_run_data(part_of(folder, "train"), window=1.0)
     return events.select([index for index, name in enumerate(events.sources) if name in names])
 
@@ -216,7 +224,7 @@ def make(name: str, folders: list[Path], runs: Path, *, ship: str, write: bool) 
         speakers_chose=chosen.card.split.speakers["validation"],
         validation=tuple(validation),
         tests=tuple(tests),
-        commands=tuple(_without_folders(run, folders[0], runs) for run in dict.fromkeys([chosen_dir, shipped_dir])),
+        commands=tuple(_without_folders(run, runs) for run in dict.fromkeys([chosen_dir, shipped_dir])),
         made_with=f"spikedata {shipped.card.environment.spikedata}, PyTorch {shipped.card.environment.torch}",
     )
     write_atomically(NETWORKS / f"{name}.safetensors", weights, overwrite=True)
@@ -230,8 +238,9 @@ def used(path: Path, use: str) -> UsedFile:
     return UsedFile(file=path.name, sha256=data.sha256, corpus=data.corpus or "", sample_rate=int(rate), use=use)
 
 
-def _without_folders(run: Path, folder: Path, runs: Path) -> str:
-    return read_card(run).command.replace(f"{folder}/", "").replace(str(runs), "runs")
+def _without_folders(run: Path, runs: Path) -> str:
+    card = read_card(run)
+    return card.command.replace(card.data.path, card.data.file).replace(str(runs), "runs")
 
 
 def padded(
@@ -250,7 +259,7 @@ def hear(audio: Path, network: str, speakers: tuple[int, ...], n_clips: int) -> 
     """Recognize recordings as they are, at 16 kHz, and between silence and noise."""
     listing = list_clips("heidelberg_digits", audio)
     if Path(network).is_dir():
-        names = {*held_out(Path(read_card(network).data.path).parent, Path(network)).sources}
+        names = names_held_out(Path(network))
         clips = [clip for clip in listing.clips if clip.name in names]
     else:
         clips = [clip for clip in listing.clips if clip.speaker in speakers]

@@ -2,13 +2,14 @@
 What augmentation does to a raster
 ==================================
 
-**What does each transform do to a clip?** Each changes which channels fire, when, or which spikes there are at all, so that a
-network meets a clip in another form in each pass; seed, epoch and clip decide the random numbers, and nothing else does.
+**What does each transform do to a clip?** Each changes which channels fire, when, or which spikes there are at all,
+so that a network meets a clip in another form in each pass; seed, epoch and clip decide the random numbers, and
+nothing else does.
 """
 
 # %%
-# Two clips of "seven" through the default ear, as events in memory; two, because some transforms mix a clip with another
-# one of its class.
+# Two clips of "seven" through the default ear, as events in memory; two, because some transforms mix a clip with
+# another one of its class.
 
 import matplotlib.pyplot as plt
 
@@ -24,8 +25,9 @@ for speaker in ("00", "04"):
 events = sd.Events.from_samples(clips, keys=["seven"])
 
 # %%
-# A transform is given to a data set. These are stronger than what one would train with, so that they can be seen. ``TimeReversal`` is a
-# control rather than an augmentation: it keeps intervals and coincidences, and reverses their order.
+# A transform is given to a data set. These are stronger than what one would train with, so that they can be seen.
+# ``TimeReversal`` is a control rather than an augmentation: it keeps intervals and coincidences, and reverses their
+# order.
 
 augmentations = {
     "none": None,

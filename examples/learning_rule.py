@@ -2,17 +2,18 @@
 A learning rule in thirty lines
 ===============================
 
-**Can one neuron learn to fire at given times with a rule of its own, without back-propagation through time?** Yes: SuperSpike, a
-three-factor rule, moves the spikes of a LIF neuron to five target times within some 200 trials.
+**Can one neuron learn to fire at given times with a rule of its own, without back-propagation through time?** Yes:
+SuperSpike, a three-factor rule, moves the spikes of a LIF neuron to five target times within some 200 trials.
 
-The rule is that of Zenke and Ganguli, *SuperSpike* (Neural Computation 30:1514, 2018), equation by equation: a synapse
-multiplies what arrived at it (presynaptic trace) by how close the neuron is to firing (surrogate derivative), keeps the
-product as an eligibility trace, and changes its weight in proportion to that trace times the neuron's error.
+The rule is that of Zenke and Ganguli, *SuperSpike* (Neural Computation 30:1514, 2018), equation by equation: a
+synapse multiplies what arrived at it (presynaptic trace) by how close the neuron is to firing (surrogate derivative),
+keeps the product as an eligibility trace, and changes its weight in proportion to that trace times the neuron's
+error.
 """
 
 # %%
-# The task of their Figure 2: 100 inputs fire once and for all at random (8 Hz, 500 ms), and the neuron shall fire at five
-# equidistant times. Times are in ms, voltages in mV above rest.
+# The task of their Figure 2: 100 inputs fire once and for all at random (8 Hz, 500 ms), and the neuron shall fire at
+# five equidistant times. Times are in ms, voltages in mV above rest.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,9 +24,9 @@ n_steps, n_inputs, n_trials = 1000, 100, 400
 target_times = np.linspace(0, duration, 7)[1:6]
 
 # %%
-# The rule. ``filtered`` is the double exponential that stands for both the postsynaptic potential and the kernel of the
-# van Rossum distance, which is the loss; ``UNMATCHED`` is the energy of one spike too many, so the error below counts
-# unmatched spikes.
+# The rule. ``filtered`` is the double exponential that stands for both the postsynaptic potential and the kernel of
+# the van Rossum distance, which is the loss; ``UNMATCHED`` is the energy of one spike too many, so the error below
+# counts unmatched spikes.
 
 UNMATCHED = 0.8333  # [ms]
 
@@ -79,8 +80,8 @@ print(f"unmatched spikes after {n_trials} trials: {', '.join(f'{error:.2f}' for 
 print(f"{np.sum(last < 0.5)} of {len(runs)} neurons fire at all five times, and at no other")
 
 # %%
-# The picture: one of the neurons before and after, and how the error of all seven falls. With seven seeds,
-# one or two usually end with a spike out of place.
+# The picture: one of the neurons before and after, and how the error of all seven falls. With seven seeds, one or two
+# usually end with a spike out of place.
 
 _, inputs, membranes = runs[1]
 time = np.arange(n_steps) * dt
@@ -100,6 +101,8 @@ axes["after"].set(xlabel="Time (ms)", xlim=(0, duration))
 for errors, _, _ in runs:
     axes["error"].plot(errors, color="C0", alpha=0.25, linewidth=1)
 axes["error"].plot(np.median([errors for errors, _, _ in runs], axis=0), color="C0", label="median of 7 neurons")
-axes["error"].set(title="van Rossum error", xlabel="Trial", ylabel="Unmatched spikes", xlim=(0, n_trials), ylim=(0, None))
+axes["error"].set(
+    title="van Rossum error", xlabel="Trial", ylabel="Unmatched spikes", xlim=(0, n_trials), ylim=(0, None)
+)
 axes["error"].legend()
 plt.show()

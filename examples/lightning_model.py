@@ -36,9 +36,7 @@ sd.encode(sd.embedded_corpus(), spike_path, corpus="heidelberg_digits", params=e
 class Digits(lightning.LightningDataModule):
     def setup(self, stage):
         digits = sd.SpikeDataset(spike_path, dt=0.02, n_steps=50)
-        split = sd.splits.split_by_speaker(
-            digits.events.speakers, digits.events.labels, validation=(6, 7), test=(4, 5)
-        )
+        split = sd.splits.split_by_speaker(digits.events.speakers, digits.events.labels, validation=(6, 7), test=(4, 5))
         shift = sd.transforms.ChannelShift(largest=3)
         self.train = sd.SpikeDataset(digits.events.select(split.part("train")), transform=shift, dt=0.02, n_steps=50)
         self.validation, self.test = digits.select(split.part("validation")), digits.select(split.part("test"))
@@ -54,8 +52,8 @@ class Digits(lightning.LightningDataModule):
 
 
 # %%
-# The model: two layers of adaptive neurons, whose loops over time are compiled. ``network(counts)`` gives the logits and the
-# spikes of each layer.
+# The model: two layers of adaptive neurons, whose loops over time are compiled. ``network(counts)`` gives the logits
+# and the spikes of each layer.
 
 
 class Classifier(lightning.LightningModule):
@@ -72,15 +70,15 @@ class Classifier(lightning.LightningModule):
         logits = self.network(counts).logits
         return torch.nn.functional.cross_entropy(logits, labels), (logits.argmax(1) == labels).float().mean()
 
-    def training_step(self, batch, _):
+    def training_step(self, batch, batch_index):
         loss, right = self.step(batch)
         self.log("train", right, on_epoch=True, on_step=False)
         return loss
 
-    def validation_step(self, batch, _):
+    def validation_step(self, batch, batch_index):
         self.log("validation", self.step(batch)[1])
 
-    def test_step(self, batch, _):
+    def test_step(self, batch, batch_index):
         self.log("test", self.step(batch)[1])
 
     def on_train_epoch_end(self):

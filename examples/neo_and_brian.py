@@ -2,8 +2,8 @@
 To neo and Brian
 ================
 
-**How do the spikes get into neo, and into a simulation with Brian 2?** ``sd.export.neo_block`` makes neo's spike trains
-in memory, and a ``SpikeGeneratorGroup`` of Brian takes the units and times of a clip as they are.
+**How do the spikes get into neo, and into a simulation with Brian 2?** ``sd.export.neo_block`` makes neo's spike
+trains in memory, and a ``SpikeGeneratorGroup`` of Brian takes the units and times of a clip as they are.
 """
 
 # %%
@@ -22,7 +22,8 @@ waveform, sample_rate = sd.read_audio(path)
 times, units = cochlea.encode(waveform, sample_rate, key=path.name)
 
 # %%
-# neo: a segment for each clip, and a ``SpikeTrain`` for each channel, in seconds. Of a file, ``neo_block("words.h5")``.
+# neo: a segment for each clip, and a ``SpikeTrain`` for each channel, in seconds. Of a file,
+# ``neo_block("words.h5")``.
 
 events = sd.Events.from_samples([sd.Sample(times, units, label=0, speaker=4)], keys=["sieben"])
 block = sd.export.neo_block(events)
@@ -32,14 +33,16 @@ print(f"{len(segment.spiketrains)} trains; the busiest is that of channel {busie
 print(f"{len(busiest)} spikes until {busiest.t_stop:.3f}, the first at {busiest[0].rescale('ms'):.1f}")
 
 # %%
-# Brian: the spikes drive 70 neurons, each of which listens to ten neighboring channels and fires where several of these
-# fire within a millisecond, as octopus cells of the cochlear nucleus do.
+# Brian: the spikes drive 70 neurons, each of which listens to ten neighboring channels and fires where several of
+# these fire within a millisecond, as octopus cells of the cochlear nucleus do.
 
 brian2.prefs.codegen.target = "numpy"  # no compiler needed
 brian2.start_scope()
 brian2.defaultclock.dt = 0.1 * ms
 nerve = brian2.SpikeGeneratorGroup(700, units, times * second)
-cells = brian2.NeuronGroup(70, "dv/dt = -v / (1 * ms) : 1", threshold="v > 1", reset="v = 0", refractory=1 * ms, method="exact")
+cells = brian2.NeuronGroup(
+    70, "dv/dt = -v / (1 * ms) : 1", threshold="v > 1", reset="v = 0", refractory=1 * ms, method="exact"
+)
 synapses = brian2.Synapses(nerve, cells, on_pre="v += 0.3")
 synapses.connect(i=np.arange(700), j=np.arange(700) // 10)
 monitor = brian2.SpikeMonitor(cells)
@@ -47,7 +50,8 @@ brian2.run(len(waveform) / sample_rate * second)
 print(f"{len(times):,} spikes in, {monitor.num_spikes:,} spikes out")
 
 # %%
-# The picture: what goes in, and what the coincidence detectors make of it. They mark the onset and each period of the voice.
+# The picture: what goes in, and what the coincidence detectors make of it. They mark the onset and each period of the
+# voice.
 
 frequencies = cochlea.characteristic_frequencies(cochlea.BasilarMembraneParams())
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), sharex=True, sharey=True, layout="constrained")

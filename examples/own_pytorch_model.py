@@ -2,8 +2,8 @@
 SHD with my own PyTorch model
 =============================
 
-**How do I train a model of my own on spikes?** As on any other data set: ``sd.SHD`` and ``sd.SpikeDataset`` are PyTorch
-data sets of counts and labels, and a spiking network is a module with a loop over time.
+**How do I train a model of my own on spikes?** As on any other data set: ``sd.SHD`` and ``sd.SpikeDataset`` are
+PyTorch data sets of counts and labels, and a spiking network is a module with a loop over time.
 """
 
 # %%
@@ -11,9 +11,9 @@ data sets of counts and labels, and a spiking network is a module with a loop ov
 #
 #     train = sd.SHD("data", split="train", download=True, dt=0.02, n_steps=50)
 #
-# Here, the recordings that ship with the package stand in for it, by the same speakers, through a cochlea with 70 channels
-# instead of 700, which takes a tenth of the time. The file is made once: when the call is repeated, by this or another
-# example, it finds the file complete and returns at once.
+# Here, the recordings that ship with the package stand in for it, by the same speakers, through a cochlea with 70
+# channels instead of 700, which takes a tenth of the time. The file is made once: when the call is repeated, by this
+# or another example, it finds the file complete and returns at once.
 
 import tempfile
 from pathlib import Path
@@ -96,7 +96,7 @@ def accuracy(loader):
 
 
 curves = {"training, while learning": [], "validation": []}
-for epoch in range(15):
+for _ in range(15):
     n_right = 0
     for counts, labels in train:
         logits, _ = network(counts)
@@ -123,7 +123,9 @@ for name, values in curves.items():
 left.axhline(5, color="gray", linestyle=":", label="chance")
 left.set(title="Learning", xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 100))
 left.legend()
-middle.imshow(counts[clip].T.numpy(), aspect="auto", cmap="Blues", extent=(0, 1, counts.shape[2], 0), interpolation="nearest")
+middle.imshow(
+    counts[clip].T.numpy(), aspect="auto", cmap="Blues", extent=(0, 1, counts.shape[2], 0), interpolation="nearest"
+)
 middle.set(title=f'In: "{truth}", counts', xlabel="Time (s)", ylabel="Channel (high to low frequency)")
 step, neuron = np.nonzero(spikes[clip].numpy())
 right.scatter((step + 0.5) * digits.dt, neuron, s=6, marker="|", color="C0")

@@ -2,13 +2,14 @@
 My recordings to spikes
 =======================
 
-**How do I turn a folder of my own recordings into spikes and batches?** One call, ``sd.encode(folder, file)``, encodes a
-folder with one subfolder for each class; ``sd.SpikeDataset`` then serves the file to any PyTorch ``DataLoader``.
+**How do I turn a folder of my own recordings into spikes and batches?** One call, ``sd.encode(folder, file)``,
+encodes a folder with one subfolder for each class; ``sd.SpikeDataset`` then serves the file to any PyTorch
+``DataLoader``.
 """
 
 # %%
-# Put the path of your folder here. This example copies twelve recordings that ship with the package into one, so that it
-# runs anywhere: a folder for each word, any names below, WAV, FLAC, MP3 or Ogg.
+# Put the path of your folder here. This example copies twelve recordings that ship with the package into one, so that
+# it runs anywhere: a folder for each word, any names below, WAV, FLAC, MP3 or Ogg.
 
 import shutil
 import tempfile

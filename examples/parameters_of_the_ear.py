@@ -7,8 +7,8 @@ sharpens the tuning and lets channels ring, and the published preset responds be
 """
 
 # %%
-# A preset is a frozen tree of parameters, one branch for each stage of the ear; ``dataclasses.replace`` changes one of them.
-# ``spikedata params`` lists all of them with their units.
+# A preset is a frozen tree of parameters, one branch for each stage of the ear; ``dataclasses.replace`` changes one
+# of them. ``spikedata params`` lists all of them with their units.
 
 from dataclasses import replace
 
@@ -27,15 +27,16 @@ ears = {
 }
 
 # %%
-# The same word through each of them. Seed and key fix the random numbers, so two ears differ by their parameters alone.
+# The same word through each of them. Seed and key fix the random numbers, so two ears differ by their parameters
+# alone.
 
 path = sd.embedded_corpus() / "lang-english_speaker-04_trial-0_digit-7.flac"
 waveform, sample_rate = sd.read_audio(path)
 spikes = {name: cochlea.encode(waveform, sample_rate, ear, seed=0, key=path.name) for name, ear in ears.items()}
 
 # %%
-# And a click, with pauses before and after it, which shows when and for how long each place of the membrane responds. The
-# curves are the response of one channel, divided by its peak.
+# And a click, with pauses before and after it, which shows when and for how long each place of the membrane responds.
+# The curves are the response of one channel, divided by its peak.
 
 click = np.zeros(4800)
 click[2400] = 1  # after 50 ms
@@ -50,8 +51,8 @@ for name, (times, units) in spikes.items():
     print(f"{name:<32} {len(times):>8,} {len(np.unique(units)):>20}")
 
 # %%
-# The picture. The published preset conjugates the phase, as the converter that made SHD and SSC did: the response comes before
-# the click, at 50 ms, and the order of the channels in the raster is reversed.
+# The picture. The published preset conjugates the phase, as the converter that made SHD and SSC did: the response
+# comes before the click, at 50 ms, and the order of the channels in the raster is reversed.
 
 frequencies = {name: cochlea.characteristic_frequencies(ear.basilar_membrane) for name, ear in ears.items()}
 figure, axes = plt.subplots(2, 4, figsize=(12, 5.5), sharey="row", layout="constrained", height_ratios=(2.2, 1))

@@ -2,13 +2,13 @@
 Does timing matter?
 ===================
 
-**Is a word in how often channels fire, or in when they fire?** In both: counts alone tell many words apart, more are told
-apart when spikes are counted in short steps, and shuffling the times takes all of that gain away again.
+**Is a word in how often channels fire, or in when they fire?** In both: counts alone tell many words apart, more are
+told apart when spikes are counted in short steps, and shuffling the times takes all of that gain away again.
 """
 
 # %%
-# The recordings that ship with the package, by 12 speakers, through a cochlea with 70 channels; the file is made once, for all
-# examples that ask for it.
+# The recordings that ship with the package, by 12 speakers, through a cochlea with 70 channels; the file is made
+# once, for all examples that ask for it.
 
 import tempfile
 from pathlib import Path
@@ -28,8 +28,9 @@ spike_path = Path(tempfile.gettempdir(), "spikedata_examples", "digits_70.h5")
 sd.encode(sd.embedded_corpus(), spike_path, corpus="heidelberg_digits", params=ear)
 
 # %%
-# Three versions of the data. ``ShuffleTimes`` keeps how often each channel fires in a clip and draws the times anew; with
-# ``keep_envelope`` it also keeps how many spikes there are at each moment, and only exchanges them between channels.
+# Three versions of the data. ``ShuffleTimes`` keeps how often each channel fires in a clip and draws the times anew;
+# with ``keep_envelope`` it also keeps how many spikes there are at each moment, and only exchanges them between
+# channels.
 
 versions = {
     "as heard": None,
@@ -40,7 +41,8 @@ steps = (1000, 500, 200, 100, 50, 20)  # [ms]
 
 
 # %%
-# A linear classifier of counts per channel and step, always on speakers that it was not trained on: six folds of two speakers.
+# A linear classifier of counts per channel and step, always on speakers that it was not trained on: six folds of two
+# speakers.
 
 
 def accuracies(transform, step):
@@ -59,7 +61,8 @@ for row, step in enumerate(steps):
     print(f"{step:>5} ms" + "".join(f"{scores[name][row].mean():>14.1f} %" for name in versions))
 
 # %%
-# The picture: the shorter the steps, the more timing the classifier sees. Bands are the standard error over the six folds.
+# The picture: the shorter the steps, the more timing the classifier sees. Bands are the standard error over the six
+# folds.
 
 figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for name, values in scores.items():
@@ -67,7 +70,13 @@ for name, values in scores.items():
     ax.plot(steps, mean, marker="o", label=name)
     ax.fill_between(steps, mean - error, mean + error, alpha=0.2)
 ax.axhline(5, color="gray", linestyle=":", label="chance")
-ax.set(title="Unseen speakers, 20 words", xlabel="Length of a step (ms)", ylabel="Accuracy (%)", xscale="log", ylim=(0, 100))
+ax.set(
+    title="Unseen speakers, 20 words",
+    xlabel="Length of a step (ms)",
+    ylabel="Accuracy (%)",
+    xscale="log",
+    ylim=(0, 100),
+)
 ax.set_xticks(steps, [str(step) for step in steps])
 ax.minorticks_off()
 ax.invert_xaxis()

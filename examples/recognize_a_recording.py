@@ -2,12 +2,13 @@
 Recognize a recording
 =====================
 
-**Which word is in a recording?** ``sd.recognize("seven.wav")`` asks the network that ships with the package: the digits from
-zero to nine in English and German, with a probability for each word.
+**Which word is in a recording?** ``sd.recognize("seven.wav")`` asks the network that ships with the package: the
+digits from zero to nine in English and German, with a probability for each word.
 """
 
 # %%
-# One recording of speaker 4, whom the network never heard in training. ``spikedata recognize seven.wav`` prints the same.
+# One recording of speaker 4, whom the network never heard in training. ``spikedata recognize seven.wav`` prints the
+# same.
 
 import matplotlib.pyplot as plt
 import numpy as np

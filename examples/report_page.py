@@ -2,8 +2,9 @@
 A report to look at and send
 ============================
 
-**What is in my file of spikes, and may I see and hear it?** ``spikedata report FILE --audio FOLDER`` writes one HTML page
-that needs no server and loads nothing: classes, speakers, rates in Hz, and clips that play their sound over their spikes.
+**What is in my file of spikes, and may I see and hear it?** ``spikedata report FILE --audio FOLDER`` writes one HTML
+page that needs no server and loads nothing: classes, speakers, rates in Hz, and clips that play their sound over
+their spikes.
 """
 
 # %%
@@ -26,8 +27,8 @@ spike_path = folder.with_suffix(".h5")
 sd.encode(folder, spike_path, corpus="heidelberg_digits")
 
 # %%
-# The page. By default it has as many clips as fit 5 MB; here are four, so that this site stays small. A run and a folder of
-# runs have pages, too: ``spikedata report runs/first``.
+# The page. By default it has as many clips as fit 5 MB; here are four, so that this site stays small. A run and a
+# folder of runs have pages, too: ``spikedata report runs/first``.
 
 page_path = folder.with_suffix(".html")
 made = report_data_set(spike_path, page_path, audio=folder, clips=4)
@@ -43,7 +44,9 @@ class Frame:
     """Shows the page in a notebook and on this site."""
 
     def _repr_html_(self):
-        return f'<iframe srcdoc="{html.escape(page)}" title="Report" width="100%" height="720" style="border:0"></iframe>'
+        return (
+            f'<iframe srcdoc="{html.escape(page)}" title="Report" width="100%" height="720" style="border:0"></iframe>'
+        )
 
 
 temporary.cleanup()

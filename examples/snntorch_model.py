@@ -2,13 +2,13 @@
 A model of snnTorch
 ===================
 
-**Can I train a network of snnTorch on these spikes?** Yes: it takes tensors (step, clip, unit), which ``sd.loader`` makes
-with ``time_first=True``; the rest of a script of snnTorch stays as it is.
+**Can I train a network of snnTorch on these spikes?** Yes: it takes tensors (step, clip, unit), which ``sd.loader``
+makes with ``time_first=True``; the rest of a script of snnTorch stays as it is.
 """
 
 # %%
-# snnTorch is not a part of this package: ``pip install snntorch``. The spikes are the recordings that ship with the package,
-# through a cochlea with 70 channels; the file is made once, for all examples that ask for it.
+# snnTorch is not a part of this package: ``pip install snntorch``. The spikes are the recordings that ship with the
+# package, through a cochlea with 70 channels; the file is made once, for all examples that ask for it.
 
 import tempfile
 from pathlib import Path
@@ -38,8 +38,8 @@ counts, labels = next(iter(test))
 print(f"a batch: {tuple(counts.shape)} is step, clip, unit")
 
 # %%
-# The model, in the way of snnTorch's tutorials: layers of ``Leaky`` neurons that are called step by step and whose state the
-# caller keeps. The membrane of the last layer is the readout.
+# The model, in the way of snnTorch's tutorials: layers of ``Leaky`` neurons that are called step by step and whose
+# state the caller keeps. The membrane of the last layer is the readout.
 
 
 class Network(torch.nn.Module):
@@ -69,7 +69,7 @@ torch.set_num_threads(1)  # more do not help with matrices this small
 network = Network(english.events.n_units, 128, 10)
 optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
 losses = []
-for epoch in range(12):
+for _ in range(12):
     for counts, labels in train:
         loss = torch.nn.functional.cross_entropy(network(counts).mean(dim=0), labels)
         optimizer.zero_grad()

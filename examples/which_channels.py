@@ -2,8 +2,9 @@
 Which channels say what
 =======================
 
-**Where and when does a word sound in the cochlea?** A word is a pattern of rates over channels, which a mean over clips
-shows in Hz, and over time, which a peristimulus time histogram (PSTH) shows: "six" hisses twice above 4 kHz, "one" never.
+**Where and when does a word sound in the cochlea?** A word is a pattern of rates over channels, which a mean over
+clips shows in Hz, and over time, which a peristimulus time histogram (PSTH) shows: "six" hisses twice above 4 kHz,
+"one" never.
 """
 
 # %%
@@ -32,7 +33,8 @@ with tempfile.TemporaryDirectory() as temporary:
 print(f"{len(events)} clips, {len(events.times):,} spikes")
 
 # %%
-# Spikes per clip, counted by word, time and channel. A file of single recordings has one class, so the word comes from the name.
+# Spikes per clip, counted by word, time and channel. A file of single recordings has one class, so the word comes
+# from the name.
 
 digits = np.array([int(Path(source).stem[-1]) for source in events.sources])
 clip_of_spike = np.repeat(np.arange(len(events)), np.diff(events.offsets))
@@ -59,7 +61,9 @@ for word, rate in rates.items():
 # %%
 # The picture: rates over time and frequency, and the PSTH of low and high channels below it.
 
-figure, axes = plt.subplots(2, 4, figsize=(12, 5.5), sharex=True, sharey="row", layout="constrained", height_ratios=(2.2, 1))
+figure, axes = plt.subplots(
+    2, 4, figsize=(12, 5.5), sharex=True, sharey="row", layout="constrained", height_ratios=(2.2, 1)
+)
 time = np.arange(n_steps + 1) * dt
 scale = PowerNorm(0.5, vmin=0, vmax=250)  # shows what is faint, too
 bands = {"above 4 kHz": frequencies >= 4000, "below 500 Hz": frequencies < 500}

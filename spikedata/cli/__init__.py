@@ -85,7 +85,7 @@ def _run(words: Sequence[str], record: dict[str, Any]) -> int:
         args, rest = parser.parse_known_args(words)
         if rest:
             args.refuse(rest[0])
-        log_to_standard_error(logging.INFO if args.verbose else logging.WARNING)
+        log_to_standard_error(logging.INFO if args.verbose else logging.WARNING, first_use=not args.quiet)
         args.record = record
         args.handler(args)
     except (Exception, KeyboardInterrupt) as error:

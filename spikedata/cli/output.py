@@ -47,14 +47,21 @@ def ready_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def log_to_standard_error(level: int) -> None:
+_FIRST_USE = ("cochlea.compilation", "spikedata.compilation")
+
+
+def log_to_standard_error(level: int, *, first_use: bool = False) -> None:
     """Print what the library logs, without control characters.
 
     Parameters
     ----------
     level : int
         The least important that is printed.
+    first_use : bool
+        Whether to print, whatever the level, what is made once and takes seconds.
     """
+    for name in _FIRST_USE if first_use else ():
+        logging.getLogger(name).setLevel(logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(level=level, handlers=[handler])

@@ -161,8 +161,9 @@
   function toggle() {
     if (chosen < 0) return;
     if (isRunning) { stop(); return; }
+    const at = now(); // before the clock runs
     isRunning = true;
-    seek(now() >= clip().end - 0.005 ? 0 : now());
+    seek(at >= clip().end - 0.005 ? 0 : at);
     label();
     frame = requestAnimationFrame(tick);
   }
