@@ -1,12 +1,16 @@
 """Compile a kernel with Numba, and cache the machine code on disk where that is possible."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core import event
 from numpy.typing import NDArray
 
 Array = NDArray[Any]  # argument of a kernel: Numba compiles a version of the kernel for every element type
+_SECONDS = 10  # [s] of one processor for all kernels of an encoding, in a process that finds none in the cache
+_log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -35,3 +39,22 @@ def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[_P, _R]
         return cast(Callable[_P, _R], kernel)
 
     return compile_function
+
+
+class _Announcement(event.Listener):
+    """Says once that kernels are compiled, where none are in the cache: sound that comes back late has a reason."""
+
+    def __init__(self) -> None:
+        self._is_made = False
+
+    def on_start(self, event: event.Event) -> None:
+        """A function is about to be compiled, by whatever package."""
+        if not self._is_made and event.data["dispatcher"].py_func.__module__.startswith("cochlea."):
+            self._is_made = True
+            _log.info("compiling the kernels of the cochlea, once: about %d s", _SECONDS)
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing: the next kernel follows."""
+
+
+event.register("numba:compile", _Announcement())

@@ -186,6 +186,7 @@ def _remembered(params: BasilarMembraneParams, max_frequency: float) -> Transfer
     path = _cache_file(params, max_frequency)
     table = _load(path, params, max_frequency)
     if table is None:
+        _log.info("computing the table of the membrane, once: about 2 s")
         table = _compute(params, max_frequency)
         _save(path, table)
     return table

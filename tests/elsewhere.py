@@ -1,6 +1,6 @@
 """Install a wheel as a user does, in a fresh environment far from any clone, and run the first commands.
 
-`make package` runs this: `python tests/elsewhere.py WHEEL [--keep FOLDER]`. It prints how long each step took.
+`make package` runs this: `python tests/elsewhere.py WHEEL`. It prints how long each step took.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from pathlib import Path
 
 _IN_OUR_WAY = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
 # for each command, a file that must be there after it
-_RECORDING = "{data}/lang-english_speaker-03_trial-0_digit-7.flac"
+_RECORDING = "{data}/lang-english_speaker-00_trial-0_digit-7.flac"
 _COMMANDS = (
     (["doctor"], ""),
     (["demo", "--out", "my demo"], "my demo"),
-    (["recognize", _RECORDING, "--json"], ""),
-    (["report", "my demo/spikes.h5", "--out", "page.html"], "page.html"),
+    (["report", "my demo/digits.h5", "--audio", "{data}", "--out", "clips.html"], "clips.html"),
+    (["report", "my demo/network", "--out", "run.html"], "run.html"),
+    (["recognize", _RECORDING, "--network", "my demo/network"], ""),
+    (["recognize", _RECORDING], ""),
 )
 
 
@@ -58,9 +60,8 @@ def try_out(wheel: Path, constraints: Path, folder: Path) -> None:
     pip = [str(scripts / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     step("installation", [*pip, "--constraint", str(constraints), f"{wheel}[torch,plot]"])
     where = "import pathlib, spikedata; print(pathlib.Path(spikedata.__file__).parent)"
-    found = subprocess.run(
-        [str(scripts / "python"), "-c", where], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
+    python = [str(scripts / "python"), "-c", where]
+    found = subprocess.run(python, cwd=folder, env=environment, check=True, capture_output=True, encoding="utf-8")
     package = Path(found.stdout.strip())
     if not package.is_relative_to(folder):
         raise FileNotFoundError(f"spikedata must come from {folder}, came from {package}")

@@ -17,9 +17,8 @@ from spikedata.corpora import Clip, Listing, embedded_corpus, list_clips
 from spikedata.disk import OutputError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from spikedata.baseline import Recipe
+    from spikedata.plot.figure import Picture
     from spikedata.recognition import Recognition
 
 TEST_SPEAKERS = (4, 5)  # as in the published data; held out from training
@@ -29,7 +28,7 @@ VALIDATION_SPEAKERS = (6, 8)  # as in the results on the whole corpus
 SHOWN_CLIP = "lang-german_speaker-04_trial-0_digit-7.flac"
 RECIPE, BASELINE = "few_clips", "counts"
 
-Progress = Callable[[str, int, int], object]
+Progress = Callable[[str, int, int], None]
 Result = TypeVar("Result")
 
 _MARK = ".made-by-spikedata-demo"  # only a folder that holds it is ever removed
@@ -48,7 +47,7 @@ def run_demo(
     recipe: Recipe | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Encode real speech, train a spiking network and a linear classifier, score both, recognize a word, draw pictures.
+    """Encode real speech, train a spiking network and a linear classifier, score both, recognize a word, show it all.
 
     Both learn from eight speakers, two others choose, and two more are the test. The network is then trained again on
     all ten, for the number of epochs that was chosen. Last, it recognizes a clip of a test speaker, and so does the
@@ -73,7 +72,7 @@ def run_demo(
     -------
     dict
         `steps` with seconds and what was made, `scores` of both classifiers on the test speakers, `recognized` with
-        what is true and what each network answered, `pictures`.
+        what is true and what each network answered, `pictures` and `pages`.
 
     Raises
     ------
@@ -108,12 +107,14 @@ def run_demo(
         answers = step("recognize", partial(_recognize, folder, shown))
         true = listing.keys[shown.label]
         pictures = step("draw", partial(_draw, folder, shown, listing.keys, answers[_TRAINED], scores["network"]))
+        pages = step("report", partial(_report, folder, shown.root, seed=seed))
     recognized = {
         "clip": shown.name,
         "true": true,
         "answers": [{"network": name, "answer": a.word, "score": a.score} for name, a in answers.items()],
     }
-    return {"out": str(out), "steps": steps, "scores": scores, "recognized": recognized, "pictures": pictures}
+    made = {"pictures": pictures, "pages": pages}
+    return {"out": str(out), "steps": steps, "scores": scores, "recognized": recognized, **made}
 
 
 def format_demo(result: dict[str, Any]) -> str:
@@ -194,7 +195,8 @@ def _encode(listing: Listing, folder: Path, *, seed: int, report: Progress) -> t
 def _load(folder: Path) -> tuple[None, str]:
     from spikedata.torch import loader
 
-    n_batches, n_spikes, shape = 0, 0, ()
+    n_batches, n_spikes = 0, 0
+    shape: tuple[int, ...] = ()
     for counts, _ in loader(folder / _SPIKES, batch_size=_BATCH, dt=0.01, n_steps=100, shuffle=True):
         n_batches, n_spikes, shape = n_batches + 1, n_spikes + int(counts.sum()), shape or tuple(counts.shape)
     return None, f"{n_batches} batches of shape {shape} (clip, step of 10 ms, channel): {n_spikes:,} spikes"
@@ -254,7 +256,7 @@ def _recognize(folder: Path, clip: Clip) -> tuple[dict[str, Recognition], str]:
 def _draw(
     folder: Path, clip: Clip, keys: tuple[str, ...], answer: Recognition, score: dict[str, Any]
 ) -> tuple[list[str], str]:
-    from spikedata.baseline.runs.folder import HISTORY
+    from spikedata.baseline.runs.folder import HISTORY, read_card
     from spikedata.baseline.runs.inspect_run import watch_clip
     from spikedata.events import Sample
     from spikedata.files.reader import SpikeFile
@@ -266,11 +268,12 @@ def _draw(
     # the network is drawn as it heard the word when it gave that answer
     heard = Sample(answer.spikes.times, answer.spikes.units, clip.label, clip.speaker, clip.name, sample.sample_rate)
     activity = watch_clip(folder / _NETWORK, heard)
+    rule = getattr(read_card(folder / _NETWORK).recipe.network, "readout", "max")
     title = shown_title(clip, keys, answer)
     chosen = read_history(folder / _CHOSEN / HISTORY)
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
-        "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, title=title),
+        "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, rule=rule, title=title),
         "learning_curve": plot_learning_curve(chosen, chance=score["chance"], title="Eight speakers; validation: two"),
         "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Two unseen speakers"),
     }
@@ -279,6 +282,15 @@ def _draw(
     for name, figure in figures.items():
         save_figure(figure, paths[name])
     return [str(path) for path in paths.values()], f"{len(paths)} pictures in {folder / _PICTURES}"
+
+
+def _report(folder: Path, recordings: Path, *, seed: int) -> tuple[list[str], str]:
+    from spikedata.report import report_data_set, report_run
+
+    pages = [folder / name for name in ("recordings.html", "network.html")]
+    report_data_set(folder / _SPIKES, pages[0], audio=recordings, title="Recordings of the demo", seed=seed)
+    report_run(folder / _NETWORK, pages[1], audio=recordings, title="Network of the demo", seed=seed)
+    return [str(page) for page in pages], f"{' and '.join(map(str, pages))}: open them in a browser"
 
 
 def shown_title(clip: Clip, keys: tuple[str, ...], answer: Recognition) -> str:
@@ -296,7 +308,7 @@ def shown_title(clip: Clip, keys: tuple[str, ...], answer: Recognition) -> str:
     return f"“{keys[clip.label]}”, said by test speaker {clip.speaker}; the network answers “{answer.word}”"
 
 
-def draw_word(clip: Clip, times: np.ndarray, units: np.ndarray, *, title: str) -> Figure:
+def draw_word(clip: Clip, times: np.ndarray, units: np.ndarray, *, title: str) -> Picture:
     """Waveform, cochleagram and spikes of one clip above each other.
 
     Parameters

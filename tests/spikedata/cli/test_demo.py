@@ -48,6 +48,8 @@ def test_the_demo_makes_spikes_networks_scores_answers_and_pictures(done, few_cl
         assert len(file) == len(few_clips.clips) == 12
     assert {Path(picture).stem for picture in result["pictures"]} == {"word", "hidden", "learning_curve", "confusion"}
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in result["pictures"])
+    assert [Path(page).name for page in result["pages"]] == ["recordings.html", "network.html"]
+    assert all(Path(page).read_text("utf-8").startswith("<!doctype html>") for page in result["pages"])
     assert {name: score["n"] for name, score in result["scores"].items()} == {"counts": 4, "network": 4}
     assert result["recognized"]["true"] == "sieben"
     assert len(result["recognized"]["answers"]) == 1 + bool(PRETRAINED)
