@@ -123,7 +123,8 @@ def test_the_readout_is_shown_as_it_decides(spikes: Path, tmp_path: Path) -> Non
     assert recipe.network.readout == "softmax_sum"
     assert "The readout over time: largest share over time wins" in text_of(tmp_path / "page.html")
     for clip in data_of(tmp_path / "page.html")["clips"]:
-        assert 0 <= float(clip["readout"]["low"]) < float(clip["readout"]["high"]) <= 1
+        assert 0 <= float(clip["readout"]["low"]) <= 0.334  # the shares of three classes add up to 1
+        assert 0.333 <= float(clip["readout"]["high"]) <= 1
 
 
 @pytest.mark.parametrize("name", ["counts", "gru"])
