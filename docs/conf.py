@@ -56,7 +56,7 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"
 myst_heading_anchors = 3
 # notebooks are stored without outputs and run in every build, so what the site shows is what this version does
 nb_execution_mode = "force"
-nb_execution_timeout = 240
+nb_execution_timeout = 600  # for a cell, on a busy machine
 nb_execution_raise_on_error = True
 nb_ipywidgets_js = {}  # they would come from a foreign host
 
