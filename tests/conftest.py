@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -8,6 +9,17 @@ import pytest
 # tests that share the processors do not each take all of them; read by PyTorch when it is imported
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    """Collect no garbage while tests are collected: nothing of it goes."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there by now, modules above all, out of every search for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
