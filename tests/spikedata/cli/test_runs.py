@@ -169,7 +169,7 @@ def test_training_and_scoring_tell_the_clips_that_are_done(spike_path: Path, tmp
     assert len(training) == len(told) - 1
     assert training == sorted(training)
     assert (training[0], training[-1]) == (0, n_all)
-    assert {4, 18, 24} <= set(training)  # within an epoch, at its end, and with the validation
+    assert {3, 18, 24} <= set(training)  # within an epoch, at its end, and with the validation
 
     told.clear()
     evaluate_run(tmp_path / "run", on_progress=lambda *now: told.append(now))
