@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-oldest lint types check package bench exactness physiology compat docs clean
+.PHONY: help demo test test-slow test-oldest lint types types-all check package bench exactness physiology compat docs clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed-demo ## spoken words to a trained, scored network, with pictures in demo/
 	$(RUN) -m spikedata demo --out demo --overwrite
@@ -39,6 +39,10 @@ lint: $(VENV)/.installed-dev ## check style and formatting
 
 types: $(VENV)/.installed-dev ## check types
 	$(RUN) -m mypy
+
+types-all: $(VENV)/.installed-dev ## check types as on Linux, macOS and Windows
+	for system in linux darwin win32; do \
+		$(RUN) -m mypy --platform $$system --cache-dir .mypy_cache/$$system || exit 1; done
 
 check: lint types test ## lint, types and tests
 

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(Path(__file__).parents[1])]
 
 from public_names import NAMES, PAGES, ROOMS  # noqa: E402
-from sphinx.util.inventory import InventoryFile  # noqa: E402
 
 # attributes whose address a browser loads by itself
 _LOADED = {("a", "href"): False, ("area", "href"): False}
@@ -53,7 +52,7 @@ class Page(HTMLParser):
         if self._within == "style":
             self.loaded += _addresses_in_css(data)
         elif self._within == "script" and _IN_SCRIPT.search(data):
-            self.loaded.append("https://a-script-of-this-page")
+            self.loaded.append("https://another-host/in-a-script")
 
 
 def _is_name(tag: str, attrs: list[tuple[str, str | None]]) -> bool:
@@ -100,16 +99,18 @@ def _fault_of_link(site: Path, path: Path, address: str, pages: dict[Path, Page]
 
 def _fault_of_loaded(site: Path, path: Path, address: str) -> Iterator[str]:
     parts = urlsplit(address)
-    if parts.scheme == "data" or not parts.path:
+    if parts.scheme == "data":
         return
     if parts.scheme or parts.netloc:
         yield f"{path.relative_to(site)}: loads {address} from elsewhere"
-    elif not (path.parent / unquote(parts.path)).exists():
+    elif parts.path and not (path.parent / unquote(parts.path)).exists():
         yield f"{path.relative_to(site)}: loads {address}, which is not there"
 
 
 def faults_of_names(site: Path) -> Iterator[str]:
     """Public names without a page, others that have one, and rooms that do not link to a name of theirs."""
+    from sphinx.util.inventory import InventoryFile  # the other checks need no Sphinx
+
     with (site / "objects.inv").open("rb") as file:
         inventory = InventoryFile.load(file, "", lambda base, uri: uri)
     shown = {

@@ -65,6 +65,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "ignore_pattern": r"__init__\.py",
+    "within_subsection_order": "gallery_look.Order",
+    "reset_modules": ("matplotlib", "gallery_look.set_look"),
     "download_all_examples": False,
     "show_signature": False,
     "show_memory": False,

@@ -43,6 +43,8 @@ def blocks_of(path: Path) -> list[Block]:
 
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# what a build of the site has written from the code
+DOCUMENTS = [path for path in DOCUMENTS if not {"_build", "gallery", "generated"} & {*path.relative_to(ROOT).parts}]
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
 
 

@@ -256,7 +256,7 @@ def _recognize(folder: Path, clip: Clip) -> tuple[dict[str, Recognition], str]:
 def _draw(
     folder: Path, clip: Clip, keys: tuple[str, ...], answer: Recognition, score: dict[str, Any]
 ) -> tuple[list[str], str]:
-    from spikedata.baseline.runs.folder import HISTORY
+    from spikedata.baseline.runs.folder import HISTORY, read_card
     from spikedata.baseline.runs.inspect_run import watch_clip
     from spikedata.events import Sample
     from spikedata.files.reader import SpikeFile
@@ -268,11 +268,12 @@ def _draw(
     # the network is drawn as it heard the word when it gave that answer
     heard = Sample(answer.spikes.times, answer.spikes.units, clip.label, clip.speaker, clip.name, sample.sample_rate)
     activity = watch_clip(folder / _NETWORK, heard)
+    rule = getattr(read_card(folder / _NETWORK).recipe.network, "readout", "max")
     title = shown_title(clip, keys, answer)
     chosen = read_history(folder / _CHOSEN / HISTORY)
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
-        "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, title=title),
+        "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, rule=rule, title=title),
         "learning_curve": plot_learning_curve(chosen, chance=score["chance"], title="Eight speakers; validation: two"),
         "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Two unseen speakers"),
     }

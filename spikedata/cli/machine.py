@@ -16,7 +16,7 @@ def add_demo(commands: Commands) -> None:
         commands,
         "demo",
         _demo,
-        "speak, encode, train and score the corpus that ships with the package",
+        "encode, train, score and recognize the recordings that ship with the package",
         task="start here",
         examples=("spikedata demo --out demo",),
     )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SMALLEST_SHARE = 0.02  # [1] of a row of the confusion matrix that is still written out
+# how a readout decides, as `spikedata.nn` calls it, and what is said of it
+RULES = {"max": "highest peak wins", "softmax_sum": "largest share over time wins", "last": "highest at the end wins"}
 COLUMNS = ("epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss")
 
 
@@ -39,12 +41,14 @@ def plot_hidden(
     readout: npt.NDArray[np.floating],
     keys: Sequence[str],
     *,
+    rule: str = "max",
     title: str = "",
     ax: Axes | None = None,
 ) -> Picture:
     """What the hidden layer does with one clip, and the readouts below it.
 
-    The three classes with the highest maximum over time are named; a dot marks the maximum that decides.
+    The three classes with the highest scores are named. Where the maximum over time decides, a dot marks it; where the
+    sum of the softmax decides, that is drawn: the share of each class at each step.
 
     Parameters
     ----------
@@ -56,6 +60,9 @@ def plot_hidden(
         Membrane of each readout unit [1].
     keys : sequence of str
         Class names.
+    rule : {"max", "softmax_sum", "last"}
+        How the readout becomes the score of a class: its maximum over time, the sum over time of its softmax over
+        classes, or its last value.
     title : str
         Headline.
     ax : matplotlib.axes.Axes, optional
@@ -68,11 +75,14 @@ def plot_hidden(
     Raises
     ------
     ValueError
-        If the spikes and readouts are not equally long, or the readouts and names not equally many.
+        If the spikes and readouts are not equally long, the readouts and names not equally many, or there is no such
+        rule.
     """
     (n_steps, n_hidden), n_readouts = np.shape(spikes), np.shape(readout)
     if n_readouts != (n_steps, len(keys)):
         raise ValueError(f"readout must have shape {n_steps, len(keys)} (n_steps, n_classes), got {n_readouts}")
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
     canvas = canvas_of(ax, 7.2, 5.6, title=title, panels=True)
     grid = canvas.grid(2, 1, height_ratios=(1.5, 1))
     raster = canvas.add(grid[0])
@@ -84,14 +94,19 @@ def plot_hidden(
     raster.set(ylabel="Hidden unit", title=f"Hidden layer: {len(steps) / n_hidden:.1f} spikes per unit")
 
     time = (np.arange(n_steps) + 0.5) * dt
-    highest = readout.max(axis=0)
-    named = np.argsort(-highest, kind="stable")[:3]
+    if rule == "softmax_sum":
+        readout = np.exp(readout - readout.max(axis=1, keepdims=True))
+        readout = readout / readout.sum(axis=1, keepdims=True)
+    scores = {"max": np.max, "softmax_sum": np.sum, "last": lambda values, axis: values[-1]}[rule](readout, axis=0)
+    named = np.argsort(-scores, kind="stable")[:3]
     others = np.setdiff1d(np.arange(len(keys)), named)
     traces.plot(time, readout[:, others], color=PALE, linewidth=0.8)
     for rank, (index, color) in reversed(list(enumerate(zip(named, (VERMILION, BLUE, GREEN), strict=False)))):
         traces.plot(time, readout[:, index], color=color, linewidth=2 if rank == 0 else 1.3, label=_label(keys[index]))
-        traces.plot(time[readout[:, index].argmax()], highest[index], "o", ms=6 if rank == 0 else 4, color=color)
-    traces.set(xlabel="Time (s)", ylabel="Readout membrane", xlim=(0, n_steps * dt), title="Readout: highest peak wins")
+        if rule == "max":
+            traces.plot(time[readout[:, index].argmax()], scores[index], "o", ms=6 if rank == 0 else 4, color=color)
+    ylabel = "Share of the class" if rule == "softmax_sum" else "Readout membrane"
+    traces.set(xlabel="Time (s)", ylabel=ylabel, xlim=(0, n_steps * dt), title=f"Readout: {RULES[rule]}")
     traces.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True, **LEGEND)
     canvas.figure.align_ylabels([raster, traces])
     return canvas.picture

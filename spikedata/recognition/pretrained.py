@@ -76,7 +76,7 @@ class Measured:
 class PretrainedCard:
     """What a pretrained network is, what it was trained on, and how well it does.
 
-    Attributes
+    Parameters
     ----------
     name, about, limits : str
         Its name, what it is, and what it cannot do [1].
@@ -166,7 +166,7 @@ class PretrainedCard:
 class Pretrained:
     """A trained network with all that it needs to recognize a recording.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Of the pretrained network, or the folder of the run [1].

@@ -31,7 +31,7 @@ _MOST_WINDOWS = 2.0  # a longer sound is no single word
 class Recognition:
     """The word in a recording, as a network heard it.
 
-    Attributes
+    Parameters
     ----------
     word : str
         The class with the highest score [1].

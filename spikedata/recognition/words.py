@@ -29,7 +29,7 @@ _BEFORE, _AFTER = 0.03, 0.12  # [s] of what surrounds a word that is kept with i
 class Word(NamedTuple):
     """Where in a recording a word is.
 
-    Attributes
+    Parameters
     ----------
     start, stop : int
         Its first sample, and the one behind its last [1].

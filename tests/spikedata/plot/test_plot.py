@@ -507,6 +507,23 @@ def test_two_classes_are_enough_for_readouts():
     assert len(labels_of(draw_hidden(readout=np.zeros((50, 2)), keys="ab").axes[1])) == 2
 
 
+@pytest.mark.parametrize(
+    ("rule", "winner", "has_dots"), [("max", "a", True), ("softmax_sum", "b", False), ("last", "c", False)]
+)
+def test_the_class_that_is_named_first_wins_by_the_rule_of_the_network(rule, winner, has_dots):
+    readout = np.zeros((50, 3))
+    readout[10, 0], readout[:40, 1], readout[-1, 2] = 9, 2, 4
+    _, traces = draw_hidden(readout=readout, keys="abc", rule=rule).axes
+    assert labels_of(traces)[0] == winner
+    assert any(line.get_marker() == "o" for line in traces.lines) == has_dots
+    assert plot.network.RULES[rule] in traces.get_title("left")
+
+
+def test_a_rule_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="rule must be one of max, softmax_sum, last, got 'mean'"):
+        draw_hidden(rule="mean")
+
+
 @pytest.mark.parametrize("shape", [(49, 4), (50, 3)])
 def test_readouts_must_fit_spikes_and_names(shape):
     with pytest.raises(ValueError, match=r"readout must have shape \(50, 4\)"):
