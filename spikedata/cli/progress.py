@@ -96,12 +96,12 @@ class Progress:
         """Say what is being done, and for how long, where nobody can say how much of it is left."""
         with self._turn:
             self.at_stage(what, 0, 0)
-            self._bar.bar_format = "{desc} [{elapsed}]"
+            self._bar.bar_format, self._bar.leave = "{desc} [{elapsed}]", False
 
     def at_stage(self, stage: str, done: int, total: int) -> None:
         """So many of so many are done in a stage; it begins where it has a new name, or nothing is done."""
         with self._turn:
-            self._bar.bar_format = None
+            self._bar.bar_format, self._bar.leave = None, True
             if stage != self._stage or done == 0:
                 self._stage, self._has_begun = stage, False
                 self._bar.set_description_str(printable(stage), refresh=False)
