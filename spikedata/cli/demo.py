@@ -32,6 +32,7 @@ Progress = Callable[[str, int, int], None]
 Result = TypeVar("Result")
 
 _MARK = ".made-by-spikedata-demo"  # only a folder that holds it is ever removed
+_UNFINISHED = ".unfinished"
 _SPIKES, _PICTURES, _NETWORK = "digits.h5", "pictures", "network"
 _BATCH = 64  # of the clips that are only loaded to show how
 _NAME = "digits"  # of the pretrained network
@@ -55,11 +56,12 @@ def run_demo(
     Parameters
     ----------
     out : str or path-like
-        Folder to make; it is removed again if the demo fails or is interrupted.
+        Folder to make. If the demo fails or is interrupted, only the spikes that it has made stay, and the next call
+        goes on with them.
     seed : int
         Seed of spikes, weights and order of training.
     overwrite : bool
-        Whether a folder that an earlier demo made may be replaced.
+        Whether a folder in which an earlier demo was completed may be replaced.
     listing : Listing, optional
         The clips, `SHOWN_CLIP` among them; default: the recordings that ship with the package.
     recipe : Recipe, optional
@@ -96,7 +98,7 @@ def run_demo(
         steps.append({"step": name, "seconds": perf_counter() - started, "made": made})
         return result
 
-    with _fresh_folder(Path(out), overwrite=overwrite) as folder:
+    with _folder_at_work(Path(out), overwrite=overwrite) as folder:
         step("encode", partial(_encode, listing, folder, seed=seed, report=report))
         step("load", partial(_load, folder))
         step(f"train {BASELINE}", partial(_train, folder / BASELINE, recipe_from(BASELINE), seed=seed, report=report))
@@ -159,33 +161,53 @@ class _Counter:
 
 
 @contextmanager
-def _fresh_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+def _folder_at_work(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    goes_on = (folder / _UNFINISHED).is_file()
     if folder.exists():
-        if not overwrite:
+        if not (overwrite or goes_on):
             raise OutputError(f"{folder}: exists already, will not replace it (--overwrite does)")
         if not (folder / _MARK).is_file():
             raise OutputError(f"{folder}: was not made by a demo, will not replace it")
-        shutil.rmtree(folder)
+        if not goes_on:
+            shutil.rmtree(folder)
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / _MARK).touch()
+        (folder / _UNFINISHED).touch()
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+    _clear(folder)  # a demo that was killed could not
     try:
         yield folder
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not _clear(folder):
+            shutil.rmtree(folder, ignore_errors=True)
         raise
+    (folder / _UNFINISHED).unlink()
+
+
+def _clear(folder: Path) -> bool:
+    """Remove all but the spikes, which are most of the work; whether there are any."""
+    has_spikes = False
+    for path in folder.iterdir():
+        if path.name.startswith(_SPIKES):  # the file, or the blocks of one that is not complete
+            has_spikes = True
+        elif path.name not in (_MARK, _UNFINISHED):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+    return has_spikes
 
 
 def _encode(listing: Listing, folder: Path, *, seed: int, report: Progress) -> tuple[None, str]:
     from spikedata.encoding.encode import encode_clips
+    from spikedata.files.reader import SpikeFile
 
     path = folder / _SPIKES
-    done = encode_clips(listing, path, seed=seed, on_progress=partial(report, "encode"))
+    done = encode_clips(listing, path, seed=seed, overwrite=True, on_progress=partial(report, "encode"))
+    with SpikeFile(path) as file:  # of all clips, also those that an interrupted demo had encoded
+        duration = file.durations.sum()
     speakers = len({clip.speaker for clip in listing.clips})
     return None, (
-        f"{done.n_clips} recordings of {speakers} people, {done.sound_duration:.0f} s: {done.n_spikes:,} spikes, "
+        f"{done.n_clips} recordings of {speakers} people, {duration:.0f} s: {done.n_spikes:,} spikes, "
         f"{path.stat().st_size / 1e6:.0f} MB of HDF5"
     )
 

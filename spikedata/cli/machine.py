@@ -40,8 +40,12 @@ def add_doctor(commands: Commands) -> None:
 def _demo(args: argparse.Namespace) -> None:
     from spikedata.cli.demo import format_demo, run_demo
 
-    with show_progress(args, "step") as progress:
-        result = run_demo(args.out, seed=args.seed, overwrite=args.overwrite, on_progress=progress.at_stage)
+    with show_progress(args, "epoch") as progress:
+
+        def show(stage: str, done: int, total: int) -> None:
+            progress.at_stage(stage, done, total, unit="clip" if stage == "encode" else "epoch")
+
+        result = run_demo(args.out, seed=args.seed, overwrite=args.overwrite, on_progress=show)
     print_result(args, result, format_demo(result))
 
 

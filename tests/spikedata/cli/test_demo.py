@@ -89,6 +89,24 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interrupted_demo_goes_on_with_its_spikes(
+    done, few_clips: Listing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_load", fail)
+    out = tmp_path / "demo"
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_demo(out, listing=few_clips)
+        assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {"digits.h5"}
+        encoded = (out / "digits.h5").stat()
+        (out / "counts").mkdir()  # as a demo that was killed leaves it
+
+    _, made = demo._encode(few_clips, out, seed=0, report=fail)  # with nothing to report, since nothing is left to do
+    assert ((out / "digits.h5").stat(), made) == (encoded, done[1]["steps"][0]["made"])
+    with pytest.raises(OutputError, match="exists already"):
+        run_demo(done[0], listing=few_clips)
+
+
 def test_a_folder_that_no_demo_made_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
 
