@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"__init__\.py",
     "within_subsection_order": "gallery_look.Order",
     "reset_modules": ("matplotlib", "gallery_look.set_look"),
+    "capture_repr": ("_repr_html_",),  # what a call returns is not shown unless the example prints it
     "download_all_examples": False,
     "show_signature": False,
     "show_memory": False,

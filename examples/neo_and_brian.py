@@ -51,7 +51,7 @@ print(f"channel {busiest.annotations['unit']}: {len(busiest)} spikes, the first 
 
 # %%
 # The picture, from neo's trains: one channel of each ten between 200 and 2,000 Hz, and how long they wait from one
-# spike to the next. The peak is the period of the voice, to which the channels are locked.
+# spike to the next. The highest peak is the period of the voice, to which the channels are locked.
 
 frequencies = cochlea.characteristic_frequencies(cochlea.BasilarMembraneParams())
 shown = [train for train in segment.spiketrains[::10] if 200 < frequencies[train.annotations["unit"]] < 2000]
