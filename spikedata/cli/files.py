@@ -124,7 +124,8 @@ def _verify(args: argparse.Namespace) -> None:
     elif args.what in NAMES:
         _verify_data_set(args)
     else:
-        raise FileNotFoundError(f"{args.what}: no such file, and no data set of that name ({', '.join(NAMES)})")
+        found = "is a folder" if Path(args.what).is_dir() else "no such file"
+        raise FileNotFoundError(f"{args.what}: {found}, and no data set of that name ({', '.join(NAMES)})")
 
 
 def _verify_file(args: argparse.Namespace) -> None:

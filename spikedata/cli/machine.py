@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 
 from spikedata.cli.command import Commands, add_command, add_overwrite, add_seed, print_result, show_progress
+from spikedata.cli.output import styled
 
 
 def add_demo(commands: Commands) -> None:
@@ -46,6 +49,13 @@ def _doctor(args: argparse.Namespace) -> None:
     from spikedata.cli.doctor import diagnose, format_checks
 
     checks = diagnose()
-    print_result(args, {"checks": [check._asdict() for check in checks]}, format_checks(checks))
+    print_result(args, {"checks": [check._asdict() for check in checks]}, format_checks(checks), paint=_paint)
     if not all(check.ok for check in checks):
         raise ValueError("not all is well: see the advice above")
+
+
+def _paint(table: str) -> str:
+    colors = {"ok": "green", "note": "yellow", "FAIL": "red"}
+    return re.sub(
+        r"^(ok|note|FAIL)\b", lambda found: styled(found[0], colors[found[0]], sys.stdout), table, flags=re.MULTILINE
+    )

@@ -75,6 +75,58 @@ class _Printable(logging.Formatter):
         return printable(super().format(record), keep="\n")
 
 
+def wants_color(stream: Any) -> bool:
+    """Whether a stream is to be colored: a terminal, unless the environment says otherwise by the usual names.
+
+    NO_COLOR forbids it, FORCE_COLOR and CLICOLOR_FORCE ask for it in a pipe as well, TERM=dumb and CLICOLOR=0 are
+    terminals without it.
+
+    Parameters
+    ----------
+    stream : file object
+        Standard output or standard error.
+    """
+    said = os.environ
+    if said.get("NO_COLOR"):
+        return False
+    if said.get("FORCE_COLOR", "0") not in ("", "0") or said.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    if said.get("TERM") == "dumb" or said.get("CLICOLOR") == "0":
+        return False
+    return bool(stream is not None and stream.isatty())
+
+
+def styled(text: str, style: str, stream: Any) -> str:
+    """A text in bold or a color, where the stream is to be colored.
+
+    Parameters
+    ----------
+    text : str
+        What to print.
+    style : str
+        One of bold, red, green and yellow.
+    stream : file object
+        Where it is to be printed.
+    """
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if wants_color(stream) else text
+
+
+_STYLES = {"bold": "1", "red": "1;31", "green": "32", "yellow": "33"}
+
+
+def write_fault(who: str, message: str) -> None:
+    """Print on standard error why a command failed.
+
+    Parameters
+    ----------
+    who : str
+        The command.
+    message : str
+        One line.
+    """
+    _write_error(f"{styled(f'{printable(who)}:', 'red', sys.stderr)} {printable(message)}")
+
+
 def write_out(text: str = "") -> None:
     """Print on standard output and flush it; a reader that has gone, such as `head`, is not an error.
 
@@ -104,8 +156,12 @@ def write_error(line: str) -> None:
     line : str
         What to print, without line break at its end.
     """
+    _write_error(printable(line))
+
+
+def _write_error(line: str) -> None:
     try:
-        print(printable(line), file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
     except OSError:
         _silence(sys.stderr)
 

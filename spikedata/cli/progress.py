@@ -102,9 +102,16 @@ class Progress:
             self.at(done, total)
 
     def _begin(self, done: int) -> None:
+        bar = self._bar
+        if not bar.disable:
+            if bar.last_print_t >= bar.start_t + bar.delay:  # a stage was drawn: the next one takes its line at once
+                bar.delay = 0.0
+            # a bar that begins anew is drawn, unless nothing prints it
+            print_line, bar.sp = bar.sp, bar.sp if bar.delay == 0.0 else lambda _: None
+            bar.reset()
+            bar.sp = print_line
         # what was done before counts for the length of the bar, and not for the rate
-        self._bar.reset()
-        self._bar.initial = self._bar.n = self._bar.last_print_n = done
+        bar.initial = bar.n = bar.last_print_n = done
         if self._lines is not None:
             self._lines.begin(done)
         self._has_begun = True

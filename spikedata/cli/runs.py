@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,6 +14,7 @@ from spikedata.cli.command import (
     add_overwrite,
     add_reading,
     add_seed,
+    offer,
     print_result,
     reading_of,
     saying_what_is_kept,
@@ -46,7 +47,8 @@ def add_commands(commands: Commands) -> None:
     )
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
-    sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    control = sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    offer(control, _controls)
     sub.add_argument(
         "--selection-bias",
         action="store_true",
@@ -84,7 +86,8 @@ def _add_train(commands: Commands) -> None:
         ),
     )
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
-    sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")
+    recipe = sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")
+    offer(recipe, _recipes)
     sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; may hold recipe = NAME")
     sub.add_argument(
         "--refit", metavar="RUN", help="train again on training and validation part, for the epochs that this run chose"
@@ -92,7 +95,8 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("--out", required=True, metavar="RUN", help="folder for weights, history and result card")
     add_seed(sub)
     sub.add_argument("--seeds", type=wholes, metavar="A,B", help="one run for each, in RUN/seed-A, RUN/seed-B")
-    sub.add_argument("--split", metavar="NAME", help="named split, or a .json of one (default: by_speaker)")
+    split = sub.add_argument("--split", metavar="NAME", help="named split, or a .json of one (default: by_speaker)")
+    offer(split, _splits)
     sub.add_argument("--split-seed", type=whole(0), metavar="N", help="seed of the split (default: the first seed)")
     sub.add_argument("--validation-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
     sub.add_argument("--test-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
@@ -114,6 +118,24 @@ def _add_train(commands: Commands) -> None:
         "torchrun trains on several GPUs."
     )
     add_overwrite(sub)
+
+
+def _recipes() -> Sequence[str]:
+    from spikedata.baseline.recipes.catalog import RECIPES
+
+    return tuple(RECIPES)
+
+
+def _splits() -> Sequence[str]:
+    from spikedata.splits import SPLITS
+
+    return SPLITS
+
+
+def _controls() -> Sequence[str]:
+    from spikedata.transforms.named import CONTROLS
+
+    return tuple(CONTROLS)
 
 
 def _train(args: argparse.Namespace) -> None:

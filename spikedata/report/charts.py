@@ -14,6 +14,7 @@ from spikedata.report.page import shortened, table, text
 WIDTH, HALF, HEIGHT = 640, 420, 240  # of a chart, and of one of a pair, in its own unit
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 42  # room for labels around it
 MOST_CELLS = 40  # classes of a matrix that is written out
+_MOST_ROWS = 24  # of a list of counts; a longer one scrolls
 _LEVELS = 9  # of shade in a matrix; page.css has as many
 _MOST_POINTS = 700
 _LONGEST_NAME = 36  # characters beside a whisker
@@ -189,6 +190,8 @@ def histogram(caption: str, name: str, values: npt.NDArray[np.number], *, whole:
         Whether they are whole numbers.
     """
     low, high = float(values.min()), float(values.max())
+    if low == high:
+        return f'<p class="alike">{text(caption)} All clips have the same.</p>'
     width = _round_step(max((high - low) / 20, abs(high) * 1e-6, 1e-9))
     width = max(width, 1.0) if whole else width
     first = math.floor(low / width + 1e-9)
@@ -275,6 +278,8 @@ def counts_table(caption: str, name: str, counts: Sequence[tuple[str, int]], *, 
         for key, count in counts[:most]
     ]
     shown = table(caption, (name, "clips", ""), rows, kind="counts")
+    if len(rows) > _MOST_ROWS:
+        shown = f'<div class="scroll" role="region" aria-label="{text(caption)}">{shown}</div>'
     left = counts[most:]
     if not left:
         return shown

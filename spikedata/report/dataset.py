@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.corpora import Clip
-from spikedata.data_facts import checks_of, content_of, credit_of, how_it_was_made, known_of, preset_of, summary_of
+from spikedata.data_facts import (
+    UNNAMED,
+    checks_of,
+    content_of,
+    credit_of,
+    how_it_was_made,
+    known_of,
+    preset_of,
+    summary_of,
+)
 from spikedata.disk import file_digest
 from spikedata.events.events import Events
 from spikedata.files.info import SpikeCounts, count_spikes, describe_open
@@ -52,7 +61,7 @@ MOST_NAMED = 200  # classes or speakers that are listed
 _MOST_COUNTED = 4_000_000  # numbers of spikes by class and unit that are kept in memory
 _LONGEST_LIST = 20  # clips in a row that may be too large for what is left of the page
 _PANELS = [
-    Panel("rates", "Cochleagram: rate by channel and time, smoothed over 3 ms and 4 channels, the base on top."),
+    Panel("rates", "Cochleagram: rate by channel and time, slightly smoothed."),
     Panel("raster", "Raster: a dot is a spike."),
 ]
 
@@ -257,7 +266,7 @@ class _About:
         total = d["durations"]["total"]
         tiles.append(Tile(_time(total), "sound") if total else Tile(_time(d["total_time"]), "until last spikes"))
         tiles.append(Tile(f"{d['spikes']['mean']:,.0f}", "spikes per clip"))
-        tiles.append(Tile(f"{d['rate_per_channel']['mean']:.1f} Hz", "mean rate of a channel"))
+        tiles.append(Tile(f"{d['rate_per_channel']['mean']:.3g} Hz", "mean rate", "of a channel"))
         return tiles
 
     def _player(self, n_clips: int, has_sound: bool) -> str:
@@ -275,7 +284,9 @@ class _About:
             else "The one clip."
         )
         silent = "" if has_sound else " There is no sound on this page: the line runs as the clip would be heard."
-        return player(f"{count}{silent}", _PANELS)
+        notes = [self.d["advice"][:1].upper() + self.d["advice"][1:] + "."] if self.d["advice"] else []
+        notes += [] if self.d["channels_are_said"] else ["The file itself does not say how many units it has."]
+        return paragraphs(notes, kind="note") + player(f"{count}{silent}", _PANELS)
 
     def _sections(self) -> Iterator[Section]:
         d = self.d
@@ -314,7 +325,7 @@ class _About:
         where = (
             f"at {self.frequencies[strongest]:,.0f} Hz" if self.frequencies is not None else f"in channel {strongest}"
         )
-        caption = f"Mean rate of each channel over all clips; the highest is {rates[strongest]:.1f} spikes/s {where}."
+        caption = f"Mean rate of each channel over all clips; the highest is {rates[strongest]:.3g} spikes/s {where}."
         caption += (
             " The band runs from the class with the lowest to that with the highest rate." if band is not None else ""
         )
@@ -361,13 +372,11 @@ class _About:
         rows = [
             ("file", f"{self.name}, {self.size:,} bytes"),
             ("SHA-256", self.sha256),
-            ("corpus", origin.corpus or "unknown"),
+            ("corpus", origin.corpus if origin.corpus not in UNNAMED else "not named"),
             ("preset", preset_of(d) or "unknown"),
             *content_of(d),
         ]
-        notes = [d["advice"]] if d["advice"] else []
-        notes += [] if d["channels_are_said"] else ["The file itself does not say how many units it has."]
-        shown = [facts(rows), paragraphs(notes, kind="note"), "<h3>How it was made</h3>"]
+        shown = [facts(rows), "<h3>How it was made</h3>"]
         shown.append(paragraphs([how_it_was_made(d, said, part)]))
         if not said and d["provenance"] is not None:
             written = json.dumps(d["provenance"]["params"], ensure_ascii=False, indent=2, sort_keys=True)

@@ -55,6 +55,7 @@
 
   // ---- the list and its filters ----
   const speakerName = (number) => (number < 0 ? "speaker unknown" : `speaker ${number}`);
+  const knowsSpeakers = data.clips.some((clip) => clip.s >= 0);
   const right = (clip) => (clip.answer === clip.c ? "right" : "wrong");
   data.clips.forEach((clip, index) => {
     clip.name = data.classes[clip.c];
@@ -65,7 +66,7 @@
     item.setAttribute("aria-selected", "false");
     const answered = clip.k === undefined ? "" : clip.k === 0 ? "✓ " : "✗ ";
     item.append(make("span", "name", answered + clip.name), make("span", "length", `${clip.length.toFixed(2)} s`));
-    const facts = [speakerName(clip.s)];
+    const facts = knowsSpeakers ? [speakerName(clip.s)] : [];
     if (clip.p >= 0) facts.push(data.parts[clip.p]);
     if (clip.id) facts.push(clip.id);
     item.append(make("span", "about", facts.join(" · ")));
@@ -206,8 +207,8 @@
     isHeard = Boolean(now.sound);
     now.cells = now.cells || cells(now.spikes);
     title.textContent = now.name;
-    const facts = [speakerName(now.s), `${count(now.count)} ${now.count === 1 ? "spike" : "spikes"}`, `${now.length.toFixed(2)} s`, `clip ${now.n}`];
-    if (now.p >= 0) facts.splice(1, 0, data.parts[now.p]);
+    const facts = [...(knowsSpeakers ? [speakerName(now.s)] : []), `${count(now.count)} ${now.count === 1 ? "spike" : "spikes"}`, `${now.length.toFixed(2)} s`, `clip ${now.n}`];
+    if (now.p >= 0) facts.push(data.parts[now.p]);
     if (now.answer !== undefined) facts.unshift(`the network answers “${data.classes[now.answer]}”, which is ${right(now)}`);
     if (now.id) facts.push(now.id);
     if (!now.sound) facts.push("no sound on this page");
@@ -329,8 +330,8 @@
     if (first === 2) trace(1, color("--accent"), 2);
     trace(0, color("--mark"), 2.5);
     pen.lineWidth = 1;
-    const also = first === 1 ? "" : `, in blue of the true class “${data.classes[now.c]}”`;
-    return `In orange of the answer “${data.classes[now.answer]}”${also}, thin of ${count(n - first)} others.`;
+    const also = first === 1 ? "" : `; blue: the true class “${data.classes[now.c]}”`;
+    return `orange: the answer “${data.classes[now.answer]}”${also}; thin: ${count(n - first)} others.`;
   }
   function scaleOfTime(canvas, now) {
     const box = picture(canvas, 26), { pen, left, width } = box;

@@ -1,5 +1,6 @@
 """Streams as they are: of few characters, closed, full, or a narrow terminal; and names that would steer a terminal."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from spikedata.cli import main
-from spikedata.cli.output import to_json
+from spikedata.cli.output import to_json, wants_color
 from spikedata.files.writer import SpikeWriter
 
 NAMES = ("数据", "fünf", "esc\x1b[31mred", "two\nlines", "\u202egnorw", "🎧")
@@ -153,3 +154,54 @@ def test_json_holds_what_json_can_hold() -> None:
     }
     told = json.loads(to_json(record))
     assert told == {"a": [0.5, None], "b": [[1, 2], "x"], "3": {"c": True}, "d": None}
+
+
+# Color
+
+
+class Terminal(io.StringIO):
+    """A stream that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("env", "on_terminal", "in_pipe"),
+    [
+        ({"TERM": "xterm"}, True, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False, False),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True, False),
+        ({"TERM": "dumb"}, False, False),
+        ({"TERM": "xterm", "CLICOLOR": "0"}, False, False),
+        ({"TERM": "xterm", "FORCE_COLOR": "1"}, True, True),
+        ({"TERM": "xterm", "FORCE_COLOR": "0"}, True, False),
+        ({"TERM": "dumb", "CLICOLOR_FORCE": "1"}, True, True),
+        ({"TERM": "xterm", "CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, False, False),
+    ],
+    ids=str,
+)
+def test_color_is_for_terminals_and_those_who_ask(
+    env: dict[str, str], on_terminal: bool, in_pipe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    assert wants_color(Terminal()) is on_terminal
+    assert wants_color(io.StringIO()) is in_pipe
+
+
+def test_errors_headings_and_findings_have_color_and_names_none(
+    odd_names: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["info", "a\x1b[2J.h5"]) == 1
+    assert capsys.readouterr().err == "\x1b[1;31mspikedata:\x1b[0m a\\x1b[2J.h5: no such file\n"
+    assert main(["info", str(odd_names)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["info", "--help"])
+    assert "\x1b[1mexamples\x1b[0m:\n" in capsys.readouterr().out
