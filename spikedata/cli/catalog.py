@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from spikedata.cli.command import Commands, UsageError, add_command, offer, print_result
+from spikedata.cli.command import Commands, UsageError, add_command, offer, print_result, show_progress
 from spikedata.cli.output import write_out
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def _names() -> tuple[str, ...]:
 
 
 def _recipes(args: argparse.Namespace) -> None:
-    from spikedata.baseline.recipes.catalog import RECIPES, describe_recipes
+    with show_progress(args, "recipe") as progress:
+        progress.wait("load PyTorch")
+        from spikedata.baseline.recipes.catalog import RECIPES, describe_recipes
 
     print_result(args, {"recipes": {name: recipe.about for name, recipe in RECIPES.items()}}, describe_recipes())
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
-from spikedata.cli.output import in_words, styled, write_error, write_fault, write_out
+from spikedata.cli.output import in_words, styled, to_width, write_error, write_fault, write_out
 from spikedata.cli.progress import Progress
 from spikedata.printable import printable
 
@@ -372,7 +373,10 @@ def print_result(
     if args.json:
         args.record.update(in_words(record))
     elif not args.quiet:
-        write_out(paint(printable(text, keep="\n")))
+        lines = printable(text, keep="\n")
+        if sys.stdout.isatty():  # a pipe gets each row on one line
+            lines = to_width(lines, shutil.get_terminal_size().columns)
+        write_out(paint(lines))
 
 
 def show_progress(args: argparse.Namespace, unit: str, total: int | None = None) -> Progress:

@@ -31,7 +31,7 @@ def add_doctor(commands: Commands) -> None:
         commands,
         "doctor",
         _doctor,
-        "check versions, name clashes, folders, threads and GPU",
+        "check versions, extras, folders, compiled kernels, processors and GPU",
         task="this machine",
         examples=("spikedata doctor",),
     )
@@ -48,7 +48,9 @@ def _demo(args: argparse.Namespace) -> None:
 def _doctor(args: argparse.Namespace) -> None:
     from spikedata.cli.doctor import diagnose, format_checks
 
-    checks = diagnose()
+    with show_progress(args, "check") as progress:
+        progress.wait("check")
+        checks = diagnose()
     print_result(args, {"checks": [check._asdict() for check in checks]}, format_checks(checks), paint=_paint)
     if not all(check.ok for check in checks):
         raise ValueError("not all is well: see the advice above")

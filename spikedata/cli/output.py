@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Mapping
 from io import TextIOBase
 from pathlib import Path
@@ -111,7 +112,39 @@ def styled(text: str, style: str, stream: Any) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if wants_color(stream) else text
 
 
+_FEW_WORDS, _NARROWEST = 3, 24  # a column of no more words, or narrower, is not filled
 _STYLES = {"bold": "1", "red": "1;31", "green": "32", "yellow": "33"}
+
+
+def to_width(text: str, columns: int) -> str:
+    """Text whose lines end at the edge of a terminal: words that stand in a last column go on below it.
+
+    Parameters
+    ----------
+    text : str
+        Lines; of a table whose last column holds numbers or names, they stay as they are.
+    columns : int
+        Width of the terminal.
+
+    Examples
+    --------
+    >>> print(to_width("counts  a linear classifier on the counts", 30))
+    counts  a linear classifier on
+            the counts
+    """
+    return "\n".join(_line_to_width(line, columns) for line in text.splitlines())
+
+
+def _line_to_width(line: str, columns: int) -> str:
+    if len(line) <= columns or not line.isascii():
+        return line
+    gap = line.rstrip().rfind("  ")
+    start = gap + 2 if gap >= 0 else 0
+    is_prose = len(line[start:].split()) > _FEW_WORDS
+    if not is_prose or columns - start < _NARROWEST:
+        return line
+    filled = textwrap.wrap(line[start:], columns - start, break_long_words=False, break_on_hyphens=False)
+    return line[:start] + f"\n{' ' * start}".join(filled)
 
 
 def write_fault(who: str, message: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from threading import Event, RLock, Thread
 from time import monotonic
+from typing import Any
 
 from spikedata.cli.output import write_error
 from spikedata.printable import printable
@@ -34,7 +35,7 @@ class Progress:
         from tqdm import tqdm
 
         is_watched = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._bar = tqdm(
+        self._bar: Any = tqdm(
             total=total,
             unit=unit,
             unit_scale=unit == "B",
@@ -91,9 +92,16 @@ class Progress:
             if self._lines is not None:
                 self._lines.note = text
 
+    def wait(self, what: str) -> None:
+        """Say what is being done, and for how long, where nobody can say how much of it is left."""
+        with self._turn:
+            self.at_stage(what, 0, 0)
+            self._bar.bar_format, self._bar.leave = "{desc} [{elapsed}]", False
+
     def at_stage(self, stage: str, done: int, total: int) -> None:
         """So many of so many are done in a stage; it begins where it has a new name, or nothing is done."""
         with self._turn:
+            self._bar.bar_format, self._bar.leave = None, True
             if stage != self._stage or done == 0:
                 self._stage, self._has_begun = stage, False
                 self._bar.set_description_str(printable(stage), refresh=False)
@@ -148,6 +156,8 @@ class _Lines:
         from tqdm import tqdm
 
         size, unit = (_bytes, "") if self._unit == "B" else (_number, f" {self._unit}s")
+        if not self.done and self.total is None:
+            return f"{elapsed:.0f} s"
         text = f"{size(self.done)}/{size(self.total)}{unit}" if self.total else f"{size(self.done)}{unit}"
         n_new = self.done - self._initial
         if not n_new or not elapsed:

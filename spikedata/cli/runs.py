@@ -139,13 +139,14 @@ def _controls() -> Sequence[str]:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from spikedata.training.parallel import started_processes
-
-    is_first = started_processes().is_first
-    train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
     is_group = args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
     with show_progress(args, "clip") as progress, saying_what_is_kept(lambda: _kept(args)):
+        progress.wait("load PyTorch")
+        from spikedata.training.parallel import started_processes
+
+        is_first = started_processes().is_first
+        train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
         options |= {"on_progress": progress.at_stage}
         if is_group:
             options |= {"seeds": args.seeds or (args.seed,)}
@@ -236,14 +237,12 @@ def _kept(args: argparse.Namespace) -> str:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from spikedata.baseline.runs.folder import is_group
+    with show_progress(args, "clip") as progress:
+        progress.wait("load PyTorch")
+        from spikedata.baseline.runs.folder import is_group
 
-    several = is_group(args.run)
-    if args.show:
-        result = _show_scores(args, several)
-    else:
-        with show_progress(args, "clip") as progress:
-            result = _score(args, several, progress)
+        several = is_group(args.run)
+        result = _show_scores(args, several) if args.show else _score(args, several, progress)
     _print(args, args.run, result)
 
 
@@ -304,7 +303,9 @@ def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary
 
 
 def _leaderboard(args: argparse.Namespace) -> None:
-    from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
+    with show_progress(args, "run") as progress:
+        progress.wait("read runs")
+        from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 
-    board = leaderboard(args.folder)
+        board = leaderboard(args.folder)
     print_result(args, {"file": args.folder} | board.to_json(), format_leaderboard(board, markdown=args.markdown))

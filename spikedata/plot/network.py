@@ -97,7 +97,7 @@ def plot_hidden(
     if rule == "softmax_sum":
         readout = np.exp(readout - readout.max(axis=1, keepdims=True))
         readout = readout / readout.sum(axis=1, keepdims=True)
-    scores = {"max": np.max, "softmax_sum": np.sum, "last": lambda values, axis: values[-1]}[rule](readout, axis=0)
+    scores = {"max": readout.max(axis=0), "softmax_sum": readout.sum(axis=0), "last": readout[-1]}[rule]
     named = np.argsort(-scores, kind="stable")[:3]
     others = np.setdiff1d(np.arange(len(keys)), named)
     traces.plot(time, readout[:, others], color=PALE, linewidth=0.8)

@@ -21,6 +21,7 @@ from spikedata.corpora import Clip
 from spikedata.disk import file_digest
 from spikedata.files.reader import SpikeFile
 from spikedata.nn.networks import Network
+from spikedata.plot.network import RULES
 from spikedata.report.charts import HALF, Line, Whisker, axis, lines, matrix, whiskers
 from spikedata.report.clips import (
     frequencies_of,
@@ -173,6 +174,7 @@ def _watch(
     if why:
         given = f"{Path(audio).name} is not heard, since " if audio is not None else ""
         return _Watched([], [], "", [f"No clip is shown: {given}{card.data.file}: {why}."])
+    rule = getattr(card.recipe.network, "readout", "max")
     with SpikeFile(place, **card.data.reading) as file:
         recordings = None if audio is None else recordings_of(file, audio, columns=columns)
         split = read_split(run, card, file.sources)
@@ -180,14 +182,14 @@ def _watch(
         chosen = numbers[order_of_choice(file.labels[numbers], file.speakers[numbers], seed=seed)][:wanted]
         clips = []
         for index in np.sort(chosen).tolist():
-            clips.append(_watched_clip(network, file, index, recordings, audio))
+            clips.append(_watched_clip(network, rule, file, index, recordings, audio))
             report("watching", len(clips), len(chosen))
         frequencies = frequencies_of(file)
     panels = [Panel("raster", "What the network is given: a dot is a spike.")]
     if any("hidden" in clip for clip in clips):
         panels.append(Panel("hidden", "The last hidden layer:"))
     if any("readout" in clip for clip in clips):
-        panels.append(Panel("readout", "The readout over time:"))
+        panels.append(Panel("readout", f"The readout over time: {RULES[rule]};"))
     return _Watched(clips, panels, part, [], len(numbers), frequencies, audio is not None)
 
 
@@ -209,6 +211,7 @@ def _part_to_watch(card: Card, split: Split) -> tuple[str, npt.NDArray[np.int64]
 
 def _watched_clip(
     network: Network,
+    rule: str,
     file: SpikeFile,
     index: int,
     recordings: Mapping[str, Clip] | None,
@@ -228,17 +231,21 @@ def _watched_clip(
         units = activity.hidden_spikes.shape[1]
         clip["hidden"] = {"units": units, "dt": activity.dt, "spikes": pack_cells(steps, neurons, units)}
     if n_steps > 1:
-        clip["readout"] = _pack_readout(activity, sample.label)
+        clip["readout"] = _pack_readout(activity, sample.label, rule)
     return clip
 
 
-def _pack_readout(activity: ClipActivity, label: int) -> dict[str, Any]:
+def _pack_readout(activity: ClipActivity, label: int, rule: str) -> dict[str, Any]:
     """The readout of the answer, of the true class, and of those that come nearest, in 256 levels."""
+    readout = np.nan_to_num(activity.readout.astype(np.float64))
+    if rule == "softmax_sum":  # shares of the classes, whose sums decide
+        readout = np.exp(readout - readout.max(axis=1, keepdims=True))
+        readout /= readout.sum(axis=1, keepdims=True)
     ranked = np.argsort(-activity.logits, kind="stable")
     first = list(dict.fromkeys([int(ranked[0]), label]))
     shown = (first + [which for which in ranked.tolist() if which not in first])[:_MOST_TRACES]
-    stride = max(-(-len(activity.readout) // _MOST_POINTS), 1)
-    values = np.nan_to_num(activity.readout[::stride, shown].astype(np.float64))
+    stride = max(-(-len(readout) // _MOST_POINTS), 1)
+    values = readout[::stride, shown]
     low, high = float(values.min()), float(values.max())
     levels = np.round((values - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
     packed = base64.b64encode(levels.tobytes()).decode()

@@ -64,13 +64,12 @@ def test_no_test_speaker_is_in_training(done) -> None:
     from spikedata.baseline.runs.folder import read_card
 
     card = read_card(done[0] / "network")
-    assert card.split.speakers == {"train": (0, 6, 8), "test": (4, 5)}
-    assert card.refit.run == "chosen"
+    assert card.split.speakers == {"train": (0,), "validation": (6, 8), "test": (4, 5)}
     assert card.tests[-1].times_opened == 1
 
 
 def test_every_step_that_takes_long_reports_its_progress(done) -> None:
-    assert done[2] == ["encode", "train counts", f"train {demo.RECIPE}", "train on all"]
+    assert done[2] == ["encode", "train counts", f"train {demo.RECIPE}"]
 
 
 def test_the_table_says_what_is_true_and_what_was_answered(done) -> None:

@@ -17,7 +17,7 @@ from spikedata.cli.output import VOCABULARY
 from spikedata.downloads import ChecksumError, Download, Verification
 from spikedata.files.writer import SpikeWriter
 
-DOCS = Path(__file__).parents[3] / "docs" / "command_line.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "command_line.md"
 # one way to call each command, in the order in which one makes what the next needs
 CALLS = {
     "synth": ["--words", "{root}/words.txt", "--out", "{root}/spoken", "--speakers", "1", "--takes", "1"],

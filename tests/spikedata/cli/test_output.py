@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from spikedata.cli import main
-from spikedata.cli.output import to_json, wants_color
+from spikedata.cli.output import to_json, to_width, wants_color
 from spikedata.files.writer import SpikeWriter
 
 NAMES = ("数据", "fünf", "esc\x1b[31mred", "two\nlines", "\u202egnorw", "🎧")
@@ -205,3 +205,32 @@ def test_errors_headings_and_findings_have_color_and_names_none(
     with pytest.raises(SystemExit):
         main(["info", "--help"])
     assert "\x1b[1mexamples\x1b[0m:\n" in capsys.readouterr().out
+
+
+# Width
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_words_in_a_last_column_keep_to_the_width_of_the_terminal(columns: int) -> None:
+    rows = ["name            what", *(f"a{number:<13}  {'some words of it ' * 5}".rstrip() for number in range(3))]
+    filled = to_width("\n".join(rows), columns).splitlines()
+
+    assert max(map(len, filled)) <= columns
+    assert " ".join(" ".join(filled).split()) == " ".join(" ".join(rows).split())
+    assert all(line.startswith(("name", "a", " " * 16)) for line in filled)
+
+
+@pytest.mark.parametrize("row", ["recurrent  1  " + "58.3 %  " * 9, "x" * 90, "数字  " + "words of it " * 9])
+def test_numbers_and_long_names_are_not_broken(row: str) -> None:
+    assert to_width(row, 60) == row
+
+
+def test_a_pipe_gets_each_row_on_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    assert main(["params"]) == 0
+    in_pipe = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["params"]) == 0
+    on_terminal = capsys.readouterr().out
+    assert max(map(len, in_pipe.splitlines())) > 110 >= max(map(len, on_terminal.splitlines()))
+    assert in_pipe.split() == on_terminal.split()

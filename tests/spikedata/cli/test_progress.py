@@ -205,6 +205,15 @@ def test_a_bar_is_drawn_before_anything_is_done(screen: Screen) -> None:
     assert "[00:01" in last_line(screen)
 
 
+def test_a_wait_tells_the_time_and_leaves_nothing(screen: Screen) -> None:
+    with redirect_stderr(screen), Progress("clip") as progress:
+        progress.wait("load PyTorch")
+        wait_for(lambda: "load PyTorch [00:01]" in screen.getvalue())
+
+    assert screen.getvalue().split("\r")[-1].strip() == ""
+    assert "\n" not in screen.getvalue()
+
+
 def wait_for(happens: Callable[[], object]) -> None:
     end = monotonic() + 20.0
     while not happens() and monotonic() < end:

@@ -114,6 +114,19 @@ def test_other_data_than_those_of_the_run_are_refused(
         report_run(run, tmp_path / "page.html", data=tmp_path / "no.h5")
 
 
+def test_the_readout_is_shown_as_it_decides(spikes: Path, tmp_path: Path) -> None:
+    recipe = recipe_from("se_adlif", {"epochs": "1", "hidden": "8,8", "duration": "0.2", "n_merged": "2"})
+    train_run(spikes, tmp_path / "run", recipe=recipe, **SPEAKERS)
+
+    report_run(tmp_path / "run", tmp_path / "page.html")
+
+    assert recipe.network.readout == "softmax_sum"
+    assert "The readout over time: largest share over time wins" in text_of(tmp_path / "page.html")
+    for clip in data_of(tmp_path / "page.html")["clips"]:
+        assert 0 <= float(clip["readout"]["low"]) <= 0.334  # the shares of three classes add up to 1
+        assert 0.333 <= float(clip["readout"]["high"]) <= 1
+
+
 @pytest.mark.parametrize("name", ["counts", "gru"])
 def test_a_network_that_does_not_spike_has_a_page(name: str, spikes: Path, tmp_path: Path) -> None:
     values = {"duration": "0.2"} | ({"epochs": "1", "hidden": "4"} if name == "gru" else {})
