@@ -19,8 +19,11 @@ process, which is warm, and in a fresh one.
 
 import argparse
 import hashlib
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -48,6 +51,7 @@ from spikedata.nn import Network
 from spikedata.nn.quantization import quantize
 from spikedata.recognition.pretrained import (
     NETWORKS,
+    PRETRAINED,
     Measured,
     PretrainedCard,
     UsedFile,
@@ -292,25 +296,28 @@ def hear(audio: Path, network: str, speakers: tuple[int, ...], n_clips: int) -> 
 
 
 def latency(path: Path, repeats: int = 20) -> None:
-    """Time from a file to its word, in a process that is warm and in a fresh one."""
+    """Time from a file to its word, in a process that is warm and in a fresh one: medians, CPU time and wall time."""
     waveform, sample_rate = sd.read_audio(path)
     print(f"{path.name}: {len(waveform) / sample_rate:.2f} s at {sample_rate:,} Hz\n")
-    print("| network | warm, median of 20 | fresh process |\n|---|---:|---:|")
-    for name in PLANS:
+    print("| network | warm: CPU | wall | fresh process: CPU | wall |\n|---|---:|---:|---:|---:|")
+    for name in PRETRAINED:
         network = sd.load_pretrained(name)
         sd.recognize(path, network=network)
-        times = []
-        for _ in range(repeats):
-            started = perf_counter()
-            sd.recognize(path, network=network)
-            times.append(perf_counter() - started)
+        warm = _median_time(partial(sd.recognize, path, network=network), repeats)
         command = [sys.executable, "-m", "spikedata", "recognize", str(path), "--network", name, "--no-progress"]
-        fresh = []
-        for _ in range(3):
-            started = perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            fresh.append(perf_counter() - started)
-        print(f"| `{name}` | {1e3 * np.median(times):.0f} ms | {np.median(fresh):.1f} s |")
+        fresh = _median_time(partial(subprocess.run, command, check=True, capture_output=True), 3)
+        print(f"| `{name}` | {1e3 * warm[0]:.0f} ms | {1e3 * warm[1]:.0f} ms | {fresh[0]:.1f} s | {fresh[1]:.1f} s |")
+
+
+def _median_time(work: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """CPU time of this process and its children, and wall time [s]."""
+    times = []
+    for _ in range(repeats):
+        before, started = os.times(), perf_counter()
+        work()
+        times.append((sum(os.times()[:4]) - sum(before[:4]), perf_counter() - started))
+    cpu, wall = np.median(times, axis=0)
+    return cpu, wall
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -3,7 +3,7 @@ Many machines, the same bytes
 =============================
 
 **How do I encode a large corpus on several machines?** Each machine runs the same command with ``--shard 1/2``,
-``--shard 2/2`` and so on, and ``merge`` joins the parts to the file that one machine would have made, byte by byte.
+``--shard 2/2`` and so on, and ``merge`` joins these to the file that one machine would have made, byte by byte.
 """
 
 # %%
@@ -58,7 +58,7 @@ for name in ("words.h5", "alone.h5"):
     print(f"{name:<10} {len(content):>9,} bytes   SHA-256 {hashlib.sha256(content).hexdigest()[:16]}...")
 
 # %%
-# The picture: which clip was whose. Long clips cost more, so the clips are dealt out, not cut in the middle.
+# The picture: which clip was whose. Each machine takes a stretch of the corpus, and its clips keep their places.
 
 with sd.SpikeFile(folder / "words.h5") as file:
     order, n_spikes = {source: n for n, source in enumerate(file.sources)}, [len(clip.times) for clip in file]

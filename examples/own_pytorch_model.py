@@ -110,18 +110,18 @@ for _ in range(15):
 print(f"accuracy on unseen speakers: {accuracy(test):.1%} of {len(test.dataset)} clips (chance: 5 %)")
 
 # %%
-# The picture: how it learned, and what the network makes of one clip of a test speaker.
+# The picture: how it learned, and the first clip of a test speaker that it gets right.
 
 counts, labels = next(iter(test))
 with torch.no_grad():
     logits, spikes = network(counts)
-clip = 7
+clip = int(torch.nonzero(logits.argmax(1) == labels)[0])
 truth, answer = (digits.classes[label] for label in (labels[clip], logits[clip].argmax()))
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 for name, values in curves.items():
     left.plot(np.arange(1, len(values) + 1), 100 * np.array(values), label=name)
 left.axhline(5, color="gray", linestyle=":", label="chance")
-left.set(title="Learning", xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 100))
+left.set(title="Learning", xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 100), xticks=(1, 5, 10, 15))
 left.legend()
 middle.imshow(
     counts[clip].T.numpy(), aspect="auto", cmap="Blues", extent=(0, 1, counts.shape[2], 0), interpolation="nearest"

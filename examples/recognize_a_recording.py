@@ -22,14 +22,14 @@ print(f"{path.name}: {heard.word!r}, {heard.score:.1%}")
 print(*heard.notes, sep="\n")
 
 # %%
-# It takes samples, too. Here the same word is in noise, first a little, then a lot.
+# It takes samples, too. Here the same word is in noise, first a little, then ten times its power.
 
 waveform, sample_rate = sd.read_audio(path)
 noise = np.random.default_rng(0).normal(size=len(waveform)) * np.sqrt(np.mean(waveform**2))
 noisy = {"as recorded": heard}
-for ratio in (20, 10, 0):
+for ratio in (10, 0, -10):
     mixture = waveform + noise * 10 ** (-ratio / 20)
-    noisy[f"{ratio} dB above noise"] = sd.recognize((mixture, sample_rate))
+    noisy[f"noise, SNR {ratio} dB"] = sd.recognize((mixture, sample_rate))
 for name, result in noisy.items():
     print(f"{name:<18} {result.word:<8} {result.score:>6.1%}")
 

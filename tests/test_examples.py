@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ORDER = runpy.run_path(str(ROOT / "docs" / "extensions" / "gallery_look.py"))["ORDER"]
+QUICK = "own_recordings"
 OFFLINE = {"SPIKEDATA_OFFLINE": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
 
 each = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -57,7 +58,11 @@ def test_an_example_needs_no_network_and_no_folder_of_one_machine(example):
 
 
 @pytest.mark.slow
-@each
+@pytest.mark.parametrize(
+    "example",
+    # `make docs` runs them all, too
+    [pytest.param(path, marks=() if path.stem == QUICK else pytest.mark.slow, id=path.stem) for path in EXAMPLES],
+)
 def test_an_example_runs_by_itself(example, tmp_path):
     missing = [name for name in imported_by(example) if find_spec(name) is None]
     if missing:

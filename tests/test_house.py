@@ -39,7 +39,7 @@ def is_put_off(node: ast.AST) -> bool:
     """Whether the imports below a node do not run when the module is imported."""
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def imports_of(tree: ast.Module, module: str, is_package: bool) -> Iterator[Import]:
@@ -47,13 +47,10 @@ def imports_of(tree: ast.Module, module: str, is_package: bool) -> Iterator[Impo
 
     The version, which the door of a package holds, is no dependency on what stands behind the door.
     """
-    nodes = list(ast.walk(tree))
-    blocks = [node for node in nodes if is_put_off(node)]
-    inside = {id(node) for block in blocks for node in ast.walk(block) if isinstance(node, ast.Import | ast.ImportFrom)}
-    for node in nodes:
+    for node, at_top in import_statements(tree, True):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 here = module.split(".")
@@ -61,10 +58,17 @@ def imports_of(tree: ast.Module, module: str, is_package: bool) -> Iterator[Impo
                 base = ".".join([*above, base] if base else above)
             names = [alias.name for alias in node.names if alias.name != "__version__"]
             targets = [f"{base}.{name}" if f"{base}.{name}" in MODULES else base for name in names]
-        else:
-            continue
         for target in dict.fromkeys(targets):
-            yield Import(target, node.lineno, id(node) not in inside)
+            yield Import(target, node.lineno, at_top)
+
+
+def import_statements(node: ast.AST, at_top: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The import statements below a node, and whether each runs when its module is imported."""
+    for below in ast.iter_child_nodes(node):
+        if isinstance(below, ast.Import | ast.ImportFrom):
+            yield below, at_top
+        elif isinstance(below, ast.stmt | ast.excepthandler | ast.match_case):  # no expression has one
+            yield from import_statements(below, at_top and not is_put_off(below))
 
 
 IMPORTS = {

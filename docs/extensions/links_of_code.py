@@ -60,6 +60,13 @@ def _above(node: nodes.Node):
         yield node
 
 
+def without_mail(app: Sphinx, doctree: nodes.document) -> None:
+    """Text for what looks like an address and is none: ``samples@16000`` is a unit of time."""
+    for reference in list(doctree.findall(nodes.reference)):
+        if reference.get("refuri", "").startswith("mailto:"):
+            reference.replace_self(nodes.Text(reference.astext()))
+
+
 def without_ways_back(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     """Take the links to the reference off the pages of source code.
 
@@ -74,6 +81,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the role of single backticks in docstrings, and the transform."""
     app.add_role("name", name_role)
     app.add_transform(LinkCode)
+    app.connect("doctree-read", without_mail)
     app.connect("html-page-context", without_ways_back)
     app.connect("builder-inited", lambda app: setattr(app.config, "default_role", "name"))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -47,9 +47,6 @@ def api_pages() -> dict[str, str]:
         pages[_path(room, "index")] = _room_page(room)
     for page, public in PAGES.items():
         pages[_path(public.room, _file(public))] = _name_page(page, public)
-    twice = [path for path, n in Counter(path.casefold() for path in pages).items() if n > 1]
-    if twice:  # on a disk that takes no notice of capitals, one would replace the other
-        raise ValueError(f"pages whose paths differ in capitals alone: {twice}")
     return pages
 
 
@@ -57,9 +54,15 @@ def _path(room: str, name: str) -> str:
     return f"api/{room.replace('.', '/')}/{name}.rst"
 
 
+_PATHS = Counter(_path(public.room, public.name).casefold() for public in PAGES.values())
+
+
 def _file(public: Public) -> str:
-    # a class and a constant may have one name but for its capitals
-    return f"{public.name}-constant" if _is_constant(public.value) else public.name
+    """A name for the file of a page that no other page of the room has, on a disk that takes no notice of capitals."""
+    n_alike = _PATHS[_path(public.room, public.name).casefold()]
+    if n_alike == 1 or public.name.islower():
+        return public.name
+    return f"{public.name}-{'constant' if public.name.isupper() else 'class'}"
 
 
 def _overview() -> str:
@@ -261,5 +264,5 @@ def _unit(unit: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages when a build begins."""
-    app.connect("builder-inited", write_pages)
+    app.connect("builder-inited", write_pages, priority=5)  # before the gallery, which takes minutes
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,15 @@ from spikedata import __version__
 from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs
 from spikedata.cli.command import TASKS, CommandParser, Commands, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
-from spikedata.cli.output import log_to_standard_error, ready_streams, settle, to_json, write_error, write_out
+from spikedata.cli.output import (
+    log_to_standard_error,
+    ready_streams,
+    settle,
+    to_json,
+    write_error,
+    write_fault,
+    write_out,
+)
 from spikedata.printable import in_columns, printable
 
 DONE, FAILED, USAGE, NOT_VERIFIED, NOT_AVAILABLE, CANNOT_WRITE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -100,7 +108,7 @@ def _run(words: Sequence[str], record: dict[str, Any]) -> int:
 
 
 def _fail(message: str, status: int) -> int:
-    write_error(f"spikedata: {message}")
+    write_fault("spikedata", message)
     return status
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from spikedata.cli.command import Commands, UsageError, add_command, print_result
+from spikedata.cli.command import Commands, UsageError, add_command, offer, print_result, show_progress
 from spikedata.cli.output import write_out
 
 if TYPE_CHECKING:
@@ -31,15 +31,24 @@ def add_commands(commands: Commands) -> None:
         task="train networks",
         examples=("spikedata params", "spikedata params recurrent", "spikedata params recurrent --toml > mine.toml"),
     )
-    sub.add_argument("recipe", nargs="?", metavar="RECIPE", help="name of a recipe; none: the cochlea")
+    recipe = sub.add_argument("recipe", nargs="?", metavar="RECIPE", help="name of a recipe; none: the cochlea")
+    offer(recipe, _names)
     sub.add_argument("--preset", choices=("default", "published"), help="of the cochlea (default: default)")
     sub.add_argument(
         "--toml", action="store_true", help="print a file for encode --params or train --config, to be changed"
     )
 
 
+def _names() -> tuple[str, ...]:
+    from spikedata.baseline.recipes.catalog import RECIPES
+
+    return tuple(RECIPES)
+
+
 def _recipes(args: argparse.Namespace) -> None:
-    from spikedata.baseline.recipes.catalog import RECIPES, describe_recipes
+    with show_progress(args, "recipe") as progress:
+        progress.wait("load PyTorch")
+        from spikedata.baseline.recipes.catalog import RECIPES, describe_recipes
 
     print_result(args, {"recipes": {name: recipe.about for name, recipe in RECIPES.items()}}, describe_recipes())
 

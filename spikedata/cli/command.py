@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
-from spikedata.cli.output import in_words, write_error, write_out
+from spikedata.cli.output import in_words, styled, to_width, write_error, write_fault, write_out
 from spikedata.cli.progress import Progress
 from spikedata.printable import printable
 
@@ -37,6 +38,10 @@ class Misused(SystemExit):
 
 class HelpText(argparse.HelpFormatter):
     """Fills text to the width of the terminal, but for lines that begin with a space: a command to be copied."""
+
+    def start_section(self, heading: str | None) -> None:
+        """As that of argparse, with the heading in bold."""
+        super().start_section(heading and styled(heading, "bold", sys.stdout))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         def fill(line: str) -> str:
@@ -66,6 +71,8 @@ class CommandParser(argparse.ArgumentParser):
         self._takes_params = takes_params
         self._own_options: set[str] = set()
         self.task, self.examples = task, tuple(examples)
+        if sys.version_info >= (3, 14):  # argparse has colors of its own since then, and knows fewer environments
+            options["color"] = False
         # an abbreviation would be another option as soon as one is added, and hide a param of a recipe
         super().__init__(**{"formatter_class": HelpText} | options, allow_abbrev=False)
 
@@ -111,7 +118,7 @@ class CommandParser(argparse.ArgumentParser):
             write_error(line)
         if "--help" not in message:
             message += f"; see: {self.prog} --help"
-        write_error(f"{self.prog}: error: {message}")
+        write_fault(f"{self.prog}: error", message)
         raise Misused(message)
 
     def _brief_usage(self) -> str:
@@ -325,9 +332,14 @@ def not_among(text: str, names: Iterable[str]) -> str:
     return f"must be one of {', '.join(names)}, got {text!r}" + (f"; nearest: {nearest[0]}" if nearest else "")
 
 
-def names_of(kind: object) -> tuple[str, ...]:
-    """The names that a type from `one_of` takes, none of any other type."""
-    find_names = getattr(kind, "find_names", None)
+def offer(action: argparse.Action, find_names: Callable[[], Iterable[str]]) -> None:
+    """Let a shell complete names that an argument takes beside others: a recipe, not one of a user's own."""
+    action.find_names = find_names  # type: ignore[attr-defined]
+
+
+def names_of(action: argparse.Action) -> tuple[str, ...]:
+    """The names that an argument takes, by `offer` or a type from `one_of`; none of any other."""
+    find_names = getattr(action, "find_names", None) or getattr(action.type, "find_names", None)
     return tuple(find_names()) if find_names is not None else ()
 
 
@@ -340,7 +352,9 @@ def saying_what_is_kept(describe: Callable[[], str]) -> Iterator[None]:
         raise KeyboardInterrupt(describe()) from None
 
 
-def print_result(args: argparse.Namespace, record: Mapping[str, Any], text: str) -> None:
+def print_result(
+    args: argparse.Namespace, record: Mapping[str, Any], text: str, *, paint: Callable[[str], str] = str
+) -> None:
     """Print what a command returns: one JSON object, or text, or nothing where the user asked for quiet.
 
     The object is printed when the command has ended, with the error that it may still end with.
@@ -353,11 +367,16 @@ def print_result(args: argparse.Namespace, record: Mapping[str, Any], text: str)
         The result, by the names of the library (see `spikedata.cli.output.VOCABULARY`).
     text : str
         The result for people.
+    paint : callable
+        Called with the lines that are printed; may add color.
     """
     if args.json:
         args.record.update(in_words(record))
     elif not args.quiet:
-        write_out(printable(text, keep="\n"))
+        lines = printable(text, keep="\n")
+        if sys.stdout.isatty():  # a pipe gets each row on one line
+            lines = to_width(lines, shutil.get_terminal_size().columns)
+        write_out(paint(lines))
 
 
 def show_progress(args: argparse.Namespace, unit: str, total: int | None = None) -> Progress:

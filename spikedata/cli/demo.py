@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 Result = TypeVar("Result")
 
 _MARK = ".made-by-spikedata-demo"  # only a folder that holds it is ever removed
-_SPIKES, _PICTURES, _CHOSEN, _NETWORK = "digits.h5", "pictures", "chosen", "network"
+_SPIKES, _PICTURES, _NETWORK = "digits.h5", "pictures", "network"
 _BATCH = 64  # of the clips that are only loaded to show how
 _NAME = "digits"  # of the pretrained network
 _TRAINED, _SHIPPED = "the network just trained", f"the pretrained network “{_NAME}”"
@@ -49,9 +49,8 @@ def run_demo(
 ) -> dict[str, Any]:
     """Encode real speech, train a spiking network and a linear classifier, score both, recognize a word, show it all.
 
-    Both learn from eight speakers, two others choose, and two more are the test. The network is then trained again on
-    all ten, for the number of epochs that was chosen. Last, it recognizes a clip of a test speaker, and so does the
-    network that ships with the package.
+    Both learn from eight speakers, two others choose, and two more are the test. Last, the network recognizes a clip of
+    a test speaker, and so does the one that ships with the package.
 
     Parameters
     ----------
@@ -101,8 +100,7 @@ def run_demo(
         step("encode", partial(_encode, listing, folder, seed=seed, report=report))
         step("load", partial(_load, folder))
         step(f"train {BASELINE}", partial(_train, folder / BASELINE, recipe_from(BASELINE), seed=seed, report=report))
-        step("train network", partial(_train, folder / _CHOSEN, recipe, seed=seed, report=report))
-        step("train on all", partial(_refit, folder, seed=seed, report=report))
+        step("train network", partial(_train, folder / _NETWORK, recipe, seed=seed, report=report))
         scores = step("score", partial(_score, folder))
         answers = step("recognize", partial(_recognize, folder, shown))
         true = listing.keys[shown.label]
@@ -223,17 +221,6 @@ def _train(run: Path, recipe: Recipe, *, seed: int, report: Progress) -> tuple[N
     )
 
 
-def _refit(folder: Path, *, seed: int, report: Progress) -> tuple[None, str]:
-    from spikedata.baseline.runs.folder import read_chosen_run
-    from spikedata.baseline.runs.refit import refit_run
-
-    chosen = read_chosen_run(folder / _CHOSEN)
-    counter = _Counter(report, "train on all", len(chosen.epochs))
-    card = refit_run(folder / _SPIKES, folder / _NETWORK, chosen=chosen, seed=seed, on_epoch=counter)
-    n_speakers = len(card.split.speakers["train"])
-    return None, f"the same for {len(chosen.epochs)} epochs on all {card.split.n['train']} clips of {n_speakers} people"
-
-
 def _score(folder: Path) -> tuple[dict[str, Any], str]:
     from spikedata.baseline.recipes.structure import fields_to_json
     from spikedata.baseline.runs.evaluation import evaluate_run
@@ -270,11 +257,11 @@ def _draw(
     activity = watch_clip(folder / _NETWORK, heard)
     rule = getattr(read_card(folder / _NETWORK).recipe.network, "readout", "max")
     title = shown_title(clip, keys, answer)
-    chosen = read_history(folder / _CHOSEN / HISTORY)
+    history = read_history(folder / _NETWORK / HISTORY)
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
         "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, rule=rule, title=title),
-        "learning_curve": plot_learning_curve(chosen, chance=score["chance"], title="Eight speakers; validation: two"),
+        "learning_curve": plot_learning_curve(history, chance=score["chance"], title="Eight speakers train, two choose the epoch"),
         "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Two unseen speakers"),
     }
     (folder / _PICTURES).mkdir()

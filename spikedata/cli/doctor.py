@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import importlib.metadata
 import importlib.util
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 from spikedata.printable import in_columns
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "spikedata-audio"
 OURS = ("spikedata", "cochlea")  # import names that other software on the registry has, too
+_IMPORTED_AS = {"scikit-learn": "sklearn"}
 PURPOSES = {  # of the extras, which the metadata do not tell
     "torch": "to train networks",
     "plot": "to draw pictures",
@@ -54,7 +57,7 @@ class Library(NamedTuple):
     @property
     def module(self) -> str:
         """What is imported."""
-        return self.name.replace("-", "_")
+        return _IMPORTED_AS.get(self.name, self.name.replace("-", "_"))
 
 
 class Check(NamedTuple):
@@ -86,7 +89,7 @@ def diagnose() -> list[Check]:
     list of Check
         Never raises an exception. What is optional and absent is in order, with advice.
     """
-    looks = (_versions, _libraries, _name_clashes, _folders, _threads, _gpus, _speech_engine)
+    looks = (_versions, _libraries, _name_clashes, _folders, _kernels, _threads, _gpus, _speech_engine)
     return [check for look in looks for check in _safely(look)]
 
 
@@ -226,7 +229,9 @@ def _folders() -> Iterator[Check]:
 
     yield _folder_check("data folder", [data_folder()], "set SPIKEDATA_HOME to a folder that you can write to")
     remedy = "set SPIKEDATA_CACHE to a folder that you can write to, or tables and events are made anew by each start"
-    yield _folder_check("cache folder", [cache_folder()], remedy)
+    found = _folder_check("cache folder", [cache_folder()], remedy)
+    n_bytes = sum(path.stat().st_size for path in cache_folder().rglob("*") if path.is_file())
+    yield found._replace(value=f"{found.value}, {n_bytes / 1e6:,.0f} MB, can be removed") if n_bytes else found
     cache = os.environ.get("NUMBA_CACHE_DIR")
     beside = [
         Path(__file__).parents[2] / "cochlea" / "__pycache__",
@@ -254,6 +259,29 @@ def _is_writable(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def _kernels() -> Iterator[Check]:
+    for work, module, remedy in (
+        ("encoding", "cochlea.engine.fused", "the first encoding compiles them, once: about 10 s"),
+        ("training", "spikedata.nn.kernels.lif", "the first training compiles them, once: about 15 s"),
+    ):
+        if work == "training" and importlib.util.find_spec("torch") is None:
+            continue
+        there = _is_compiled(importlib.import_module(module))
+        yield Check(f"kernels for {work}", "compiled" if there else "not compiled yet", True, "" if there else remedy)
+
+
+def _is_compiled(module: ModuleType) -> bool:
+    """Whether the cache of Numba has code of a module's kernels that is no older than the module."""
+    kernels = [kernel for kernel in vars(module).values() if hasattr(kernel, "py_func") and hasattr(kernel, "stats")]
+    source = Path(str(module.__file__))
+    for kernel in kernels:
+        folder, name = kernel.stats.cache_path, f"{source.stem}.{kernel.py_func.__qualname__}"
+        found = Path(folder).glob(f"{glob.escape(name)}-*.nbi") if folder else ()
+        if any(index.stat().st_mtime >= source.stat().st_mtime for index in found):
+            return True
+    return False
 
 
 def _threads() -> Iterator[Check]:

@@ -124,7 +124,8 @@ def _verify(args: argparse.Namespace) -> None:
     elif args.what in NAMES:
         _verify_data_set(args)
     else:
-        raise FileNotFoundError(f"{args.what}: no such file, and no data set of that name ({', '.join(NAMES)})")
+        found = "is a folder" if Path(args.what).is_dir() else "no such file"
+        raise FileNotFoundError(f"{args.what}: {found}, and no data set of that name ({', '.join(NAMES)})")
 
 
 def _verify_file(args: argparse.Namespace) -> None:
@@ -143,7 +144,9 @@ def _verify_data_set(args: argparse.Namespace) -> None:
 
     if args.deep not in (True, False):
         raise UsageError(f"{args.what}: --deep of a data set takes no folder, got {args.deep!r}")
-    found = verify_download(args.what, args.root, deep=args.deep)
+    with show_progress(args, "file") as progress:
+        progress.wait("compare checksums" if args.deep else "compare sizes")
+        found = verify_download(args.what, args.root, deep=args.deep)
     wrong = [str(part.path) for part in found if not part.ok]
     record = {
         "files": [str(part.path) for part in found],
@@ -160,14 +163,16 @@ def _plot(args: argparse.Namespace) -> None:
     from spikedata.plot.figure import check_picture
 
     check_picture(args.out, overwrite=args.overwrite)
-    figure = plot_side_by_side(
-        [Column(file, preset) for file in args.files for preset in args.preset or [None]],
-        kind=args.kind,
-        clip=args.index if args.clip is None else args.clip,
-        class_name=args.class_name,
-        params_file=args.params,
-        seed=args.seed,
-        **reading_of(args),
-    )
-    save_figure(figure, args.out, overwrite=args.overwrite)
+    with show_progress(args, "picture") as progress:
+        progress.wait("draw")
+        figure = plot_side_by_side(
+            [Column(file, preset) for file in args.files for preset in args.preset or [None]],
+            kind=args.kind,
+            clip=args.index if args.clip is None else args.clip,
+            class_name=args.class_name,
+            params_file=args.params,
+            seed=args.seed,
+            **reading_of(args),
+        )
+        save_figure(figure, args.out, overwrite=args.overwrite)
     print_result(args, {"file": args.out}, args.out)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 
 from spikedata.cli.command import Commands, add_command, add_overwrite, add_seed, print_result, show_progress
+from spikedata.cli.output import styled
 
 
 def add_demo(commands: Commands) -> None:
@@ -28,7 +31,7 @@ def add_doctor(commands: Commands) -> None:
         commands,
         "doctor",
         _doctor,
-        "check versions, name clashes, folders, threads and GPU",
+        "check versions, extras, folders, compiled kernels, processors and GPU",
         task="this machine",
         examples=("spikedata doctor",),
     )
@@ -45,7 +48,16 @@ def _demo(args: argparse.Namespace) -> None:
 def _doctor(args: argparse.Namespace) -> None:
     from spikedata.cli.doctor import diagnose, format_checks
 
-    checks = diagnose()
-    print_result(args, {"checks": [check._asdict() for check in checks]}, format_checks(checks))
+    with show_progress(args, "check") as progress:
+        progress.wait("check")
+        checks = diagnose()
+    print_result(args, {"checks": [check._asdict() for check in checks]}, format_checks(checks), paint=_paint)
     if not all(check.ok for check in checks):
         raise ValueError("not all is well: see the advice above")
+
+
+def _paint(table: str) -> str:
+    colors = {"ok": "green", "note": "yellow", "FAIL": "red"}
+    return re.sub(
+        r"^(ok|note|FAIL)\b", lambda found: styled(found[0], colors[found[0]], sys.stdout), table, flags=re.MULTILINE
+    )

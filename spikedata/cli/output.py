@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Mapping
 from io import TextIOBase
 from pathlib import Path
@@ -75,6 +76,90 @@ class _Printable(logging.Formatter):
         return printable(super().format(record), keep="\n")
 
 
+def wants_color(stream: Any) -> bool:
+    """Whether a stream is to be colored: a terminal, unless the environment says otherwise by the usual names.
+
+    NO_COLOR forbids it, FORCE_COLOR and CLICOLOR_FORCE ask for it in a pipe as well, TERM=dumb and CLICOLOR=0 are
+    terminals without it.
+
+    Parameters
+    ----------
+    stream : file object
+        Standard output or standard error.
+    """
+    said = os.environ
+    if said.get("NO_COLOR"):
+        return False
+    if said.get("FORCE_COLOR", "0") not in ("", "0") or said.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return True
+    if said.get("TERM") == "dumb" or said.get("CLICOLOR") == "0":
+        return False
+    return bool(stream is not None and stream.isatty())
+
+
+def styled(text: str, style: str, stream: Any) -> str:
+    """A text in bold or a color, where the stream is to be colored.
+
+    Parameters
+    ----------
+    text : str
+        What to print.
+    style : str
+        One of bold, red, green and yellow.
+    stream : file object
+        Where it is to be printed.
+    """
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if wants_color(stream) else text
+
+
+_FEW_WORDS, _NARROWEST = 3, 24  # a column of no more words, or narrower, is not filled
+_STYLES = {"bold": "1", "red": "1;31", "green": "32", "yellow": "33"}
+
+
+def to_width(text: str, columns: int) -> str:
+    """Text whose lines end at the edge of a terminal: words that stand in a last column go on below it.
+
+    Parameters
+    ----------
+    text : str
+        Lines; of a table whose last column holds numbers or names, they stay as they are.
+    columns : int
+        Width of the terminal.
+
+    Examples
+    --------
+    >>> print(to_width("counts  a linear classifier on the counts", 30))
+    counts  a linear classifier on
+            the counts
+    """
+    return "\n".join(_line_to_width(line, columns) for line in text.splitlines())
+
+
+def _line_to_width(line: str, columns: int) -> str:
+    if len(line) <= columns or not line.isascii():
+        return line
+    gap = line.rstrip().rfind("  ")
+    start = gap + 2 if gap >= 0 else 0
+    is_prose = len(line[start:].split()) > _FEW_WORDS
+    if not is_prose or columns - start < _NARROWEST:
+        return line
+    filled = textwrap.wrap(line[start:], columns - start, break_long_words=False, break_on_hyphens=False)
+    return line[:start] + f"\n{' ' * start}".join(filled)
+
+
+def write_fault(who: str, message: str) -> None:
+    """Print on standard error why a command failed.
+
+    Parameters
+    ----------
+    who : str
+        The command.
+    message : str
+        One line.
+    """
+    _write_error(f"{styled(f'{printable(who)}:', 'red', sys.stderr)} {printable(message)}")
+
+
 def write_out(text: str = "") -> None:
     """Print on standard output and flush it; a reader that has gone, such as `head`, is not an error.
 
@@ -104,8 +189,12 @@ def write_error(line: str) -> None:
     line : str
         What to print, without line break at its end.
     """
+    _write_error(printable(line))
+
+
+def _write_error(line: str) -> None:
     try:
-        print(printable(line), file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
     except OSError:
         _silence(sys.stderr)
 

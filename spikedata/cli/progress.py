@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from threading import Event, RLock, Thread
 from time import monotonic
+from typing import Any
 
 from spikedata.cli.output import write_error
 from spikedata.printable import printable
@@ -34,7 +35,7 @@ class Progress:
         from tqdm import tqdm
 
         is_watched = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._bar = tqdm(
+        self._bar: Any = tqdm(
             total=total,
             unit=unit,
             unit_scale=unit == "B",
@@ -91,9 +92,16 @@ class Progress:
             if self._lines is not None:
                 self._lines.note = text
 
+    def wait(self, what: str) -> None:
+        """Say what is being done, and for how long, where nobody can say how much of it is left."""
+        with self._turn:
+            self.at_stage(what, 0, 0)
+            self._bar.bar_format, self._bar.leave = "{desc} [{elapsed}]", False
+
     def at_stage(self, stage: str, done: int, total: int) -> None:
         """So many of so many are done in a stage; it begins where it has a new name, or nothing is done."""
         with self._turn:
+            self._bar.bar_format, self._bar.leave = None, True
             if stage != self._stage or done == 0:
                 self._stage, self._has_begun = stage, False
                 self._bar.set_description_str(printable(stage), refresh=False)
@@ -102,9 +110,16 @@ class Progress:
             self.at(done, total)
 
     def _begin(self, done: int) -> None:
+        bar = self._bar
+        if not bar.disable:
+            if bar.last_print_t >= bar.start_t + bar.delay:  # a stage was drawn: the next one takes its line at once
+                bar.delay = 0.0
+            # a bar that begins anew is drawn, unless nothing prints it
+            print_line, bar.sp = bar.sp, bar.sp if bar.delay == 0.0 else lambda _: None
+            bar.reset()
+            bar.sp = print_line
         # what was done before counts for the length of the bar, and not for the rate
-        self._bar.reset()
-        self._bar.initial = self._bar.n = self._bar.last_print_n = done
+        bar.initial = bar.n = bar.last_print_n = done
         if self._lines is not None:
             self._lines.begin(done)
         self._has_begun = True
@@ -141,6 +156,8 @@ class _Lines:
         from tqdm import tqdm
 
         size, unit = (_bytes, "") if self._unit == "B" else (_number, f" {self._unit}s")
+        if not self.done and self.total is None:
+            return f"{elapsed:.0f} s"
         text = f"{size(self.done)}/{size(self.total)}{unit}" if self.total else f"{size(self.done)}{unit}"
         n_new = self.done - self._initial
         if not n_new or not elapsed:

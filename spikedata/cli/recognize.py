@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from spikedata.cli.command import Commands, add_command, print_result, show_progress, whole
+from spikedata.cli.command import Commands, add_command, offer, print_result, show_progress, whole
 from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument(
         "recordings", nargs="+", metavar="FILE", help="recording of one word, in any format that encode takes"
     )
-    sub.add_argument(
+    network = sub.add_argument(
         "--network", default="digits", metavar="NAME|RUN",
         help=f"pretrained network ({', '.join(NAMES)}; default: digits), or a folder that train made",
     )  # fmt: skip
+    offer(network, lambda: NAMES)
     sub.add_argument("--top", type=whole(1), default=3, metavar="K", help="how many words to show (default: 3)")
     sub.add_argument("--preset", choices=("default", "published"), help="the cochlea of a RUN whose data do not say it")
     sub.add_argument("--params", metavar="F.toml", help="the same as a file, as `spikedata params --toml` prints it")

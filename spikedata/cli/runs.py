@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,6 +14,7 @@ from spikedata.cli.command import (
     add_overwrite,
     add_reading,
     add_seed,
+    offer,
     print_result,
     reading_of,
     saying_what_is_kept,
@@ -46,7 +47,8 @@ def add_commands(commands: Commands) -> None:
     )
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
-    sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    control = sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    offer(control, _controls)
     sub.add_argument(
         "--selection-bias",
         action="store_true",
@@ -84,7 +86,8 @@ def _add_train(commands: Commands) -> None:
         ),
     )
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
-    sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")
+    recipe = sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")
+    offer(recipe, _recipes)
     sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; may hold recipe = NAME")
     sub.add_argument(
         "--refit", metavar="RUN", help="train again on training and validation part, for the epochs that this run chose"
@@ -92,7 +95,8 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("--out", required=True, metavar="RUN", help="folder for weights, history and result card")
     add_seed(sub)
     sub.add_argument("--seeds", type=wholes, metavar="A,B", help="one run for each, in RUN/seed-A, RUN/seed-B")
-    sub.add_argument("--split", metavar="NAME", help="named split, or a .json of one (default: by_speaker)")
+    split = sub.add_argument("--split", metavar="NAME", help="named split, or a .json of one (default: by_speaker)")
+    offer(split, _splits)
     sub.add_argument("--split-seed", type=whole(0), metavar="N", help="seed of the split (default: the first seed)")
     sub.add_argument("--validation-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
     sub.add_argument("--test-speakers", type=wholes, metavar="A,B", help="default: drawn with the seed")
@@ -116,14 +120,33 @@ def _add_train(commands: Commands) -> None:
     add_overwrite(sub)
 
 
-def _train(args: argparse.Namespace) -> None:
-    from spikedata.training.parallel import started_processes
+def _recipes() -> Sequence[str]:
+    from spikedata.baseline.recipes.catalog import RECIPES
 
-    is_first = started_processes().is_first
-    train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
+    return tuple(RECIPES)
+
+
+def _splits() -> Sequence[str]:
+    from spikedata.splits import SPLITS
+
+    return SPLITS
+
+
+def _controls() -> Sequence[str]:
+    from spikedata.transforms.named import CONTROLS
+
+    return tuple(CONTROLS)
+
+
+def _train(args: argparse.Namespace) -> None:
     is_group = args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
     with show_progress(args, "clip") as progress, saying_what_is_kept(lambda: _kept(args)):
+        progress.wait("load PyTorch")
+        from spikedata.training.parallel import started_processes
+
+        is_first = started_processes().is_first
+        train_one, train_several, n_epochs = _refit(args) if args.refit else _fit(args)
         options |= {"on_progress": progress.at_stage}
         if is_group:
             options |= {"seeds": args.seeds or (args.seed,)}
@@ -214,14 +237,12 @@ def _kept(args: argparse.Namespace) -> str:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from spikedata.baseline.runs.folder import is_group
+    with show_progress(args, "clip") as progress:
+        progress.wait("load PyTorch")
+        from spikedata.baseline.runs.folder import is_group
 
-    several = is_group(args.run)
-    if args.show:
-        result = _show_scores(args, several)
-    else:
-        with show_progress(args, "clip") as progress:
-            result = _score(args, several, progress)
+        several = is_group(args.run)
+        result = _show_scores(args, several) if args.show else _score(args, several, progress)
     _print(args, args.run, result)
 
 
@@ -282,7 +303,9 @@ def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary
 
 
 def _leaderboard(args: argparse.Namespace) -> None:
-    from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
+    with show_progress(args, "run") as progress:
+        progress.wait("read runs")
+        from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 
-    board = leaderboard(args.folder)
+        board = leaderboard(args.folder)
     print_result(args, {"file": args.folder} | board.to_json(), format_leaderboard(board, markdown=args.markdown))

@@ -223,10 +223,13 @@ def list_clips(
 def _require_clips(root: object, listing: Listing) -> None:
     if listing.clips:
         return
-    found = f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files"
+    found = (
+        f"{len(listing.unfit)} other names: {shown(listing.unfit)}" if listing.unfit else "no audio files at any depth"
+    )
     reasons = dict.fromkeys(filter(None, map(listing.reasons.get, listing.unfit)))
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    raise ValueError(f"{root}: no recordings named as in {listing.corpus}, got {found}{because}")
+    way_on = f"; as they lie, without a corpus: spikedata encode {root} OUT.h5" if listing.unfit else ""
+    raise ValueError(f"{root}: no recordings named as in {listing.corpus}, got {found}{because}{way_on}")
 
 
 def _list_unnamed(corpus: str, root: Path, missing: Literal["fail", "skip"]) -> Listing:

@@ -162,7 +162,8 @@ def _in_order(shards: list[_Shard]) -> list[_Shard]:
     missing = [index for index in range(1, first.n_shards + 1) if index not in by_number]
     if missing:
         named = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
-        raise ValueError(f"{len(missing)} of {first.n_shards} shards are missing: {named}")
+        how = f"encode --shard {missing[0]}/{first.n_shards} makes the first of them"
+        raise ValueError(f"{len(missing)} of {first.n_shards} shards are missing: {named}; {how}")
     return [by_number[index] for index in sorted(by_number)]
 
 

@@ -105,6 +105,8 @@ def folder_advice(path: Path) -> str:
         names = sorted(place.name for place in path.iterdir() if place.suffix.lower() in _SUFFIXES)
     except OSError:  # a device, or a folder that may not be searched
         return ""
+    if (path / "card.json").is_file():
+        return f"; it is a run that train made: spikedata evaluate {path}"
     return f"; it holds {_listed(names)}" if names else f"; of recordings: {_encode(path)}"
 
 

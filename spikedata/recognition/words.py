@@ -67,7 +67,7 @@ def find_words(waveform: npt.NDArray[np.float64], sample_rate: int) -> tuple[Wor
     >>> noise = 1e-3 * rng.standard_normal(16_000)
     >>> noise[6_400:9_600] += np.sin(2 * np.pi * 500 * np.arange(3_200) / 16_000)
     >>> [(word.start / 16_000, word.stop / 16_000) for word in find_words(noise, 16_000)]
-    [(0.36, 0.73)]
+    [(0.36, 0.74)]
     """
     hop = max(1, round(_HOP * sample_rate))
     levels = _frame_levels(waveform, sample_rate, hop)

@@ -37,7 +37,7 @@ _POLICY = (
 class Report(NamedTuple):
     """A page that was written.
 
-    Attributes
+    Parameters
     ----------
     file : str
         The page.

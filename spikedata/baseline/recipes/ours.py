@@ -87,9 +87,9 @@ OURS = (
     ),
     Recipe(
         name="few_clips",
-        about="adlif_augmented in smaller batches, for some hundred clips: what the demo trains",
+        about="adlif_augmented in batches of 32, 60 epochs, for some hundred clips: what the demo trains",
         network=_ADAPTIVE,
-        training=replace(_AUGMENTED, epochs=40, batch_size=32),
+        training=replace(_AUGMENTED, epochs=60, batch_size=32),
     ),
     Recipe(
         name="gru",

@@ -74,9 +74,9 @@ def read_run_data(
     """
     if n_units is None and usual_n_units is not None and not _says_n_units(spike_path, time_unit):
         n_units = usual_n_units
-    sha256 = sha256 or file_digest(spike_path, "sha256")
     with SpikeFile(spike_path, time_unit=time_unit, n_units=n_units) as file:
         time_unit, says_n_units = file.time_unit, file.says_n_units
+        sha256 = sha256 or file_digest(spike_path, "sha256")
         reading = None if on_progress is None else partial(on_progress, "read")
         events, made = file.read_events(on_progress=reading), file.provenance
         corpus, numbering = corpus_of(file), numbering_of(file)

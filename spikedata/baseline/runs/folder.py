@@ -75,7 +75,7 @@ def check_run_dir(run_dir: str | os.PathLike[str], *, overwrite: bool = False) -
     target = Path(run_dir).absolute()
     if os.path.lexists(target):
         if not overwrite:
-            raise OutputError(f"{run_dir}: exists already, will not replace it")
+            raise OutputError(f"{run_dir}: exists already, will not replace it (--overwrite does)")
         if target.is_symlink() or not (target / CARD).is_file():
             raise OutputError(f"{run_dir}: is not a run (no {CARD}), will not replace it")
     above = next(folder for folder in target.parents if os.path.lexists(folder))
@@ -136,6 +136,14 @@ def write_run_dir(
         _discard(temporary, target)
 
 
+def _why_no_run(run_dir: Path) -> str:
+    if training_folder(run_dir).is_dir():
+        return "its training is not finished: run the command again"
+    if run_dir.is_file():
+        return f"no {CARD}, but a file; a run is the folder that train made: train {run_dir} --out RUN"
+    return f"no {CARD}; train makes one: train FILE.h5 --out RUN"
+
+
 def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """A run's result card.
 
@@ -153,9 +161,7 @@ def read_card(run_dir: str | os.PathLike[str]) -> Card:
     """
     path = Path(run_dir, CARD)
     if not path.is_file():
-        is_begun = training_folder(run_dir).is_dir()
-        hint = "its training is not finished: run the command again" if is_begun else f"no {CARD}"
-        raise FileNotFoundError(f"{run_dir}: is not a run: {hint}")
+        raise FileNotFoundError(f"{run_dir}: is not a run: {_why_no_run(Path(run_dir))}")
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:

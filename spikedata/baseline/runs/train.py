@@ -251,7 +251,7 @@ def make_run(
         if found is None:
             return finished
         if not overwrite:
-            raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it")
+            raise OutputError(f"{run_dir}: is of another training: {found}; will not replace it (--overwrite does)")
     if on_plan is not None:
         on_plan(plan)
     # Written as a test before training, so that what a card cannot hold does not cost a whole training.

@@ -1,5 +1,6 @@
 """Lists of what can be chosen, files that are given back, and completion."""
 
+import argparse
 import dataclasses
 import json
 import shutil
@@ -12,7 +13,8 @@ import pytest
 from cochlea import CochleaParams
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.config import read_config
-from spikedata.cli import main
+from spikedata.cli import build_parser, main
+from spikedata.cli.completion import SHELLS
 from spikedata.encoding.ear import ear_params
 from spikedata.files.reader import SpikeFile
 from spikedata.named_params import list_params, with_values
@@ -175,7 +177,7 @@ def test_a_param_that_the_cochlea_does_not_take_gives_one_line(
 # Completion
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+@pytest.mark.parametrize("shell", SHELLS)
 def test_a_script_completes_commands_in_a_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["--print-completion", shell])
@@ -188,11 +190,59 @@ def test_a_script_completes_commands_in_a_shell(shell: str, capsys: pytest.Captu
         subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
-def test_bash_completes_the_names_of_corpora() -> None:
-    if not shutil.which("bash"):
-        pytest.skip("no bash")
-    command = [sys.executable, "-m", "spikedata", "--print-completion", "bash"]
-    script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    ask = "\nCOMP_WORDS=(spikedata encode heid); COMP_CWORD=2; _shtab_spikedata; echo got ${COMPREPLY[@]}\n"
-    answer = subprocess.run(["bash"], input=script + ask, capture_output=True, text=True, check=False).stdout
-    assert "got heidelberg_digits" in answer
+def script_of(shell: str) -> str:
+    command = [sys.executable, "-m", "spikedata", "--print-completion", shell]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+ASKED = {  # a line that ends where Tab is pressed, and a word that must be offered
+    "spikedata enc": "encode",
+    "spikedata encode heid": "heidelberg_digits",
+    "spikedata encode --on": "--on-error",
+    "spikedata encode --preset p": "published",
+    "spikedata train --recipe se_": "se_adlif",
+    "spikedata train x.h5 --split by": "by_speaker",
+    "spikedata params adlif_a": "adlif_augmented",
+    "spikedata plot --kind coch": "cochleagram",
+    "spikedata export --to par": "parquet",
+    "spikedata download fs": "fsdd",
+    "spikedata info enco": "encode.h5",
+}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_completes_commands_options_names_and_files(tmp_path: Path) -> None:
+    (tmp_path / "encode.h5").touch()
+    asks = "".join(
+        f"COMP_WORDS=({line}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 )); COMPREPLY=(); _shtab_spikedata 2>/dev/null; "
+        "echo ${COMPREPLY[@]}\n"
+        for line in ASKED
+    )
+    answers = subprocess.run(
+        ["bash"], input=f"{script_of('bash')}\n{asks}", cwd=tmp_path, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    assert [wanted in answer.split() for answer, wanted in zip(answers, ASKED.values(), strict=True)] == [True] * len(
+        ASKED
+    ), answers
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish")
+def test_fish_completes_commands_options_names_and_files(tmp_path: Path) -> None:
+    (tmp_path / "encode.h5").touch()
+    asks = "".join(f"complete -C '{line}' | string join ' '; echo\n" for line in ASKED)
+    answers = subprocess.run(
+        ["fish", "--no-config"], input=f"{script_of('fish')}\n{asks}", cwd=tmp_path, capture_output=True, text=True,
+        check=False, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+    ).stdout.splitlines()  # fmt: skip
+    offered = [line.split() for line in answers if line]
+    assert [wanted in answer for answer, wanted in zip(offered, ASKED.values(), strict=True)] == [True] * len(ASKED)
+
+
+def test_fish_gets_every_option() -> None:
+    script = script_of("fish").splitlines()
+    (commands,) = (action.choices for action in build_parser()._actions if action.dest == "command")
+    for name, parser in commands.items():
+        lines = "\n".join(line for line in script if f"command {name}'" in line)
+        shown = (action for action in parser._actions if action.help != argparse.SUPPRESS)
+        for option in (option for action in shown for option in action.option_strings):
+            assert f" {'-l' if option.startswith('--') else '-s'} {option.lstrip('-')} " in lines, (name, option)

@@ -38,6 +38,7 @@ def test_the_doctor_looks_at_everything_promised():
         "compiler cache",
         "temporary folder",
     } <= set(names)
+    assert {"kernels for encoding", "kernels for training"} <= set(names)
     assert {"processors", "PyTorch on CPU", "speech engine"} <= set(names)
 
 
@@ -170,3 +171,33 @@ def test_the_table_tells_faults_from_notes():
 
 def test_no_checks_make_an_empty_table():
     assert format_checks([]) == ""
+
+
+def test_compiled_kernels_are_told_from_those_that_the_first_use_compiles(monkeypatch, tmp_path):
+    module = tmp_path / "beat.py"
+    module.write_text("import numba\n\n\n@numba.njit(cache=True)\ndef add(a, b):\n    return a + b\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import beat
+
+    assert not doctor._is_compiled(beat)
+    beat.add(1, 2)
+    assert doctor._is_compiled(beat)
+    later = module.stat().st_mtime + 3600
+    os.utime(module, (later, later))
+    assert not doctor._is_compiled(beat)
+
+
+def test_the_size_of_the_cache_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPIKEDATA_CACHE", str(tmp_path))
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "times.npy").write_bytes(bytes(3_000_000))
+    assert find("cache folder").value == f"{tmp_path}, 3 MB, can be removed"
+
+
+@pytest.mark.parametrize("library", doctor.libraries(), ids=lambda library: library.name)
+def test_a_library_that_is_installed_can_be_found(library):
+    try:
+        importlib.metadata.version(library.name)
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("not installed")
+    assert importlib.util.find_spec(library.module), library.module

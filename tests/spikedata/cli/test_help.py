@@ -32,7 +32,7 @@ def test_without_a_command_the_first_ones_are_shown_with_examples(capsys: pytest
     out, shown = capsys.readouterr()
     assert out == ""
     lines = [line for line in shown.splitlines() if line.startswith("  spikedata ")]
-    assert len(lines) == len({line.split()[1] for line in lines}) >= 4
+    assert len(lines) == len({line.split()[1] for line in lines}) == 5
     for line in lines:
         assert any(line.strip().startswith(example) for example in EXAMPLES)
     assert max(map(len, shown.splitlines())) < 80
@@ -124,7 +124,9 @@ def speech(tmp_path: Path) -> Path:
             shutil.copy(path, tmp_path / "audio")
             (tmp_path / "recordings" / digit).mkdir(parents=True, exist_ok=True)
             shutil.copy(path, tmp_path / "recordings" / digit)
-    soundfile.write(tmp_path / "seven.wav", *read_audio(next((tmp_path / "recordings" / "7").iterdir())))
+    sounds = sorted((tmp_path / "recordings" / "7").iterdir())
+    soundfile.write(tmp_path / "seven.wav", *read_audio(sounds[0]))
+    shutil.copy(sounds[-1], tmp_path / "acht.flac")
     return tmp_path
 
 

@@ -61,7 +61,7 @@ def test_a_missing_file_is_told_of_without_the_number_of_the_error(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--recipe", "counts", "--out", "run", "nowhere.h5"]) == 1
-    assert capsys.readouterr().err == "spikedata: nowhere.h5: no such file or directory\n"
+    assert capsys.readouterr().err == "spikedata: nowhere.h5: no such file\n"
 
 
 @pytest.mark.parametrize(
@@ -253,3 +253,44 @@ def test_options_may_stand_anywhere_among_positional_arguments(words: tuple[str,
 def test_values_of_options_are_no_positional_arguments(words: list[str], expected: dict[str, object]) -> None:
     parsed = vars(build_parser().parse_args(words))
     assert {name: parsed[name] for name in expected} == expected
+
+
+# The way on
+
+
+@pytest.fixture
+def place(corpus: Path, spike_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a spike file, recordings, what looks like a run, and an empty folder."""
+    (tmp_path / "spikes.h5").write_bytes(spike_path.read_bytes())
+    for name in ("run", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run" / "card.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "way_on"),
+    [
+        ("info words", "turn it into spikes: spikedata encode words OUT.h5"),
+        ("info run", "it is a run that train made: spikedata evaluate run"),
+        ("train run --recipe counts --out x", "it is a run that train made: spikedata evaluate run"),
+        ("train words --recipe counts --out x", "turn it into spikes: spikedata encode words OUT.h5"),
+        ("train spikes.h5 --recipe counts --out run", "exists already, will not replace it (--overwrite does)"),
+        ("evaluate spikes.h5", "a run is the folder that train made: train spikes.h5 --out RUN"),
+        ("evaluate empty", "train makes one: train FILE.h5 --out RUN"),
+        ("train spikes.h5 --refit none --out x", "train makes one: train FILE.h5 --out RUN"),
+        ("encode heidelberg_digits words x.h5", "as they lie, without a corpus: spikedata encode words OUT.h5"),
+        ("encode words none/x.png", "a spike file has a name with .h5"),
+        ("plot spikes.h5 --out none/x.png", "make it first"),
+        ("verify run", "is a folder, and no data set of that name"),
+    ],
+)
+def test_an_error_names_the_way_on(line: str, way_on: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(place.rglob("*"))
+    assert main(line.split()) in (1, 3, 5)
+
+    told = capsys.readouterr().err
+    assert way_on in told
+    assert told.count("\n") == 1
+    assert sorted(place.rglob("*")) == before

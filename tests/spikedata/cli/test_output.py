@@ -1,5 +1,6 @@
 """Streams as they are: of few characters, closed, full, or a narrow terminal; and names that would steer a terminal."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from spikedata.cli import main
-from spikedata.cli.output import to_json
+from spikedata.cli.output import to_json, to_width, wants_color
 from spikedata.files.writer import SpikeWriter
 
 NAMES = ("数据", "fünf", "esc\x1b[31mred", "two\nlines", "\u202egnorw", "🎧")
@@ -153,3 +154,83 @@ def test_json_holds_what_json_can_hold() -> None:
     }
     told = json.loads(to_json(record))
     assert told == {"a": [0.5, None], "b": [[1, 2], "x"], "3": {"c": True}, "d": None}
+
+
+# Color
+
+
+class Terminal(io.StringIO):
+    """A stream that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("env", "on_terminal", "in_pipe"),
+    [
+        ({"TERM": "xterm"}, True, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False, False),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True, False),
+        ({"TERM": "dumb"}, False, False),
+        ({"TERM": "xterm", "CLICOLOR": "0"}, False, False),
+        ({"TERM": "xterm", "FORCE_COLOR": "1"}, True, True),
+        ({"TERM": "xterm", "FORCE_COLOR": "0"}, True, False),
+        ({"TERM": "dumb", "CLICOLOR_FORCE": "1"}, True, True),
+        ({"TERM": "xterm", "CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, False, False),
+    ],
+    ids=str,
+)
+def test_color_is_for_terminals_and_those_who_ask(
+    env: dict[str, str], on_terminal: bool, in_pipe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    assert wants_color(Terminal()) is on_terminal
+    assert wants_color(io.StringIO()) is in_pipe
+
+
+def test_errors_headings_and_findings_have_color_and_names_none(
+    odd_names: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["info", "a\x1b[2J.h5"]) == 1
+    assert capsys.readouterr().err == "\x1b[1;31mspikedata:\x1b[0m a\\x1b[2J.h5: no such file\n"
+    assert main(["info", str(odd_names)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["info", "--help"])
+    assert "\x1b[1mexamples\x1b[0m:\n" in capsys.readouterr().out
+
+
+# Width
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_words_in_a_last_column_keep_to_the_width_of_the_terminal(columns: int) -> None:
+    rows = ["name            what", *(f"a{number:<13}  {'some words of it ' * 5}".rstrip() for number in range(3))]
+    filled = to_width("\n".join(rows), columns).splitlines()
+
+    assert max(map(len, filled)) <= columns
+    assert " ".join(" ".join(filled).split()) == " ".join(" ".join(rows).split())
+    assert all(line.startswith(("name", "a", " " * 16)) for line in filled)
+
+
+@pytest.mark.parametrize("row", ["recurrent  1  " + "58.3 %  " * 9, "x" * 90, "数字  " + "words of it " * 9])
+def test_numbers_and_long_names_are_not_broken(row: str) -> None:
+    assert to_width(row, 60) == row
+
+
+def test_a_pipe_gets_each_row_on_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    assert main(["params"]) == 0
+    in_pipe = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["params"]) == 0
+    on_terminal = capsys.readouterr().out
+    assert max(map(len, in_pipe.splitlines())) > 110 >= max(map(len, on_terminal.splitlines()))
+    assert in_pipe.split() == on_terminal.split()

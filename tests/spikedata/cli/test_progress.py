@@ -3,7 +3,9 @@
 import io
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr
+from time import monotonic, sleep
 
 import pytest
 
@@ -184,3 +186,43 @@ def test_a_hidden_log_tells_nothing(seconds: list[float]) -> None:
         progress.at(2, 4)
 
     assert stream.getvalue() == ""
+
+
+def test_a_log_tells_that_nothing_is_done_yet(seconds: list[float]) -> None:
+    stream = io.StringIO()
+    with redirect_stderr(stream), Progress("clip") as progress:
+        progress.at_stage("encode", 0, 4)
+        seconds[0] += 31.0  # within the first clip
+        wait_for(lambda: stream.getvalue())
+
+    assert stream.getvalue() == "encode: 0/4 clips\n"
+
+
+def test_a_bar_is_drawn_before_anything_is_done(screen: Screen) -> None:
+    with redirect_stderr(screen), Progress("clip"):
+        wait_for(lambda: "clip" in screen.getvalue())
+
+    assert "[00:01" in last_line(screen)
+
+
+def test_a_wait_tells_the_time_and_leaves_nothing(screen: Screen) -> None:
+    with redirect_stderr(screen), Progress("clip") as progress:
+        progress.wait("load PyTorch")
+        wait_for(lambda: "load PyTorch [00:01]" in screen.getvalue())
+
+    assert screen.getvalue().split("\r")[-1].strip() == ""
+    assert "\n" not in screen.getvalue()
+
+
+def wait_for(happens: Callable[[], object]) -> None:
+    end = monotonic() + 20.0
+    while not happens() and monotonic() < end:
+        sleep(0.02)
+
+
+def test_work_that_is_done_at_once_draws_no_bar(screen: Screen) -> None:
+    with redirect_stderr(screen), Progress("clip") as progress:
+        for done in range(4):
+            progress.at(done, 3)
+
+    assert screen.getvalue().strip() == ""

@@ -10,9 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from spikedata.baseline.recipes.catalog import recipe_from
+from spikedata.baseline.runs.evaluation import evaluate_run
 from spikedata.baseline.runs.folder import read_card
+from spikedata.baseline.runs.groups import train_group
+from spikedata.baseline.runs.train import train_run
 from spikedata.cli import main
-from spikedata.cli.runs import _show
+from spikedata.cli.runs import _note
 from spikedata.training.history import EpochRecord
 
 
@@ -146,11 +150,40 @@ def test_a_run_is_trained_anew_on_both_parts_and_its_command_repeats_that(
 
 def test_progress_shows_no_validation_where_there_is_none() -> None:
     notes: list[str] = []
-    progress = SimpleNamespace(at_stage=lambda *_: None, step=notes.append)
+    progress = SimpleNamespace(note=notes.append)
     record = EpochRecord(1, 1.0, 0.5, 1.0, 0.5, 2.0, 0.01, 0.1)
     for accuracy in (0.5, math.nan):
-        _show(progress, record._replace(validation_accuracy=accuracy), 2)
-    assert notes == ["validation 50.0%", ""]
+        _note(progress, record._replace(validation_accuracy=accuracy), 2)
+    assert notes == ["epoch 1/2, validation 50.0%", "epoch 1/2"]
+
+
+def test_training_and_scoring_tell_the_clips_that_are_done(spike_path: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    recipe = recipe_from("recurrent", {"hidden": "4", "epochs": "2", "batch_size": "4"})
+    parts = {"validation_speakers": (0,), "test_speakers": (4, 5)}
+    train_run(spike_path, tmp_path / "run", recipe=recipe, on_progress=lambda *now: told.append(now), **parts)
+
+    assert told[0] == ("read", 36, 36)
+    n_all = 2 * (18 + 6)  # two epochs of three speakers that train and one that validates, six clips each
+    training = [done for stage, done, total in told if stage == "train" and total == n_all]
+    assert len(training) == len(told) - 1
+    assert training == sorted(training)
+    assert (training[0], training[-1]) == (0, n_all)
+    assert {3, 18, 24} <= set(training)  # within an epoch, at its end, and with the validation
+
+    told.clear()
+    evaluate_run(tmp_path / "run", on_progress=lambda *now: told.append(now))
+    assert told[0] == ("read", 36, 36)
+    assert told[-1] == ("score", 12, 12)
+
+
+def test_a_group_names_the_run_that_is_trained(spike_path: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    train_group(
+        spike_path, tmp_path / "runs", recipe=recipe_from("counts"), seeds=(0, 1), test_speakers=(4, 5),
+        on_progress=lambda stage, *_: told.append(stage),
+    )  # fmt: skip
+    assert list(dict.fromkeys(told)) == ["seed-0: read", "seed-0: train", "seed-1: read", "seed-1: train"]
 
 
 def test_several_seeds_are_trained_anew(

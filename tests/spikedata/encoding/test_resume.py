@@ -83,7 +83,7 @@ def test_a_killed_encoding_goes_on_and_gives_the_same_bytes(noises, listing, who
     path = tmp_path / "x.h5"
     wait = random.Random(0)
     n_killed = 0
-    for _ in range(6):
+    for _ in range(3):
         child = subprocess.Popen([sys.executable, "-c", ENCODE, noises, path])
         while child.poll() is None and not list(blocks_folder(path).glob("*.h5")):
             time.sleep(0.01)  # until there is something to lose

@@ -373,3 +373,17 @@ def test_importing_the_room_loads_no_library() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize("to", ["npz", "csv"])
+def test_an_export_tells_how_many_clips_are_read(to: str, hard: Callable[..., Path], tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    export_file(hard(), tmp_path / f"x.{to}", to=to, on_progress=lambda *now: told.append(now))
+    assert told[0] == (0, 5)
+    assert told[-1] == (5, 5)
+
+
+def test_a_card_and_a_description_tell_how_many_clips_are_read(hard: Callable[..., Path], tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    sd.export.write_data_card(hard(), tmp_path, on_progress=lambda *now: told.append(now))
+    assert told == [(0, 5), (5, 5)]

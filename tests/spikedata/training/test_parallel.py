@@ -100,7 +100,7 @@ def test_a_process_whose_peer_never_comes_waits_for_a_bounded_time(monkeypatch, 
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     _set_environment(monkeypatch, dict(zip(NAMES, (rank, "2", "localhost", str(port)), strict=True)))
-    monkeypatch.setattr(parallel, "LONGEST_WAIT", timedelta(seconds=2))
+    monkeypatch.setattr(parallel, "LONGEST_WAIT", timedelta(seconds=1))
     rule = rf"^process {rank} of 2 cannot join the others: "
     with pytest.raises(ConnectionError, match=rule) as caught, joined_processes(torch.device("cpu")):
         pass
