@@ -125,8 +125,6 @@ for name, values in model.curves.items():
     ax.plot(np.arange(1, len(values) + 1), 100 * np.array(values), label=name)
 ax.axhline(100 * result["test"], color="C2", linestyle="--", linewidth=1.2, label="test speakers, at the end")
 ax.axhline(5, color="gray", linestyle=":", label="chance")
-ax.set(
-    title="Lightning", xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 100), xticks=range(0, 21, 5)
-)
+ax.set(title="Lightning", xlabel="Epoch", ylabel="Accuracy (%)", ylim=(0, 100), xticks=range(0, 21, 5))
 ax.legend(loc="upper left", ncols=2)
 plt.show()

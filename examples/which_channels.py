@@ -3,7 +3,7 @@ Which channels say what
 =======================
 
 **Where and when does a word sound in the cochlea?** A word is a pattern of rates over channels, which a mean over
-clips shows in Hz, and over time, which a peristimulus time histogram (PSTH) shows: "six" hisses twice above 4 kHz,
+clips shows in Hz, and over time, which a peristimulus time histogram (PSTH) shows: "six" hisses twice above 6 kHz,
 "one" never.
 """
 
@@ -51,10 +51,10 @@ def rates_of(digit):
 
 
 rates = {word: rates_of(digit) for word, digit in words.items()}
-print(f"{'word':<8}{'below 500 Hz':>14}{'0.5 to 4 kHz':>14}{'above 4 kHz':>14}   mean spikes/s of a channel")
+print(f"{'word':<8}{'below 500 Hz':>14}{'0.5 to 6 kHz':>14}{'above 6 kHz':>14}   mean spikes/s of a channel")
 for word, rate in rates.items():
     low, middle, high = (
-        rate[:, (frequencies >= f) & (frequencies < g)].mean() for f, g in ((0, 500), (500, 4000), (4000, 30_000))
+        rate[:, (frequencies >= f) & (frequencies < g)].mean() for f, g in ((0, 500), (500, 6000), (6000, 30_000))
     )
     print(f"{word:<8}{low:>14.1f}{middle:>14.1f}{high:>14.1f}")
 
@@ -66,7 +66,7 @@ figure, axes = plt.subplots(
 )
 time = np.arange(n_steps + 1) * dt
 scale = PowerNorm(0.5, vmin=0, vmax=250)  # shows what is faint, too
-bands = {"above 4 kHz": frequencies >= 4000, "below 500 Hz": frequencies < 500}
+bands = {"above 6 kHz": frequencies >= 6000, "below 500 Hz": frequencies < 500}
 for column, (word, rate) in zip(axes.T, rates.items(), strict=True):
     merged = rate.reshape(n_steps, 100, 7).mean(axis=2).T  # seven neighboring channels are one row
     rows = np.append(frequencies[::7], frequencies[-1])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "spikedata-audio"
 OURS = ("spikedata", "cochlea")  # import names that other software on the registry has, too
+_IMPORTED_AS = {"scikit-learn": "sklearn"}
 PURPOSES = {  # of the extras, which the metadata do not tell
     "torch": "to train networks",
     "plot": "to draw pictures",
@@ -56,7 +57,7 @@ class Library(NamedTuple):
     @property
     def module(self) -> str:
         """What is imported."""
-        return self.name.replace("-", "_")
+        return _IMPORTED_AS.get(self.name, self.name.replace("-", "_"))
 
 
 class Check(NamedTuple):

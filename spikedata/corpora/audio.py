@@ -157,7 +157,7 @@ def _most_memory() -> int:
     if not hasattr(os, "sysconf"):  # Windows
         return sys.maxsize
     try:
-        found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+        found: list[int] = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     except (OSError, ValueError):  # a system that does not say
         return sys.maxsize
     with suppress(OSError, ValueError):  # of a container

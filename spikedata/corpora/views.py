@@ -130,7 +130,8 @@ def bytes_at(descriptor: int, n_bytes: int, start: int) -> bytes:
     if not 0 <= start < _HIGHEST:
         return b""
     if hasattr(os, "pread"):
-        return os.pread(descriptor, n_bytes, start)
+        found: bytes = os.pread(descriptor, n_bytes, start)
+        return found
     os.lseek(descriptor, start, os.SEEK_SET)  # on Windows; nothing else reads by the position
     return os.read(descriptor, n_bytes)
 

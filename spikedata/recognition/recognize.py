@@ -64,9 +64,9 @@ def recognize(
 ) -> Recognition:
     """The word in a recording.
 
-    The word is cut out of the recording by its energy (`find_words`), so what is quiet before and behind it does not
-    matter, and encoded with the cochlea whose spikes the network was trained on. The same samples give the same answer,
-    whatever the file is called. A recording of several words gives the loudest, and says so.
+    The word is cut out of the recording by its energy (`find_words`), so there may be silence or faint noise before and
+    behind it, and encoded with the cochlea whose spikes the network was trained on. The same samples give the same
+    answer, whatever the file is called. A recording of several words gives the loudest, and says so.
 
     Parameters
     ----------

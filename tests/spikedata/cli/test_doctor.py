@@ -192,3 +192,12 @@ def test_the_size_of_the_cache_is_told(monkeypatch, tmp_path):
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "times.npy").write_bytes(bytes(3_000_000))
     assert find("cache folder").value == f"{tmp_path}, 3 MB, can be removed"
+
+
+@pytest.mark.parametrize("library", doctor.libraries(), ids=lambda library: library.name)
+def test_a_library_that_is_installed_can_be_found(library):
+    try:
+        importlib.metadata.version(library.name)
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("not installed")
+    assert importlib.util.find_spec(library.module), library.module

@@ -137,7 +137,9 @@ def refused(run: Path, match: str, **options: object) -> None:
 
 
 def test_an_unknown_name_suggests_the_nearest():
-    refused("digts", r"^no pretrained network and no folder of a run 'digts'; nearest: digits; there are: digits, ")
+    refused(
+        "digts", r"^no pretrained network and no folder of a run 'digts'; nearest: digits, digits_tiny; there are: "
+    )
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -166,10 +166,13 @@ def test_keys_reach_everything(opened: Chrome) -> None:
     assert chosen(opened) == clips.get_attribute("aria-activedescendant") == "clip-1"
     press(clips, "END")
     assert chosen(opened) == "clip-11"
-    press(clips, "HOME", "SPACE")
-    until(lambda: part(opened, "play").text == "Pause")
-    press(clips, "SPACE")
-    assert part(opened, "play").text == "Play"
+    press(clips, "HOME")
+    said = opened.execute_script(  # in one turn, since the clip may end before the next call
+        "const play = document.querySelector('[data-part=play]'), list = document.activeElement;"
+        "const press = () => list.dispatchEvent(new KeyboardEvent('keydown', { key: ' ' })), said = [];"
+        "for (let n = 0; n < 2; n += 1) { press(); said.push(play.textContent); } return said"
+    )
+    assert said == ["Pause", "Play"]
 
     press(part(opened, "place"), "END")
     assert part(opened, "clock").text == "0.60 of 0.60 s"
