@@ -98,15 +98,20 @@ class Progress:
             self.at_stage(what, 0, 0)
             self._bar.bar_format, self._bar.leave = "{desc} [{elapsed}]", False
 
-    def at_stage(self, stage: str, done: int, total: int) -> None:
-        """So many of so many are done in a stage; it begins where it has a new name, or nothing is done."""
+    def at_stage(self, stage: str, done: int, total: int, *, unit: str = "") -> None:
+        """So many of so many are done in a stage; it begins where it has a new name, or nothing is done.
+
+        What is counted is as before where no `unit` is given.
+        """
         with self._turn:
             self._bar.bar_format, self._bar.leave = None, True
             if stage != self._stage or done == 0:
                 self._stage, self._has_begun = stage, False
                 self._bar.set_description_str(printable(stage), refresh=False)
+                if not self._bar.disable:
+                    self._bar.unit = unit or self._bar.unit
                 if self._lines is not None:
-                    self._lines.stage = stage
+                    self._lines.stage, self._lines.unit = stage, unit or self._lines.unit
             self.at(done, total)
 
     def _begin(self, done: int) -> None:
@@ -136,7 +141,7 @@ class _Lines:
     """What a bar would show, as a line of its own at most every half minute; quick work shows none."""
 
     def __init__(self, unit: str, total: int | None) -> None:
-        self._unit, self.total, self.stage, self.note = unit, total, "", ""
+        self.unit, self.total, self.stage, self.note = unit, total, "", ""
         self._last_line = monotonic()
         self.begin(0)
 
@@ -155,7 +160,7 @@ class _Lines:
     def _told(self, elapsed: float) -> str:
         from tqdm import tqdm
 
-        size, unit = (_bytes, "") if self._unit == "B" else (_number, f" {self._unit}s")
+        size, unit = (_bytes, "") if self.unit == "B" else (_number, f" {self.unit}s")
         if not self.done and self.total is None:
             return f"{elapsed:.0f} s"
         text = f"{size(self.done)}/{size(self.total)}{unit}" if self.total else f"{size(self.done)}{unit}"
@@ -163,10 +168,10 @@ class _Lines:
         if not n_new or not elapsed:
             return text
         rate = n_new / elapsed
-        if self._unit == "B":
+        if self.unit == "B":
             text += f", {_bytes(rate)}/s"
         else:
-            text += f", {rate:,.1f}{unit}/s" if rate >= 1.0 else f", {1 / rate:,.1f} s/{self._unit}"
+            text += f", {rate:,.1f}{unit}/s" if rate >= 1.0 else f", {1 / rate:,.1f} s/{self.unit}"
         if self.total:
             text += f", {tqdm.format_interval((self.total - self.done) / rate)} left"
         return text

@@ -47,6 +47,22 @@ def test_a_bar_that_nobody_watches_draws_nothing() -> None:
     assert stream.getvalue() == ""
 
 
+@pytest.mark.parametrize("watched", [True, False])
+def test_each_stage_says_what_it_counts(watched: bool, screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spikedata.cli.progress._BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("spikedata.cli.progress._UNTIL_SHOWN", 0.0 if watched else 1.0)
+    stream = screen if watched else io.StringIO()
+    with redirect_stderr(stream), Progress("epoch") as progress:
+        for stage, unit in (("encode", "clip"), ("train", "epoch")):
+            progress.at_stage(stage, 0, 4, unit=unit)
+            sleep(0.01)
+            progress.at_stage(stage, 1, 4, unit=unit)
+
+    for stage, unit in (("encode", "clip"), ("train", "epoch")):
+        said = [line for line in stream.getvalue().replace("\r", "\n").split("\n") if line.startswith(stage)]
+        assert unit in said[-1]
+
+
 def test_a_hidden_bar_draws_nothing(screen: Screen) -> None:
     with redirect_stderr(screen), Progress("clip", 3, hidden=True) as progress:
         progress.at(1, 3)
