@@ -45,4 +45,4 @@ class _Announcement(event.Listener):
         """Nothing: the next kernel follows."""
 
 
-event.register("numba:compile", _Announcement())  # type: ignore[no-untyped-call]
+event.register("numba:compile", _Announcement())
