@@ -162,13 +162,13 @@ def plot_raster(
     if ax is not None:
         raster = canvas.axes()
     else:
-        grid = canvas.grid(2, 1, height_ratios=(1, 4))
+        grid = canvas.grid(2, 1, height_ratios=(2, 7))
         rate = canvas.add(grid[0])
         raster = canvas.add(grid[1], sharex=rate)
         rate.tick_params(labelbottom=False)
         counts = np.histogram(times, bins=edges)[0]
         rate.stairs(counts / width / n_units, edges, fill=True, color=BLUE, alpha=0.85)
-        rate.set(ylabel="Rate per channel\n(spikes/s)")
+        rate.set(ylabel="Spikes/s\nper channel")
         canvas.figure.align_ylabels([rate, raster])
     draw_spikes(raster, times, units, n_units=n_units)
     raster.set(xlabel="Time (s)", ylabel="Channel", xlim=(0, edges[-1]))

@@ -34,7 +34,7 @@ def sound(corpus):
 
 def titles_of(picture):
     found = [text.get_text() for text in picture.figure.findobj(Text)]
-    return [text for text in found if "\n" in text and text != "Rate per channel\n(spikes/s)"]
+    return [text for text in found if "\n" in text and text != "Spikes/s\nper channel"]
 
 
 def has_frequencies(picture):

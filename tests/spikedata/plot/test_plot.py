@@ -105,6 +105,14 @@ def test_a_data_set_without_clips_or_spikes_can_be_drawn(draw):
     draw(Events.from_samples([make_clip(0)], keys=["zero"], n_units=N_UNITS)).draw_without_rendering()
 
 
+def test_no_label_reaches_into_the_headline(clip) -> None:
+    figure = plot.plot_raster(clip.times, clip.units, title="“no”, speaker unknown\nno/1.wav, clip 0 of words.h5")
+    figure.draw_without_rendering()
+    headline = figure._suptitle.get_window_extent()
+    for axes in figure.axes:
+        assert not axes.yaxis.label.get_window_extent().overlaps(headline)
+
+
 @pytest.mark.parametrize("draw", [plot.plot_raster, plot.plot_cochleagram])
 def test_times_and_units_must_be_equally_many(draw):
     with pytest.raises(ValueError, match="equally many, got 2 and 1"):
@@ -383,9 +391,9 @@ def test_sound_membrane_and_spikes_share_the_time_axis():
 def test_high_frequencies_are_on_top():
     _, membrane, raster, _ = draw_word().axes
     assert membrane.get_ylim() == raster.get_ylim() == (N_UNITS - 0.5, -0.5)
-    labels = [float(label.get_text()) for label in membrane.get_yticklabels()]
-    assert labels == [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
-    row = membrane.get_yticks()[labels.index(1)]
+    labels = [label.get_text() for label in membrane.get_yticklabels()]
+    assert labels == ["100", "200", "500", "1k", "2k", "5k", "10k", "20k"]
+    row = membrane.get_yticks()[labels.index("1k")]
     assert FREQUENCIES[int(row)] > 1000 > FREQUENCIES[int(row) + 1]
 
 
