@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikedata.cli.command import Commands, add_command, offer, print_result, show_progress, whole
@@ -57,6 +58,8 @@ def _recognize_each(args: argparse.Namespace, network: Pretrained) -> tuple[list
     with show_progress(args, "file", len(args.recordings)) as progress:
         for path in args.recordings:
             try:
+                if Path(path).is_dir():
+                    raise IsADirectoryError(f"{path}: is a folder; name its files: {Path(path) / '*.wav'}")
                 found.append(_described(path, recognize(path, network=network), args.top))
             except (ValueError, OSError) as error:
                 faults.append(str(error))

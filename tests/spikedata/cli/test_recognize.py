@@ -70,6 +70,11 @@ def test_a_single_unusable_recording_is_the_error(heard, capsys):
     assert (printed.out, printed.err) == ("", "spikedata: bad.wav: silent: all 3 samples are 0\n")
 
 
+def test_a_folder_is_told_from_its_files(heard, capsys, tmp_path):
+    assert main(["recognize", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"spikedata: {tmp_path}: is a folder; name its files: {tmp_path / '*.wav'}\n"
+
+
 def test_json_has_each_recording_with_its_scores(heard, capsys):
     assert main(["recognize", "two.wav", "bad.wav", "--top", "2", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
