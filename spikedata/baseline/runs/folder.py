@@ -141,7 +141,7 @@ def _why_no_run(run_dir: Path) -> str:
         return "its training is not finished: run the command again"
     if run_dir.is_file():
         return f"no {CARD}, but a file; a run is the folder that train made: train {run_dir} --out RUN"
-    return f"no {CARD}; train makes one: train FILE.h5 --out RUN"
+    return f"no {CARD}; train makes one: spikedata train FILE.h5 --out RUN"
 
 
 def read_card(run_dir: str | os.PathLike[str]) -> Card:
