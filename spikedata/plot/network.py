@@ -195,6 +195,7 @@ def plot_learning_curve(
             ha="right",
             size=8,
             color=GRAY,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # the line of a late epoch ends there
         )
     accuracy.set(ylabel="Accuracy (%)", ylim=(0, 102))
     loss.set(ylabel="Cross-entropy (nat)", ylim=(0, None))

@@ -8,6 +8,7 @@ import matplotlib
 import matplotlib.style
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -103,6 +104,23 @@ def test_a_clip_without_spikes_can_be_drawn():
 def test_a_data_set_without_clips_or_spikes_can_be_drawn(draw):
     draw(Events.from_samples([], keys=["zero", "one"], n_units=N_UNITS)).draw_without_rendering()
     draw(Events.from_samples([make_clip(0)], keys=["zero"], n_units=N_UNITS)).draw_without_rendering()
+
+
+def test_the_line_of_a_late_epoch_does_not_cross_the_word_chance() -> None:
+    columns = {name: [0.5] * 12 for name in COLUMNS} | {"epoch": list(range(1, 13))}
+
+    def box(best_epoch: int) -> np.ndarray:
+        figure = plot.plot_learning_curve(columns, chance=0.05, best_epoch=best_epoch)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        label = next(text for text in figure.axes[0].texts if text.get_text() == "chance 5 %")
+        words = label.get_window_extent()
+        line = figure.axes[0].transData.transform((11, 0))[0]
+        assert words.x0 < line < words.x1
+        bottom, top = (round(canvas.get_width_height()[1] - y) for y in (words.y0, words.y1))
+        return np.asarray(canvas.buffer_rgba())[top + 1 : bottom - 5, round(words.x0) + 1 : round(words.x1) - 1]
+
+    assert np.array_equal(box(1), box(11))
 
 
 def test_no_label_reaches_into_the_headline(clip) -> None:
