@@ -219,11 +219,11 @@ def format_description(description: dict[str, Any]) -> str:
     who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
-        f"{d['file']}: {_number_of(d['samples'], 'sample')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
+        f"{d['file']}: {_number_of(d['samples'], 'clip')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
         f"{who}, {_number_of(d['channels'], 'channel')}{_whence(d)}",
-        f"  spikes      {spikes['total']:,}; per sample {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
-        + (f"; {_number_of(without, 'sample')} without any" if without else "")
-        + ("; no sample has any" if without == d["samples"] > 1 else ""),
+        f"  spikes      {spikes['total']:,}; per clip {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
+        + (f"; {_number_of(without, 'clip')} without any" if without else "")
+        + ("; no clip has any" if without == d["samples"] > 1 else ""),
         f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); {_stored(d)}",
         *([f"  outside     {_outside(d)}"] if d["outside"]["spikes"] else []),
         f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
@@ -282,7 +282,7 @@ def _number_of(number: int, one: str, many: str = "") -> str:
 
 
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
-    unknown = [f"unknown in {_number_of(n_unknown, 'sample')}"] if n_unknown else []
+    unknown = [f"unknown in {_number_of(n_unknown, 'clip')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
 
 
@@ -306,7 +306,7 @@ def _durations(d: dict[str, Any]) -> str:
     each, n_unknown = d["durations"], d["samples_of_unknown_duration"]
     if n_unknown == d["samples"]:
         return f"not in the file; {d['total_time']:,.1f} s together until the last spikes"
-    unknown = f"; not known of {_number_of(n_unknown, 'sample')}" if n_unknown else ""
+    unknown = f"; not known of {_number_of(n_unknown, 'clip')}" if n_unknown else ""
     return f"{each['mean']:.3f} s ({each['min']:.3f}..{each['max']:.3f}); {each['total']:,.1f} s together{unknown}"
 
 

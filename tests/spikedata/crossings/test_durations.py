@@ -84,7 +84,7 @@ def test_a_file_without_durations_has_no_such_column_and_says_so(tmp_path):
 def test_the_durations_of_some_are_shown(path):
     described = describe_file(path)
     assert described["durations"] == {"total": 1.3, "min": 0.5, "mean": 0.65, "max": 0.8}
-    assert "duration    0.650 s (0.500..0.800); 1.3 s together; not known of 1 sample" in format_description(described)
+    assert "duration    0.650 s (0.500..0.800); 1.3 s together; not known of 1 clip" in format_description(described)
 
 
 @pytest.mark.parametrize("cache", [True, False])

@@ -114,10 +114,10 @@ def said(tmp_path_factory) -> dict[int, str]:
         (1, "classes     bad, good"),  # folders called train and test are parts
         (2, "classes     fünf (2 each)"),
         (3, "skipped: bad/1.wav: cannot be read: Permission denied"),
-        (3, "np.h5: 1 clips"),
+        (3, "np.h5: 1 clip,"),
         (4, "--split stratified_shared_speakers"),
         (5, "give the number of units, at least 1001: --units N"),
-        (6, "w.h5: 2 samples, 2 classes"),
+        (6, "w.h5: 2 clips, 2 classes"),
         (6, "w2.h5: 2 clips"),
         (7, "w3.h5: 2 clips"),
         (13, "exit 0"),

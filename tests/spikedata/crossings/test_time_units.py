@@ -335,7 +335,7 @@ def test_a_file_without_a_spike_trains_nothing(tmp_path, caplog):
     path = write(tmp_path / "x.h5", silent=range(N_CLIPS))
     with pytest.raises(ValueError, match=r"x\.h5: no clip has a spike, so there is nothing to train on"):
         train_run(path, tmp_path / "run", recipe=COUNTS)
-    assert "40 samples without any; no sample has any\n" in info(path)
+    assert "40 clips without any; no clip has any\n" in info(path)
     caplog.clear()
     assert loader(path, batch_size=8, dt=0.01, n_steps=100).outside.share == 0
     assert "x.h5: no clip has a spike" in caplog.text

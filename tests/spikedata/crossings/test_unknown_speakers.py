@@ -102,7 +102,7 @@ def test_unknown_speakers_are_counted_apart(tmp_path):
     assert (described["speakers"], described["samples_of_unknown_speaker"]) == ({3: 2}, 1)
     text = format_description(described)
     assert "1 speaker," in text
-    assert "unknown in 1 sample" in text
+    assert "unknown in 1 clip" in text
 
 
 @pytest.mark.parametrize("kind", ["raster", "cochleagram", "rates", "classes", "means", "speakers"])

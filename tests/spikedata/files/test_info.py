@@ -80,8 +80,8 @@ def test_a_file_without_spikes_has_no_rate(tmp_path: Path) -> None:
 
 def test_a_person_reads_what_is_in_the_file(path: Path) -> None:
     assert format_description(describe_file(path)).splitlines() == [
-        f"{path}: 2 samples, 2 classes, 2 speakers, 700 channels",
-        "  spikes      2; per sample 1 (0..2); 1 sample without any",
+        f"{path}: 2 clips, 2 classes, 2 speakers, 700 channels",
+        "  spikes      2; per clip 1 (0..2); 1 clip without any",
         "  last spike  0.250 s (0.000..0.500); stored as float32",
         "  rate        0.0 per second and channel (0.0..2.0); 698 channels without spikes",
         "  channels    0-99: 0.0, 100-199: 0.0, 200-299: 0.0, 300-399: 0.0, 400-499: 0.0, 500-599: 0.0, "
@@ -114,7 +114,7 @@ def test_a_file_of_another_writer_has_no_checksums_and_no_speakers(tmp_path: Pat
     text = format_description(described)
 
     assert described["integrity"] == {"rows_checked": 1, "checksums_fit": None}
-    assert "1 sample, 1 class, speakers unknown, 700 channels" in text
+    assert "1 clip, 1 class, speakers unknown, 700 channels" in text
     assert "1 row checked; no checksums in the file" in text
     assert "splits      none" in text
 
