@@ -261,7 +261,9 @@ def _draw(
     figures = {
         "word": draw_word(clip, sample.times, sample.units, title=title),
         "hidden": plot_hidden(activity.hidden_spikes, activity.dt, activity.readout, keys, rule=rule, title=title),
-        "learning_curve": plot_learning_curve(history, chance=score["chance"], title="Eight speakers train, two choose the epoch"),
+        "learning_curve": plot_learning_curve(
+            history, chance=score["chance"], title="Eight speakers train, two choose the epoch"
+        ),
         "confusion": plot_confusion(np.array(score["confusion"]), keys, title="Two unseen speakers"),
     }
     (folder / _PICTURES).mkdir()
