@@ -128,9 +128,9 @@ def to_width(text: str, columns: int) -> str:
 
     Examples
     --------
-    >>> print(to_width("counts  a linear classifier on the counts", 30))
-    counts  a linear classifier on
-            the counts
+    >>> print(to_width("counts  a linear classifier on the counts of each unit", 36))
+    counts  a linear classifier on the
+            counts of each unit
     """
     return "\n".join(_line_to_width(line, columns) for line in text.splitlines())
 

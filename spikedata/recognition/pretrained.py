@@ -15,6 +15,7 @@ from spikedata.baseline.recipes.structure import fields_from_json, fields_to_jso
 from spikedata.baseline.runs.card import Card, Tally
 from spikedata.baseline.runs.evaluation import control_name
 from spikedata.baseline.runs.folder import is_group, load_run, network_from, runs_of_group
+from spikedata.checks import Positive, checked
 from spikedata.encoding.ear import params_of
 from spikedata.files.schema import Provenance
 
@@ -136,6 +137,14 @@ class PretrainedCard:
     commands: tuple[str, ...]
     made_with: str
 
+    def __post_init__(self) -> None:
+        # the digest is of the weights alone: a number of the card that was damaged would give other scores
+        checked("card.temperature", self.temperature, Positive)
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"card.classes must be distinct, got {', '.join(self.classes)}")
+        if self.n_units != self.ear.n_channels:
+            raise ValueError(f"card.n_units must be {self.ear.n_channels}, as its ear has channels, got {self.n_units}")
+
     def to_json(self) -> dict[str, Any]:
         """The card as types of JSON."""
         return {"pretrained_format": CARD_FORMAT, **fields_to_json(self, "card")}
@@ -245,7 +254,7 @@ def load_pretrained(name: str = "digits") -> Pretrained:
             n_units=card.n_units,
             n_classes=len(card.classes),
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ValueError(f"pretrained network {name!r} is damaged: {error}; install spikedata-audio anew") from error
     return Pretrained(
         name=name,
@@ -280,7 +289,7 @@ def network_to_hear_with(
         found = network
     elif isinstance(network, str) and network in PRETRAINED:
         found = load_pretrained(network)
-    elif Path(network).is_dir():
+    elif os.fspath(network) and Path(network).is_dir():  # a path of no letters is the current folder
         found = _of_run(network, params)
     else:
         raise ValueError(_no_such("pretrained network and no folder of a run", os.fspath(network)))

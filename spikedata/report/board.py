@@ -62,7 +62,7 @@ def report_board(
     OutputError
         If the page cannot be written.
     """
-    check_page(out, overwrite=overwrite)
+    check_page(out, overwrite=overwrite, max_size=max_size)
     folders = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
     board = leaderboard(*folders)
     columns, rows, notes = leaderboard_table(board)

@@ -139,14 +139,14 @@ def report_data_set(
     ('data set', 1)
     """
     report = on_progress or (lambda *_: None)
-    check_page(out, overwrite=overwrite)
+    check_page(out, overwrite=overwrite, about=path, clips=clips, max_size=max_size)
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         recordings = None if audio is None else recordings_of(file, audio, columns=columns)
         counted = _ByClass(file, report)
         report("reading", 0, len(file))
         counts = count_spikes(file, watch=counted.add)
         d = describe_open(file, counts)
-        about = _About(Path(path), file, d, counts, counted, title)
+        about = _About(Path(path), file, d, counts, counted, title, clips)
         # what is left for clips: the page without any, and room for the names and numbers that come with them
         left = max_size * MEGABYTE - len(about.page([], [], has_sound=False)) - 2000
         packed = _fitting(file, recordings, audio, clips, left, seed, report)
@@ -213,11 +213,19 @@ class _About:
     """What the page says besides its clips."""
 
     def __init__(
-        self, path: Path, file: SpikeFile, d: dict[str, Any], counts: SpikeCounts, counted: _ByClass, title: str | None
+        self,
+        path: Path,
+        file: SpikeFile,
+        d: dict[str, Any],
+        counts: SpikeCounts,
+        counted: _ByClass,
+        title: str | None,
+        wanted: int | None,
     ) -> None:
         self.known = known_of(path)
         self.name, self.size, self.sha256 = path.name, path.stat().st_size, file_digest(path, "sha256")
         self.d, self.counts, self.by_class, self.title = d, counts, counted.spikes, title or path.name
+        self.wanted = wanted
         self.keys, self.labels, self.speakers = file.keys, file.labels, file.speakers
         self.parts, self.durations = file.parts, file.durations
         self.frequencies = frequencies_of(file)
@@ -274,7 +282,8 @@ class _About:
         if not n_all:
             return paragraphs(["The file has no clips."])
         if not n_clips:
-            return paragraphs(["None of its clips is small enough for this page."])
+            why = "No clip was asked for." if self.wanted == 0 else "None of its clips is small enough for this page."
+            return paragraphs([why])
         drawn = ", drawn with a seed and balanced over classes and speakers" if n_clips < n_all else ""
         count = (
             f"{n_clips:,} of {n_all:,} clips{drawn}."

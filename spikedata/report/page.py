@@ -21,6 +21,7 @@ from string import Template
 from typing import Any, NamedTuple
 
 from spikedata import __version__
+from spikedata.checks import Positive, checked, whole_number
 from spikedata.disk import check_output, write_atomically
 from spikedata.printable import printable
 
@@ -89,7 +90,14 @@ class Tile(NamedTuple):
     note: str = ""
 
 
-def check_page(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def check_page(
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    about: str | os.PathLike[str] | None = None,
+    clips: int | None = None,
+    max_size: float = 1.0,
+) -> None:
     """Raise unless a page can be written; called before the work, not after it.
 
     Parameters
@@ -98,17 +106,27 @@ def check_page(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         The page.
     overwrite : bool
         Whether an existing file may be replaced.
+    about : str or path-like, optional
+        The file that the page is about.
+    clips, max_size
+        What the page may hold, as `report_data_set` takes it.
 
     Raises
     ------
     OutputError
         If it exists, or its folder cannot be written to.
     ValueError
-        If its name does not say that it is a page, which a browser goes by.
+        If its name does not say that it is a page, which a browser goes by; if it is the file that it is about; or if
+        ``clips`` or ``max_size`` is no such number.
     """
+    if clips is not None:
+        whole_number("clips", clips, at_least=0)
+    checked("max_size", max_size, Positive)
     if Path(out).suffix.lower() not in SUFFIXES:
         raise ValueError(f"{out}: must end in .html, as page.html")
     check_output(out, overwrite=overwrite)
+    if about is not None and os.path.realpath(about) == os.path.realpath(out):
+        raise ValueError(f"{out}: is the file that the page is about; give another output")
 
 
 def check_size(out: str | os.PathLike[str], page: bytes, max_size: float, *, clips: int | None = None) -> None:

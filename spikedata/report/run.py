@@ -119,7 +119,7 @@ def report_run(
     OutputError
         If the page cannot be written.
     """
-    check_page(out, overwrite=overwrite)
+    check_page(out, overwrite=overwrite, about=data, clips=clips, max_size=max_size)
     name = title or Path(run).absolute().name
     if is_group(run):
         for option, value in (("--data", data), ("--audio", audio), ("--clips", clips)):

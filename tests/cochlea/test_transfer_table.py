@@ -50,6 +50,11 @@ def positions(params: BasilarMembraneParams) -> NDArray[np.float64]:
     return pitch * np.arange(-N_BEYOND, params.n_places + N_BEYOND)
 
 
+def warnings_in(caplog: pytest.LogCaptureFixture) -> int:
+    """How many warnings were logged; that a table is computed is logged, too, and is none."""
+    return sum(record.levelname == "WARNING" for record in caplog.records)
+
+
 def equal(a: TransferTable, b: TransferTable) -> bool:
     return all(np.asarray(x).dtype == np.asarray(y).dtype and np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
@@ -343,13 +348,13 @@ def test_a_damaged_file_is_not_trusted_and_replaced(
     caplog.clear()
 
     assert equal(get(), table)
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert warnings_in(caplog) == 1
     assert str(file) in caplog.text
 
     evaluated.clear()
     assert equal(get(), table)
     assert sum(evaluated) <= 64  # from the file: it has been replaced
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert warnings_in(caplog) == 1
     assert not [other for other in folder.iterdir() if other.suffix != ".npz"]
 
 

@@ -164,7 +164,7 @@ def read_card(run_dir: str | os.PathLike[str]) -> Card:
         raise FileNotFoundError(f"{run_dir}: is not a run: {_why_no_run(Path(run_dir))}")
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: is not JSON: {error}") from None
     try:
         return Card.from_json(content)
@@ -232,7 +232,8 @@ def network_from(weights: bytes, recipe: Recipe, *, sha256: str, n_units: int, n
         tensors = dequantize(safetensors.torch.load(weights))
         shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
         if shapes != expected:
-            raise ValueError(f"has the shapes {shapes}, the card asks for {expected}")
+            first = min(k for k in shapes.keys() | expected.keys() if shapes.get(k) != expected.get(k))
+            raise ValueError(f"has {first} of shape {shapes.get(first)}, the card asks for {expected.get(first)}")
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError, safetensors.SafetensorError) as error:
         raise ValueError(f"cannot be read: {error}") from error

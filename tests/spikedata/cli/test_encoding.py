@@ -238,8 +238,8 @@ def test_what_is_not_there_is_named_in_one_line(
     [
         (["folder", "a", "b.h5", "--columns", "path"], "must be ROLE=NAME with commas between, .* got 'path'"),
         (["folder", "a", "b.h5", "--columns", "path=a,path=b"], "must be ROLE=NAME with commas between"),
-        (["folders", "a", "b"], "CORPUS must be one of heidelberg_digits, .*, got 'folders'"),
-        (["folder", "a", "b", "--split", "even"], "split must be one of by_speaker, .*, got 'even'"),
+        (["folders", "a", "b"], "CORPUS: must be one of heidelberg_digits, .*, got 'folders'"),
+        (["folder", "a", "b", "--split", "even"], "--split: must be one of by_speaker, .*, got 'even'"),
         (["folder", "a", "b", "--shard", "0/4"], "a shard is I/N with 1 <= I <= N, as 3/16, got '0/4'"),
         (["folder", "a", "b", "--shard", "5/4"], "a shard is I/N with 1 <= I <= N, as 3/16, got '5/4'"),
         (["folder", "a", "b", "--shard", "4"], "a shard is I/N with 1 <= I <= N, as 3/16, got '4'"),

@@ -14,6 +14,7 @@ import soundfile
 
 from spikedata.cli import build_parser, main
 from spikedata.cli.output import VOCABULARY
+from spikedata.corpora import embedded_corpus
 from spikedata.downloads import ChecksumError, Download, Verification
 from spikedata.files.writer import SpikeWriter
 
@@ -28,6 +29,7 @@ CALLS = {
     "plot": ["{spikes}", "--out", "{root}/x.png"],
     "export": ["{root}/noises.h5", "--to", "npz"],
     "card": ["{root}/noises.h5", "--license", "cc0-1.0"],
+    "recognize": [str(embedded_corpus() / "lang-english_speaker-04_trial-0_digit-7.flac")],
     "report": ["{root}/noises.h5", "--out", "{root}/noises.html"],
     "train": ["{spikes}", "--recipe", "counts", "--out", "{root}/run"],
     "evaluate": ["{root}/run"],
@@ -47,6 +49,7 @@ TELLS = {
     "plot": {"file"},
     "export": {"file", "clips", "spikes"},
     "card": {"file"},
+    "recognize": {"files", "clips", "spikes", "skipped"},
     "report": {"file", "clips", "bytes"},
     "train": {"file", "clips"},
     "evaluate": {"file", "clips"},

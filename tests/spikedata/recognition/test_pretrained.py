@@ -181,6 +181,33 @@ def test_a_card_of_another_version_is_refused(own_networks):
         sd.load_pretrained("digits")
 
 
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"temperature": 0.0}, "card.temperature must be > 0, got 0"),
+        ({"temperature": float("nan")}, "card.temperature must be a number > 0, got nan"),
+        ({"classes": ["seven"] * 20}, "card.classes must be distinct"),
+        ({"n_units": 10**9}, "card.n_units must be 700, as its ear has channels, got 1000000000"),
+    ],
+)
+def test_a_card_whose_numbers_cannot_be_is_refused(own_networks, change, rule):
+    path = own_networks / "digits.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | change), "utf-8")
+    with pytest.raises(ValueError, match=rf"^pretrained network 'digits' is damaged: {rule}"):
+        sd.load_pretrained("digits")
+
+
+def test_a_card_of_brackets_is_refused(own_networks):
+    (own_networks / "digits.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"^pretrained network 'digits' is damaged: "):
+        sd.load_pretrained("digits")
+
+
+def test_an_empty_name_is_no_network():
+    with pytest.raises(ValueError, match=r"^no pretrained network and no folder of a run ''; there are: digits"):
+        sd.recognize((np.ones(16_000), 16_000), network="")
+
+
 def test_lost_weights_are_refused(own_networks):
     (own_networks / "digits.safetensors").unlink()
     with pytest.raises(ValueError, match=r"^pretrained network 'digits' is damaged: .*digits\.safetensors"):

@@ -167,6 +167,36 @@ def test_names_that_steer_a_line_are_escaped() -> None:
     assert "\u202e" not in page
 
 
+@pytest.mark.parametrize(
+    ("option", "rule"),
+    [
+        ({"clips": -1}, "clips must be .*0, got -1"),
+        ({"clips": 1.5}, "clips must be .*0, got 1.5"),
+        ({"max_size": float("nan")}, "max_size must be a number > 0, got nan"),
+        ({"max_size": -1.0}, "max_size must be > 0, got -1"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(option: dict[str, float], rule: str, hostile: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rule):
+        report_data_set(hostile, tmp_path / "page.html", **option)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_page_does_not_replace_the_file_that_it_is_about(hostile: Path, tmp_path: Path) -> None:
+    spikes = tmp_path / "spikes.html"
+    spikes.write_bytes(hostile.read_bytes())
+    (tmp_path / "link.html").symlink_to(spikes)
+    for out in (spikes, tmp_path / "link.html"):
+        with pytest.raises(ValueError, match="is the file that the page is about; give another output$"):
+            report_data_set(spikes, out, overwrite=True)
+    assert spikes.read_bytes() == hostile.read_bytes()
+
+
+def test_a_page_without_clips_says_that_none_was_asked_for(hostile: Path, tmp_path: Path) -> None:
+    report_data_set(hostile, tmp_path / "page.html", clips=0)
+    assert "No clip was asked for." in (tmp_path / "page.html").read_text("utf-8")
+
+
 def test_a_page_is_a_page_and_replaces_nothing(hostile: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.html"):
         report_data_set(hostile, tmp_path / "page.png")

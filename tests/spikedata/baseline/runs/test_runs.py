@@ -287,7 +287,7 @@ def _edit(run_dir, change):
     [
         (lambda card: card.pop("data"), "card.json: card: Card lacks the param 'data'"),
         (lambda card: card.update(card_format=99), "card_format must be 4, got 99"),
-        (lambda card: card["recipe"]["network"].update(hidden=[17]), "weights.safetensors has the shapes"),
+        (lambda card: card["recipe"]["network"].update(hidden=[17]), "weights.safetensors has layers"),
         (lambda card: card["recipe"]["network"]["neuron"].update(tau_mem=-1), "LIFParams.tau_mem must be > 0, got -1"),
     ],
 )
