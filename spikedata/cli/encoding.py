@@ -198,7 +198,8 @@ def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "", *, 
 
 def _describe(done: Encoding) -> str:
     kept = f" ({done.n_kept:,} kept from before)" if done.n_kept else ""
-    text = f"{', '.join(done.outputs)}: {done.n_clips:,} clip{'s' if done.n_clips != 1 else ''}{kept}, {done.n_spikes:,} spikes"
+    clips = "1 clip" if done.n_clips == 1 else f"{done.n_clips:,} clips"
+    text = f"{', '.join(done.outputs)}: {clips}{kept}, {done.n_spikes:,} spikes"
     if done.sound_duration:
         text += (
             f"; {done.sound_duration:,.1f} s of sound in {done.wall_time:,.1f} s "
