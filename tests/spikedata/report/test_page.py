@@ -187,7 +187,7 @@ def test_a_page_does_not_replace_the_file_that_it_is_about(hostile: Path, tmp_pa
     spikes.write_bytes(hostile.read_bytes())
     (tmp_path / "link.html").symlink_to(spikes)
     for out in (spikes, tmp_path / "link.html"):
-        with pytest.raises(ValueError, match="is the file that the page is about; give another output$"):
+        with pytest.raises(ValueError, match=r"is the file that the page is about; give another output$"):
             report_data_set(spikes, out, overwrite=True)
     assert spikes.read_bytes() == hostile.read_bytes()
 
