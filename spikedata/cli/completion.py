@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,9 @@ def _by_shtab(parser: argparse.ArgumentParser, shell: str) -> str:
             action.choices = names
         elif action.metavar in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    return str(shtab.complete(parser, shell))
+    script = str(shtab.complete(parser, shell))
+    # shtab's own lines for bash take a name that holds a space for two words
+    return re.sub(r"(compgen -[fd] -- )\$1\b", r'\1"$1"', script) if shell == "bash" else script
 
 
 def _actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -212,15 +212,18 @@ ASKED = {  # a line that ends where Tab is pressed, and a word that must be offe
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_bash_completes_commands_options_names_and_files(tmp_path: Path) -> None:
-    (tmp_path / "encode.h5").touch()
+    for name in ("encode.h5", "my file.h5"):
+        (tmp_path / name).touch()
     asks = "".join(
         f"COMP_WORDS=({line}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 )); COMPREPLY=(); _shtab_spikedata 2>/dev/null; "
         "echo ${COMPREPLY[@]}\n"
         for line in ASKED
     )
-    answers = subprocess.run(
+    asks += "_shtab_compgen_files 'my f'\n"
+    *answers, with_space = subprocess.run(
         ["bash"], input=f"{script_of('bash')}\n{asks}", cwd=tmp_path, capture_output=True, text=True, check=False
     ).stdout.splitlines()
+    assert with_space == "my file.h5"
     assert [wanted in answer.split() for answer, wanted in zip(answers, ASKED.values(), strict=True)] == [True] * len(
         ASKED
     ), answers
