@@ -212,7 +212,7 @@ ASKED = {  # a line that ends where Tab is pressed, and a word that must be offe
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_bash_completes_commands_options_names_and_files(tmp_path: Path) -> None:
-    for name in ("encode.h5", "my file.h5"):
+    for name in ("encode.h5", "my file.h5", "my own.h5"):
         (tmp_path / name).touch()
     asks = "".join(
         f"COMP_WORDS=({line}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 )); COMPREPLY=(); _shtab_spikedata 2>/dev/null; "
