@@ -328,7 +328,7 @@ def test_silent_clips_are_said(tmp_path):
     card = train_run(path, tmp_path / "run", recipe=COUNTS)
     assert card.data.n_silent == 3
     assert "origin unknown, 700 units (not in the file); 3 clips without a spike\n" in format_card(card)
-    assert "; 3 samples without any\n" in info(path)
+    assert "; 3 clips without any\n" in info(path)
 
 
 def test_a_file_without_a_spike_trains_nothing(tmp_path, caplog):

@@ -125,7 +125,8 @@ def test_the_sound_plays_and_the_line_runs_with_it_to_the_end(opened: Chrome) ->
     until(lambda: opened.execute_script(heard) > 0.1)
     until(lambda: part(opened, "play").text == "Play")
     assert part(opened, "clock").text == "0.60 of 0.60 s"
-    assert opened.execute_script("return window.heard.ended && !window.heard.error")
+    # the page stops the sound at the end of the clip, which may be just before the sound ends by itself
+    assert opened.execute_script("return window.heard.currentTime > 0.58 && !window.heard.error")
     assert abs(opened.execute_script("return window.heard.duration") - 0.6) < 1e-3
 
 
