@@ -119,4 +119,5 @@ def test_recordings_become_files_that_are_read(folder):
 def test_a_network_is_trained_scored_and_shown(folder):
     done = run(TRAIN, folder)
     assert done.returncode == 0, done.stderr
-    assert not [path.name for path in folder.rglob("*") if path.name.startswith(".")]
+    left = {path.name for path in folder.rglob("*") if path.name.startswith(".")}
+    assert left <= {".card.json.lock"}  # which stays everywhere, lest another process locks a file that is gone
