@@ -10,6 +10,7 @@ from spikedata.downloads import DATASETS, origin_of
 from spikedata.downloads.entries import DataSet
 from spikedata.downloads.origin import Origin
 from spikedata.downloads.registry import data_set_of
+from spikedata.printable import number_of
 
 UNNAMED = ("", "folder", "manifest", "files")  # corpora that have no name of their own
 UNKNOWN_LICENSE = "unknown"
@@ -62,11 +63,11 @@ def summary_of(d: Mapping[str, Any], corpus: str) -> str:
     corpus : str
         Name of its corpus; empty if unknown.
     """
-    who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers who are not known"
+    who = number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers who are not known"
     of = f"the corpus {corpus}" if corpus not in UNNAMED else "recordings"
     return (
-        f"Spikes of {_number_of(d['channels'], 'unit')} for {_number_of(d['samples'], 'clip')} of {of}: "
-        f"{_number_of(len(d['classes']), 'class', 'classes')}, {who}, {_number_of(d['spikes']['total'], 'spike')}."
+        f"Spikes of {number_of(d['channels'], 'unit')} for {number_of(d['samples'], 'clip')} of {of}: "
+        f"{number_of(len(d['classes']), 'class', 'classes')}, {who}, {number_of(d['spikes']['total'], 'spike')}."
     )
 
 
@@ -169,7 +170,3 @@ def _durations(d: Mapping[str, Any]) -> str:
         return "not in the file"
     unknown = f"; of {n_unknown:,} clips unknown" if n_unknown else ""
     return f"{each['mean']:.3f} ({each['min']:.3f} to {each['max']:.3f}), {each['total']:,.1f} together{unknown}"
-
-
-def _number_of(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""Text as a terminal can show it: what would steer it is escaped, and wide characters count twice in a table."""
+"""Text for people: what would steer a terminal is escaped, wide characters count twice in a table, one clip is one."""
 
 from __future__ import annotations
 
@@ -40,6 +40,24 @@ def printable(text: str, *, keep: str = "") -> str:
 
 def _is_steering(char: str) -> bool:
     return unicodedata.category(char) in _STEERING or char in _REVERSING
+
+
+def number_of(number: int, one: str, many: str = "") -> str:
+    """So many of something, in words.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    one, many : str
+        The noun for one, and for any other number; default: with an s.
+
+    Examples
+    --------
+    >>> number_of(1, "clip"), number_of(2000, "clip"), number_of(0, "class", "classes")
+    ('1 clip', '2,000 clips', '0 classes')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def width(text: str) -> int:

@@ -24,6 +24,7 @@ from spikedata.cli.command import (
     whole,
 )
 from spikedata.cli.output import write_error
+from spikedata.printable import number_of
 
 if TYPE_CHECKING:
     from spikedata.corpora import Listing
@@ -181,8 +182,9 @@ def _describe_kept(args: argparse.Namespace) -> str:
     n_blocks = len(list(folder.glob("*.h5")))
     if not n_blocks:
         return "no clip was done yet; the same command begins anew"
-    counted = "1 block" if n_blocks == 1 else f"{n_blocks:,} blocks"
-    return f"finished clips are kept ({counted} in {folder}), and the same command goes on from there"
+    return (
+        f"finished clips are kept ({number_of(n_blocks, 'block')} in {folder}), and the same command goes on from there"
+    )
 
 
 def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "", *, what: str = "skipped") -> None:
@@ -198,8 +200,7 @@ def _warn(args: argparse.Namespace, skipped: Sequence[str], unfit: str = "", *, 
 
 def _describe(done: Encoding) -> str:
     kept = f" ({done.n_kept:,} kept from before)" if done.n_kept else ""
-    clips = "1 clip" if done.n_clips == 1 else f"{done.n_clips:,} clips"
-    text = f"{', '.join(done.outputs)}: {clips}{kept}, {done.n_spikes:,} spikes"
+    text = f"{', '.join(done.outputs)}: {number_of(done.n_clips, 'clip')}{kept}, {done.n_spikes:,} spikes"
     if done.sound_duration:
         text += (
             f"; {done.sound_duration:,.1f} s of sound in {done.wall_time:,.1f} s "

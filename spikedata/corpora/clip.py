@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.printable import number_of
+
 #: The English digits, zero to nine.
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LARGEST_SPEAKER = 2**16 - 1  # the largest number that a spike file can store
@@ -173,7 +175,7 @@ def describe_unfit(listing: HasUnfit, n_shown: int | None = 3) -> str:
     for reason, names in names_for.items():
         n_unfit, verb = len(names), "is" if len(names) == 1 else "are"
         if reason:
-            counted = "1 recording" if n_unfit == 1 else f"{n_unfit:,} recordings"
+            counted = number_of(n_unfit, "recording")
         else:
             counted = "1 name does not fit" if n_unfit == 1 else f"{n_unfit} names do not fit"
             counted += f" {listing.corpus} and"

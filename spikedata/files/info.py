@@ -19,7 +19,7 @@ from spikedata.events.events import Events
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.events.window import NEARLY_ALL, Outside, find_outside, joined_outside, percent
 from spikedata.files.reader import SpikeFile
-from spikedata.printable import printable
+from spikedata.printable import number_of, printable
 from spikedata.splits import available_splits
 
 _MOST_LISTED = 40  # classes or speakers listed; of more, the text gives the number
@@ -216,18 +216,18 @@ def format_description(description: dict[str, Any]) -> str:
     d = description
     spikes, last, rate = d["spikes"], d["last_spike"], d["rate_per_channel"]
     made = d["provenance"]
-    who = _number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
+    who = number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
-        f"{d['file']}: {_number_of(d['samples'], 'clip')}, {_number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{who}, {_number_of(d['channels'], 'channel')}{_whence(d)}",
+        f"{d['file']}: {number_of(d['samples'], 'clip')}, {number_of(len(d['classes']), 'class', 'classes')}, "
+        f"{who}, {number_of(d['channels'], 'channel')}{_whence(d)}",
         f"  spikes      {spikes['total']:,}; per clip {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
-        + (f"; {_number_of(without, 'clip')} without any" if without else "")
+        + (f"; {number_of(without, 'clip')} without any" if without else "")
         + ("; no clip has any" if without == d["samples"] > 1 else ""),
         f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); {_stored(d)}",
         *([f"  outside     {_outside(d)}"] if d["outside"]["spikes"] else []),
         f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
-        + (f"; {_number_of(silent, 'channel')} without spikes" if silent else ""),
+        + (f"; {number_of(silent, 'channel')} without spikes" if silent else ""),
         f"  channels    {_bands(d['rate_by_channel'])} per second",
         f"  classes     {_counts(d['classes'])}",
         f"  speakers    {_speakers(d['speakers'], d['samples_of_unknown_speaker'])}",
@@ -238,11 +238,11 @@ def format_description(description: dict[str, Any]) -> str:
         f"  splits      {', '.join(d['splits']) or 'none'}",
     ]
     if d["left_out"]:
-        lines.append(f"  left out    {_number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
+        lines.append(f"  left out    {number_of(len(d['left_out']), 'recording')}, first {d['left_out'][0]}")
     if d["parts"]:
         lines.append(f"  parts       {', '.join(f'{part} {n:,}' for part, n in d['parts'].items())}")
     if d["remarks"]:
-        lines.append(f"  remarks     on {_number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
+        lines.append(f"  remarks     on {number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
     if made is None:
@@ -277,12 +277,8 @@ def _counts(counts: dict[Any, int]) -> str:
     return ", ".join(f"{key}: {count}" for key, count in counts.items())
 
 
-def _number_of(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def _speakers(known: dict[int, int], n_unknown: int) -> str:
-    unknown = [f"unknown in {_number_of(n_unknown, 'clip')}"] if n_unknown else []
+    unknown = [f"unknown in {number_of(n_unknown, 'clip')}"] if n_unknown else []
     return "; ".join([*([_counts(known)] if known else []), *unknown]) or "none"
 
 
@@ -306,7 +302,7 @@ def _durations(d: dict[str, Any]) -> str:
     each, n_unknown = d["durations"], d["samples_of_unknown_duration"]
     if n_unknown == d["samples"]:
         return f"not in the file; {d['total_time']:,.1f} s together until the last spikes"
-    unknown = f"; not known of {_number_of(n_unknown, 'clip')}" if n_unknown else ""
+    unknown = f"; not known of {number_of(n_unknown, 'clip')}" if n_unknown else ""
     return f"{each['mean']:.3f} s ({each['min']:.3f}..{each['max']:.3f}); {each['total']:,.1f} s together{unknown}"
 
 
@@ -319,4 +315,4 @@ def _bands(rates: list[float]) -> str:
 
 def _integrity(integrity: dict[str, Any]) -> str:
     checksums = "all checksums match" if integrity["checksums_fit"] else "no checksums in the file"
-    return f"{_number_of(integrity['rows_checked'], 'row')} checked; {checksums}"
+    return f"{number_of(integrity['rows_checked'], 'row')} checked; {checksums}"

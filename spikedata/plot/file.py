@@ -21,6 +21,7 @@ from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_sp
 from spikedata.plot.figure import Picture, new_figure
 from spikedata.plot.lettering import LONGEST_ID, shortened
 from spikedata.plot.timing import plot_intervals, plot_psth
+from spikedata.printable import number_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -320,11 +321,7 @@ def _title_of_clip(events: Events, number: int, name: str, preset: str) -> str:
 
 def _title_of_file(events: Events, name: str, class_name: str | None, preset: str) -> str:
     n_speakers = np.unique(events.speakers[events.speakers >= 0]).size
-    about = [_number_of(len(events), "clip"), _number_of(n_speakers, "speaker") if n_speakers else "speakers unknown"]
+    about = [number_of(len(events), "clip"), number_of(n_speakers, "speaker") if n_speakers else "speakers unknown"]
     about += [f"preset {preset}"] if preset else []
     about = about if class_name is None else [f"“{shortened(class_name)}”", *about]
     return f"{shortened(name, LONGEST_ID)}\n{', '.join(about)}"
-
-
-def _number_of(number: int, one: str) -> str:
-    return f"{number:,} {one if number == 1 else one + 's'}"
