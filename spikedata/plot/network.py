@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from spikedata.plot.figure import (
     BLUE,
@@ -95,8 +96,7 @@ def plot_hidden(
 
     time = (np.arange(n_steps) + 0.5) * dt
     if rule == "softmax_sum":
-        readout = np.exp(readout - readout.max(axis=1, keepdims=True))
-        readout = readout / readout.sum(axis=1, keepdims=True)
+        readout = softmax(readout, axis=1)
     scores = {"max": readout.max(axis=0), "softmax_sum": readout.sum(axis=0), "last": readout[-1]}[rule]
     named = np.argsort(-scores, kind="stable")[:3]
     others = np.setdiff1d(np.arange(len(keys)), named)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 import cochlea
 from cochlea.stimulus import as_sample_rate, prepare_and_judge
@@ -170,9 +171,7 @@ def _loudest_word(waveform: npt.NDArray[np.float64], sample_rate: int, ear: Pret
 
 def _probabilities(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float64]:
     """The softmax of logits over a temperature."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max())
-    return np.asarray(powers / powers.sum())
+    return np.asarray(softmax(logits.astype(np.float64) / temperature))
 
 
 def _in_words(ranked: dict[str, float]) -> str:

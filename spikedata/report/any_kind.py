@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikedata.report.dataset import USUAL_SIZE, report_data_set
-from spikedata.report.page import Report
+from spikedata.report.dataset import report_data_set
+from spikedata.report.page import USUAL_SIZE, Report
 
 
 def report(

@@ -10,19 +10,18 @@ from pathlib import Path
 from spikedata.baseline.runs.leaderboard import LeaderboardLine, leaderboard, leaderboard_table
 from spikedata.report.charts import Whisker, axis, whiskers
 from spikedata.report.page import (
+    USUAL_SIZE,
     Report,
     Section,
     Tile,
     build_page,
     check_page,
-    check_size,
     paragraphs,
     table,
     text,
     write_page,
 )
 
-USUAL_SIZE = 5.0  # MB
 _MOST_DRAWN = 40  # lines
 
 
@@ -97,8 +96,7 @@ def report_board(
     files = sorted({line.data for line in board.lines})
     lead = f"Runs on {', '.join(files[:5])}{f' and {len(files) - 5} more files' if len(files) > 5 else ''}, compared."
     page = build_page(name, lead, tiles, [Section("Leaderboard", "\n".join(shown))], kind="folder of runs")
-    check_size(out, page, max_size)
-    write_page(out, page, overwrite=overwrite)
+    write_page(out, page, max_size=max_size, overwrite=overwrite)
     return Report(str(out), "board", 0, len(page), tuple(f"left out: {reason}" for reason in board.unreadable))
 
 

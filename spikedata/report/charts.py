@@ -112,7 +112,7 @@ def axis(
     ['0', '0.5', '1', '1.5']
     """
     high = high if high > low else low + 1.0
-    step = _round_step((high - low) / n_ticks)
+    step = round_step((high - low) / n_ticks)
     step = max(step, 1.0) if whole else step
     high = step * math.ceil(high / step - 1e-9) if to_tick else high
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -192,7 +192,7 @@ def histogram(caption: str, name: str, values: npt.NDArray[np.number], *, whole:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return f'<p class="alike">{text(caption)} All clips have the same.</p>'
-    width = _round_step(max((high - low) / 20, abs(high) * 1e-6, 1e-9))
+    width = round_step(max((high - low) / 20, abs(high) * 1e-6, 1e-9))
     width = max(width, 1.0) if whole else width
     first = math.floor(low / width + 1e-9)
     n_bins = min(max(math.floor(high / width + 1e-9) - first + 1, 1), 200)
@@ -323,8 +323,19 @@ def _label(name: str) -> str:
     return shown if len(shown) <= 16 else shown[:15] + "…"
 
 
-def _round_step(least: float) -> float:
-    """The next of …, 0.1, 0.2, 0.5, 1, 2, 5, …"""
+def round_step(least: float) -> float:
+    """The next of …, 0.1, 0.2, 0.5, 1, 2, 5, …
+
+    Parameters
+    ----------
+    least : float
+        Above 0.
+
+    Examples
+    --------
+    >>> round_step(0.3), round_step(9.2)
+    (0.5, 10.0)
+    """
     factor = 10.0 ** math.floor(math.log10(least))
     return next(factor * digit for digit in (1, 2, 5, 10) if factor * digit >= least * (1 - 1e-9))
 

@@ -23,6 +23,7 @@ from spikedata.corpora.source import list_source
 from spikedata.encoding.hear import stored_frequencies
 from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
+from spikedata.report.charts import round_step
 from spikedata.report.page import shortened
 
 N_STEPS = 2000  # of time in a clip
@@ -242,8 +243,31 @@ def ticks_of(n_units: int, frequencies: npt.NDArray[np.float64] | None) -> list[
         heard = [f for f in FREQUENCY_TICKS if frequencies[-1] <= f <= frequencies[0]]
         places = np.interp(heard, frequencies[::-1], np.arange(n_units)[::-1])
         return [Tick(round(float(at), 2), short_hertz(f)) for at, f in zip(places, heard, strict=True)]
-    step = max(_round_up(n_units / 7), 1)
+    step = max(int(round_step(n_units / 7)), 1)
     return [Tick(unit, str(unit)) for unit in range(0, n_units, step)]
+
+
+def pack_scale(n_units: int, frequencies: npt.NDArray[np.float64] | None) -> dict[str, Any]:
+    """The scale of units as the script of a page reads it.
+
+    Parameters
+    ----------
+    n_units, frequencies
+        As `ticks_of` takes them.
+
+    Returns
+    -------
+    dict
+        The number of units as ``units``, the marks as ``ticks``, and where frequencies are known some 50 of them [Hz]
+        as ``hertz``.
+    """
+    scale: dict[str, Any] = {
+        "units": n_units,
+        "ticks": [list(tick) for tick in ticks_of(n_units, frequencies)],
+    }
+    if frequencies is not None:
+        scale["hertz"] = np.round(frequencies[:: max(len(frequencies) // 50, 1)], 1).tolist()
+    return scale
 
 
 def short_hertz(frequency: int) -> str:
@@ -274,12 +298,6 @@ def names_in_use(names: Sequence[str], used: Sequence[int]) -> tuple[list[str], 
     """
     numbers = sorted(set(used))
     return [shortened(names[number]) for number in numbers], {number: place for place, number in enumerate(numbers)}
-
-
-def _round_up(least: float) -> int:
-    """The next of 1, 2, 5, 10, 20, 50, …"""
-    factor = int(10 ** (len(str(int(max(least, 1)))) - 1))
-    return next(factor * digit for digit in (1, 2, 5, 10) if factor * digit >= least)
 
 
 def _drawn_ranks(values: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:

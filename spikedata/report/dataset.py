@@ -33,30 +33,31 @@ from spikedata.report.clips import (
     names_in_use,
     order_of_choice,
     pack_sample,
+    pack_scale,
     pack_sound,
     recordings_of,
     short_hertz,
-    ticks_of,
 )
 from spikedata.report.page import (
     MEGABYTE,
+    USUAL_SIZE,
     Report,
     Section,
     Tile,
     build_page,
     check_page,
-    check_size,
     facts,
     folded,
     json_in_script,
     paragraphs,
     preformatted,
+    sentences,
     shortened,
     write_page,
 )
 from spikedata.report.player import Panel, player
 
-USUAL_CLIPS, USUAL_SIZE = 120, 5.0  # of a page, unless the user wants others: clips, MB
+USUAL_CLIPS = 120  # of a page, unless the user wants others
 MOST_NAMED = 200  # classes or speakers that are listed
 _MOST_COUNTED = 4_000_000  # numbers of spikes by class and unit that are kept in memory
 _LONGEST_LIST = 20  # clips in a row that may be too large for what is left of the page
@@ -151,8 +152,7 @@ def report_data_set(
         left = max_size * MEGABYTE - len(about.page([], [], has_sound=False)) - 2000
         packed = _fitting(file, recordings, audio, clips, left, seed, report)
     page = about.page([index for index, _ in packed], [clip for _, clip in packed], has_sound=audio is not None)
-    check_size(out, page, max_size, clips=clips)
-    write_page(out, page, overwrite=overwrite)
+    write_page(out, page, max_size=max_size, clips=clips, overwrite=overwrite)
     notes = [f"{len(packed):,} of {len(file):,} clips are on the page"] if len(packed) < len(file) else []
     notes += (
         [] if audio is not None or not packed else ["clips have no sound: --audio FOLDER, the recordings of the file"]
@@ -248,12 +248,9 @@ class _About:
         data: dict[str, Any] = {
             "classes": keys,
             "parts": parts,
-            "units": self.d["channels"],
-            "ticks": [list(tick) for tick in ticks_of(self.d["channels"], self.frequencies)],
             "clips": clips,
+            **pack_scale(self.d["channels"], self.frequencies),
         }
-        if self.frequencies is not None:
-            data["hertz"] = np.round(self.frequencies[:: max(len(self.frequencies) // 50, 1)], 1).tolist()
         n_sections = [Section("Clips", self._player(len(clips), has_sound)), *self._sections()]
         return build_page(self.title, self._lead(), self._tiles(), n_sections, kind="data set", data=data)
 
@@ -394,7 +391,7 @@ class _About:
         remarks = [f"{len(self.remarks):,} clips have a remark, the first: {self.remarks[0]}"] if self.remarks else []
         shown += [
             "<h3>Checks</h3>",
-            paragraphs([line[0].upper() + line[1:] + "." for line in [*checks_of(d), *remarks]]),
+            sentences([*checks_of(d), *remarks]),
         ]
         return "\n".join(shown)
 

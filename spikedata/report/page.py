@@ -27,6 +27,7 @@ from spikedata.printable import printable
 
 SUFFIXES = (".html", ".htm")
 MEGABYTE = 1_000_000  # bytes
+USUAL_SIZE = 5.0  # [MB] of a page, unless the user wants another
 _LONGEST_NAME = 120  # characters of a name; a longer one loses its middle
 # no policy in a page can forbid to be framed, so nothing is said of it
 _POLICY = (
@@ -129,30 +130,15 @@ def check_page(
         raise ValueError(f"{out}: is the file that the page is about; give another output")
 
 
-def check_size(out: str | os.PathLike[str], page: bytes, max_size: float, *, clips: int | None = None) -> None:
-    """Raise ValueError unless a page is small enough.
-
-    Parameters
-    ----------
-    out : str or path-like
-        The page, for the message.
-    page : bytes
-        Its content.
-    max_size : float
-        The largest size [MB].
-    clips : int, optional
-        How many clips the user has asked for, if any are on it.
-    """
-    if len(page) > max_size * MEGABYTE:
-        size = math.ceil(10 * len(page) / MEGABYTE) / 10
-        fewer = f"fewer --clips than {clips}, or " if clips else ""
-        raise ValueError(
-            f"{out}: needs {size:g} MB, more than --max-size {max_size:g}: give {fewer}--max-size {size:g}"
-        )
-
-
-def write_page(out: str | os.PathLike[str], page: bytes, *, overwrite: bool = False) -> None:
-    """Write a page that appears whole or not at all.
+def write_page(
+    out: str | os.PathLike[str],
+    page: bytes,
+    *,
+    max_size: float,
+    clips: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a page that is small enough; it appears whole or not at all.
 
     Parameters
     ----------
@@ -160,14 +146,26 @@ def write_page(out: str | os.PathLike[str], page: bytes, *, overwrite: bool = Fa
         The page.
     page : bytes
         Its content.
+    max_size : float
+        The largest size [MB].
+    clips : int, optional
+        How many clips the user has asked for, if any are on it.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
+    ValueError
+        If it is larger.
     OutputError
         If it cannot be written.
     """
+    if len(page) > max_size * MEGABYTE:
+        size = math.ceil(10 * len(page) / MEGABYTE) / 10
+        fewer = f"fewer --clips than {clips}, or " if clips else ""
+        raise ValueError(
+            f"{out}: needs {size:g} MB, more than --max-size {max_size:g}: give {fewer}--max-size {size:g}"
+        )
     write_atomically(out, page, overwrite=overwrite)
 
 
@@ -300,6 +298,19 @@ def paragraphs(lines: Iterable[str], *, kind: str = "") -> str:
         Class of the paragraphs: "note" for what a reader must know.
     """
     return "\n".join(f"<p{_class(kind)}>{text(line)}</p>" for line in lines)
+
+
+def sentences(lines: Iterable[str], *, kind: str = "") -> str:
+    """Lines of plain text without capital and period as `paragraphs`, a sentence each.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        The texts.
+    kind : str
+        Class of the paragraphs.
+    """
+    return paragraphs([f"{line[:1].upper()}{line[1:]}." for line in lines], kind=kind)
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:

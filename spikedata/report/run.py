@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
-from spikedata.baseline.runs.card import Card, ScoreEntry, Tally
+from spikedata.baseline.runs.card import Card, ScoredEntry, ScoreEntry, Tally
 from spikedata.baseline.runs.card_text import card_lines
 from spikedata.baseline.runs.folder import HISTORY, SPLIT, is_group, load_run, read_card, read_split, runs_of_group
 from spikedata.baseline.runs.group_summary import REFIT_NOTE, GroupSummary, group_lines, summarize_group
@@ -29,21 +30,22 @@ from spikedata.report.clips import (
     order_of_choice,
     pack_cells,
     pack_sample,
+    pack_scale,
     pack_sound,
     recordings_of,
-    ticks_of,
 )
 from spikedata.report.page import (
+    USUAL_SIZE,
     Report,
     Section,
     Tile,
     build_page,
     check_page,
-    check_size,
     facts,
     folded,
     paragraphs,
     preformatted,
+    sentences,
     shortened,
     table,
     text,
@@ -53,7 +55,7 @@ from spikedata.report.player import Panel, player
 from spikedata.splits import Split
 from spikedata.training.history import EpochRecord, read_history
 
-USUAL_CLIPS, USUAL_SIZE = 24, 5.0  # of a page, unless the user wants others: clips, MB
+USUAL_CLIPS = 24  # of a page, unless the user wants others
 _MOST_ERRORS = 12  # that are listed
 _MOST_TRACES = 12  # of a readout: the answer, the true class, and those that come nearest
 _MOST_POINTS = 500  # of a trace
@@ -137,8 +139,7 @@ def report_run(
         wanted = USUAL_CLIPS if clips is None else clips
         watched = _watch(Path(run), network, card, data, audio, columns, wanted, seed, on_progress or (lambda *_: None))
         page = _page_of_run(name, card, _history_of(Path(run)), watched)
-    check_size(out, page, max_size, clips=len(watched.clips))
-    write_page(out, page, overwrite=overwrite)
+    write_page(out, page, max_size=max_size, clips=len(watched.clips), overwrite=overwrite)
     return Report(str(out), "group" if is_group(run) else "run", len(watched.clips), len(page), tuple(watched.notes))
 
 
@@ -239,8 +240,7 @@ def _pack_readout(activity: ClipActivity, label: int, rule: str) -> dict[str, An
     """The readout of the answer, of the true class, and of those that come nearest, in 256 levels."""
     readout = np.nan_to_num(activity.readout.astype(np.float64))
     if rule == "softmax_sum":  # shares of the classes, whose sums decide
-        readout = np.exp(readout - readout.max(axis=1, keepdims=True))
-        readout /= readout.sum(axis=1, keepdims=True)
+        readout = softmax(readout, axis=1)
     ranked = np.argsort(-activity.logits, kind="stable")
     first = list(dict.fromkeys([int(ranked[0]), label]))
     shown = (first + [which for which in ranked.tolist() if which not in first])[:_MOST_TRACES]
@@ -265,12 +265,9 @@ def _page_of_run(name: str, card: Card, history: Sequence[EpochRecord], watched:
     data: dict[str, Any] = {
         "classes": names,
         "parts": [],
-        "units": card.data.n_units,
-        "ticks": [list(tick) for tick in ticks_of(card.data.n_units, watched.frequencies)],
         "clips": [{**clip, "c": place[clip["c"]], "answer": place[clip["answer"]]} for clip in watched.clips],
+        **pack_scale(card.data.n_units, watched.frequencies),
     }
-    if watched.frequencies is not None:
-        data["hertz"] = np.round(watched.frequencies[:: max(len(watched.frequencies) // 50, 1)], 1).tolist()
     who = _held_out(card)
     lead = f"A network of the recipe {card.recipe.name}, trained on {card.data.file}{f'; {who}' if who else ''}."
     return build_page(name, lead, _tiles(card), sections, kind="run", data=data)
@@ -290,8 +287,8 @@ def _tiles(card: Card) -> list[Tile]:
     tiles = []
     if card.tests:
         test = card.tests[-1]
-        opened = "opened once" if test.times_opened == 1 else f"opened {test.times_opened} times"
-        tiles.append(Tile(f"{test.score.accuracy:.1%}", "test accuracy", f"{_range(test.score.interval_95)}, {opened}"))
+        of_score = f"{_range(test.score.interval_95)}, {_opened(test)}"
+        tiles.append(Tile(f"{test.score.accuracy:.1%}", "test accuracy", of_score))
     else:
         tiles.append(Tile("not opened", "test part"))
     tiles.append(Tile(f"{card.validation.accuracy:.1%}", "validation accuracy", _range((low, high))))
@@ -316,14 +313,17 @@ def _score_rows(card: Card) -> Iterator[_Row]:
     chooser = f"of {card.refit.run}, which chose" if card.refit else "chose the epoch"
     yield _Row("validation", card.validation, chooser, "second")
     for test in card.tests:
-        opened = "opened once" if test.times_opened == 1 else f"opened {test.times_opened} times"
         seen = [f"{len(test.speakers_trained)} of its speakers trained"] if test.speakers_trained else []
         seen += ["whether its speakers trained is not known"] if test.same_numbering is None else []
-        yield _Row(f"test: {test.file}", test.score, "; ".join([opened, *seen]), "first")
+        yield _Row(f"test: {test.file}", test.score, "; ".join([_opened(test), *seen]), "first")
         if test.unseen is not None and test.speakers_seen:
             yield _Row("unseen speakers", test.unseen, f"of {test.file}", "first")
     for control in card.controls:
         yield _Row(f"control: {control.control}", control.score, f"{control.part} of {control.file}", "pale")
+
+
+def _opened(test: ScoredEntry) -> str:
+    return "opened once" if test.times_opened == 1 else f"opened {test.times_opened} times"
 
 
 def _scores(card: Card) -> str:
@@ -343,7 +343,7 @@ def _scores(card: Card) -> str:
     if not card.tests:
         shown.append(paragraphs(["The test part has not been opened: spikedata evaluate scores it, once."]))
     said = [said for name, said in card_lines(card) if name == "selection"]
-    shown.append(paragraphs([line[0].upper() + line[1:] + "." for line in said], kind="note"))
+    shown.append(sentences(said, kind="note"))
     if card.tests and card.tests[-1].by_speaker:
         by_speaker = [
             (text(who), f"{found.accuracy:.1%}", _range(found.interval_95), f"{found.n_correct:,} of {found.n:,}")
