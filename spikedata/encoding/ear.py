@@ -28,9 +28,14 @@ NOT_YET: Mapping[str, Any] = {
 
 
 def ear_params(
-    preset: str | None = None, file: str | os.PathLike[str] | None = None, values: Mapping[str, Any] | None = None
+    preset: str | None = None,
+    file: str | os.PathLike[str] | None = None,
+    values: Mapping[str, Any] | None = None,
+    *,
+    channels: int | None = None,
+    output: str | None = None,
 ) -> tuple[str, CochleaParams]:
-    """The name of a preset, and its params with the values of a file and single values replaced.
+    """The name of a preset, and its params with the values of a file, other channels and single values put in.
 
     Parameters
     ----------
@@ -40,8 +45,12 @@ def ear_params(
         A TOML file with an optional line `preset = "published"` and a table for each stage, as
         `spikedata params --toml` writes it. Its values replace those of the preset.
     values : mapping of str to object, optional
-        Values by dotted name, such as ``{"auditory_nerve.n_fibers": 4}``, as they are or as text; they replace those of
-        the file.
+        Values by dotted name, such as ``{"auditory_nerve.n_fibers": 4}``, as they are or as text; they replace all
+        others.
+    channels : int, optional
+        Number of channels: preset and file are changed as by `CochleaParams.with_channels` [1].
+    output : {"bushy_cells", "nerve"}, optional
+        Whose spikes, before the channels are set.
 
     Returns
     -------
@@ -53,12 +62,14 @@ def ear_params(
     FileNotFoundError
         If the file does not exist.
     ValueError, TypeError
-        If the file is not TOML, a preset or param is unknown, or a value is invalid.
+        If the file is not TOML, a preset or param is unknown, or a value or the number of channels is invalid.
 
     Examples
     --------
     >>> ear_params("published", values={"auditory_nerve.n_fibers": 4})[1].auditory_nerve.n_fibers
     4
+    >>> ear_params(channels=350)[1].hair_cell.n_per_place
+    10
     """
     content = _read_file(file) if file is not None else {}
     named = content.pop("preset", preset)
@@ -72,7 +83,13 @@ def ear_params(
         params = with_values(params, read_tables(content), what="the cochlea")
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file}: {error}") from None
-    return preset, with_values(params, values or {}, what="the cochlea")
+    values = dict(values or {})
+    output = values.pop("output", output)  # with another output, other numbers of fibers belong to the channels
+    if output is not None:
+        params = with_values(params, {"output": output}, what="the cochlea")
+    if channels is not None:
+        params = params.with_channels(channels)
+    return preset, with_values(params, values, what="the cochlea")
 
 
 def _read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
