@@ -157,7 +157,7 @@ def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> Trans
     """
     params = checked_object("params", params, BasilarMembraneParams)
     # The table does not depend on the convention or on the rate of the velocity: both presets share one.
-    shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate)
+    shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate, velocity_scale=1.0)
     wanted = shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
     with _guard:
         lock = _being_made.setdefault(wanted, threading.Lock())

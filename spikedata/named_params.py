@@ -209,7 +209,7 @@ def format_toml(params: Iterable[NamedParam], **head: str) -> str:
     """
     lines = [f"{name} = {_as_toml(value)}" for name, value in head.items()]
     table = ""
-    for param in params:
+    for param in sorted(params, key=lambda param: "." in param.name):  # what has no table stands above all tables
         above, _, name = param.name.rpartition(".")
         if above != table:
             table = above

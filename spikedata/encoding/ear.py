@@ -100,9 +100,26 @@ def params_of(made: Provenance) -> CochleaParams:
 
 
 def with_high_pass(made: Provenance) -> Provenance:
-    """The provenance with the param that files of the first days lack: nothing below hearing was removed then."""
+    """The provenance with the params that were not there when the file was made: what they turn on was off then."""
     params = json.loads(made.params)
-    stimulus = params.get("stimulus") if isinstance(params, dict) else None
-    if not isinstance(stimulus, dict) or "high_pass" in stimulus:
+    if not isinstance(params, dict) or not isinstance(params.get("stimulus"), dict):
         return made
-    return replace(made, params=json.dumps({**params, "stimulus": {**stimulus, "high_pass": None}}, sort_keys=True))
+    return replace(made, params=json.dumps(with_lacking(params), sort_keys=True))
+
+
+def with_lacking(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params of a cochlea as JSON has them, with those that it lacks because it is older than they are."""
+    filled = {**_LACKED, **params}
+    for stage, values in _LACKED.items():
+        if isinstance(values, dict) and isinstance(filled[stage], dict):
+            filled[stage] = {**values, **filled[stage]}
+    return filled
+
+
+# What params that files may lack would have been set to: what they turn on was off.
+_LACKED: dict[str, Any] = {
+    "output": "bushy_cells",
+    "stimulus": {"high_pass": None, "level_db_spl": None, "full_scale_db_spl": None},
+    "basilar_membrane": {"middle_ear": None, "velocity_scale": 1.0},
+    "compression": None,
+}
