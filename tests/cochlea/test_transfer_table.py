@@ -530,3 +530,17 @@ def test_a_process_forked_while_a_table_is_made_makes_its_own(monkeypatch, folde
             os.kill(child, 9)
         time.sleep(0.05)
     assert os.waitstatus_to_exitcode(ended[1]) == 0
+
+
+def test_characteristic_frequencies_fall_where_places_are_nearer_than_entries_of_the_table() -> None:
+    dense = replace(PARAMS, n_places=401, length=0.4)  # as near as 3,500 places of a whole membrane
+
+    assert (np.diff(np.log(characteristic_frequencies(dense))) < -0.2 * GRID).all()
+
+
+def test_a_characteristic_frequency_is_where_the_equations_have_their_peak() -> None:
+    places = replace(PARAMS, n_places=9)
+    for position, best in zip(places.positions[1:], characteristic_frequencies(places)[1:], strict=True):
+        around = best * np.array([0.999, 1.0, 1.001])
+        gains = np.abs(transfer_function(around, [position], places)[0])
+        assert gains.argmax() == 1
