@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cochlea.checks import Bounds, check_fields, checked_object, whole_number
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import log1p
 from cochlea.signals import as_signals
 
 _MOST_PROBABLE = 1.0 - 1e-6  # cap of a fiber's probability per step: the hazard -log(1 - p) stays finite
@@ -86,14 +87,18 @@ def auditory_nerve(
     probability = as_signals("probability", probability, "cell", "sample")
     sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
     rng = checked_object("rng", rng, np.random.Generator)
-    # -log1p(-p), in place after the first line, which makes the only copy.
-    hazard = np.minimum(probability, probability.dtype.type(_MOST_PROBABLE))
-    np.negative(hazard, out=hazard)
-    np.log1p(hazard, out=hazard)
-    np.negative(hazard, out=hazard)
+    hazard = np.empty_like(probability)
+    _to_hazard(probability, hazard)
     counts = np.zeros(probability.shape, np.uint16)
     _draw_spikes(hazard, params.n_fibers, params.dead_steps(sample_rate), rng, counts)
     return counts
+
+
+@compiled()
+def _to_hazard(probability: Array, hazard: Array) -> None:
+    for cell in range(probability.shape[0]):
+        for t in range(probability.shape[1]):
+            hazard[cell, t] = -log1p(-min(np.float64(probability[cell, t]), _MOST_PROBABLE))
 
 
 @compiled()

@@ -23,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import checked_object
+from cochlea.elementary import arcsinh, hyperbolic_sines, inverse_hyperbolic_sines
 from cochlea.interpolation import lagrange_weights
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
+from cochlea.transfer_kernel import Membrane
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ _BEND = 20.0  # [Hz]
 _NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency whose response exceeds this
 _LEAST_RANGE = 24_000.0  # [Hz]; a wider table reaches to this times a power of two, so few different tables are made
 
-_FORMAT = "cochlea transfer table 2"  # part of the name and checksum of a file: change it when the entries change
+_FORMAT = "cochlea transfer table 3"  # part of the name and checksum of a file: change it when the entries change
 _N_SPOT_CHECKS = 64  # entries of a cached table that are compared with the equations; some milliseconds
 _SPOT_TOLERANCE = 1e-5  # of a row's peak; rounding to complex64 is below 1e-7
 
@@ -70,7 +72,8 @@ class TransferTable(NamedTuple):
     @property
     def best_frequencies(self) -> NDArray[np.float64]:
         """The frequency [Hz] to which each place of the membrane responds most, shape (place,)."""
-        return np.asarray(self.frequencies[np.argmax(np.abs(self.response[N_BEYOND:-N_BEYOND]), axis=1)])
+        response = self.response[N_BEYOND:-N_BEYOND]
+        return np.asarray(self.frequencies[np.argmax(np.square(response.real) + np.square(response.imag), axis=1)])
 
 
 class TableAxis(NamedTuple):
@@ -125,7 +128,7 @@ def locate(frequencies: NDArray[np.float64], table: TransferTable) -> TableAxis:
     TableAxis
         Indices and weights [1].
     """
-    u = np.arcsinh(frequencies / _BEND) / table.step
+    u = inverse_hyperbolic_sines(frequencies / _BEND) / table.step
     # The four entries are the two around the frequency and one more on either side, which puts the frequency in the
     # middle, where the cubic is most accurate. At the ends of the table it may lie nearer to one side.
     first = np.clip(u.astype(np.int32) - 1, 0, table.frequencies.size - 4)
@@ -186,7 +189,7 @@ def _remembered(params: BasilarMembraneParams, max_frequency: float) -> Transfer
     path = _cache_file(params, max_frequency)
     table = _load(path, params, max_frequency)
     if table is None:
-        _log.info("computing the table of the membrane, once: about 2 s")
+        _log.info("computing the table of the membrane, once: about 1 s")
         table = _compute(params, max_frequency)
         _save(path, table)
     return table
@@ -211,7 +214,7 @@ def _step(params: BasilarMembraneParams) -> float:
 
 def _frequencies(max_frequency: float, step: float) -> NDArray[np.float64]:
     # Two entries above max_frequency, which the cubic interpolation needs there.
-    frequencies = _BEND * np.sinh(step * np.arange(ceil(np.arcsinh(max_frequency / _BEND) / step) + 3))
+    frequencies = _BEND * hyperbolic_sines(step * np.arange(ceil(arcsinh(max_frequency / _BEND) / step) + 3))
     frequencies[0] = 1e-3  # instead of 0, where the response vanishes but the formula gives 0 / 0
     return np.asarray(frequencies, np.float64)
 
@@ -221,12 +224,13 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
     positions = _positions(params)
     response = np.zeros((positions.size, frequencies.size), np.complex64)
     length = frequencies.size
+    membrane = Membrane(frequencies, params)
     for place, x in enumerate(positions):
         # The upper limit of the response falls from base to apex, so a row need not be evaluated beyond the end of the
         # row before it. Overflow is caught below, by the test of the strength.
         with np.errstate(all="ignore"):
-            row = transfer_function(frequencies[:length], [x], params)[0]
-            strength = np.abs(row)
+            row = membrane.response(float(x), length)
+            strength = np.sqrt(np.square(row.real) + np.square(row.imag))
         if not (np.isfinite(strength).all() and np.float32(strength.max()) > 0.0):
             raise ValueError(f"{params} has no finite response {x:.3g} cm from the base")
         relevant = np.nonzero(strength > _NEGLIGIBLE * strength.max())[0]

@@ -73,7 +73,13 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         sizes.append(values.size)
         return values
 
+    class Counted(module.Membrane):
+        def response(self, position: float, n_frequencies: int) -> NDArray[np.complex128]:
+            sizes.append(n_frequencies)
+            return super().response(position, n_frequencies)
+
     monkeypatch.setattr(module, "transfer_function", counted)
+    monkeypatch.setattr(module, "Membrane", Counted)
     return sizes
 
 
