@@ -3,16 +3,14 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cochlea.compilation import Array, compiled
 from cochlea.signals import as_signals
 
 # H(s) = 1/2 times these factors: coefficients of s^2, s and 1 above and below the line [1, 1/s, 1/s^2]. The gain of
 # Pascal, Bourgeade, Lagier, Legros, JASA 104:1509 (1998), as fitted by Ibrahim (thesis, McMaster University, 2012).
 _GAIN = 0.5
-_FACTORS = (
-    ((1.0, 5666.5, 0.0), (1.0, 5976.1, 2.5255e7)),
-    ((1.0, 5893.4, 1.7926e8), (1.0, 6425.5, 1.3975e8)),
-    ((0.0, 3113.7, 6.9768e8), (1.0, 24891.0, 1.27e9)),
-)
+_ABOVE = np.array([[1.0, 5666.5, 0.0], [1.0, 5893.4, 1.7926e8], [0.0, 3113.7, 6.9768e8]])
+_BELOW = np.array([[1.0, 5976.1, 2.5255e7], [1.0, 6425.5, 1.3975e8], [1.0, 24891.0, 1.27e9]])
 
 
 def middle_ear(frequencies: ArrayLike) -> NDArray[np.complex128]:
@@ -45,8 +43,33 @@ def middle_ear(frequencies: ArrayLike) -> NDArray[np.complex128]:
     >>> np.abs(middle_ear([100.0, 1100.0, 10_000.0])).round(2)
     array([0.05, 0.5 , 0.12])
     """
-    s = 2j * np.pi * np.asarray(as_signals("frequencies", frequencies, "frequency"), np.float64)
-    gain = np.full(s.shape, _GAIN, np.complex128)
-    for (a2, a1, a0), (b2, b1, b0) in _FACTORS:
-        gain *= (a2 * s**2 + a1 * s + a0) / (b2 * s**2 + b1 * s + b0)
-    return gain
+    frequencies = np.asarray(as_signals("frequencies", frequencies, "frequency"), np.float64)
+    gains = np.empty(frequencies.shape, np.complex128)
+    _fill_gains(2.0 * np.pi * frequencies, gains)
+    return gains
+
+
+@compiled()
+def middle_ear_gain(w: float) -> complex:
+    """The gain at an angular frequency [1/s], the same to the bit on every machine; for other kernels.
+
+    Parameters
+    ----------
+    w : float
+        Angular frequency [1/s].
+    """
+    real, imag = _GAIN, 0.0
+    for i in range(_ABOVE.shape[0]):
+        above, below = _ABOVE[i], _BELOW[i]
+        a, b = above[2] - above[0] * (w * w), above[1] * w  # at s = i w
+        c, d = below[2] - below[0] * (w * w), below[1] * w
+        size = c * c + d * d
+        p, q = (a * c + b * d) / size, (b * c - a * d) / size
+        real, imag = real * p - imag * q, real * q + imag * p
+    return complex(real, imag)
+
+
+@compiled()
+def _fill_gains(angular: Array, gains: Array) -> None:
+    for i in range(angular.size):
+        gains[i] = middle_ear_gain(angular[i])

@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import checked_object
+from cochlea.elementary import arcsinh, hyperbolic_sines, inverse_hyperbolic_sines
 from cochlea.interpolation import lagrange_weights
-from cochlea.transfer_function import Base, BasilarMembraneParams, at_base, transfer_function, velocity_at
+from cochlea.transfer_function import BasilarMembraneParams, transfer_function
+from cochlea.transfer_kernel import Membrane
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ _LEAST_RANGE = 24_000.0  # [Hz]; a wider table reaches to this times a power of 
 
 _ROWS = 16  # that are computed at a time
 
-_FORMAT = "cochlea transfer table 2"  # part of the name and checksum of a file: change it when the entries change
+_FORMAT = "cochlea transfer table 3"  # part of the name and checksum of a file: change it when the entries change
 _N_SPOT_CHECKS = 64  # entries of a cached table that are compared with the equations; some milliseconds
 _SPOT_TOLERANCE = 1e-5  # of a row's peak; rounding to complex64 is below 1e-7
 
@@ -75,17 +77,20 @@ class TransferTable(NamedTuple):
     @property
     def best_frequencies(self) -> NDArray[np.float64]:
         """The frequency [Hz] to which each place of the membrane responds most, shape (place,)."""
-        # The frequencies of the table are further apart than those of neighboring places where there are many, so the
-        # top is that of the parabola through the logarithms of the three largest entries.
-        response = self.response[N_BEYOND:-N_BEYOND]
-        at = np.argmax(np.abs(response), axis=1)
-        middle = np.clip(at, 1, len(self.frequencies) - 2)
-        rows = np.arange(len(at))[:, None]
-        low, top, high = np.log(np.maximum(np.abs(response[rows, middle[:, None] + [-1, 0, 1]]), _LEAST).T, dtype=float)
-        bend = low + high - 2.0 * top
-        is_top = (at == middle) & (bend < 0.0)
-        shift = np.where(is_top, 0.5 * (low - high) / np.where(is_top, bend, 1.0), 0.0)
-        return np.asarray(np.where(is_top, _BEND * np.sinh((middle + shift) * self.step), self.frequencies[at]))
+        return _best(self.response[N_BEYOND:-N_BEYOND], self.frequencies, self.step)
+
+
+def _best(response: NDArray[np.complex64], frequencies: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    # The frequencies of the table are further apart than those of neighboring places where there are many, so the top
+    # is that of the parabola through the logarithms of the three largest entries.
+    at = np.argmax(np.square(response.real) + np.square(response.imag), axis=1)
+    middle = np.clip(at, 1, len(frequencies) - 2)
+    rows = np.arange(len(at))[:, None]
+    low, top, high = np.log(np.maximum(np.abs(response[rows, middle[:, None] + [-1, 0, 1]]), _LEAST).T, dtype=float)
+    bend = low + high - 2.0 * top
+    is_top = (at == middle) & (bend < 0.0)
+    shift = np.where(is_top, 0.5 * (low - high) / np.where(is_top, bend, 1.0), 0.0)
+    return np.asarray(np.where(is_top, _BEND * np.sinh((middle + shift) * step), frequencies[at]))
 
 
 class TableAxis(NamedTuple):
@@ -125,13 +130,12 @@ def characteristic_frequencies(params: BasilarMembraneParams) -> NDArray[np.floa
     best = transfer_table(params, _LEAST_RANGE).best_frequencies
     # A place whose response still rises at the end of the table is looked at up to 96 kHz, far above the 22.5 kHz of
     # the default membrane's base.
-    frequencies = _frequencies(4 * _LEAST_RANGE, _step(params))
     beyond = np.nonzero(best >= _LEAST_RANGE)[0]
     if beyond.size:
-        base = at_base(frequencies, params)
-        for place in beyond:
-            strength = np.abs(velocity_at(params.positions[[place]], base)[0].astype(np.complex64))
-            best[place] = frequencies[np.argmax(strength)]
+        frequencies = _frequencies(4 * _LEAST_RANGE, _step(params))
+        membrane = Membrane(frequencies, params)
+        rows = [membrane.response(x, frequencies.size) for x in params.positions[beyond].tolist()]
+        best[beyond] = _best(np.array(rows, np.complex64), frequencies, _step(params))
     return best
 
 
@@ -149,7 +153,7 @@ def locate(frequencies: NDArray[np.float64], table: TransferTable) -> TableAxis:
     TableAxis
         Indices and weights [1].
     """
-    u = np.arcsinh(frequencies / _BEND) / table.step
+    u = inverse_hyperbolic_sines(frequencies / _BEND) / table.step
     # The four entries are the two around the frequency and one more on either side, which puts the frequency in the
     # middle, where the cubic is most accurate. At the ends of the table it may lie nearer to one side.
     first = np.clip(u.astype(np.int32) - 1, 0, table.frequencies.size - 4)
@@ -236,7 +240,7 @@ def _step(params: BasilarMembraneParams) -> float:
 
 def _frequencies(max_frequency: float, step: float) -> NDArray[np.float64]:
     # Two entries above max_frequency, which the cubic interpolation needs there.
-    frequencies = _BEND * np.sinh(step * np.arange(ceil(np.arcsinh(max_frequency / _BEND) / step) + 3))
+    frequencies = _BEND * hyperbolic_sines(step * np.arange(ceil(arcsinh(max_frequency / _BEND) / step) + 3))
     frequencies[0] = 1e-3  # instead of 0, where the response vanishes but the formula gives 0 / 0
     return np.asarray(frequencies, np.float64)
 
@@ -245,17 +249,17 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
     frequencies = _frequencies(max_frequency, _step(params))
     positions = _positions(params)
     response = np.zeros((positions.size, frequencies.size), np.complex64)
-    with np.errstate(all="ignore"):  # overflow is caught below, by the test of the strength
-        base = at_base(frequencies, params)
+    membrane = Membrane(frequencies, params)
     # The upper limit of the response falls from base to apex, so a row need not be evaluated beyond the end of the rows
     # before it. Some rows at a time are evaluated, on several threads.
     length = frequencies.size
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, positions.size, _ROWS):
-            rows = range(first, min(first + _ROWS, positions.size))
-            upper = base.below(length)
-            for place, row in zip(rows, pool.map(_row, positions[rows], [upper] * len(rows)), strict=True):
-                strength = np.abs(row)
+            places = range(first, min(first + _ROWS, positions.size))
+            rows = pool.map(membrane.response, positions[places].tolist(), [length] * len(places))
+            for place, row in zip(places, rows, strict=True):
+                with np.errstate(all="ignore"):  # overflow is caught below, by the test of the strength
+                    strength = np.sqrt(np.square(row.real) + np.square(row.imag))
                 if not (np.isfinite(strength).all() and np.float32(strength.max()) > 0.0):
                     raise ValueError(f"{params} has no finite response {positions[place]:.3g} cm from the base")
                 relevant = np.nonzero(strength > _NEGLIGIBLE * strength.max())[0]
@@ -264,11 +268,6 @@ def _compute(params: BasilarMembraneParams, max_frequency: float) -> TransferTab
                 length = min(int(relevant[-1]) + 4, length)
                 response[place, :length] = row[:length]
     return _table_of(frequencies, _step(params), response)
-
-
-def _row(x: float, base: Base) -> NDArray[np.complex128]:
-    with np.errstate(all="ignore"):  # a setting of the thread
-        return velocity_at(np.array([x]), base).reshape(-1)
 
 
 def _table_of(frequencies: NDArray[np.float64], step: float, response: NDArray[np.complex64]) -> TransferTable:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cochlea import transfer_table as module
 from cochlea.middle_ear import middle_ear
-from cochlea.transfer_function import BasilarMembraneParams, transfer_function, velocity_at
+from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 from cochlea.transfer_table import N_BEYOND, TransferTable, cache_folder, characteristic_frequencies, locate
 
 PARAMS = BasilarMembraneParams(n_places=12)
@@ -70,16 +70,18 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many values of the transfer function each call asks for, from now on."""
     sizes: list[int] = []
 
-    def counted(function: Callable[..., NDArray[np.complex128]]) -> Callable[..., NDArray[np.complex128]]:
-        def call(*arguments: Any) -> NDArray[np.complex128]:
-            values = function(*arguments)
-            sizes.append(values.size)
-            return values
+    def counted(*arguments: Any) -> NDArray[np.complex128]:
+        values = transfer_function(*arguments)
+        sizes.append(values.size)
+        return values
 
-        return call
+    class Counted(module.Membrane):
+        def response(self, position: float, n_frequencies: int) -> NDArray[np.complex128]:
+            sizes.append(n_frequencies)
+            return super().response(position, n_frequencies)
 
-    monkeypatch.setattr(module, "transfer_function", counted(transfer_function))
-    monkeypatch.setattr(module, "velocity_at", counted(velocity_at))
+    monkeypatch.setattr(module, "transfer_function", counted)
+    monkeypatch.setattr(module, "Membrane", Counted)
     return sizes
 
 
