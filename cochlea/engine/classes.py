@@ -324,8 +324,8 @@ def _fire(
     words: NDArray[np.uint32],
     state: ClassState,
 ) -> NDArray[np.int64]:
-    # The spikes of a block of channels in a segment: of its bushy cells, or of its fibers if they are told apart. Each
-    # is step * _UNITS + unit, in no particular order.
+    # The spikes of a block of channels in a segment: of its bushy cells, or of its fibers if they are told apart.
+    # Each is step * _UNITS + unit, in no particular order.
     n_fibers = state.free_at.shape[-1]
     # A bushy cell, or a fiber, fires at most once in its dead time. A tile's worth of spikes always has room.
     if n_fibers:
