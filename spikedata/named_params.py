@@ -290,9 +290,12 @@ def _names_in_all_kinds(params: Any, above: tuple[str, ...] = ()) -> list[str]:
     names = [leaf.name for leaf in leaves(params, above)]
     hints = typing.get_type_hints(type(params))
     for field in dataclasses.fields(params):
+        value, path = getattr(params, field.name), (*above, field.name)
         for kind in _alternatives(hints[field.name]):
-            if dataclasses.is_dataclass(kind):
-                names += _names_in_all_kinds(typing.cast(type, kind)(), (*above, field.name))
+            if dataclasses.is_dataclass(kind) and kind is not type(value):
+                names += _names_in_all_kinds(typing.cast(type, kind)(), path)
+        for one, place in _dataclasses_in(value, path):
+            names += _names_in_all_kinds(one, place)
     return list(dict.fromkeys(names))
 
 
