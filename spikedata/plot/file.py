@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -181,8 +181,8 @@ def plot_side_by_side(
     kind: str | None = None,
     clip: int | str | None = None,
     class_name: str | None = None,
-    params_file: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    ear: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
     n_units: int | None = None,
 ) -> Figure:
@@ -196,10 +196,10 @@ def plot_side_by_side(
         Of all columns. Default: "raster"; of one recording alone "sound".
     clip, class_name
         As `plot_file`, of the spike files.
-    params_file : str or path-like, optional
-        A TOML file with params of the cochlea, which replace those of the presets.
     seed : int
         Of the encoding of recordings.
+    ear : mapping, optional
+        Changes of the presets: file, values, channels and output, as `spikedata.encoding.ear.ear_params` takes them.
     time_unit, n_units
         As `plot_file`, of the spike files.
 
@@ -229,11 +229,13 @@ def plot_side_by_side(
     if all(sounds) and given is not None:
         raise ValueError(f"{chosen[0].path}: is a recording, so leave out {given}, which is for spike files")
 
+    changes = dict(ear or {})
+
     def draw(column: Column, is_sound: bool, ax: Axes | None) -> Any:
         preset, params = column.preset, None
-        if is_sound or preset is not None or params_file is not None:
-            preset, params = ear_params(preset, params_file)
-            preset = preset if params_file is None else f"{preset} with {Path(params_file).name}"
+        if is_sound or preset is not None or any(changes.values()):
+            preset, params = ear_params(preset, **changes)
+            preset = _with_changes(preset, params, changes)
         if is_sound:
             return plot_sound(column.path, kind=kind, preset=preset, params=params, seed=seed, ax=ax)
         reading: Any = {"time_unit": time_unit, "n_units": n_units}
@@ -265,6 +267,15 @@ def is_spike_file(path: str | os.PathLike[str]) -> bool:
         pass
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     return any(suffix in _SPIKE_FILES for suffix in suffixes[-2:])  # .h5.gz is told apart where it is opened
+
+
+def _with_changes(preset: str, params: CochleaParams, changes: Mapping[str, Any]) -> str:
+    """The name of a preset with what was changed of it."""
+    words = [Path(changes["file"]).name] if changes.get("file") else []
+    words += [f"{params.n_channels:,} channels"] if changes.get("channels") else []
+    words += [f"{name}={value}" for name, value in (changes.get("values") or {}).items()]
+    words += [f"output {changes['output']}"] if changes.get("output") else []
+    return f"{preset} with {', '.join(words)}" if words else preset
 
 
 def _draw(

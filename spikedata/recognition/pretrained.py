@@ -16,7 +16,7 @@ from spikedata.baseline.runs.card import Card, Tally
 from spikedata.baseline.runs.evaluation import control_name
 from spikedata.baseline.runs.folder import is_group, load_run, network_from, runs_of_group
 from spikedata.checks import Positive, checked
-from spikedata.encoding.ear import params_of
+from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ class PretrainedCard:
         if found != CARD_FORMAT:
             raise ValueError(f"pretrained_format must be {CARD_FORMAT}, got {found}")
         entries = {name: entry for name, entry in content.items() if name != "pretrained_format"}
+        if isinstance(entries.get("ear"), dict):
+            entries["ear"] = params_from(entries["ear"])  # the card may be older than the newest params of the ear
         card: Self = fields_from_json(entries, cls, "card")
         return card
 
