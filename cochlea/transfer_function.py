@@ -47,6 +47,11 @@ class BasilarMembraneParams:
         h, the height of the scala [cm].
     mass : float
         m, the mass per area [g/cm^2].
+    middle_ear : {"human"} or None
+        What lies between sound pressure and membrane: the filter of the human middle ear, or nothing [1].
+    velocity_scale : float
+        Factor of the velocity: 1 gives that of the equations, which is relative; the preset `human` has the one that
+        gives the velocity in m/s where the pressure is in pascal [1].
     """
 
     n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # units are stored in 16 bits
@@ -62,6 +67,8 @@ class BasilarMembraneParams:
     damping: Annotated[float, Bounds(at_least=0.02)] = 0.15
     height: Positive = 0.1
     mass: Positive = 0.05
+    middle_ear: Literal["human"] | None = None
+    velocity_scale: Positive = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -39,6 +39,7 @@ N_BEYOND = 3
 _STEP = 0.004  # [1], at a damping of _DAMPING or more
 _DAMPING = 0.15  # [1]
 _BEND = 20.0  # [Hz]
+_LEAST = 1e-30  # of an entry, where its logarithm is taken
 _NEGLIGIBLE = 1e-6  # of a row's peak: a row ends above the last frequency whose response exceeds this
 _LEAST_RANGE = 24_000.0  # [Hz]; a wider table reaches to this times a power of two, so few different tables are made
 
@@ -70,7 +71,17 @@ class TransferTable(NamedTuple):
     @property
     def best_frequencies(self) -> NDArray[np.float64]:
         """The frequency [Hz] to which each place of the membrane responds most, shape (place,)."""
-        return np.asarray(self.frequencies[np.argmax(np.abs(self.response[N_BEYOND:-N_BEYOND]), axis=1)])
+        # The frequencies of the table are further apart than those of neighboring places where there are many, so the
+        # top is that of the parabola through the logarithms of the three largest entries.
+        response = self.response[N_BEYOND:-N_BEYOND]
+        at = np.argmax(np.abs(response), axis=1)
+        middle = np.clip(at, 1, len(self.frequencies) - 2)
+        rows = np.arange(len(at))[:, None]
+        low, top, high = np.log(np.maximum(np.abs(response[rows, middle[:, None] + [-1, 0, 1]]), _LEAST).T, dtype=float)
+        bend = low + high - 2.0 * top
+        is_top = (at == middle) & (bend < 0.0)
+        shift = np.where(is_top, 0.5 * (low - high) / np.where(is_top, bend, 1.0), 0.0)
+        return np.asarray(np.where(is_top, _BEND * np.sinh((middle + shift) * self.step), self.frequencies[at]))
 
 
 class TableAxis(NamedTuple):
@@ -157,7 +168,7 @@ def transfer_table(params: BasilarMembraneParams, max_frequency: float) -> Trans
     """
     params = checked_object("params", params, BasilarMembraneParams)
     # The table does not depend on the convention or on the rate of the velocity: both presets share one.
-    shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate)
+    shared = replace(params, convention="causal", sample_rate=BasilarMembraneParams.sample_rate, velocity_scale=1.0)
     wanted = shared, _LEAST_RANGE * 2.0 ** max(0, ceil(log2(max_frequency / _LEAST_RANGE)))
     with _guard:
         lock = _being_made.setdefault(wanted, threading.Lock())

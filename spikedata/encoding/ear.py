@@ -20,7 +20,7 @@ NOT_YET: Mapping[str, Any] = {
     "stimulus.high_pass": None,  # the first files kept what lies below hearing
     "stimulus.level_db_spl": None,
     "stimulus.full_scale_db_spl": None,
-    "basilar_membrane.middle_ear": "none",
+    "basilar_membrane.middle_ear": None,
     "basilar_membrane.velocity_scale": 1.0,
     "compression": None,
     "auditory_nerve.tau_relative": 0.0,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.encoding.ear import ear_params
-from spikedata.encoding.hear import channel_frequencies, hear, stored_frequencies
+from spikedata.encoding.hear import hear, stored_frequencies, unit_frequencies
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_recording
@@ -81,16 +81,16 @@ def plot_file(
     Raises
     ------
     ValueError
-        If there is no such kind, clip or class, or the params are of another number of channels.
+        If there is no such kind, clip or class, or the params are of another number of units.
     FileNotFoundError, FormatError
         If there is no such file, or it breaks a rule of the format.
     """
     if kind not in KINDS_OF_A_FILE:
         raise ValueError(f"kind must be one of {', '.join(KINDS_OF_A_FILE)} for a spike file, got {kind!r}")
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
-        if params is not None and params.n_channels != file.n_units:
-            raise ValueError(f"{path}: has {file.n_units} channels, the params given have {params.n_channels}")
-        frequencies = stored_frequencies(file.provenance) if params is None else channel_frequencies(params)
+        if params is not None and params.n_units != file.n_units:
+            raise ValueError(f"{path}: has {file.n_units} units, the params given have {params.n_units}")
+        frequencies = stored_frequencies(file.provenance) if params is None else unit_frequencies(params)
         if frequencies is not None and len(frequencies) != file.n_units:
             frequencies = None  # as where channels were merged or selected before they were stored
         class_name = class_name if class_name is None else unicodedata.normalize("NFC", class_name)
@@ -150,12 +150,12 @@ def plot_sound(
     if params is None:
         preset, params = ear_params(preset)
     heard = hear(path, params, seed=seed)
-    frequencies = channel_frequencies(params)
+    frequencies = unit_frequencies(params)
     title = f"{shortened(Path(path).name, LONGEST_ID)}\npreset {preset or 'own'}"
     if kind != "sound":
         return _draw(kind, Events.from_samples([heard.sample], keys=[""]), frequencies, title, ax)
     times, units = heard.sample.times, heard.sample.units
-    options: Any = {"n_units": params.n_channels, "frequencies": frequencies, "title": title, "ax": ax}
+    options: Any = {"n_units": params.n_units, "frequencies": frequencies, "title": title, "ax": ax}
     return plot_recording(heard.waveform, heard.sample_rate, times, units, **options)
 
 

@@ -142,8 +142,8 @@ class PretrainedCard:
         checked("card.temperature", self.temperature, Positive)
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"card.classes must be distinct, got {', '.join(self.classes)}")
-        if self.n_units != self.ear.n_channels:
-            raise ValueError(f"card.n_units must be {self.ear.n_channels}, as its ear has channels, got {self.n_units}")
+        if self.n_units != self.ear.n_units:
+            raise ValueError(f"card.n_units must be {self.ear.n_units}, as its ear has, got {self.n_units}")
 
     def to_json(self) -> dict[str, Any]:
         """The card as types of JSON."""
@@ -297,10 +297,10 @@ def network_to_hear_with(
         raise ValueError(_no_such("pretrained network and no folder of a run", os.fspath(network)))
     if params is not None and params != found.ear:
         raise ValueError(f"{found.name}: says itself which cochlea made its spikes, so leave params out")
-    if found.ear.n_channels != found.n_units:
+    if found.ear.n_units != found.n_units:
         raise ValueError(
             f"{found.name}: listens to {found.n_units} units, but these params of the cochlea give "
-            f"{found.ear.n_channels}; give those that made its spikes"
+            f"{found.ear.n_units}; give those that made its spikes"
         )
     return found
 

@@ -269,6 +269,19 @@ def test_other_channels_keep_the_fibers_of_each_and_about_all_hair_cells(n_chann
     assert (params.hair_cell.n_per_place, params.auditory_nerve.n_fibers) == (n_per_place, n_fibers)
 
 
+@pytest.mark.parametrize(
+    ("preset", "n_channels", "n_per_place", "n_fibers"),
+    [("default", 3500, 1, 8), ("default", 350, 10, 8), ("default", 16, 1, 8), ("published", 3500, 1, 8)],
+)
+def test_a_nerve_of_other_channels_keeps_the_fibers_of_each_cell_and_is_no_larger(
+    preset, n_channels, n_per_place, n_fibers
+):
+    params = replace(PRESETS[preset], output="nerve").with_channels(n_channels)
+
+    assert (params.hair_cell.n_per_place, params.auditory_nerve.n_fibers) == (n_per_place, n_fibers)
+    assert params.n_units <= 28_000
+
+
 def test_the_channels_that_an_ear_has_leave_it_as_it_is():
     for params in (CochleaParams(), CochleaParams.published()):
         assert params.with_channels(700) == params

@@ -231,7 +231,7 @@ def test_a_wider_range_has_a_file_of_its_own(folder: Path) -> None:
     assert len(list(folder.iterdir())) == 3
 
 
-@pytest.mark.parametrize("change", [{"convention": "published"}, {"sample_rate": 32_000}])
+@pytest.mark.parametrize("change", [{"convention": "published"}, {"sample_rate": 32_000}, {"velocity_scale": 2.0}])
 def test_what_the_table_does_not_depend_on_shares_its_file(
     folder: Path, change: dict[str, Any], evaluated: list[int]
 ) -> None:
@@ -242,7 +242,7 @@ def test_what_the_table_does_not_depend_on_shares_its_file(
     assert len(list(folder.iterdir())) == 1
 
 
-PHYSICAL = [field.name for field in fields(PARAMS) if field.name not in ("convention", "sample_rate", "n_places")]
+PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and field.name != "velocity_scale"]
 
 
 @pytest.mark.parametrize("name", PHYSICAL)
@@ -530,3 +530,17 @@ def test_a_process_forked_while_a_table_is_made_makes_its_own(monkeypatch, folde
             os.kill(child, 9)
         time.sleep(0.05)
     assert os.waitstatus_to_exitcode(ended[1]) == 0
+
+
+def test_characteristic_frequencies_fall_where_places_are_nearer_than_entries_of_the_table() -> None:
+    dense = replace(PARAMS, n_places=401, length=0.4)  # as near as 3,500 places of a whole membrane
+
+    assert (np.diff(np.log(characteristic_frequencies(dense))) < -0.2 * GRID).all()
+
+
+def test_a_characteristic_frequency_is_where_the_equations_have_their_peak() -> None:
+    places = replace(PARAMS, n_places=9)
+    for position, best in zip(places.positions[1:], characteristic_frequencies(places)[1:], strict=True):
+        around = best * np.array([0.999, 1.0, 1.001])
+        gains = np.abs(transfer_function(around, [position], places)[0])
+        assert gains.argmax() == 1
