@@ -1,10 +1,12 @@
 """Sounds at chosen levels, and the spikes of one channel, as a physiologist's electrode records them.
 
-`encode` brings every sound to the same level. Here the sound enters the membrane unchanged: 0 dB is a tone of amplitude
-1, and `encode` would present a steady tone at -7.4 dB (root mean square 0.3). A physiologist presents a sound many
-times to one fiber or bushy cell; here it is presented once to as many independent ones, which is equivalent.
+Here the sound enters the ear unchanged. An ear whose pressure is in pascal gets its tones in dB SPL. To one that brings
+every sound to a relative level (`published` and the default), 0 dB is a tone of amplitude 1, and `encode` would present
+a steady tone at -7.4 dB (root mean square 0.3). A physiologist presents a sound many times to one fiber or bushy cell;
+here it is presented once to as many independent ones, which is equivalent.
 """
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from cochlea.transfer_table import characteristic_frequencies
 
 SAMPLE_RATE = 48_000  # [Hz], of the sounds; the velocity then has 24 kHz in both presets
 ONSET = 0.05  # [s], the silence before a tone
+_HEARING_THRESHOLD = 20e-6  # [Pa], the root mean square at 0 dB SPL
 _BUSHY_CELLS_AT_ONCE = 10  # so that memory does not grow with the number of bushy cells
 
 
@@ -45,8 +48,25 @@ class Response(NamedTuple):
     bushy_times: NDArray[np.float64]
 
 
+def reference_amplitude(params: CochleaParams) -> float:
+    """The amplitude of a tone at 0 dB, in the unit of the ear's pressure: 1, or 28 uPa (0 dB SPL) in pascal.
+
+    Parameters
+    ----------
+    params : CochleaParams
+        The ear; its pressure is in pascal where sounds have no relative level.
+    """
+    return 1.0 if params.stimulus.level is not None else math.sqrt(2.0) * _HEARING_THRESHOLD
+
+
 def tone_burst(
-    frequency: float, level: float, *, duration: float, silence: float = 0.05, ramp: float = 0.005
+    frequency: float,
+    level: float,
+    *,
+    duration: float,
+    silence: float = 0.05,
+    ramp: float = 0.005,
+    reference: float = 1.0,
 ) -> NDArray[np.float64]:
     """A tone after `ONSET` of silence, at the rate `SAMPLE_RATE`, shape (n_samples,) [1].
 
@@ -55,17 +75,19 @@ def tone_burst(
     frequency : float
         Frequency of the tone [Hz].
     level : float
-        Level of the tone; 0 is an amplitude of 1 [dB].
+        Level of the tone; 0 is an amplitude of `reference` [dB].
     duration : float
         Duration of the tone, including its ramps [s].
     silence : float
         Duration of the silence after the tone [s].
     ramp : float
         Duration of each raised-cosine ramp [s].
+    reference : float
+        Amplitude of a tone at 0 dB, of `reference_amplitude` for the ear that hears it [1].
     """
     time = np.arange(round(duration * SAMPLE_RATE)) / SAMPLE_RATE
     tone = apply_ramps(np.sin(2 * np.pi * frequency * time), SAMPLE_RATE, ramp)
-    return np.pad(10 ** (level / 20) * tone, (round(ONSET * SAMPLE_RATE), round(silence * SAMPLE_RATE)))
+    return np.pad(reference * 10 ** (level / 20) * tone, (round(ONSET * SAMPLE_RATE), round(silence * SAMPLE_RATE)))
 
 
 def nearest_channel(frequency: float, params: CochleaParams) -> int:
@@ -81,6 +103,30 @@ def nearest_channel(frequency: float, params: CochleaParams) -> int:
     return int(np.argmin(np.abs(np.log(characteristic_frequencies(params.basilar_membrane) / frequency))))
 
 
+def fiber_classes(params: CochleaParams) -> tuple[str, ...]:
+    """The names of the classes of fibers, that of the highest spontaneous rate first; ("all",) if all are alike.
+
+    Parameters
+    ----------
+    params : CochleaParams
+        The ear.
+    """
+    return ("all",)
+
+
+def membrane_velocity(pressure: NDArray[np.float64], params: CochleaParams) -> tuple[NDArray[np.float32], int]:
+    """The velocity at each place, shape (place, sample) [1], and its sample rate [Hz], for a sound of any level.
+
+    Parameters
+    ----------
+    pressure : ndarray, shape (n_samples,)
+        Sound pressure, at the rate `SAMPLE_RATE`, in the unit of `reference_amplitude` [1].
+    params : CochleaParams
+        The ear.
+    """
+    return basilar_membrane(pressure, SAMPLE_RATE, params.basilar_membrane)
+
+
 def respond(
     pressure: NDArray[np.float64],
     channel: int,
@@ -89,6 +135,7 @@ def respond(
     *,
     n_fibers: int,
     n_bushy_cells: int = 0,
+    fiber_class: str | None = None,
 ) -> Response:
     """The response of the cells of one channel to a sound of any level.
 
@@ -104,12 +151,20 @@ def respond(
     n_fibers, n_bushy_cells : int
         Number of independent fibers and bushy cells that are recorded, or of presentations to a single one. At most
         65,535 fibers, since those that fire in a step are counted in 16 bits [1].
+    fiber_class : str, optional
+        Which of `fiber_classes` the fibers are of; default: the first. Bushy cells always hear all.
 
     Returns
     -------
     Response
+
+    Raises
+    ------
+    ValueError
+        If the ear has no such class of fibers.
     """
-    velocity, rate = basilar_membrane(pressure, SAMPLE_RATE, params.basilar_membrane)
+    _checked_class(fiber_class, params)
+    velocity, rate = membrane_velocity(pressure, params)
     cells = place_hair_cells(velocity, params.hair_cell.n_per_place, range(channel, channel + 1))
     probability = hair_cell(cells, rate, params.hair_cell)
     middle = probability[len(probability) // 2]
@@ -146,6 +201,13 @@ def spontaneous_times(
     fiber_times = np.nonzero(auditory_nerve(probability, rate, one, rng)[0])[0] / rate
     alike = np.broadcast_to(probability, (params.hair_cell.n_per_place, probability.size))
     return fiber_times, _bushy_times(alike, rate, params, rng, n_bushy_cells)
+
+
+def _checked_class(fiber_class: str | None, params: CochleaParams) -> str:
+    classes = fiber_classes(params)
+    if fiber_class is not None and fiber_class not in classes:
+        raise ValueError(f"fiber_class must be one of {', '.join(classes)}, got {fiber_class!r}")
+    return fiber_class or classes[0]
 
 
 def _bushy_times(
