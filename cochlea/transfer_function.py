@@ -5,13 +5,14 @@ equations are in CGS units; pressure and velocity are relative.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from cochlea.checks import Bounds, Positive, check_fields, checked_object
+from cochlea.middle_ear import middle_ear
 from cochlea.signals import as_signals
 
 
@@ -47,6 +48,11 @@ class BasilarMembraneParams:
         h, the height of the scala [cm].
     mass : float
         m, the mass per area [g/cm^2].
+    middle_ear : {"human"} or None
+        What lies between sound pressure and membrane: the filter of the human middle ear, or nothing [1].
+    velocity_scale : float
+        Factor of the velocity: 1 gives that of the equations, which is relative; the preset `human` has the one that
+        gives the velocity in m/s where the pressure is in pascal [1].
     """
 
     n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # units are stored in 16 bits
@@ -62,6 +68,8 @@ class BasilarMembraneParams:
     damping: Annotated[float, Bounds(at_least=0.02)] = 0.15
     height: Positive = 0.1
     mass: Positive = 0.05
+    middle_ear: Literal["human"] | None = None
+    velocity_scale: Positive = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -88,7 +96,8 @@ def transfer_function(
     With the stiffness S = C0 exp(-alpha x) - a, the resistance R = delta sqrt(C0 m) exp(-alpha x / 2), the impedance
     term xi = S - m w^2 - i w R and the wave number g = w sqrt(rho / (h xi)), the velocity is
     v = (2 w / xi) (p(x) / p(0)) Z, where p = sqrt(G / g) H0(1)(G), G(x) = 2 g(0) / alpha + the integral of g from 0 to
-    x, and Z is the input impedance.
+    x, and Z is the input impedance. With `params.middle_ear`, the pressure is that at the eardrum, and v has the gain
+    of `cochlea.middle_ear` as another factor.
 
     Parameters
     ----------
@@ -115,24 +124,69 @@ def transfer_function(
     Sieroka, Dosch, Rupp, JASA 120:297 (2006).
     """
     params = checked_object("params", params, BasilarMembraneParams)
-    w = 2.0 * np.pi * np.asarray(as_signals("frequencies", frequencies, "frequency"), np.float64)[None, :]
-    x = np.asarray(as_signals("positions", positions, "place"), np.float64)[:, None]
+    frequencies = np.asarray(as_signals("frequencies", frequencies, "frequency"), np.float64)
+    return velocity_at(
+        np.asarray(as_signals("positions", positions, "place"), np.float64), at_base(frequencies, params)
+    )
+
+
+class Base(NamedTuple):
+    """What all places have in common in the transfer function, computed once for many places.
+
+    Parameters
+    ----------
+    params : BasilarMembraneParams
+    w : ndarray of float64, shape (1, frequency)
+        Angular frequencies [1/s].
+    root, phase, pressure : ndarray of complex128, shape (1, frequency)
+        The root in the logarithm of the integral of g, G and p at the base [1].
+    impedance : ndarray of complex128, shape (1, frequency)
+        Z, times the gain of the middle ear, if there is one [1].
+    """
+
+    params: BasilarMembraneParams
+    w: NDArray[np.float64]
+    root: NDArray[np.complex128]
+    phase: NDArray[np.complex128]
+    pressure: NDArray[np.complex128]
+    impedance: NDArray[np.complex128]
+
+    def below(self, n_frequencies: int) -> "Base":
+        """The same at the first frequencies only."""
+        params, w, *others = self
+        root, phase, pressure, impedance = (array[:, :n_frequencies] for array in others)
+        return Base(params, w[:, :n_frequencies], root, phase, pressure, impedance)
+
+
+def at_base(frequencies: NDArray[np.float64], params: BasilarMembraneParams) -> Base:
+    """What all places have in common at some frequencies [Hz], shape (frequency,)."""
+    w = 2.0 * np.pi * frequencies[None, :]
+    xi, root = _impedance(w, np.zeros((1, 1)), params)
+    g = w * np.sqrt(params.density / params.height) / np.sqrt(xi)
+    phase = 2.0 * g / params.stiffness_decay
+    impedance = _input_impedance(w, params)
+    if params.middle_ear is not None:
+        impedance = impedance * np.conjugate(middle_ear(frequencies))  # the table has the convention exp(-i w t)
+    return Base(params, w, root, phase, np.sqrt(phase / g) * special.hankel1e(0, phase), impedance)
+
+
+def velocity_at(positions: NDArray[np.float64], base: Base) -> NDArray[np.complex128]:
+    """The transfer function at some positions [cm], shape (place,), for the frequencies and params of a `Base`."""
+    x = positions[:, None]
+    params, w = base.params, base.w
     alpha = params.stiffness_decay
     xi, root = _impedance(w, x, params)
-    xi0, root0 = _impedance(w, np.zeros((1, 1)), params)
     speed = np.sqrt(params.density / params.height)
-    g, g0 = w * speed / np.sqrt(xi), w * speed / np.sqrt(xi0)
+    g = w * speed / np.sqrt(xi)
     # The integral of g in closed form: with s = exp(-alpha x / 2), xi is a quadratic polynomial in s, and the integral
     # of 1 / (s sqrt(xi)) over s is a logarithm of root / s. `root` stays in the first quadrant of the complex plane for
     # every w and x, so the logarithm never crosses its branch cut.
     b = np.sqrt(params.stiffness_offset + params.mass * w**2)
-    phase0 = 2.0 * g0 / alpha
-    phase = phase0 + 2j * w * speed / (alpha * b) * (np.log(root / root0) + alpha * x / 2)
+    phase = base.phase + 2j * w * speed / (alpha * b) * (np.log(root / base.root) + alpha * x / 2)
     # Hankel functions scaled by exp(-i phase): the ratio p(x) / p(0) still decays smoothly where the plain functions
     # underflow.
-    pressure = np.sqrt(phase / g) * special.hankel1e(0, phase) * np.exp(1j * (phase - phase0))
-    pressure0 = np.sqrt(phase0 / g0) * special.hankel1e(0, phase0)
-    return np.asarray(2.0 * w / xi * pressure / pressure0 * _input_impedance(w, params), np.complex128)
+    pressure = np.sqrt(phase / g) * special.hankel1e(0, phase) * np.exp(1j * (phase - base.phase))
+    return np.asarray(2.0 * w / xi * pressure / base.pressure * base.impedance, np.complex128)
 
 
 def _impedance(

@@ -188,7 +188,7 @@ def _causal_segments(
     n_in, n_out = stretch * samples, stretch * steps
     frequencies = np.arange(min(n_in, n_out) // 2 + 1) * (sample_rate / n_in)
     axis = locate(frequencies, table)
-    kept = fade(frequencies, velocity_rate) / n_in
+    kept = fade(frequencies, velocity_rate) / n_in * params.velocity_scale
     # The velocity is the sum over bins plus its conjugate, which counts a bin twice if it is its own mirror image: that
     # at 0 and, if the sound has a lower rate than the velocity, that at half the rate of the sound.
     kept[0] /= 2.0
@@ -232,7 +232,7 @@ def _published_segments(
         piece = pressure if n_in == n else pressure.take(range(begin, begin + n_in), mode="wrap")
         # The converter divides by the number of steps, not of samples. Half of this, since the real part of a sum is
         # half of the sum and its conjugate.
-        spectrum = fft.rfft(piece) * (samples_per_step / n_in / 2)
+        spectrum = fft.rfft(piece) * (samples_per_step / n_in / 2 * params.velocity_scale)
         chosen = range(first, min(first + hop, n_steps))
         start = (first * samples_per_step - begin) / n_in
         yield Segment(chosen, spectrum, axis, False, None, n_folded, start, samples_per_step / n_in)

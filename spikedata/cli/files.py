@@ -22,6 +22,7 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.ear import add_ear, ear_options
 from spikedata.cli.output import in_words
 
 
@@ -83,13 +84,7 @@ def add_commands(commands: Commands) -> None:
         help="sound (waveform, rate, spikes; of a recording), raster, cochleagram, psth, intervals, rates, classes, "
         "means or speakers (default: raster; of a recording sound)",
     )  # fmt: skip
-    sub.add_argument(
-        "--preset", action="append", choices=("default", "published"),
-        help="encode recordings with it; given twice, both side by side",
-    )  # fmt: skip
-    sub.add_argument(
-        "--params", metavar="F.toml", help="params of the cochlea, as `spikedata params --toml` prints them"
-    )
+    add_ear(sub, preset="encode recordings with it; given twice, both side by side", several=True)
     add_seed(sub)
     sub.add_argument("--out", required=True, metavar="F", help="picture to make: .png, .svg or .pdf")
     add_reading(sub)
@@ -170,8 +165,8 @@ def _plot(args: argparse.Namespace) -> None:
             kind=args.kind,
             clip=args.index if args.clip is None else args.clip,
             class_name=args.class_name,
-            params_file=args.params,
             seed=args.seed,
+            ear=ear_options(args),
             **reading_of(args),
         )
         save_figure(figure, args.out, overwrite=args.overwrite)

@@ -377,7 +377,7 @@ def _put_together(
         outputs,
         keys=plan.job.keys,
         times_dtype=plan.job.times_dtype,
-        n_units=plan.job.params.n_channels,
+        n_units=plan.job.params.n_units,
         provenance=plan.provenance,
         scratch=scratch,
         overwrite=overwrite,

@@ -19,7 +19,7 @@ from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.encoding.clips import encode_each
-from spikedata.encoding.ear import params_of, with_high_pass
+from spikedata.encoding.ear import params_of
 from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
@@ -213,15 +213,14 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
     made = file.provenance
     if made is None:
         raise ValueError(f"{file.path}: has no provenance, so it cannot be compared with recordings")
-    made = with_high_pass(made)
     preset = _preset_of(made)
-    own = _own_params(made, file) if preset == OWN else None
-    if preset not in PRESETS and own is None:
+    if preset not in (*PRESETS, OWN):
         raise ValueError(f"{file.path}: was not made with a known preset ({', '.join(PRESETS)})")
+    params = _params_of(made, file)
     if made.corpus not in CORPORA:
         raise ValueError(f"{file.path}: was made from {made.corpus!r}, which is none of {', '.join(CORPORA)}")
-    job = Job(corpus=made.corpus, keys=file.keys, preset=preset, seed=made.seed, own=own)
-    if job.provenance.params != made.params or job.times_dtype != file.times_dtype.name:
+    job = Job(corpus=made.corpus, keys=file.keys, preset=preset, seed=made.seed, own=params if preset == OWN else None)
+    if job.params != params or job.times_dtype != file.times_dtype.name:
         versions = f"the file was made by version {made.package_version}, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
     return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
@@ -232,7 +231,7 @@ def _preset_of(made: Provenance) -> str:
     return str(params.get("preset", "")) if isinstance(params, dict) else ""
 
 
-def _own_params(made: Provenance, file: SpikeFile) -> cochlea.CochleaParams:
+def _params_of(made: Provenance, file: SpikeFile) -> cochlea.CochleaParams:
     try:
         return params_of(made)
     except ValueError as error:

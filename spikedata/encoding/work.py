@@ -158,7 +158,7 @@ class _BlocksInTheMaking:
             keys=job.keys,
             mode="w",
             times_dtype=job.times_dtype,
-            n_units=job.params.n_channels,
+            n_units=job.params.n_units,
             provenance=job.provenance,
         ) as writer:
             for sample, part in self._samples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.encoding.ear import ear_params
-from spikedata.encoding.hear import channel_frequencies, hear, stored_frequencies
+from spikedata.encoding.hear import hear, stored_frequencies, unit_frequencies
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_recording
@@ -81,16 +81,16 @@ def plot_file(
     Raises
     ------
     ValueError
-        If there is no such kind, clip or class, or the params are of another number of channels.
+        If there is no such kind, clip or class, or the params are of another number of units.
     FileNotFoundError, FormatError
         If there is no such file, or it breaks a rule of the format.
     """
     if kind not in KINDS_OF_A_FILE:
         raise ValueError(f"kind must be one of {', '.join(KINDS_OF_A_FILE)} for a spike file, got {kind!r}")
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
-        if params is not None and params.n_channels != file.n_units:
-            raise ValueError(f"{path}: has {file.n_units} channels, the params given have {params.n_channels}")
-        frequencies = stored_frequencies(file.provenance) if params is None else channel_frequencies(params)
+        if params is not None and params.n_units != file.n_units:
+            raise ValueError(f"{path}: has {file.n_units} units, the params given have {params.n_units}")
+        frequencies = stored_frequencies(file.provenance) if params is None else unit_frequencies(params)
         if frequencies is not None and len(frequencies) != file.n_units:
             frequencies = None  # as where channels were merged or selected before they were stored
         class_name = class_name if class_name is None else unicodedata.normalize("NFC", class_name)
@@ -150,12 +150,12 @@ def plot_sound(
     if params is None:
         preset, params = ear_params(preset)
     heard = hear(path, params, seed=seed)
-    frequencies = channel_frequencies(params)
+    frequencies = unit_frequencies(params)
     title = f"{shortened(Path(path).name, LONGEST_ID)}\npreset {preset or 'own'}"
     if kind != "sound":
         return _draw(kind, Events.from_samples([heard.sample], keys=[""]), frequencies, title, ax)
     times, units = heard.sample.times, heard.sample.units
-    options: Any = {"n_units": params.n_channels, "frequencies": frequencies, "title": title, "ax": ax}
+    options: Any = {"n_units": params.n_units, "frequencies": frequencies, "title": title, "ax": ax}
     return plot_recording(heard.waveform, heard.sample_rate, times, units, **options)
 
 
@@ -181,8 +181,8 @@ def plot_side_by_side(
     kind: str | None = None,
     clip: int | str | None = None,
     class_name: str | None = None,
-    params_file: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    ear: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
     n_units: int | None = None,
 ) -> Figure:
@@ -196,10 +196,10 @@ def plot_side_by_side(
         Of all columns. Default: "raster"; of one recording alone "sound".
     clip, class_name
         As `plot_file`, of the spike files.
-    params_file : str or path-like, optional
-        A TOML file with params of the cochlea, which replace those of the presets.
     seed : int
         Of the encoding of recordings.
+    ear : mapping, optional
+        Changes of the presets: file, values, channels and output, as `spikedata.encoding.ear.ear_params` takes them.
     time_unit, n_units
         As `plot_file`, of the spike files.
 
@@ -229,11 +229,13 @@ def plot_side_by_side(
     if all(sounds) and given is not None:
         raise ValueError(f"{chosen[0].path}: is a recording, so leave out {given}, which is for spike files")
 
+    changes = dict(ear or {})
+
     def draw(column: Column, is_sound: bool, ax: Axes | None) -> Any:
         preset, params = column.preset, None
-        if is_sound or preset is not None or params_file is not None:
-            preset, params = ear_params(preset, params_file)
-            preset = preset if params_file is None else f"{preset} with {Path(params_file).name}"
+        if is_sound or preset is not None or any(changes.values()):
+            preset, params = ear_params(preset, **changes)
+            preset = _with_changes(preset, params, changes)
         if is_sound:
             return plot_sound(column.path, kind=kind, preset=preset, params=params, seed=seed, ax=ax)
         reading: Any = {"time_unit": time_unit, "n_units": n_units}
@@ -265,6 +267,15 @@ def is_spike_file(path: str | os.PathLike[str]) -> bool:
         pass
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     return any(suffix in _SPIKE_FILES for suffix in suffixes[-2:])  # .h5.gz is told apart where it is opened
+
+
+def _with_changes(preset: str, params: CochleaParams, changes: Mapping[str, Any]) -> str:
+    """The name of a preset with what was changed of it."""
+    words = [Path(changes["file"]).name] if changes.get("file") else []
+    words += [f"{params.n_channels:,} channels"] if changes.get("channels") else []
+    words += [f"{name}={value}" for name, value in (changes.get("values") or {}).items()]
+    words += [f"output {changes['output']}"] if changes.get("output") else []
+    return f"{preset} with {', '.join(words)}" if words else preset
 
 
 def _draw(

@@ -300,7 +300,7 @@ def test_a_preset_that_has_changed_since_is_refused(encoded, corpus, tmp_path):
         verify_file(path, audio=corpus)
 
 
-@pytest.mark.parametrize("params", ['{"places": 3}', "[]", '"published"', '{"preset": "human"}'])
+@pytest.mark.parametrize("params", ['{"places": 3}', "[]", '"published"', '{"preset": "cat"}'])
 def test_params_that_are_no_preset_are_refused(encoded, corpus, tmp_path, params):
     path = rewrite(encoded, tmp_path / "x.h5", replace(provenance_of(encoded), params=params))
     with pytest.raises(ValueError, match=r"x\.h5: was not made with a known preset"):
