@@ -30,12 +30,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cochlea import CochleaParams, encode, encode_many
+from cochlea import CochleaParams, encode_many
 from spikedata.acoustics import stream_of
 from spikedata.acoustics.chance import draw_within
 from spikedata.corpora import Clip, list_clips
 from spikedata.corpora.audio import read_audio
-from spikedata.corpora.noisy import MIXED, PARTS, TEST_CONDITIONS, make_noisy_digits
+from spikedata.corpora.noisy import MIXED, TEST_CONDITIONS, make_noisy_digits
 from spikedata.disk import write_atomically
 
 SEED = 0  # of spikes and levels; the networks have their own
@@ -133,12 +133,20 @@ def human_at(level: float) -> CochleaParams:
     return replace(params, stimulus=stimulus)
 
 
+def published_at(_: float) -> CochleaParams:
+    return CochleaParams.published()
+
+
+def default_at(_: float) -> CochleaParams:
+    return CochleaParams()
+
+
 FRONT_ENDS = {
-    "published": FrontEnd("700 hair cells of 40 fibers, linear", spikes_of(lambda _: CochleaParams.published()), False, False),
-    "default": FrontEnd("3,500 hair cells of 8 fibers, linear", spikes_of(lambda _: CochleaParams()), False, False),
+    "published": FrontEnd("700 hair cells of 40 fibers, linear", spikes_of(published_at), False, False),
+    "default": FrontEnd("3,500 hair cells of 8 fibers, linear", spikes_of(default_at), False, False),
     "human": FrontEnd("3,500 hair cells, three kinds of fibers, compression", spikes_of(human_at), True, False),
     "logmel": FrontEnd(f"log-mel of librosa, {N_MELS} bands, as currents", log_mel, True, True),
-}  # fmt: skip
+}
 
 
 # What the front ends hear
@@ -269,7 +277,8 @@ def train_one(study: Study, front: str, seed: int) -> None:
     held_out = torch.from_numpy(scale.apply(chooses.inputs)), torch.from_numpy(chooses.labels.astype(np.int64))
     recipe = recipe_from("adlif_augmented", {**RECIPE, **({"epochs": "2"} if study.quick else {})})
     params, n_inputs = recipe.training, inputs.shape[2]
-    assert params is not None
+    if params is None:
+        raise TypeError(f"the recipe {recipe.name} has no training")
     network = make_network(
         replace(recipe.network, n_merged=1), n_units=n_inputs, n_classes=20,
         generator=torch.Generator().manual_seed(seed),
@@ -309,11 +318,13 @@ def train_one(study: Study, front: str, seed: int) -> None:
             "offset": np.atleast_1d(scale.offset).tolist(), "size": np.atleast_1d(scale.size).tolist(),
             "cpu_s": process_time() - cpu, "history": history}  # fmt: skip
     write_atomically(run / "history.json", as_json(done), overwrite=True)
-    say(f"{front}, seed {seed}: validation {best[0]:.1%}, {process_time() - cpu:.0f} CPU s, {perf_counter() - began:.0f} s")
+    say(
+        f"{front}, seed {seed}: validation {best[0]:.1%}, {process_time() - cpu:.0f} CPU s, {perf_counter() - began:.0f} s"
+    )
 
 
 def augment(inputs: Array, rng: np.random.Generator) -> Array:
-    """Clips, each shifted along the inputs and stretched in time by a little, as longer ears and slower speakers are."""
+    """Clips, each shifted along the inputs and stretched in time, as another speaker's would be."""
     n_clips, n_steps, n_inputs = inputs.shape
     most = round(INPUT_SHIFT * n_inputs)
     shifts = rng.integers(-most, most + 1, n_clips)
@@ -357,7 +368,10 @@ def test_one(study: Study, front: str, seed: int) -> None:
     recipe = Recipe.from_json(made["recipe"])
     weights = (run / "weights.safetensors").read_bytes()
     network = network_from(
-        weights, replace(recipe, network=replace(recipe.network, n_merged=1)), n_units=made["n_inputs"], n_classes=20,
+        weights,
+        replace(recipe, network=replace(recipe.network, n_merged=1)),
+        n_units=made["n_inputs"],
+        n_classes=20,
         sha256=hashlib.sha256(weights).hexdigest(),
     )
     scale = Scale(np.array(made["offset"], np.float32), np.array(made["size"], np.float32))
@@ -371,8 +385,10 @@ def test_one(study: Study, front: str, seed: int) -> None:
             clips = [name.partition("/")[2] for name in data.names.tolist()]
             found = {"labels": data.labels.tolist(), "speakers": data.speakers.tolist()}
     epochs = [epoch["validation_accuracy"] for epoch in made["history"]]
-    result = {"front_end": front, "seed": seed, "clips": clips, **found, "answers": answers,
-              "validation_accuracy": max(epochs), "parameters": made["parameters"], "training_cpu_s": made["cpu_s"]}  # fmt: skip
+    result = {
+        "front_end": front, "seed": seed, "clips": clips, **found, "answers": answers,
+        "validation_accuracy": max(epochs), "parameters": made["parameters"], "training_cpu_s": made["cpu_s"],
+    }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, as_json(result), overwrite=True)
 
@@ -425,20 +441,21 @@ def summarize(study: Study, fronts: Sequence[str], seeds: Sequence[int]) -> dict
                 }
     noisy = [folder for folder in TEST_CONDITIONS if folder != "test-clean"]
     groups = {"clean": ["test-clean"], "noise": noisy, "all": list(TEST_CONDITIONS)}
-    means: dict[str, Any] = {}
+    means: dict[str, Any] = {front: {} for front in fronts}
     for group, folders in groups.items():
-        mean = {f: np.mean([cells[f, folder, level].right for folder in folders for level in LEVELS], axis=0) for f in fronts}
+        right = {
+            front: np.mean([cells[front, folder, level].right for folder in folders for level in LEVELS], axis=0)
+            for front in fronts
+        }
         for front in fronts:
-            means.setdefault(front, {})[group] = {
-                "mean": float(mean[front].mean()),
-                "interval_95": interval(mean[front], draws),
-                "minus": {
-                    other: {"mean": float((mean[front] - mean[other]).mean()), "interval_95": interval(mean[front] - mean[other], draws)}
-                    for other in fronts if other != front
-                },
-            }  # fmt: skip
-    return {"seeds": list(seeds), "n_clips": len(labels), "speakers": np.unique(speakers).tolist(), "levels": list(LEVELS),
-            "conditions": list(TEST_CONDITIONS), "front_ends": rows, "means": means, "quick": study.quick}  # fmt: skip
+            others = {other: right[front] - right[other] for other in fronts if other != front}
+            means[front][group] = spread(right[front], draws) | {
+                "minus": {other: spread(difference, draws) for other, difference in others.items()}
+            }
+    return {
+        "seeds": list(seeds), "n_clips": len(labels), "speakers": np.unique(speakers).tolist(), "levels": list(LEVELS),
+        "conditions": list(TEST_CONDITIONS), "front_ends": rows, "means": means, "quick": study.quick,
+    }  # fmt: skip
 
 
 def resampled(labels: Array, speakers: Array, n_seeds: int, n_draws: int = 2000) -> list[tuple[Array, Array]]:
@@ -457,6 +474,11 @@ def interval(values: Array, draws: list[tuple[Array, Array]]) -> list[float]:
     return np.percentile(means, [2.5, 97.5]).tolist()
 
 
+def spread(values: Array, draws: list[tuple[Array, Array]]) -> dict[str, Any]:
+    """The mean over seeds and clips, and its interval."""
+    return {"mean": float(values.mean()), "interval_95": interval(values, draws)}
+
+
 def as_markdown(summary: dict[str, Any]) -> str:
     head = ["front end", "level", *CONDITION_NAMES]
     lines = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * len(CONDITION_NAMES)]
@@ -466,13 +488,20 @@ def as_markdown(summary: dict[str, Any]) -> str:
             shown = [f"{100 * np.mean(c['by_seed']):.1f} ± {100 * np.std(c['by_seed'], ddof=1):.1f}" for c in cells]
             heard = f"{level:.0f} dB SPL" if row["hears_level"] else "any"
             lines.append(f"| {front} | {heard} | {' | '.join(shown)} |")
-    lines += ["", "| front end | clean | in noise | in noise, 95 % | less default, 95 % | validation | cost | parameters |",
-              "|---|---:|---:|---|---|---:|---:|---:|"]  # fmt: skip
+    lines += [
+        "",
+        "| front end | clean | in noise | in noise, 95 % | less default, 95 % | validation | cost | parameters |",
+        "|---|---:|---:|---|---|---:|---:|---:|",
+    ]
     for front, row in summary["front_ends"].items():
         means = summary["means"][front]
         low, high = means["noise"]["interval_95"]
         less = means["noise"]["minus"].get("default")
-        gain = f"{signed(less['mean'])} ({signed(less['interval_95'][0])} to {signed(less['interval_95'][1])})" if less else ""
+        gain = (
+            f"{signed(less['mean'])} ({signed(less['interval_95'][0])} to {signed(less['interval_95'][1])})"
+            if less
+            else ""
+        )
         lines.append(
             f"| {front}: {row['about']} | {100 * means['clean']['mean']:.1f} | {100 * means['noise']['mean']:.1f} | "
             f"{100 * low:.1f} to {100 * high:.1f} | {gain} | {100 * np.mean(row['validation_accuracy']):.1f} | "

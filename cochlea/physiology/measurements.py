@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cochlea.hair_cell import HairCellParams
 from cochlea.model import CochleaParams
 from cochlea.physiology.analysis import group_delay, median_energy_time, tuning_width
 from cochlea.physiology.recording import (
@@ -30,6 +31,7 @@ from cochlea.physiology.spike_statistics import (
     peristimulus_histogram,
     vector_strength,
 )
+from cochlea.sumner_hair_cell import receptor_potential
 from cochlea.transfer_function import transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 
@@ -211,7 +213,21 @@ def receptor_potentials(
     ----------
     Russell, Sellick, J. Physiol. 338:179 (1983); Osses Vecchi et al., Acta Acustica 6:17 (2022).
     """
-    return None
+    hair_cells = params.hair_cell
+    if isinstance(hair_cells, HairCellParams):
+        return None
+    ac, dc = [], []
+    for frequency in frequencies:
+        pressure = tone_burst(frequency, level, duration=0.2, reference=reference_amplitude(params))
+        velocity, rate = membrane_velocity(pressure, params)
+        channel = nearest_channel(frequency, params)
+        potential = receptor_potential(velocity[channel : channel + 1], rate, hair_cells)[0].astype(np.float64)
+        start = ONSET + 0.1
+        inside = np.arange(round(start * rate), round((start + np.floor(0.08 * frequency) / frequency) * rate))
+        wave = np.exp(-2j * np.pi * frequency * inside / rate)
+        ac.append(2 * np.abs(np.mean(wave * (potential[inside] - hair_cells.resting_potential))))
+        dc.append(np.mean(potential[inside]) - hair_cells.resting_potential)
+    return ReceptorPotentials(hair_cells.resting_potential, np.array(ac), np.array(dc))
 
 
 def rate_levels(

@@ -49,7 +49,7 @@ def growth(
     """
     channel = nearest_channel(place_frequency or frequency, params)
     sounds = [_tone(frequency, level, params) for level in levels]
-    return 20 * np.log10(_amplitudes(sounds, np.full(len(levels), frequency), channel, params))
+    return np.asarray(20 * np.log10(_amplitudes(sounds, np.full(len(levels), frequency), channel, params)))
 
 
 def growth_slope(levels: ArrayLike, outputs: ArrayLike, low: float, high: float) -> float:
@@ -130,7 +130,7 @@ def two_tone_suppression(
     alone, *suppressed = _amplitudes(
         [probe, *both], np.full(len(both) + 1, frequency), nearest_channel(frequency, params), params
     )
-    return 20 * np.log10(alone / np.array(suppressed))
+    return np.asarray(20 * np.log10(alone / np.array(suppressed)))
 
 
 def _tone(frequency: float, level: float, params: CochleaParams) -> NDArray[np.float64]:

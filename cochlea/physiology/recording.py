@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import auditory_nerve
 from cochlea.basilar_membrane import basilar_membrane
 from cochlea.bushy_cell import bushy_cell
-from cochlea.hair_cell import hair_cell, place_hair_cells
+from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
 from cochlea.model import CochleaParams
-from cochlea.stimulus import apply_ramps
+from cochlea.stimulus import REFERENCE_PRESSURE, apply_ramps
+from cochlea.sumner_hair_cell import CLASSES, calcium_conductances, deal_fibers, sumner_hair_cell
 from cochlea.transfer_table import characteristic_frequencies
 
 SAMPLE_RATE = 48_000  # [Hz], of the sounds; the velocity then has 24 kHz in both presets
 ONSET = 0.05  # [s], the silence before a tone
-_HEARING_THRESHOLD = 20e-6  # [Pa], the root mean square at 0 dB SPL
 _BUSHY_CELLS_AT_ONCE = 10  # so that memory does not grow with the number of bushy cells
 
 
@@ -33,7 +33,7 @@ class Response(NamedTuple):
     Parameters
     ----------
     probability : ndarray, shape (sample,)
-        Release probability of the channel's middle hair cell, per step [1].
+        Release probability of the channel's middle hair cell, at a synapse of the class, per step [1].
     sample_rate : int
         Steps per second [Hz].
     fiber_times : ndarray, shape (n_spikes,)
@@ -56,7 +56,7 @@ def reference_amplitude(params: CochleaParams) -> float:
     params : CochleaParams
         The ear; its pressure is in pascal where sounds have no relative level.
     """
-    return 1.0 if params.stimulus.level is not None else math.sqrt(2.0) * _HEARING_THRESHOLD
+    return math.sqrt(2.0) * REFERENCE_PRESSURE if params.stimulus.is_absolute else 1.0
 
 
 def tone_burst(
@@ -111,7 +111,7 @@ def fiber_classes(params: CochleaParams) -> tuple[str, ...]:
     params : CochleaParams
         The ear.
     """
-    return ("all",)
+    return ("all",) if isinstance(params.hair_cell, HairCellParams) else CLASSES
 
 
 def membrane_velocity(pressure: NDArray[np.float64], params: CochleaParams) -> tuple[NDArray[np.float32], int]:
@@ -163,18 +163,26 @@ def respond(
     ValueError
         If the ear has no such class of fibers.
     """
-    _checked_class(fiber_class, params)
+    number = fiber_classes(params).index(_checked_class(fiber_class, params))
     velocity, rate = membrane_velocity(pressure, params)
-    cells = place_hair_cells(velocity, params.hair_cell.n_per_place, range(channel, channel + 1))
-    probability = hair_cell(cells, rate, params.hair_cell)
-    middle = probability[len(probability) // 2]
-    counts = auditory_nerve(middle[None], rate, replace(params.auditory_nerve, n_fibers=n_fibers), rng)[0]
+    n_cells = params.hair_cell.n_per_place
+    cells = place_hair_cells(velocity, n_cells, range(channel, channel + 1))
+    typical = _typical_release(cells, rate, params)[number]
+    counts = auditory_nerve(typical[None], rate, replace(params.auditory_nerve, n_fibers=n_fibers), rng)[0]
     fiber_times = np.repeat(np.arange(counts.size), counts) / rate
-    return Response(middle, rate, fiber_times, _bushy_times(probability, rate, params, rng, n_bushy_cells))
+    if not n_bushy_cells:
+        return Response(typical, rate, fiber_times, np.zeros(0))
+    synapses = _synapses(cells, channel * n_cells + np.arange(n_cells), rate, params)
+    return Response(typical, rate, fiber_times, _bushy_times(synapses, rate, params, rng, n_bushy_cells))
 
 
 def spontaneous_times(
-    duration: float, params: CochleaParams, rng: np.random.Generator, *, n_bushy_cells: int
+    duration: float,
+    params: CochleaParams,
+    rng: np.random.Generator,
+    *,
+    n_bushy_cells: int,
+    fiber_class: str | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The times of spontaneous spikes, in silence, of one fiber and of a number of bushy cells.
 
@@ -186,21 +194,52 @@ def spontaneous_times(
     rng : numpy.random.Generator
         Source of the random numbers.
     n_bushy_cells : int
-        Number of bushy cells that are recorded [1].
+        Number of bushy cells that are recorded, of the middle channel [1].
+    fiber_class : str, optional
+        Which of `fiber_classes` the fiber is of; default: the first.
 
     Returns
     -------
     fiber_times, bushy_times : ndarray, shape (n_spikes,)
         Spike times of the fiber, and of all bushy cells together [s].
     """
-    # In silence the membrane does not move and all hair cells are alike, so one of them stands for the channel.
-    rate = params.basilar_membrane.sample_rate
-    silence = np.zeros((1, round(duration * rate)), np.float32)
-    probability = hair_cell(silence, rate, params.hair_cell)
+    # In silence the membrane does not move, so that a hair cell is what it was in the first step. All cells of a
+    # channel are alike, but for the jitter of their synapses.
+    number = fiber_classes(params).index(_checked_class(fiber_class, params))
+    rate, n_cells = params.basilar_membrane.sample_rate, params.hair_cell.n_per_place
+    n_steps = round(duration * rate)
+    # The transmitter of Meddis's cells creeps by rounding; the cells of Sumner rest, and a step of them is enough.
+    silence = np.zeros((1, n_steps if isinstance(params.hair_cell, HairCellParams) else 1), np.float32)
+    typical = np.broadcast_to(_typical_release(silence, rate, params)[number], (1, n_steps))
     one = replace(params.auditory_nerve, n_fibers=1)
-    fiber_times = np.nonzero(auditory_nerve(probability, rate, one, rng)[0])[0] / rate
-    alike = np.broadcast_to(probability, (params.hair_cell.n_per_place, probability.size))
-    return fiber_times, _bushy_times(alike, rate, params, rng, n_bushy_cells)
+    fiber_times = np.nonzero(auditory_nerve(typical, rate, one, rng)[0])[0] / rate
+    if not n_bushy_cells:
+        return fiber_times, np.zeros(0)
+    numbers = params.n_channels // 2 * n_cells + np.arange(n_cells)
+    probability, n_fibers = _synapses(np.repeat(silence, n_cells, axis=0), numbers, rate, params)
+    probability = np.broadcast_to(probability, (len(probability), n_steps))
+    return fiber_times, _bushy_times((probability, n_fibers), rate, params, rng, n_bushy_cells)
+
+
+def _typical_release(cells: NDArray[np.floating], rate: int, params: CochleaParams) -> NDArray[np.floating]:
+    # The release probability of the middle cell, at a synapse of each class without jitter; (class, sample).
+    if isinstance(params.hair_cell, HairCellParams):
+        return hair_cell(cells, rate, params.hair_cell)[[len(cells) // 2]]
+    middle = len(cells) // 2
+    return sumner_hair_cell(cells[middle : middle + 1], rate, params.hair_cell)[:, 0]
+
+
+def _synapses(
+    cells: NDArray[np.floating], numbers: NDArray[np.int64], rate: int, params: CochleaParams
+) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+    # The release probability in each class and cell, (class x cell, sample), and how many fibers each has.
+    hair_cells, n_fibers = params.hair_cell, params.auditory_nerve.n_fibers
+    if isinstance(hair_cells, HairCellParams):
+        return hair_cell(cells, rate, hair_cells), np.full(len(cells), n_fibers)
+    conductance = calcium_conductances(numbers, hair_cells)
+    probability = sumner_hair_cell(cells, rate, hair_cells, conductance)
+    dealt = deal_fibers(params.n_hair_cells, n_fibers, hair_cells)[:, numbers]
+    return probability.reshape(-1, cells.shape[1]), dealt.ravel()
 
 
 def _checked_class(fiber_class: str | None, params: CochleaParams) -> str:
@@ -211,13 +250,19 @@ def _checked_class(fiber_class: str | None, params: CochleaParams) -> str:
 
 
 def _bushy_times(
-    probability: NDArray[np.floating], rate: int, params: CochleaParams, rng: np.random.Generator, n_cells: int
+    synapses: tuple[NDArray[np.floating], NDArray[np.int64]],
+    rate: int,
+    params: CochleaParams,
+    rng: np.random.Generator,
+    n_cells: int,
 ) -> NDArray[np.float64]:
-    # The spike times of n_cells independent bushy cells that are driven by the hair cells of one channel, cell by cell.
+    # The spike times of n_cells independent bushy cells that are driven by the fibers of one channel.
+    probability, n_fibers = synapses
     steps = [np.zeros(0, np.int64)]
     for first in range(0, n_cells, _BUSHY_CELLS_AT_ONCE):
         n_block = min(_BUSHY_CELLS_AT_ONCE, n_cells - first)
-        counts = auditory_nerve(np.tile(probability, (n_block, 1)), rate, params.auditory_nerve, rng)
+        driven = np.tile(probability, (n_block, 1))
+        counts = auditory_nerve(driven, rate, params.auditory_nerve, rng, np.tile(n_fibers, n_block))
         spikes = counts.reshape(n_block, -1, counts.shape[1]).sum(axis=1, dtype=np.uint16)
         steps.append(bushy_cell(spikes, rate, params.bushy_cell, n_fibers=params.n_fibers_per_channel)[0])
     return np.concatenate(steps) / rate

@@ -4,8 +4,8 @@ Each part has its own speakers, and its babble is made of recordings of the same
 neither of the speaker nor of those behind, is in two parts. A recording that is tested in noise is therefore unlike
 anything that was heard in training, and nothing about the test is in the training data.
 
-Recordings are at the level of the Heidelberg Digits, noise included. The level at which an ear hears them is a matter of the
-ear (``--set stimulus.level_db_spl=65``); an ear that brings every sound to one level hears them alike at all.
+Recordings are at the level of the Heidelberg Digits, noise included. The level at which an ear hears them is a matter of
+the ear (``--set stimulus.level_db_spl=65``); an ear that brings every sound to one level hears them alike at all.
 """
 
 from __future__ import annotations
@@ -127,7 +127,10 @@ class MadeNoisy(NamedTuple):
 
 
 def make_noisy_digits(
-    audio: str | os.PathLike[str], out: str | os.PathLike[str], *, on_progress: Callable[[int, int], object] | None = None
+    audio: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    on_progress: Callable[[int, int], object] | None = None,
 ) -> MadeNoisy:
     """Make Noisy Digits from the Heidelberg Digits: a folder of FLAC files with a manifest and the lists of its parts.
 
@@ -168,7 +171,7 @@ def make_noisy_digits(
     part = temporary_beside(folder)
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for clip, content in pool.map(lambda task: _make(*task, sources), plan):
+            for clip, content in pool.map(lambda task: _make(task, sources), plan):
                 path = part / clip.file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(_as_flac(content))
@@ -189,7 +192,7 @@ def make_noisy_digits(
 
 def _sources(audio: str | os.PathLike[str]) -> dict[str, dict[str, Clip]]:
     """The 2,400 recordings by part and name."""
-    there = {clip.name: clip for clip in list_clips("heidelberg_digits", audio, missing="skip").clips}
+    there = {clip.name: clip for clip in list_clips("heidelberg_digits", Path(audio), missing="skip").clips}
     stems = {name.rpartition(".")[0]: name for name in there}
     sources: dict[str, dict[str, Clip]] = {}
     for part, speakers in PARTS.items():
@@ -206,12 +209,22 @@ def _sources(audio: str | os.PathLike[str]) -> dict[str, dict[str, Clip]]:
     return {part: dict(sorted(clips.items())) for part, clips in sources.items()}
 
 
-def _plan(sources: Mapping[str, Mapping[str, Clip]]) -> Iterator[tuple[str, str, str, float | None]]:
-    """Folder, part, name and signal-to-noise ratio of each recording, in the order of the names."""
+class _Task(NamedTuple):
+    """Folder, part, name and signal-to-noise ratio of a recording to make."""
+
+    folder: str
+    part: str
+    stem: str
+    snr: float | None
+
+
+def _plan(sources: Mapping[str, Mapping[str, Clip]]) -> Iterator[_Task]:
+    """The recordings, in the order of their names."""
     parts = {**MIXED, **dict.fromkeys(TEST_CONDITIONS, "test")}
     for folder, part in sorted(parts.items()):
         for stem in sources[part]:
-            yield folder, part, stem, TEST_CONDITIONS[folder] if part == "test" else _mixed_snr(folder, stem)
+            snr = TEST_CONDITIONS[folder] if part == "test" else _mixed_snr(folder, stem)
+            yield _Task(folder, part, stem, snr)
 
 
 def _mixed_snr(folder: str, stem: str) -> float | None:
@@ -220,9 +233,8 @@ def _mixed_snr(folder: str, stem: str) -> float | None:
     return None if is_noisy < _CLEAN_SHARE else round(low + (high - low) * float(share), 1)
 
 
-def _make(
-    folder: str, part: str, stem: str, snr: float | None, sources: Mapping[str, Mapping[str, Clip]]
-) -> tuple[NoisyClip, npt.NDArray[np.int16]]:
+def _make(task: _Task, sources: Mapping[str, Mapping[str, Clip]]) -> tuple[NoisyClip, npt.NDArray[np.int16]]:
+    folder, part, stem, snr = task
     clip = sources[part][stem]
     waveform = _read(clip)
     if snr is not None:
