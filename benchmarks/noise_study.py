@@ -318,9 +318,8 @@ def train_one(study: Study, front: str, seed: int) -> None:
             "offset": np.atleast_1d(scale.offset).tolist(), "size": np.atleast_1d(scale.size).tolist(),
             "cpu_s": process_time() - cpu, "history": history}  # fmt: skip
     write_atomically(run / "history.json", as_json(done), overwrite=True)
-    say(
-        f"{front}, seed {seed}: validation {best[0]:.1%}, {process_time() - cpu:.0f} CPU s, {perf_counter() - began:.0f} s"
-    )
+    took = f"{process_time() - cpu:.0f} CPU s, {perf_counter() - began:.0f} s"
+    say(f"{front}, seed {seed}: validation {best[0]:.1%}, {took}")
 
 
 def augment(inputs: Array, rng: np.random.Generator) -> Array:

@@ -4,8 +4,8 @@ Each part has its own speakers, and its babble is made of recordings of the same
 neither of the speaker nor of those behind, is in two parts. A recording that is tested in noise is therefore unlike
 anything that was heard in training, and nothing about the test is in the training data.
 
-Recordings are at the level of the Heidelberg Digits, noise included. The level at which an ear hears them is a matter of
-the ear (``--set stimulus.level_db_spl=65``); an ear that brings every sound to one level hears them alike at all.
+Recordings are at the level of the Heidelberg Digits, noise included. The level at which an ear hears them is a matter
+of the ear (``--set stimulus.level_db_spl=65``); an ear that brings every sound to one level hears them alike at all.
 """
 
 from __future__ import annotations
