@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spikedata import (
+        acoustics,
         baseline,
         corpora,
         downloads,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         training,
         transforms,
     )
+    from spikedata.acoustics import Scene
     from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
     from spikedata.corpora.audio import read_audio
     from spikedata.corpora.embedded import embedded_corpus
@@ -47,10 +49,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "recognition", "report",
-    "splits", "synth", "torch", "training", "transforms",
+    "acoustics", "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot",
+    "recognition", "report", "splits", "synth", "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
+    "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
         "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
     ),
@@ -77,11 +80,13 @@ __all__ = [
     "Events",
     "Recipe",
     "Sample",
+    "Scene",
     "SpikeDataset",
     "SpikeFile",
     "SpikeWriter",
     "Split",
     "__version__",
+    "acoustics",
     "baseline",
     "bin_events",
     "collate",

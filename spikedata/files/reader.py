@@ -86,6 +86,9 @@ class SpikeFile:
         A line for each recording that was left out when the file was made.
     remarks : tuple of str
         A line for each clip of which something was noted when it was encoded.
+    drawn : dict of str to ndarray of float64, each of shape (n_samples,)
+        What was drawn for each clip before it was encoded: "snr" [dB], "level" [dB SPL], "speed" [1], "room" [s] and
+        "direct_to_reverberant" [dB], those of them that were (`spikedata.acoustics`); empty if sounds were not changed.
     columns : Columns
         The same data by the names in the table of columns.
 
@@ -128,6 +131,7 @@ class SpikeFile:
         self.sources, self.parts = columns.texts(table.SOURCE), columns.texts(table.PART)
         self.sample_rates = columns.numbers(table.SAMPLE_RATE)
         self.durations = self._seconds(columns.numbers(table.DURATION))
+        self.drawn = {c.field: columns.numbers(c) for c in table.DRAWN if c.name in columns.stored}
         self.provenance, self.is_ours, self.says_n_units = columns.provenance, columns.is_ours, columns.is_ours
         self._is_told_n_units = self.says_n_units or n_units is not None
         self.n_units = columns.n_units if n_units is None else n_units
