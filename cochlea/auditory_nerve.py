@@ -70,7 +70,7 @@ class AuditoryNerveParams:
         absolute = self.dead_steps(sample_rate)
         if self.tau_relative == 0:
             return np.array([absolute])
-        quantiles = -np.log1p(-(np.arange(N_QUANTILES) + 0.5) / N_QUANTILES)
+        quantiles = np.array([-log1p(-(number + 0.5) / N_QUANTILES) for number in range(N_QUANTILES)])
         return absolute + np.rint(quantiles * self.tau_relative * sample_rate).astype(np.int64)
 
 

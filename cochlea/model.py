@@ -20,6 +20,7 @@ from cochlea.compression import CompressionParams
 from cochlea.engine.fused import spike_steps
 from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_and_judge
+from cochlea.sumner_hair_cell import SumnerHairCellParams
 from cochlea.transfer_function import BasilarMembraneParams
 
 _MOST_CHANNELS = 3_500  # the inner hair cells of a human cochlea
@@ -55,7 +56,7 @@ class CochleaParams:
     basilar_membrane : BasilarMembraneParams
     compression : CompressionParams or None
         None: the membrane is linear [1].
-    hair_cell : HairCellParams
+    hair_cell : HairCellParams or SumnerHairCellParams
     auditory_nerve : AuditoryNerveParams
     bushy_cell : BushyCellParams
     """
@@ -64,7 +65,7 @@ class CochleaParams:
     stimulus: StimulusParams = field(default_factory=StimulusParams)
     basilar_membrane: BasilarMembraneParams = field(default_factory=BasilarMembraneParams)
     compression: CompressionParams | None = None
-    hair_cell: HairCellParams = field(default_factory=HairCellParams)
+    hair_cell: HairCellParams | SumnerHairCellParams = field(default_factory=HairCellParams)
     auditory_nerve: AuditoryNerveParams = field(default_factory=AuditoryNerveParams)
     bushy_cell: BushyCellParams = field(default_factory=BushyCellParams)
 
@@ -250,6 +251,7 @@ def encode(
         bushy_cells=params.bushy_cell,
         seed=seed,
         key=key_number,
+        output=params.output,
     )
     return Spikes(steps / rate, units.astype(np.uint16))
 

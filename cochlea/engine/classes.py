@@ -14,8 +14,6 @@ from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
 from cochlea.engine.chance import DRAWS
-from cochlea.engine.fused import _copy_tile as copy_tile
-from cochlea.engine.fused import _interpolate_tile as interpolate_tile
 from cochlea.engine.periodic import N_TAPS, kernel_polynomials
 from cochlea.engine.synapses import (
     MOST_FIBERS,
@@ -27,8 +25,7 @@ from cochlea.engine.synapses import (
 )
 from cochlea.engine.tiles import LANES, REACH, STEPS, fire_bushy_cells
 from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
-from cochlea.hair_cell import NODES, cell_offsets
-from cochlea.interpolation import lagrange_weights
+from cochlea.engine.velocity_tiles import cell_taps, copy_tile, interpolate_tile
 from cochlea.sumner_hair_cell import (
     SumnerHairCellParams,
     calcium_conductances,
@@ -38,9 +35,8 @@ from cochlea.sumner_hair_cell import (
     step_constants,
 )
 from cochlea.transfer_function import BasilarMembraneParams
-from cochlea.transfer_table import N_BEYOND
 
-_UNITS = 2**16  # a spike is kept as step * _UNITS + unit, so that sorting numbers sorts spikes
+_UNIT_BITS = 16  # a spike is kept as one number, its unit in the lower bits, so that sorting numbers sorts spikes
 
 
 class ClassConstants(NamedTuple):
@@ -163,14 +159,8 @@ def class_constants(
         raise ValueError(
             f"AuditoryNerveParams.n_fibers must be <= {MOST_FIBERS} with SumnerHairCellParams, got {nerve.n_fibers}"
         )
-    # As in `fused`: column j of a tile of velocity is the place N_BEYOND before lane j.
-    position = cell_offsets(params.n_per_place) + N_BEYOND
-    first = np.floor(position).astype(np.int64) - (NODES // 2 - 1)
-    taps = np.zeros((position.size, REACH + 1), np.float32)
-    weights = lagrange_weights(position - first, NODES).astype(np.float32)
-    np.put_along_axis(taps, first[:, None] + np.arange(NODES), weights, axis=1)
     return ClassConstants(
-        taps=taps,
+        taps=cell_taps(params.n_per_place),
         cell=cell_constants(rate, params),
         pool=pool_constants(rate, params),
         dead_times=nerve.dead_times(rate),
@@ -240,22 +230,6 @@ def at_rest(
     )
 
 
-class ClassSpikes(NamedTuple):
-    """Spikes at steps of the model.
-
-    Parameters
-    ----------
-    steps, units : ndarray of int64, shape (n_spikes,)
-        Step, and channel or fiber, of each spike, ordered by step, then by unit.
-    sample_rate : int
-        Steps per second [Hz].
-    """
-
-    steps: NDArray[np.int64]
-    units: NDArray[np.int64]
-    sample_rate: int
-
-
 def class_spike_steps(
     pressure: NDArray[np.float64],
     sample_rate: int,
@@ -267,7 +241,7 @@ def class_spike_steps(
     seed: int,
     key: int,
     output: Literal["bushy_cells", "nerve"],
-) -> ClassSpikes:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """The steps at which each bushy cell, or each fiber of the nerve, fires.
 
     Parameters
@@ -287,7 +261,10 @@ def class_spike_steps(
 
     Returns
     -------
-    ClassSpikes
+    steps, units : ndarray of int64, shape (n_spikes,)
+        Step, and channel or fiber, of each spike, ordered by step, then by unit.
+    sample_rate : int
+        Steps per second [Hz].
 
     Raises
     ------
@@ -311,9 +288,9 @@ def class_spike_steps(
             found.append(_fire(velocity, segment.steps, block, constants, words, state))
         # one number for each spike: sorting numbers is faster than sorting by two columns
         number = np.sort(np.concatenate(found))
-        steps.append(number // _UNITS)
-        units.append(number % _UNITS)
-    return ClassSpikes(np.concatenate(steps), np.concatenate(units), rate)
+        steps.append(number >> _UNIT_BITS)
+        units.append(number & (2**_UNIT_BITS - 1))
+    return np.concatenate(steps), np.concatenate(units), rate
 
 
 def _fire(
@@ -325,7 +302,7 @@ def _fire(
     state: ClassState,
 ) -> NDArray[np.int64]:
     # The spikes of a block of channels in a segment: of its bushy cells, or of its fibers if they are told apart.
-    # Each is step * _UNITS + unit, in no particular order.
+    # Each is one number, in no particular order.
     n_fibers = state.free_at.shape[-1]
     # A bushy cell, or a fiber, fires at most once in its dead time. A tile's worth of spikes always has room.
     if n_fibers:
@@ -343,7 +320,7 @@ def _fire(
             found_steps, found_units, n_found, per_tile,
         )  # fmt: skip
         n_found, first = _advance(*given)
-    return found_steps[:n_found] * _UNITS + found_units[:n_found] + (0 if n_fibers else block.start)
+    return (found_steps[:n_found] << _UNIT_BITS) + found_units[:n_found] + (0 if n_fibers else block.start)
 
 
 @compiled()

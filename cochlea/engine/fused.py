@@ -5,7 +5,7 @@ cache when the next stage reads it. Every cell keeps its state between the segme
 grow with the length of the sound.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
 from cochlea.engine.chance import DRAWS
-from cochlea.engine.periodic import N_TAPS, interpolation_taps, kernel_polynomials
+from cochlea.engine.classes import class_spike_steps
+from cochlea.engine.periodic import N_TAPS, kernel_polynomials
 from cochlea.engine.tiles import (
     LANES,
     REACH,
@@ -26,10 +27,10 @@ from cochlea.engine.tiles import (
     to_hazard,
 )
 from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
-from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
-from cochlea.interpolation import lagrange_weights
+from cochlea.engine.velocity_tiles import cell_taps, copy_tile, interpolate_tile
+from cochlea.hair_cell import HairCellParams, kernel_constants
+from cochlea.sumner_hair_cell import SumnerHairCellParams
 from cochlea.transfer_function import BasilarMembraneParams
-from cochlea.transfer_table import N_BEYOND
 
 
 class SpikeSteps(NamedTuple):
@@ -38,7 +39,7 @@ class SpikeSteps(NamedTuple):
     Parameters
     ----------
     steps, units : ndarray of int64, shape (n_spikes,)
-        Step and channel of each spike, ordered by step, then by channel.
+        Step, and channel or fiber, of each spike, ordered by step, then by unit.
     sample_rate : int
         Steps per second [Hz].
     """
@@ -77,13 +78,14 @@ def spike_steps(
     sample_rate: int,
     *,
     membrane: BasilarMembraneParams,
-    hair_cells: HairCellParams,
+    hair_cells: HairCellParams | SumnerHairCellParams,
     nerve: AuditoryNerveParams,
     bushy_cells: BushyCellParams,
     seed: int,
     key: int,
+    output: Literal["bushy_cells", "nerve"] = "bushy_cells",
 ) -> SpikeSteps:
-    """The steps at which each bushy cell fires, from the pressure at the stapes.
+    """The steps at which each bushy cell, or each fiber of the nerve, fires, from the pressure at the stapes.
 
     Parameters
     ----------
@@ -95,6 +97,8 @@ def spike_steps(
         The parameters of the stages.
     seed, key : int
         Seed of the data set and key of the clip, each below 2**64 [1].
+    output : {"bushy_cells", "nerve"}
+        Whose spikes are the result. The fibers fire in the same way in both cases.
 
     Returns
     -------
@@ -103,8 +107,23 @@ def spike_steps(
     Raises
     ------
     ValueError
-        If the rate of the velocity is too low for the hair cells.
+        If the rate of the velocity is too low for the hair cells, a cell has more fibers than the engine counts, or
+        fibers recover gradually or are the output, which needs `SumnerHairCellParams`.
     """
+    if isinstance(hair_cells, SumnerHairCellParams):
+        return SpikeSteps(
+            *class_spike_steps(
+                pressure, sample_rate, membrane=membrane, hair_cells=hair_cells, nerve=nerve, bushy_cells=bushy_cells,
+                seed=seed, key=key, output=output,
+            )
+        )  # fmt: skip
+    if nerve.tau_relative > 0:
+        raise ValueError(
+            "AuditoryNerveParams.tau_relative must be 0 unless the hair cells are SumnerHairCellParams, got"
+            f" {nerve.tau_relative!r}"
+        )
+    if output == "nerve":
+        raise ValueError("output must be bushy_cells unless the hair cells are SumnerHairCellParams, got nerve")
     rate, table, segments = cut_into_segments(pressure, sample_rate, membrane)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
     # Philox works on words of 32 bits: low and high word of the key, low and high word of the seed.
@@ -132,14 +151,8 @@ def _constants(
     rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, bushy_cells: BushyCellParams
 ) -> _Constants:
     rates, membrane = kernel_constants(rate, hair_cells, np.float32)
-    # Rows of the table begin N_BEYOND places before the membrane, so column j of a tile of velocity is the place
-    # N_BEYOND before lane j. All lanes share their taps, which is why the rows beyond the ends are needed.
-    position = cell_offsets(hair_cells.n_per_place) + N_BEYOND
-    first = np.floor(position).astype(np.int64) - (NODES // 2 - 1)
-    taps = np.zeros((position.size, REACH + 1), np.float32)
-    weights = lagrange_weights(position - first, NODES).astype(np.float32)
-    np.put_along_axis(taps, first[:, None] + np.arange(NODES), weights, axis=1)
     bushy = bushy_cells.kernel_constants(rate, hair_cells.n_per_place * nerve.n_fibers)
+    taps = cell_taps(hair_cells.n_per_place)
     return _Constants(rates, membrane, taps, bushy, bushy_cells.refractory_steps(rate), kernel_polynomials())
 
 
@@ -198,9 +211,9 @@ def _advance(
     for first in range(0, n_steps, STEPS):
         n_tile = min(STEPS, n_steps - first)
         if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
-            _copy_tile(grid, np.int64(start) + first, n_tile, velocity)
+            copy_tile(grid, np.int64(start) + first, n_tile, velocity)
         else:
-            _interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
+            interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
         fiber_spikes[:] = np.float32(0.0)
         for cell in range(taps.shape[0]):
             release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)
@@ -215,47 +228,3 @@ def _advance(
             bushy, found_steps, found_lanes, n_found,
         )  # fmt: skip
     return n_found
-
-
-@compiled()
-def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
-    # Copies grid points from `first` on into a tile, which turns (row, step) into (step, lane). Two pairs of rows at a
-    # time: four neighboring floats are written together.
-    n_pairs = grid.shape[0]
-    for pair in range(0, n_pairs - 1, 2):
-        for t in range(n_steps):
-            tile[t, 2 * pair] = grid[pair, first + t, 0]
-            tile[t, 2 * pair + 1] = grid[pair, first + t, 1]
-            tile[t, 2 * pair + 2] = grid[pair + 1, first + t, 0]
-            tile[t, 2 * pair + 3] = grid[pair + 1, first + t, 1]
-    if n_pairs % 2:
-        for t in range(n_steps):
-            tile[t, 2 * n_pairs - 2] = grid[n_pairs - 1, first + t, 0]
-            tile[t, 2 * n_pairs - 1] = grid[n_pairs - 1, first + t, 1]
-
-
-@compiled()
-def _interpolate_tile(
-    grid: Array, position: float, pitch: float, n_steps: int, polynomials: Array, source: Array, tile: Array,
-) -> None:  # fmt: skip
-    # Interpolates the grid at the steps of a tile. The grid points needed are first copied to `source`, turned to
-    # (point, lane), in more than one piece where they go past the end of the periodic grid.
-    taps = np.empty(N_TAPS, np.float32)
-    begin = interpolation_taps(position, polynomials, taps)
-    n_source = interpolation_taps(position + (n_steps - 1) * pitch, polynomials, taps) - begin + N_TAPS
-    period = grid.shape[1]
-    copied = 0
-    while copied < n_source:
-        at = (begin + copied) % period
-        n = min(period - at, n_source - copied)
-        _copy_tile(grid, at, n, source[copied:])
-        copied += n
-    for t in range(n_steps):
-        first = interpolation_taps(position + t * pitch, polynomials, taps) - begin
-        a, b, c, d, e, f, g, h = taps  # spelled out, so that the loop over lanes is vectorized
-        for j in range(LANES + REACH):
-            tile[t, j] = (
-                a * source[first, j] + b * source[first + 1, j] + c * source[first + 2, j]
-                + d * source[first + 3, j] + e * source[first + 4, j] + f * source[first + 5, j]
-                + g * source[first + 6, j] + h * source[first + 7, j]
-            )  # fmt: skip

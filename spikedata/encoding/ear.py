@@ -22,6 +22,7 @@ NOT_YET: Mapping[str, Any] = {
     "stimulus.full_scale_db_spl": None,
     "basilar_membrane.middle_ear": None,
     "basilar_membrane.velocity_scale": 1.0,
+    "basilar_membrane.velocity_exponent": 0.0,
     "compression": None,
     "auditory_nerve.tau_relative": 0.0,
 }
