@@ -53,10 +53,12 @@ def test_params_that_came_later_were_off(name: str) -> None:
 # as version 0.1.0 wrote it before there were levels, compression and another output
 _OLD = (
     '{"auditory_nerve": {"n_fibers": 8, "tau_refractory": 0.001}, "basilar_membrane": {"convention": "causal", '
-    '"damping": 0.15, "density": 1.0, "height": 0.1, "length": 3.5, "mass": 0.05, "n_places": 700, "sample_rate": 24000, '
+    '"damping": 0.15, "density": 1.0, "height": 0.1, "length": 3.5, "mass": 0.05, "n_places": 700, '
+    '"sample_rate": 24000, '
     '"stiffness": 1000000000.0, "stiffness_decay": 3.0, "stiffness_offset": 3500.0}, "bushy_cell": {"tau_mem": 0.001, '
     '"tau_refractory": 0.001, "tau_syn": 0.0005, "threshold": 1.0, "weight": 13000.0}, "hair_cell": {"capacity": 1.0, '
-    '"loss": 2500.0, "n_per_place": 5, "permeability": 2000.0, "permeability_offset": 5.0, "permeability_scale": 300.0, '
+    '"loss": 2500.0, "n_per_place": 5, "permeability": 2000.0, "permeability_offset": 5.0, '
+    '"permeability_scale": 300.0, '
     '"release": 50000.0, "replenishment": 5.05, "reprocessing": 66.3, "reuptake": 6580.0}, "preset": "default", '
     '"stimulus": {"high_pass": 20.0, "level": 0.3, "ramp_duration": 0.03, "sample_rate": null}}'
 )
