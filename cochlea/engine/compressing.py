@@ -32,9 +32,7 @@ def log_of_two(x: np.float32) -> np.float32:
 
 
 @compiled()
-def compress_tile(
-    tile: Array, passive: Array, n_steps: int, constants: Array, per_knee: Array, state: Array
-) -> None:
+def compress_tile(tile: Array, passive: Array, n_steps: int, constants: Array, per_knee: Array, state: Array) -> None:
     """Turn the velocity of the active membrane into that of the level-dependent one, in place.
 
     Parameters
