@@ -246,6 +246,7 @@ def encode(
         pressure,
         pressure_rate,
         membrane=params.basilar_membrane,
+        compression=params.compression,
         hair_cells=params.hair_cell,
         nerve=params.auditory_nerve,
         bushy_cells=params.bushy_cell,

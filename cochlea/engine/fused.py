@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
+from cochlea.compression import CompressionParams
 from cochlea.engine.chance import DRAWS
 from cochlea.engine.classes import class_spike_steps
-from cochlea.engine.periodic import N_TAPS, kernel_polynomials
+from cochlea.engine.motion import Motion, motion_of_block, set_in_motion
+from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.tiles import (
     LANES,
     REACH,
@@ -26,8 +28,7 @@ from cochlea.engine.tiles import (
     release_probability,
     to_hazard,
 )
-from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
-from cochlea.engine.velocity_tiles import cell_taps, copy_tile, interpolate_tile
+from cochlea.engine.velocity_tiles import cell_taps, load_tile, source_points
 from cochlea.hair_cell import HairCellParams, kernel_constants
 from cochlea.sumner_hair_cell import SumnerHairCellParams
 from cochlea.transfer_function import BasilarMembraneParams
@@ -78,6 +79,7 @@ def spike_steps(
     sample_rate: int,
     *,
     membrane: BasilarMembraneParams,
+    compression: CompressionParams | None = None,
     hair_cells: HairCellParams | SumnerHairCellParams,
     nerve: AuditoryNerveParams,
     bushy_cells: BushyCellParams,
@@ -93,7 +95,7 @@ def spike_steps(
         Sound pressure at the stapes [1].
     sample_rate : int
         Rate of the pressure [Hz].
-    membrane, hair_cells, nerve, bushy_cells : params
+    membrane, compression, hair_cells, nerve, bushy_cells : params
         The parameters of the stages.
     seed, key : int
         Seed of the data set and key of the clip, each below 2**64 [1].
@@ -113,8 +115,8 @@ def spike_steps(
     if isinstance(hair_cells, SumnerHairCellParams):
         return SpikeSteps(
             *class_spike_steps(
-                pressure, sample_rate, membrane=membrane, hair_cells=hair_cells, nerve=nerve, bushy_cells=bushy_cells,
-                seed=seed, key=key, output=output,
+                pressure, sample_rate, membrane=membrane, compression=compression, hair_cells=hair_cells, nerve=nerve,
+                bushy_cells=bushy_cells, seed=seed, key=key, output=output,
             )
         )  # fmt: skip
     if nerve.tau_relative > 0:
@@ -124,22 +126,18 @@ def spike_steps(
         )
     if output == "nerve":
         raise ValueError("output must be bushy_cells unless the hair cells are SumnerHairCellParams, got nerve")
-    rate, table, segments = cut_into_segments(pressure, sample_rate, membrane)
+    rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
     # Philox works on words of 32 bits: low and high word of the key, low and high word of the seed.
     words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
-    n_channels = membrane.n_places
-    blocks = [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
-    states = [_at_rest(block, rate, hair_cells, nerve, words) for block in blocks]
+    states = [_at_rest(block, rate, hair_cells, nerve, words) for block in moved.blocks]
     steps, units = [], []
-    room = np.empty(0, np.complex64)  # shared by all blocks and segments: fresh memory would slow the transforms down
-    for segment in segments:
-        needed = room_needed(segment, LANES + REACH)
-        room = room if room.size >= needed else np.empty(needed, np.complex64)
+    rooms: list[NDArray[np.complex64]] = []  # shared by all blocks and segments
+    for stretch in stretches:
         found = []
-        for block, state in zip(blocks, states, strict=True):
-            velocity = velocity_of_rows(segment, slice(block.start, block.stop + REACH), table, room)
-            found.append(_fire(velocity, segment.steps, block, constants, words, state))
+        for number, (block, state) in enumerate(zip(moved.blocks, states, strict=True)):
+            motion = motion_of_block(moved, stretch, number, rooms)
+            found.append(_fire(motion, stretch.steps, block, constants, words, state))
         at, which = (np.concatenate(column) for column in zip(*found, strict=True))
         order = np.argsort(at, kind="stable")  # blocks are in order of channel, which a stable sort keeps in each step
         steps.append(at[order])
@@ -180,21 +178,23 @@ def _at_rest(
 
 
 def _fire(
-    velocity: Velocity, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
+    motion: Motion, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     # The spikes of a block of channels in a segment, ordered by step, then by channel. A cell fires at most once in
     # n_refractory + 1 steps, which bounds their number.
     most = len(block) * (len(steps) // (constants.n_refractory + 1) + 1)
     found_steps, found_lanes = np.empty(most, np.int64), np.empty(most, np.int64)
     # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
-    given: Any = (*velocity, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
+    given: Any = (*motion, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
     n_found = _advance(*given)
     return found_steps[:n_found], found_lanes[:n_found] + block.start
 
 
 @compiled()
 def _advance(
-    grid: Array, start: float, pitch: float, aligned: bool, first_step: int, n_steps: int, n_lanes: int, rates: Array,
+    grid: Array, start: float, pitch: float, aligned: bool, passive_grid: Array, passive_start: float,
+    passive_pitch: float, passive_aligned: bool, compression: Array, per_knee: Array, compressed: Array,
+    first_step: int, n_steps: int, n_lanes: int, rates: Array,
     membrane: Array, taps: Array, bushy_constants: Array, n_refractory: int, polynomials: Array, words: Array,
     pools: Array, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array, bushy: Array,
     found_steps: Array, found_lanes: Array,
@@ -202,18 +202,18 @@ def _advance(
     # Processes all tiles of a block, one after the other, and returns the number of spikes. All stages of a tile run
     # before the next tile begins, so the tile stays in the cache.
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
-    # The grid points that the steps of a tile span, the taps, and one to spare at either end for rounding.
-    source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
+    passive = np.zeros((STEPS, LANES + REACH), np.float32)
+    source = np.zeros((source_points(min(n_steps, STEPS), pitch, passive_pitch), LANES + REACH), np.float32)
     hazard = np.zeros((STEPS, LANES), np.float32)
     fiber_spikes = np.zeros((STEPS, LANES), np.float32)
     bits = np.empty(DRAWS, np.uint32)
     n_found = 0
     for first in range(0, n_steps, STEPS):
         n_tile = min(STEPS, n_steps - first)
-        if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
-            copy_tile(grid, np.int64(start) + first, n_tile, velocity)
-        else:
-            interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
+        load_tile(
+            grid, start, pitch, aligned, passive_grid, passive_start, passive_pitch, passive_aligned, compression,
+            per_knee, compressed, first, n_tile, polynomials, source, passive, velocity,
+        )  # fmt: skip
         fiber_spikes[:] = np.float32(0.0)
         for cell in range(taps.shape[0]):
             release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)

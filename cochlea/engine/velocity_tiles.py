@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.compilation import Array, compiled
+from cochlea.engine.compressing import compress_tile
 from cochlea.engine.periodic import N_TAPS, interpolation_taps
 from cochlea.engine.tiles import LANES, REACH
 from cochlea.hair_cell import NODES, cell_offsets
@@ -27,6 +28,58 @@ def cell_taps(n_per_place: int) -> NDArray[np.float32]:
     weights = lagrange_weights(position - first, NODES).astype(np.float32)
     np.put_along_axis(taps, first[:, None] + np.arange(NODES), weights, axis=1)
     return taps
+
+
+@compiled()
+def load_tile(
+    grid: Array, start: float, pitch: float, aligned: bool, passive_grid: Array, passive_start: float,
+    passive_pitch: float, passive_aligned: bool, constants: Array, per_knee: Array, state: Array,
+    first: int, n_steps: int, polynomials: Array, source: Array, passive: Array, tile: Array,
+) -> None:  # fmt: skip
+    """Fill a tile with the velocity of a block: of the only membrane, or mixed of the active and the passive one.
+
+    Parameters
+    ----------
+    grid, start, pitch, aligned, passive_grid, passive_start, passive_pitch, passive_aligned, constants, per_knee, state
+        The fields of `motion.Motion`.
+    first, n_steps : int
+        Number of the first step in the segment, and number of steps [steps].
+    polynomials : ndarray of float32
+        See `periodic.kernel_polynomials` [1].
+    source : ndarray of float32, shape (at least `source_points`, row)
+        Scratch space for grid points.
+    passive : ndarray of float32, shape (step, row)
+        Scratch space for the velocity of the passive membrane.
+    tile : ndarray of float32, shape (step, row)
+        The result [1 or m/s].
+    """
+    if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
+        copy_tile(grid, np.int64(start) + first, n_steps, tile)
+    else:
+        interpolate_tile(grid, start + first * pitch, pitch, n_steps, polynomials, source, tile)
+    if passive_grid.shape[0] == 0:
+        return
+    if passive_aligned:
+        copy_tile(passive_grid, np.int64(passive_start) + first, n_steps, passive)
+    else:
+        interpolate_tile(
+            passive_grid, passive_start + first * passive_pitch, passive_pitch, n_steps, polynomials, source, passive
+        )
+    compress_tile(tile, passive, n_steps, constants, per_knee, state)
+
+
+@compiled()
+def source_points(n_steps: int, pitch: float, passive_pitch: float) -> int:
+    """How many grid points the steps of a tile span at most, with the taps and one to spare at either end.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of steps of a tile [steps].
+    pitch, passive_pitch : float
+        As for `load_tile` [grid points].
+    """
+    return int(n_steps * max(pitch, passive_pitch)) + N_TAPS + 2
 
 
 @compiled()
