@@ -209,7 +209,7 @@ class ByteCache:
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes, self.n_bytes = most_bytes, 0
+        self.most_bytes, self.n_bytes = most_bytes, 0
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock = Lock()
 
@@ -231,10 +231,10 @@ class ByteCache:
         value = make()
         size = size_of(value)
         with self._lock:
-            if key not in self._kept and size <= self._most_bytes:
+            if key not in self._kept and size <= self.most_bytes:
                 self._kept[key] = value, size
                 self.n_bytes += size
-                while self.n_bytes > self._most_bytes:
+                while self.n_bytes > self.most_bytes:
                     self.n_bytes -= self._kept.popitem(last=False)[1][1]
         return value
 
