@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cochlea.checks import Bounds, check_fields, checked_object, whole_number
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import log1p
 from cochlea.signals import as_signals
 
 # Equally probable values in place of an exponential time: the longest is 7.6 times the mean, and the mean of all is
@@ -129,14 +130,18 @@ def auditory_nerve(
     fibers = np.full(len(probability), params.n_fibers) if n_fibers is None else np.asarray(n_fibers)
     if fibers.shape != (len(probability),) or fibers.dtype.kind not in "iu" or (fibers < 0).any():
         raise ValueError(f"n_fibers must be {len(probability)} whole numbers >= 0, one per cell, got {n_fibers!r}")
-    # -log1p(-p), in place after the first line, which makes the only copy.
-    hazard = np.minimum(probability, probability.dtype.type(_MOST_PROBABLE))
-    np.negative(hazard, out=hazard)
-    np.log1p(hazard, out=hazard)
-    np.negative(hazard, out=hazard)
+    hazard = np.empty_like(probability)
+    _to_hazard(probability, hazard)
     counts = np.zeros(probability.shape, np.uint16)
     _draw_spikes(hazard, fibers, params.dead_times(sample_rate), rng, counts)
     return counts
+
+
+@compiled()
+def _to_hazard(probability: Array, hazard: Array) -> None:
+    for cell in range(probability.shape[0]):
+        for t in range(probability.shape[1]):
+            hazard[cell, t] = -log1p(-min(np.float64(probability[cell, t]), _MOST_PROBABLE))
 
 
 @compiled()

@@ -11,6 +11,7 @@ from scipy import fft
 
 from cochlea.checks import checked_object, whole_number
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import cosines
 from cochlea.signals import as_signals
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import N_BEYOND, locate, transfer_table
@@ -98,7 +99,7 @@ def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.flo
     -------
     ndarray, shape (frequency,)
     """
-    return 0.5 - 0.5 * np.cos(np.pi * np.clip((velocity_rate / 2 - frequencies) / _FADE, 0.0, 1.0))
+    return 0.5 - 0.5 * cosines(np.pi * np.clip((velocity_rate / 2 - frequencies) / _FADE, 0.0, 1.0))
 
 
 def _causal(
@@ -159,7 +160,7 @@ def _respond(
     return response
 
 
-@compiled(fastmath=True)
+@compiled()
 def _interpolate(spectrum: Array, table: Array, first: Array, taps: Array, n_relevant: Array, response: Array) -> None:
     for place in range(table.shape[0]):
         row = table[place]

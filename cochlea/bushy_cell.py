@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cochlea.checks import NotNegative, Positive, check_fields, checked_object, whole_number
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import exp
 from cochlea.signals import as_signals
 
 
@@ -60,7 +61,7 @@ class BushyCellParams:
         """
         # The decays are exact for any step; the gain is per fiber, so more fibers do not drive the cell harder.
         dt = 1.0 / sample_rate
-        decays = np.exp(-dt / self.tau_mem), np.exp(-dt / self.tau_syn)
+        decays = exp(-dt / self.tau_mem), exp(-dt / self.tau_syn)
         return np.array([*decays, self.weight / n_fibers * dt, self.threshold])
 
 

@@ -15,23 +15,21 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def compiled(*, fastmath: bool | set[str] = False) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+def compiled() -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """A decorator that compiles a function of arrays and numbers, which then runs without the interpreter lock.
 
     The machine code is cached on disk. Where no cache folder is writable (read-only packages and home), the function is
     compiled again in every process.
 
-    Parameters
-    ----------
-    fastmath : bool or set of str
-        Whether the compiler may reorder sums and ignore NaN and infinity, or the set of LLVM's fast-math flags to use.
-        Only reordered sums can be vectorized.
+    A compiled function gives the same bits on every processor: the compiler may neither reorder sums nor fuse a
+    multiplication with an addition, which it does (`fastmath`) where a processor gains from it. A loop that sums is
+    therefore not vectorized, unless its sum has several parts, one per lane.
     """
 
     def compile_function(function: Callable[_P, _R]) -> Callable[_P, _R]:
         # With NumPy's error model a division by zero gives infinity; Python's raises, and a loop that may raise is not
         # vectorized.
-        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+        options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
         try:
             kernel = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # "cannot cache function: no locator available"

@@ -197,7 +197,7 @@ def place_hair_cells(
     return cells
 
 
-@compiled(fastmath=True)
+@compiled()
 def _mix_rows(rows: Array, first: Array, taps: Array, mixed: Array) -> None:
     for cell in range(mixed.shape[0]):
         out = mixed[cell]
@@ -208,7 +208,7 @@ def _mix_rows(rows: Array, first: Array, taps: Array, mixed: Array) -> None:
                 out[t] += tap * row[t]
 
 
-@compiled(fastmath=True)
+@compiled()
 def _advance_pools(velocity: Array, rates: Array, membrane: Array, rest: Array, probability: Array) -> None:
     # Meddis's letters; rates are per step. Time is sequential, so the loop over cells is the one that is vectorized:
     # tiles of cells are transposed, and one step of a whole tile is one vector.

@@ -1,6 +1,6 @@
 """Remove what lies below hearing from a sound: an offset, drift and rumble, without a transient at the onset."""
 
-from math import pi, sin, tan
+from math import pi
 from typing import Annotated
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cochlea.checks import Bounds, checked, whole_number
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import sin_cos
 from cochlea.signals import as_signals
 
 HIGHEST_CUTOFF = 400.0  # [Hz], below half of the lowest sample rate, 1,000 Hz, so that every rate has room for it
@@ -70,14 +71,14 @@ def high_pass_in_place(waveform: NDArray[np.float64], sample_rate: int, cutoff: 
     cutoff : float
         Frequency that passes with half of its power [Hz].
     """
-    gain = tan(pi * cutoff / sample_rate)  # of an integrator, such that the cutoff is exact at this sample rate
+    sine, cosine = sin_cos(pi * cutoff / sample_rate)
+    gain = sine / cosine  # of an integrator, such that the cutoff is exact at this sample rate
     for section in range(ORDER // 2):
-        damping = 2 * sin(pi * (2 * section + 1) / (2 * ORDER))  # the Butterworth poles, a pair in each section
+        damping = 2 * sin_cos(pi * (2 * section + 1) / (2 * ORDER))[0]  # the Butterworth poles, a pair in each section
         n_onset = int(2 * _DECAY / (damping * 2 * pi * cutoff) * sample_rate) + 1
         _filter_section(waveform, gain, damping, n_onset)
 
 
-# Not with fast math, so that the result is the same on every machine.
 @compiled()
 def _filter_section(signal: Array, gain: float, damping: float, n_onset: int) -> None:
     # Zavalishin's filter: s1 and s2 are the states of the integrators, and the high-passed signal y is

@@ -3,8 +3,10 @@
 # In this order: what lies below hearing is removed, at the rate of the recording; then the sample rate, the level and
 # the ramps are set. An offset would otherwise count as sound when the level is set, and leave little of it.
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import gcd, log10
 from numbers import Real
 from typing import Annotated, NamedTuple
@@ -14,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cochlea.checks import Bounds, check_fields, checked, checked_object, whole_number
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import bessel_i0, cosines, sin_cos
 from cochlea.high_pass import HIGHEST_CUTOFF, Cutoff, high_pass_in_place
 from cochlea.signals import as_signals
 
@@ -22,7 +25,8 @@ LOUDEST = (
     120.0  # [dB SPL]; above it hearing hurts, and the middle ear and the membrane are no longer what they are here
 )
 _RampDuration = Annotated[float, Bounds(at_least=0, is_finite=False)]
-_PIECE = 2**20  # samples squared at a time (8 MB), so that a long sound needs no second array of its own length
+_REACH, _KAISER = 10, 5.0  # of the filter for resampling: samples of the lower rate on either side, shape of the window
+_PIECE = 512  # samples that are summed at a time
 # What is left at five times the cutoff of a recording that holds only what lies below hearing, its onset and end aside:
 # less than 1/2,000 of it below 15 Hz, and the rounding of its samples, 0.29 steps or, with triangular dither, 0.5.
 _LEFT_OF_RUMBLE = 1 / 2000
@@ -217,7 +221,7 @@ def _remove_inaudible(waveform: NDArray[np.float64], sample_rate: int, cutoff: f
         np.ldexp(waveform, -exponent, out=waveform)
         low, high = float(waveform.min()), float(waveform.max())
     waveform -= low / 2 + high / 2
-    waveform -= waveform.mean()
+    waveform -= _total(waveform, False) / waveform.size
     step = _smallest_step(waveform)
     step = step if step <= _FINEST * (high - low) else 0.0
     power = _power(waveform)
@@ -255,8 +259,20 @@ def _smallest_step(waveform: Array) -> float:
 
 
 def _power(waveform: NDArray[np.float64]) -> float:
-    pieces = range(0, waveform.size, _PIECE)
-    return sum(float(np.sum(np.square(waveform[i : i + _PIECE]))) for i in pieces) / waveform.size
+    return _total(waveform, True) / waveform.size
+
+
+@compiled()
+def _total(waveform: Array, squared: bool) -> float:
+    # The sum of the samples or of their squares, piece by piece: that loses less to rounding than one long sum, and
+    # the order is always the same, unlike that of `np.sum`.
+    total = 0.0
+    for first in range(0, waveform.size, _PIECE):
+        part = 0.0
+        for i in range(first, min(first + _PIECE, waveform.size)):
+            part += waveform[i] * waveform[i] if squared else waveform[i]
+        total += part
+    return total
 
 
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
@@ -382,13 +398,16 @@ def _apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration:
     # A duration may be infinite, which cannot be rounded: 1e6 s is longer than half of any sound.
     n_ramp = int(min(round(min(ramp_duration, 1e6) * sample_rate), waveform.size // 2))
     if n_ramp:
-        ramp = np.hanning(2 * n_ramp)[:n_ramp]
+        ramp = 0.5 - 0.5 * cosines(np.arange(n_ramp) * (2 * np.pi / (2 * n_ramp - 1)))
         waveform[:n_ramp] *= ramp
         waveform[-n_ramp:] *= ramp[::-1]
 
 
 def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> NDArray[np.float64]:
-    """The waveform resampled to another rate by SciPy's polyphase filter; its duration does not change.
+    """The waveform resampled to another rate by a polyphase filter; its duration does not change.
+
+    The filter is that of SciPy's `resample_poly`: a sinc in a Kaiser window of shape 5, over 20 samples of the lower
+    rate.
 
     Parameters
     ----------
@@ -412,7 +431,45 @@ def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> 
     waveform = as_signals("waveform", waveform, "sample")
     if sample_rate == new_rate:
         return waveform
-    from scipy.signal import resample_poly  # takes a second to import, and most sounds need no resampling
-
     common = gcd(sample_rate, new_rate)
-    return np.asarray(resample_poly(waveform, new_rate // common, sample_rate // common))
+    up, down = new_rate // common, sample_rate // common
+    resampled = np.empty(-(-waveform.size * up // down))
+    _convolve(waveform, up, down, _low_pass(up, down), resampled)
+    return resampled
+
+
+@lru_cache(maxsize=4)
+def _low_pass(up: int, down: int) -> NDArray[np.float64]:
+    half = _REACH * max(up, down)
+    taps = np.empty(2 * half + 1)
+    _fill_low_pass(max(up, down), half, taps)
+    return taps
+
+
+@compiled()
+def _fill_low_pass(widest: int, half: int, taps: Array) -> None:
+    # sinc(i / widest) in a Kaiser window, symmetric, with a sum of 1
+    total = 0.0
+    for i in range(half + 1):
+        place = i / half
+        window = bessel_i0(_KAISER * math.sqrt(1.0 - place * place))
+        phase = math.pi * i / widest
+        taps[half + i] = window * (sin_cos(phase)[0] / phase if i > 0 else 1.0)
+        taps[half - i] = taps[half + i]
+        total += taps[half + i] if i == 0 else 2.0 * taps[half + i]
+    for i in range(taps.size):
+        taps[i] /= total
+
+
+@compiled()
+def _convolve(waveform: Array, up: int, down: int, taps: Array, resampled: Array) -> None:
+    # As if up - 1 zeros stood between the samples, and of the filtered sound only every down-th sample were kept.
+    half = taps.size // 2
+    for n in range(resampled.size):
+        middle = n * down
+        first = max(0, -((half - middle) // up))
+        last = min(waveform.size - 1, (middle + half) // up)
+        total = 0.0
+        for k in range(first, last + 1):
+            total += taps[half + middle - k * up] * waveform[k]
+        resampled[n] = up * total

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from cochlea.checks import Bounds, Positive, check_fields, checked_object
+from cochlea.middle_ear import middle_ear
 from cochlea.signals import as_signals
 
 
@@ -95,7 +96,8 @@ def transfer_function(
     With the stiffness S = C0 exp(-alpha x) - a, the resistance R = delta sqrt(C0 m) exp(-alpha x / 2), the impedance
     term xi = S - m w^2 - i w R and the wave number g = w sqrt(rho / (h xi)), the velocity is
     v = (2 w / xi) (p(x) / p(0)) Z, where p = sqrt(G / g) H0(1)(G), G(x) = 2 g(0) / alpha + the integral of g from 0 to
-    x, and Z is the input impedance.
+    x, and Z is the input impedance. With `params.middle_ear`, the pressure is that at the eardrum, and v has the gain
+    of `cochlea.middle_ear` as another factor.
 
     Parameters
     ----------
@@ -139,7 +141,10 @@ def transfer_function(
     # underflow.
     pressure = np.sqrt(phase / g) * special.hankel1e(0, phase) * np.exp(1j * (phase - phase0))
     pressure0 = np.sqrt(phase0 / g0) * special.hankel1e(0, phase0)
-    return np.asarray(2.0 * w / xi * pressure / pressure0 * _input_impedance(w, params), np.complex128)
+    impedance = _input_impedance(w, params)
+    if params.middle_ear is not None:
+        impedance *= np.conjugate(middle_ear(w[0] / (2.0 * np.pi)))  # in the convention exp(-i w t)
+    return np.asarray(2.0 * w / xi * pressure / pressure0 * impedance, np.complex128)
 
 
 def _impedance(

@@ -23,11 +23,11 @@ _HIGH = np.uint64(32)
 
 _F = np.float32
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)  # bit pattern of sqrt(1/2) in float32, the least mantissa in _to_exponentials
-_LN2 = np.float32(np.log(2.0))
-_LN_RANGE = np.float32(23 * np.log(2.0))  # log(2**23): uniform numbers are u / 2**23
+_LN2 = np.float32(0.6931471805599453)  # log(2)
+_LN_RANGE = np.float32(15.942385152878742)  # log(2**23): uniform numbers are u / 2**23
 
 
-@compiled(fastmath=True)
+@compiled()
 def fill_exponentials(block: int, cell: int, words: Array, bits: Array, draws: Array) -> None:
     """Fill `draws` with one block of a cell's stream of exponential random numbers of unit mean.
 
@@ -49,7 +49,7 @@ def fill_exponentials(block: int, cell: int, words: Array, bits: Array, draws: A
     _to_exponentials(bits, draws, draws.view(np.int32))
 
 
-@compiled(fastmath=True)
+@compiled()
 def _fill_bits(block: int, cell: int, words: Array, bits: Array) -> None:
     for i in range(_COUNTERS):
         c0, c1 = np.uint32(block * _COUNTERS + i), np.uint32(cell)
@@ -74,7 +74,7 @@ def _fill_bits(block: int, cell: int, words: Array, bits: Array) -> None:
         bits[3 * _COUNTERS + i] = c3
 
 
-@compiled(fastmath=True)
+@compiled()
 def _to_exponentials(bits: Array, draws: Array, pattern: Array) -> None:
     # `pattern` is `draws` seen as integers. The logarithm of a float is exponent * log 2 plus that of its mantissa m,
     # and log m = 2 artanh((m - 1) / (m + 1)), a series that converges fast since m is between sqrt(1/2) and sqrt(2).

@@ -217,7 +217,7 @@ def _advance(
     return n_found
 
 
-@compiled(fastmath=True)
+@compiled()
 def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
     # Copies grid points from `first` on into a tile, which turns (row, step) into (step, lane). Two pairs of rows at a
     # time: four neighboring floats are written together.
@@ -234,7 +234,7 @@ def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
             tile[t, 2 * n_pairs - 1] = grid[n_pairs - 1, first + t, 1]
 
 
-@compiled(fastmath=True)
+@compiled()
 def _interpolate_tile(
     grid: Array, position: float, pitch: float, n_steps: int, polynomials: Array, source: Array, tile: Array,
 ) -> None:  # fmt: skip

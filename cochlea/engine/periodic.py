@@ -8,14 +8,15 @@ error is below 2e-6 of the peak of a signal that fills its band, and 2e-5 for a 
 """
 
 from functools import cache
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy import fft, special
+from scipy import fft
 
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import bessel_i0, hyperbolic_sines, sin_cos
 
 N_TAPS = 8
 _OVERSAMPLING = 1.5
@@ -42,8 +43,8 @@ def kernel_gain(bins: NDArray[np.integer], n_grid: int) -> NDArray[np.float64]:
     """
     # The Fourier transform of the Kaiser-Bessel kernel. Within the band the root is real, since _BETA exceeds the
     # subtrahend there.
-    root = np.sqrt(_BETA**2 - (np.pi * N_TAPS * bins / n_grid) ** 2)
-    return np.asarray(N_TAPS * np.sinh(root) / (root * special.i0(_BETA)), np.float64)
+    root = np.sqrt(_BETA * _BETA - np.square(np.pi * N_TAPS * bins / n_grid))
+    return np.asarray(N_TAPS * hyperbolic_sines(root) / (root * bessel_i0(_BETA)), np.float64)
 
 
 @cache
@@ -53,17 +54,25 @@ def kernel_polynomials() -> NDArray[np.float32]:
     Their variable is x = 2 f - 1, where f is the fraction of a grid step by which the time lies after a grid point.
     Tap i belongs to the grid point i - (N_TAPS / 2 - 1) steps after that one.
     """
-    # Fitted at Chebyshev nodes, where the fit is close to the best in the maximum norm. A tap then takes eight
-    # multiply-adds; the Bessel function of the kernel would take far more.
-    x = np.cos(np.pi * (np.arange(64) + 0.5) / 64)
-    distance = (x[:, None] + 1) / 2 - (np.arange(N_TAPS) - (N_TAPS // 2 - 1))
-    inside = np.clip(1 - (distance / (N_TAPS / 2)) ** 2, 0, None)
-    fitted = chebyshev.chebfit(x, special.i0(_BETA * np.sqrt(inside)) / special.i0(_BETA), _DEGREE)
+    # Fitted at Chebyshev nodes, where the fit is close to the best in the maximum norm, and where the polynomials T_n
+    # are orthogonal, so each coefficient is a sum over the nodes. (A solver of linear equations would give other bits
+    # on other processors.) A tap then takes eight multiply-adds; the Bessel function of the kernel would take far more.
+    n_nodes = 64
+    fitted = np.zeros((_DEGREE + 1, N_TAPS))
+    for node in range(n_nodes):
+        x = sin_cos(np.pi * (node + 0.5) / n_nodes)[1]
+        before, now = x, 1.0  # T_-1 and T_0
+        for degree in range(_DEGREE + 1):
+            for tap in range(N_TAPS):
+                distance = ((x + 1) / 2 - (tap - (N_TAPS // 2 - 1))) / (N_TAPS / 2)
+                value = bessel_i0(_BETA * sqrt(max(0.0, 1 - distance * distance))) / bessel_i0(_BETA)
+                fitted[degree, tap] += value * now * ((1 if degree == 0 else 2) / n_nodes)
+            before, now = now, 2 * x * now - before
     powers = np.stack([chebyshev.cheb2poly(tap) for tap in fitted.T], axis=1)
     return powers[::-1].astype(np.float32)
 
 
-@compiled(fastmath=True)
+@compiled()
 def interpolation_taps(position: float, polynomials: Array, taps: Array) -> np.int64:
     """Fill `taps` with the weights of the grid points around a position, and return the index of the first point.
 

@@ -11,6 +11,7 @@ taps: in that form the compiler vectorizes the loops over lanes.
 import numpy as np
 
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import log1p
 from cochlea.engine.chance import DRAWS, fill_exponentials
 
 # With 16 or 32 lanes the kernels are 1.3 to 3 times slower: each step of a loop then waits for the state that the step
@@ -35,7 +36,7 @@ for _bit in range(32):
     _POSITIONS[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
 
 
-@compiled(fastmath=True)
+@compiled()
 def release_probability(
     velocity: Array, taps: Array, n_steps: int, rates: Array, membrane: Array, pools: Array, probability: Array,
 ) -> None:  # fmt: skip
@@ -89,7 +90,7 @@ def release_probability(
         pools[0, j], pools[1, j], pools[2, j] = q[j], c[j], w[j]
 
 
-@compiled(fastmath=True)
+@compiled()
 def to_hazard(probability: Array, n_steps: int) -> None:
     """Turn probabilities per step into hazards per step, -log(1 - p), in place.
 
@@ -112,7 +113,7 @@ def to_hazard(probability: Array, n_steps: int) -> None:
         for t in range(n_steps):
             for j in range(LANES):
                 capped = probability[t, j] if probability[t, j] < _MOST_PROBABLE else _MOST_PROBABLE
-                probability[t, j] = -np.log1p(-capped)
+                probability[t, j] = _F(-log1p(-np.float64(capped)))
         return
     for t in range(n_steps):
         p = probability[t]
@@ -143,7 +144,7 @@ def first_draws(cells: Array, words: Array, waiting: Array, drawn: Array, draws:
             drawn[cell, 1, j] = 1
 
 
-@compiled(fastmath=True)
+@compiled()
 def fire_fibers(
     hazard: Array, n_steps: int, ring_row: int, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array,
     words: Array, bits: Array, spikes: Array,
@@ -233,10 +234,7 @@ def fire_fibers(
         waiting[0, j], waiting[1, j] = ready[j], left[j]
 
 
-# "reassoc" lets the count of lanes be summed in another order, so that it is vectorized; no other sum here has more
-# than two terms. Full fastmath would also fuse multiplications with additions, and a cell close to its threshold might
-# then fire at another step than in the plain stage.
-@compiled(fastmath={"reassoc"})
+@compiled()
 def fire_bushy_cells(
     fiber_spikes: Array, n_steps: int, n_lanes: int, first_step: int, constants: Array, n_refractory: int,
     state: Array, steps: Array, lanes: Array, n_fired: int,
@@ -269,21 +267,22 @@ def fire_bushy_cells(
         Number of spikes up to the end of this tile [spikes].
     """
     decay_mem, decay_syn, gain, threshold = constants
-    # In double precision like the plain stage. `held` and `n_above` are floats, too: vectors of one type of element.
+    # In double precision like the plain stage. `held` is a float, too, and `n_above` an integer of as many bits:
+    # vectors of elements of one size. Integers may be summed in any order, so the count is vectorized.
     membrane, current, held = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     for j in range(LANES):
         membrane[j], current[j], held[j] = state[0, j], state[1, j], state[2, j]
     for t in range(n_steps):
-        n_above = 0.0
+        n_above = 0
         for j in range(LANES):
             current[j] = current[j] * decay_syn + fiber_spikes[t, j]
             risen = membrane[j] * decay_mem + current[j] * gain
             risen = risen if held[j] <= 0.0 else 0.0
             membrane[j] = risen
             held[j] -= 1.0
-            n_above += 1.0 if risen >= threshold else 0.0
+            n_above += 1 if risen >= threshold else 0
         # Spikes are rare, so in most steps counting is enough and the slow loop is skipped.
-        if n_above > 0.0:
+        if n_above > 0:
             for j in range(LANES):
                 if membrane[j] >= threshold:
                     membrane[j] = 0.0

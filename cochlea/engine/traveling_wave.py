@@ -140,7 +140,9 @@ def velocity_of_rows(segment: Segment, rows: slice, table: TransferTable, room: 
     if segment.n_grid is None:
         # The gain belongs to the bin at which a bin arrives when it is folded; it is the same at k and -k.
         k = np.arange(n_bins)
-        spectrum = spectrum / kernel_gain(np.where(k > n_folded // 2, n_folded - k, k), n_grid)
+        # A complex number is multiplied by a real one here, as everywhere: NumPy fuses the operations of other products
+        # of complex numbers on some processors.
+        spectrum = spectrum * (1.0 / kernel_gain(np.where(k > n_folded // 2, n_folded - k, k), n_grid))
     response = room[: (n_relevant.size + 1) // 2 * n_grid].reshape(-1, n_grid)
     _respond(
         spectrum.astype(np.complex64).view(np.float32),
@@ -238,7 +240,7 @@ def _published_segments(
         yield Segment(chosen, spectrum, axis, False, None, n_folded, start, samples_per_step / n_in)
 
 
-@compiled(fastmath=True)
+@compiled()
 def _respond(
     spectrum: Array, table: Array, sign: np.float32, first: Array, taps: Array, n_relevant: Array, n_folded: int,
     response: Array,

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cochlea import transfer_table as module
+from cochlea.middle_ear import middle_ear
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 from cochlea.transfer_table import N_BEYOND, TransferTable, cache_folder, characteristic_frequencies, locate
 
@@ -26,6 +27,7 @@ RANGE = 24_000.0  # [Hz], of the smallest table
 ENTRY = 1.1e-6  # what is negligible, 1e-6, and the rounding of float32
 INTERPOLATED = 1.2e-5  # cubic between entries: 1.1e-5 in the middle of the membrane
 INTERPOLATED_BEYOND = 2e-5  # its ends: 1.7e-5 before the base, above 24 kHz
+INTERPOLATED_SHARP = 4e-5  # a damping of 0.02: 3.6e-5
 NEGLIGIBLE = 1.5e-6  # what is negligible, at the frequency of an entry or just below
 
 
@@ -73,7 +75,13 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         sizes.append(values.size)
         return values
 
+    class Counted(module.Membrane):
+        def response(self, position: float, n_frequencies: int) -> NDArray[np.complex128]:
+            sizes.append(n_frequencies)
+            return super().response(position, n_frequencies)
+
     monkeypatch.setattr(module, "transfer_function", counted)
+    monkeypatch.setattr(module, "Membrane", Counted)
     return sizes
 
 
@@ -123,6 +131,14 @@ def test_between_its_entries_the_table_is_interpolated(max_frequency: float) -> 
     assert error.max() < INTERPOLATED_BEYOND
 
 
+@pytest.mark.parametrize("damping", [0.02, 0.05, 0.1])
+def test_a_sharp_membrane_is_interpolated_as_well(damping: float) -> None:
+    params = replace(PARAMS, damping=damping, middle_ear="human")
+    table, frequencies = get(params), np.geomspace(20, 24_000, 40_000)
+    exact = transfer_function(frequencies, positions(params), params)
+    assert relative_to_peak(interpolate(table, frequencies), exact).max() < INTERPOLATED_SHARP
+
+
 def test_the_membrane_does_not_answer_a_constant_pressure() -> None:
     table = get()
     still = interpolate(table, np.array([0.0, 1.0]))[:, 0]
@@ -160,6 +176,14 @@ def test_the_characteristic_frequency_moves_a_place_most() -> None:
 def test_the_characteristic_frequencies_run_from_22500_to_100_hertz() -> None:
     ends = characteristic_frequencies(replace(PARAMS, n_places=2))
     np.testing.assert_allclose(ends, [22_500, 100], rtol=0.01)  # published values have three digits
+
+
+def test_a_place_whose_frequency_lies_above_24_kilohertz_has_it() -> None:
+    stiff = replace(PARAMS, n_places=4, stiffness=8e9, stiffness_offset=0.0001)
+    frequencies = np.geomspace(50, 90_000, 20_000)
+    gain = np.abs(transfer_function(frequencies, stiff.positions, stiff))
+    assert characteristic_frequencies(stiff)[0] > 60_000
+    np.testing.assert_allclose(characteristic_frequencies(stiff), frequencies[gain.argmax(axis=1)], rtol=2 * GRID)
 
 
 def test_a_place_has_its_frequency_however_many_there_are() -> None:
@@ -240,6 +264,19 @@ def test_what_the_table_does_not_depend_on_shares_its_file(
     assert equal(get(replace(PARAMS, **change)), table)
     assert sum(evaluated) <= 64
     assert len(list(folder.iterdir())) == 1
+
+
+def test_a_membrane_behind_a_middle_ear_has_another_file(folder: Path) -> None:
+    behind = replace(PARAMS, middle_ear="human")
+    get()
+    table = get(behind)
+    assert len(list(folder.iterdir())) == 2
+    assert equal(get(behind), table)
+    # The convention is exp(-i w t): the table has the conjugate of the filter.
+    exact = transfer_function(table.frequencies, positions(PARAMS), PARAMS) * np.conjugate(
+        middle_ear(table.frequencies)
+    )
+    assert relative_to_peak(table.response, exact).max() < ENTRY
 
 
 PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and field.name != "velocity_scale"]

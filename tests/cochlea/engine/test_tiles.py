@@ -217,7 +217,7 @@ def one_by_one(hazard: NDArray[np.float64], n_fibers: int, n_dead: int, cell: in
 
 # Every lane has its own course, from 0.002 to 0.6 per step, with silent steps in it. In units of 2**-16 the sums over
 # silent steps are exact in float32.
-COURSES = np.random.default_rng(3).uniform(0, 2, (1000, LANES)) * np.geomspace(0.001, 0.3, LANES)
+COURSES = np.random.default_rng(4).uniform(0, 2, (1000, LANES)) * np.geomspace(0.001, 0.3, LANES)
 COURSES = (np.round(COURSES * 2**16) / 2**16).astype(np.float32)
 COURSES[100:150] = 0.0
 
