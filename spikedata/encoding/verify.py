@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 
 import cochlea
 from spikedata import __version__
+from spikedata.acoustics import Drawn, Scene
 from spikedata.corpora import CORPORA, Clip, Listing, list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
@@ -21,9 +22,11 @@ from spikedata.downloads.remade import Remade, remade_as, remade_of
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.encoding.clips import encode_each
 from spikedata.encoding.ear import params_of
+from spikedata.encoding.surroundings import Pool, make_pool, pool_of_folder, scene_from
 from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
+from spikedata.splits import SPLITS, make_split
 
 Report = Callable[[str, int, int], None]
 
@@ -69,6 +72,7 @@ def verify_file(
     *,
     audio: str | os.PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    noise: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     on_progress: Report | None = None,
     time_unit: str | None = None,
@@ -89,6 +93,8 @@ def verify_file(
         compared with those in the file.
     columns : dict of str to str, optional
         The columns of the table `audio`, as they were given to `encode`.
+    noise : str or path-like, optional
+        The folder of the noise, if the file was made with one.
     workers : int, optional
         Threads for encoding [1]; default: one per processor.
     on_progress : callable, optional
@@ -128,7 +134,9 @@ def verify_file(
         remade = remade_of(file.spikes_digest) if is_ours else None
         notes += _note_on_unlike(file) if remade is None else ()
         if audio is not None:
-            notes += _compare(file, Path(audio), columns, workers, report)
+            notes += _compare(file, _find_origin(file, Path(audio), columns, noise), workers, report)
+        elif noise is not None:
+            raise ValueError(f"{path}: the noise is of use with the recordings alone: give audio (--deep), too")
     md5 = file_digest(path, "md5")
     published = published_sums().get(md5)
     if not is_ours and published is None:
@@ -189,11 +197,9 @@ def _notes_on_clips(file: SpikeFile) -> tuple[str, ...]:
     return tuple(f"{what} when the file was made: {len(lines)}, first {lines[0]}" for what, lines in lists if lines)
 
 
-def _compare(
-    file: SpikeFile, audio: Path, columns: Mapping[str, str] | None, workers: int | None, report: Report
-) -> tuple[str, ...]:
+def _compare(file: SpikeFile, origin: _Origin, workers: int | None, report: Report) -> tuple[str, ...]:
     """Compare a file with its recordings, encoded again; returns notes on the comparison."""
-    origin, n_clips = _find_origin(file, audio, columns), len(file)
+    n_clips = len(file)
     report("encoding", 0, n_clips)
     _compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
     return _describe_origin(file, origin)
@@ -217,7 +223,9 @@ class _Origin(NamedTuple):
     made: Provenance
 
 
-def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None) -> _Origin:
+def _find_origin(
+    file: SpikeFile, audio: Path, columns: Mapping[str, str] | None, noise: str | os.PathLike[str] | None
+) -> _Origin:
     """The recordings of a file and how they were encoded.
 
     Raises
@@ -240,7 +248,50 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
     if job.params != params or job.times_dtype != file.times_dtype.name:
         versions = f"the file was made by version {made.package_version}, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
-    return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
+    listing = list_clips(made.corpus, audio, missing="skip", columns=columns)
+    return _Origin(listing, _in_scene(job, made, file, listing, noise), made)
+
+
+def _in_scene(
+    job: Job, made: Provenance, file: SpikeFile, listing: Listing, noise: str | os.PathLike[str] | None
+) -> Job:
+    """The job with the scene of a file and the recordings of its noise, which must be those of then."""
+    try:
+        scene, wanted = scene_from(made.scene) if made.scene else (None, {})
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from None
+    if scene is None or scene.noise_folder is None:
+        if noise is not None:
+            raise ValueError(f"{file.path}: was not made with noise of a folder, got {os.fspath(noise)}")
+    elif noise is None:
+        rule = f"was made with noise of the folder {scene.noise_folder!r}: say where it is"
+        raise ValueError(f"{file.path}: {rule}, --noise FOLDER (noise=)")
+    if scene is None or not wanted:
+        return replace(job, scene=scene)
+    for pool in _pools(scene, made, file, listing, noise):
+        found = dict(pool.digests)
+        if wanted == found or (made.part and wanted.get(made.part) == found.get(made.part)):
+            return replace(job, scene=scene, pool=pool)
+    where = os.fspath(noise) if noise is not None else "these recordings"
+    raise ValueError(f"{file.path}: its noise was made of recordings that differ from {where}, or are not all there")
+
+
+def _pools(
+    scene: Scene, made: Provenance, file: SpikeFile, listing: Listing, noise: str | os.PathLike[str] | None
+) -> Iterator[Pool]:
+    """The recordings that the noise may have been made of, the likeliest first."""
+    if noise is not None:
+        yield pool_of_folder(os.fspath(noise))
+    elif not made.split:
+        yield make_pool(listing.clips)
+    else:
+        part_of = dict(zip(file.sources, file.parts, strict=True))
+        members = [clip for clip in listing.clips if clip.name in part_of]
+        yield make_pool(members, [part_of[clip.name] or made.part for clip in members])
+        if made.split in SPLITS:  # recordings that were left out are not in the file, but in its noise's pool
+            split = make_split(listing, made.split, seed=made.seed)
+            numbered = [(number, part) for part, numbers in split.parts.items() for number in numbers.tolist()]
+            yield make_pool([listing.clips[number] for number, _ in numbered], [part for _, part in numbered])
 
 
 def _preset_of(made: Provenance) -> str:
@@ -298,6 +349,7 @@ def _compare_with_recordings(
                 stored = spikes.times.astype(file.times_dtype).astype(np.float64)
                 fault = _compare_facts(file.keys[sample.label], class_name, sample, encoded.sample_rate)
                 fault = fault or _compare_durations(sample, encoded.duration)
+                fault = fault or _compare_drawn(file, index, encoded.drawn)
                 fault = fault or _compare_spikes(sample, stored, spikes.units)
                 if fault:
                     differing[index] = f"{sample.source}: {fault}"
@@ -324,6 +376,15 @@ def _compare_durations(sample: Sample, duration: float) -> str:
     """How the length differs; empty if it agrees, or the file was made before files had one."""
     if sample.duration and sample.duration != duration:
         return f"{sample.duration} s long, its recording is {duration} s long"
+    return ""
+
+
+def _compare_drawn(file: SpikeFile, index: int, drawn: Drawn) -> str:
+    """What differs of what was drawn for a clip; empty if nothing does."""
+    for name, value in drawn._asdict().items():
+        stored = float(file.drawn[name][index]) if name in file.drawn else getattr(Drawn(), name)
+        if stored != value:
+            return f"{name} {stored:g}, its recording is given {value:g}"
     return ""
 
 

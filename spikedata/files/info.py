@@ -203,7 +203,9 @@ def describe_open(file: SpikeFile, counts: SpikeCounts) -> dict[str, Any]:
             "split": provenance.split,
             "part": provenance.part,
             "shard": provenance.shard,
+            "scene": json.loads(provenance.scene) if provenance.scene else None,
         },
+        "drawn": {name: _spread(values[np.isfinite(values)]) for name, values in file.drawn.items()},
     }
 
 
@@ -247,6 +249,8 @@ def format_description(description: dict[str, Any]) -> str:
         lines.append(f"  remarks     on {number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
+    if made is not None and made["scene"]:
+        lines.append(f"  scene       {_scene(made['scene'])}")
     if made is None:
         lines.append("  made by     unknown (no provenance in the file)")
     else:
@@ -269,6 +273,17 @@ def _ear(params: Any) -> str:
     return (
         f"{number_of(n_cells, 'hair cell')} at {number_of(n_places, 'place')}, {number_of(n_cells * n_fibers, 'fiber')}"
     )
+
+
+def _scene(scene: dict[str, Any]) -> str:
+    """How the sounds were changed before they were encoded."""
+    units = {"snr": " dB", "level": " dB SPL", "speed": "", "room": " s"}
+    said = [
+        f"{name} {' to '.join(f'{value:g}' for value in (given if isinstance(given, list) else [given]))}{unit}"
+        for name, unit in units.items()
+        if (given := scene.get(name)) is not None
+    ]
+    return ", ".join([*([f"noise {scene['noise']}"] if scene.get("noise") else []), *said])
 
 
 def _share(made: dict[str, Any]) -> str:
