@@ -8,6 +8,7 @@ is the function. In the order in which sound passes through them, the modules ar
 - `basilar_membrane`: the velocity at each place along the membrane. `transfer_function` holds its equations and
   parameters, `transfer_table` their values, computed once and kept on disk;
 - `hair_cell`: the transmitter pools of the inner hair cells, and the release probability that follows from them;
+  `sumner_hair_cell` is the richer model, with a receptor potential, calcium and three classes of fibers;
 - `auditory_nerve`: how many refractory nerve fibers fire in each step;
 - `bushy_cell`: one integrate-and-fire cell of the cochlear nucleus per channel, whose spikes are the result.
 
@@ -27,6 +28,7 @@ from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
 from cochlea.high_pass import high_pass
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
 from cochlea.stimulus import StimulusParams, apply_ramps, as_waveform, normalize_rms, prepare_stimulus, resample
+from cochlea.sumner_hair_cell import FiberClassParams, SumnerHairCellParams, sumner_hair_cell
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 
@@ -35,9 +37,11 @@ __all__ = [
     "BasilarMembraneParams",
     "BushyCellParams",
     "CochleaParams",
+    "FiberClassParams",
     "HairCellParams",
     "Spikes",
     "StimulusParams",
+    "SumnerHairCellParams",
     "apply_ramps",
     "as_waveform",
     "auditory_nerve",
@@ -52,5 +56,6 @@ __all__ = [
     "place_hair_cells",
     "prepare_stimulus",
     "resample",
+    "sumner_hair_cell",
     "transfer_function",
 ]

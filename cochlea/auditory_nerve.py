@@ -1,16 +1,20 @@
 """From release probability to spikes: refractory nerve fibers, counted per hair cell."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cochlea.checks import Bounds, check_fields, checked_object, whole_number
 from cochlea.compilation import Array, compiled
 from cochlea.elementary import log1p
 from cochlea.signals import as_signals
 
+# Equally probable values in place of an exponential time: the longest is 7.6 times the mean, and the mean of all is
+# within 0.04 % of it.
+N_QUANTILES = 1024
 _MOST_PROBABLE = 1.0 - 1e-6  # cap of a fiber's probability per step: the hazard -log(1 - p) stays finite
 
 
@@ -23,12 +27,16 @@ class AuditoryNerveParams:
     n_fibers : int
         Number of fibers of one hair cell [fibers].
     tau_refractory : float
-        Time after a spike during which a fiber cannot fire [s].
+        Time after a spike during which a fiber cannot fire: the absolute refractory time [s].
+    tau_relative : float
+        Mean of an exponential time that is added to it, drawn anew for each spike, so that a fiber recovers gradually:
+        the relative refractory time [s].
     """
 
     # Five hair cells of 8 fibers each give a channel 40 fibers, the convergence of the published converter.
     n_fibers: Annotated[int, Bounds(at_least=1, at_most=1_000_000)] = 8
     tau_refractory: Annotated[float, Bounds(at_least=0, at_most=1)] = 1e-3
+    tau_relative: Annotated[float, Bounds(at_least=0, at_most=0.1)] = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -44,9 +52,42 @@ class AuditoryNerveParams:
         # The 1e-9 keeps rounding errors from adding a step where the product should be a whole number.
         return max(1, int(np.ceil(self.tau_refractory * sample_rate - 1e-9)))
 
+    def dead_times(self, sample_rate: int) -> NDArray[np.int64]:
+        """The numbers of steps from one spike of a fiber to the earliest next one, each equally probable.
+
+        One number where `tau_relative` is 0; otherwise 1,024, the absolute refractory time and the quantiles of an
+        exponential distribution, rounded to steps. The longest is `tau_refractory` + 7.6 `tau_relative`.
+
+        Parameters
+        ----------
+        sample_rate : int
+            Steps per second [Hz].
+
+        Returns
+        -------
+        ndarray of int64, shape (1,) or (1024,)
+            Numbers of steps in ascending order [steps].
+        """
+        absolute = self.dead_steps(sample_rate)
+        if self.tau_relative == 0:
+            return np.array([absolute])
+        return absolute + np.rint(_quantiles() * (self.tau_relative * sample_rate)).astype(np.int64)
+
+
+@cache
+def _quantiles() -> NDArray[np.float64]:
+    # Of the exponential distribution with mean 1; read-only, since every clip takes the same array.
+    quantiles = np.array([-log1p(-(number + 0.5) / N_QUANTILES) for number in range(N_QUANTILES)])
+    quantiles.flags.writeable = False
+    return quantiles
+
 
 def auditory_nerve(
-    probability: NDArray[np.floating], sample_rate: int, params: AuditoryNerveParams, rng: np.random.Generator
+    probability: NDArray[np.floating],
+    sample_rate: int,
+    params: AuditoryNerveParams,
+    rng: np.random.Generator,
+    n_fibers: ArrayLike | None = None,
 ) -> NDArray[np.uint16]:
     """How many fibers of each hair cell fire in each step.
 
@@ -55,6 +96,10 @@ def auditory_nerve(
     hazard h = -log(1 - p) and n ready fibers, the sum of n h up to the next spike is exponentially distributed, so one
     random number is drawn per spike instead of one per step and fiber. The counts have exactly the distribution that
     separate fibers would give, Binomial(n, p) in every step.
+
+    A fiber is refractory for `tau_refractory` and then for an exponential time of mean `tau_relative`: after a spike,
+    the share of fibers that have recovered is 1 - exp(-(t - tau_refractory) / tau_relative). A rate r without
+    refractoriness becomes r / (1 + r (tau_refractory + tau_relative)).
 
     Parameters
     ----------
@@ -65,6 +110,8 @@ def auditory_nerve(
     params : AuditoryNerveParams
     rng : numpy.random.Generator
         Source of the random numbers.
+    n_fibers : array_like of int, shape (cell,), optional
+        Number of fibers of each hair cell, where they have unequal numbers; default: `params.n_fibers` [fibers].
 
     Returns
     -------
@@ -74,23 +121,27 @@ def auditory_nerve(
     Raises
     ------
     ValueError
-        If the probability is not two-dimensional, or the rate is not a whole number.
+        If the probability is not two-dimensional, the rate is not a whole number, or the numbers of fibers are not
+        whole, negative or as many as there are cells.
     TypeError
         If `params` is not an `AuditoryNerveParams`, or `rng` is not a generator.
 
     References
     ----------
     Cramer, Stradmann, Schemmel, Zenke, IEEE TNNLS 33:2744 (2022), section II-B: 40 fibers per bushy cell, each
-    refractory for 1 ms.
+    refractory for 1 ms. Bruce, Erfani, Zilany, Hearing Research 360:40 (2018): relative refractoriness.
     """
     params = checked_object("params", params, AuditoryNerveParams)
     probability = as_signals("probability", probability, "cell", "sample")
     sample_rate = whole_number("sample_rate", sample_rate, at_least=1)
     rng = checked_object("rng", rng, np.random.Generator)
+    fibers = np.full(len(probability), params.n_fibers) if n_fibers is None else np.asarray(n_fibers)
+    if fibers.shape != (len(probability),) or fibers.dtype.kind not in "iu" or (fibers < 0).any():
+        raise ValueError(f"n_fibers must be {len(probability)} whole numbers >= 0, one per cell, got {n_fibers!r}")
     hazard = np.empty_like(probability)
     _to_hazard(probability, hazard)
     counts = np.zeros(probability.shape, np.uint16)
-    _draw_spikes(hazard, params.n_fibers, params.dead_steps(sample_rate), rng, counts)
+    _draw_spikes(hazard, fibers, params.dead_times(sample_rate), rng, counts)
     return counts
 
 
@@ -102,19 +153,23 @@ def _to_hazard(probability: Array, hazard: Array) -> None:
 
 
 @compiled()
-def _draw_spikes(hazard: Array, n_fibers: int, n_dead: int, rng: np.random.Generator, counts: Array) -> None:
-    # After a spike, a fiber is not ready for n_dead steps: the fibers that become ready again at step t are those that
-    # fired at step t - n_dead, whose number is in counts[t - n_dead]. `left` is what remains of an exponential random
-    # number of unit mean; a fiber fires when it is used up.
+def _draw_spikes(hazard: Array, n_fibers: Array, dead_times: Array, rng: np.random.Generator, counts: Array) -> None:
+    # After a spike, a fiber is not ready for one of `dead_times`, and `returning` holds how many fibers become ready
+    # again at each of the next steps. `left` is what remains of an exponential random number of unit mean; a fiber
+    # fires when it is used up.
     n_cells, n_samples = hazard.shape
+    span = dead_times[-1] + 1
+    returning = np.empty(span, np.int64)
     for cell in range(n_cells):
         h_row = hazard[cell]
         count = counts[cell]
-        ready = n_fibers
+        ready = n_fibers[cell]
+        returning[:] = 0
         left = rng.standard_exponential()
         for t in range(n_samples):
-            if t >= n_dead:
-                ready += count[t - n_dead]
+            row = t % span
+            ready += returning[row]
+            returning[row] = 0
             left -= ready * h_row[t]
             if left < 0.0:
                 h = h_row[t]
@@ -126,5 +181,9 @@ def _draw_spikes(hazard: Array, n_fibers: int, n_dead: int, rng: np.random.Gener
                     rest = rest if rest < h else h
                     ready -= 1
                     fired += 1
+                    dead = dead_times[0]
+                    if dead_times.size > 1:
+                        dead = dead_times[int(rng.random() * dead_times.size)]
+                    returning[(t + dead) % span] += 1
                     left = rng.standard_exponential() - ready * rest
                 count[t] = fired

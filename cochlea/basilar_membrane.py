@@ -71,18 +71,21 @@ def basilar_membrane(
     return _causal(pressure, sample_rate, params)
 
 
-def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
-    """The time [s] for which the response to a click lasts at the apex, where it lasts longest.
+def memory(params: BasilarMembraneParams, max_frequency: float, *, place: int = -1) -> float:
+    """The time [s] for which the response to a click lasts at a place; at the apex, where it lasts longest.
 
     Parameters
     ----------
     params : BasilarMembraneParams
     max_frequency : float
         Highest frequency of the sound [Hz].
+    place : int
+        The place; default: the last [1].
     """
     n_periods = _MEMORY_IN_PERIODS * max(1.0, _DAMPING / params.damping)
     table = transfer_table(params, max_frequency)
-    return float(n_periods / table.frequencies[np.argmax(np.abs(table.response[-1 - N_BEYOND]))])
+    row = table.response[N_BEYOND:-N_BEYOND][place]
+    return float(n_periods / table.frequencies[np.argmax(np.square(row.real) + np.square(row.imag))])
 
 
 def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.float64]:
@@ -115,7 +118,7 @@ def _causal(
     n_in, n_out = n_units * (sample_rate // common), n_units * (velocity_rate // common)
     spectrum = fft.rfft(pressure, n_in)[: n_out // 2 + 1] * (n_out / n_in)
     frequencies = np.arange(spectrum.size) * (sample_rate / n_in)
-    spectrum *= fade(frequencies, velocity_rate)
+    spectrum *= fade(frequencies, velocity_rate) * params.velocity_scale
     if n_in % 2 == 0 and n_in < n_out:
         # The bin at half the rate of the sound is its own mirror image. At the higher rate of the velocity it gets a
         # separate mirror image, and the two share the amplitude.
@@ -135,7 +138,7 @@ def _published(
     # points to it: hence half the sample rate. It does not conjugate V, which makes the membrane anti-causal.
     n_half = pressure.size // 2 + 1
     frequencies = np.linspace(1.0, sample_rate // 2, n_half)
-    spectrum = fft.fft(pressure)[:n_half]
+    spectrum = fft.fft(pressure)[:n_half] * params.velocity_scale
     response = _respond(spectrum, frequencies, n_half, params)
     # The converter takes the real part of the result. That is the real inverse transform of the Hermitian part of the
     # bins, which takes half the work.

@@ -5,7 +5,8 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import log
 from numbers import Integral
 from typing import Literal, NamedTuple, overload
 
@@ -15,10 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.checks import check_fields, checked_object, whole_number
+from cochlea.compression import CompressionParams
 from cochlea.engine.fused import spike_steps
 from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_and_judge
+from cochlea.sumner_hair_cell import SumnerHairCellParams
 from cochlea.transfer_function import BasilarMembraneParams
+
+_MOST_CHANNELS = 3_500  # the inner hair cells of a human cochlea
+_LEAST_DENSE = 350 * 0.15  # channels times damping: so many are near enough to each other for hair cells between them
+_MOST_UNITS = 65_536  # the number of a unit is stored in 16 bits
 
 
 class Spikes(NamedTuple):
@@ -42,21 +49,52 @@ class CochleaParams:
 
     Parameters
     ----------
+    output : {"bushy_cells", "nerve"}
+        Whose spikes are the output: those of the bushy cells, one unit for each channel, or those of the nerve, one
+        unit for each fiber, at most 65,536 [1].
     stimulus : StimulusParams
     basilar_membrane : BasilarMembraneParams
-    hair_cell : HairCellParams
+    compression : CompressionParams or None
+        None: the membrane is linear [1].
+    hair_cell : HairCellParams or SumnerHairCellParams
     auditory_nerve : AuditoryNerveParams
     bushy_cell : BushyCellParams
     """
 
+    output: Literal["bushy_cells", "nerve"] = "bushy_cells"
     stimulus: StimulusParams = field(default_factory=StimulusParams)
     basilar_membrane: BasilarMembraneParams = field(default_factory=BasilarMembraneParams)
-    hair_cell: HairCellParams = field(default_factory=HairCellParams)
+    compression: CompressionParams | None = None
+    hair_cell: HairCellParams | SumnerHairCellParams = field(default_factory=HairCellParams)
     auditory_nerve: AuditoryNerveParams = field(default_factory=AuditoryNerveParams)
     bushy_cell: BushyCellParams = field(default_factory=BushyCellParams)
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.output == "nerve" and self.n_units > _MOST_UNITS:
+            raise ValueError(
+                f"CochleaParams.output must be bushy_cells where there are more than {_MOST_UNITS} fibers, got nerve "
+                f"with {self.n_hair_cells} hair cells of {self.auditory_nerve.n_fibers} fibers"
+            )
+        if self.compression is not None:
+            self._check_compression(self.compression)
+
+    def _check_compression(self, compression: CompressionParams) -> None:
+        membrane = self.basilar_membrane
+        if not self.stimulus.is_absolute:
+            raise ValueError(
+                "CochleaParams.compression must be None where the level is relative, got stimulus.level="
+                f"{self.stimulus.level!r}; set it to None, and level_db_spl or full_scale_db_spl to a number"
+            )
+        if membrane.convention != "causal":
+            raise ValueError(
+                "CochleaParams.compression must be None in the published convention, got CompressionParams"
+            )
+        if compression.passive_damping <= membrane.damping:
+            raise ValueError(
+                f"CompressionParams.passive_damping must be > {membrane.damping:g}, that of the active membrane, "
+                f"got {compression.passive_damping!r}"
+            )
 
     @classmethod
     def published(cls) -> "CochleaParams":
@@ -70,10 +108,90 @@ class CochleaParams:
             auditory_nerve=AuditoryNerveParams(n_fibers=40),
         )
 
+    @classmethod
+    def human(cls) -> "CochleaParams":
+        """A human ear at natural sound levels: middle ear, a membrane that compresses, fibers of three kinds.
+
+        Every sound is brought to 65 dB SPL, the level of conversation. For sounds at levels of their own, replace
+        `stimulus` by ``StimulusParams(level=None, full_scale_db_spl=...)``.
+
+        The velocity of the membrane is in m/s. Its scale makes the fibers of high spontaneous rate at the place of
+        1 kHz respond from 5 dB SPL on; see `docs/explanation/model.md`.
+        """
+        return cls(
+            stimulus=StimulusParams(level=None, level_db_spl=65.0),
+            basilar_membrane=BasilarMembraneParams(
+                damping=0.02, middle_ear="human", velocity_scale=5.8e-5, velocity_exponent=1.5
+            ),
+            compression=CompressionParams(),
+            hair_cell=SumnerHairCellParams(),
+            auditory_nerve=AuditoryNerveParams(tau_refractory=0.75e-3, tau_relative=0.5e-3),
+        )
+
+    def with_channels(self, n_channels: int) -> "CochleaParams":
+        """The same ear with another number of channels, evenly spaced on the same membrane.
+
+        As many fibers as before drive each bushy cell (40 in the presets), and the membrane has about as many hair
+        cells as before (3,500 in the default): 3,500 channels have one hair cell of 40 fibers each, 700 have five of 8,
+        350 have ten of 4. The number of fibers must stay, for it sets how much the drive of a bushy cell fluctuates:
+        the weight is shared among them, so their mean drive is the same, but its variance goes with one over their
+        number. With 8 fibers instead of 40, a bushy cell fires 51 times a second in silence instead of once.
+
+        Between few channels no hair cells stand, and each channel has one of 40 fibers: the velocity between them
+        cannot be interpolated. That begins at a product of `n_channels` and damping of 52.5, which is at 350 channels
+        with the default damping of 0.15, where it is off by 5e-4 of its peak (and by 0.1 at 100 channels).
+
+        With the output "nerve", nothing converges. Each hair cell then keeps its fibers, but for as many cells that
+        there would be more fibers than before: 28,000 in the presets.
+
+        Parameters
+        ----------
+        n_channels : int
+            From 16, half an octave apart, to 3,500, one for each inner hair cell of a human cochlea [channels].
+
+        Raises
+        ------
+        ValueError
+            If the number is not a whole number of 16 to 3,500.
+
+        Examples
+        --------
+        >>> ear = CochleaParams().with_channels(3500)
+        >>> ear.n_channels, ear.n_hair_cells, ear.n_fibers_per_channel
+        (3500, 3500, 40)
+        """
+        n_channels = whole_number("n_channels", n_channels, at_least=16, at_most=_MOST_CHANNELS)
+        if n_channels == self.n_channels:
+            return self
+        wanted = self.n_hair_cells / n_channels
+        if n_channels * self.basilar_membrane.damping < _LEAST_DENSE:
+            wanted = 1.0
+        if self.output == "nerve":
+            n_per_place = max(1, round(wanted))
+            n_all = self.n_hair_cells * self.auditory_nerve.n_fibers
+            n_fibers = max(1, min(self.auditory_nerve.n_fibers, n_all // (n_channels * n_per_place)))
+        else:
+            n_together = self.n_fibers_per_channel
+            n_per_place = min(
+                (n for n in range(1, n_together + 1) if n_together % n == 0), key=lambda n: abs(log(n / wanted))
+            )
+            n_fibers = n_together // n_per_place
+        return replace(
+            self,
+            basilar_membrane=replace(self.basilar_membrane, n_places=n_channels),
+            hair_cell=replace(self.hair_cell, n_per_place=n_per_place),
+            auditory_nerve=replace(self.auditory_nerve, n_fibers=n_fibers),
+        )
+
     @property
     def n_channels(self) -> int:
         """Number of channels, each the output of one bushy cell."""
         return self.basilar_membrane.n_places
+
+    @property
+    def n_units(self) -> int:
+        """Number of units of the output: channels, or fibers of the nerve."""
+        return self.n_channels if self.output == "bushy_cells" else self.n_hair_cells * self.auditory_nerve.n_fibers
 
     @property
     def n_hair_cells(self) -> int:
@@ -148,11 +266,13 @@ def encode(
         pressure,
         pressure_rate,
         membrane=params.basilar_membrane,
+        compression=params.compression,
         hair_cells=params.hair_cell,
         nerve=params.auditory_nerve,
         bushy_cells=params.bushy_cell,
         seed=seed,
         key=key_number,
+        output=params.output,
     )
     return Spikes(steps / rate, units.astype(np.uint16))
 

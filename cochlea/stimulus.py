@@ -5,8 +5,9 @@
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
-from math import gcd
+from math import gcd, log10
 from numbers import Real
 from typing import Annotated, NamedTuple
 
@@ -19,6 +20,10 @@ from cochlea.elementary import bessel_i0, cosines, sin_cos
 from cochlea.high_pass import HIGHEST_CUTOFF, Cutoff, high_pass_in_place
 from cochlea.signals import as_signals
 
+REFERENCE_PRESSURE = 20e-6  # [Pa] of 0 dB SPL
+LOUDEST = (
+    120.0  # [dB SPL]; above it hearing hurts, and the middle ear and the membrane are no longer what they are here
+)
 _RampDuration = Annotated[float, Bounds(at_least=0, is_finite=False)]
 _REACH, _KAISER = 10, 5.0  # of the filter for resampling: samples of the lower rate on either side, shape of the window
 _PIECE = 512  # samples that are summed at a time
@@ -34,10 +39,19 @@ _MOST_PASSES = 8  # of the filter: against a rumble much louder than the sound
 class StimulusParams:
     """How a recording is prepared.
 
+    The level is set in exactly one of three ways: every sound has the same `level`; or every sound has the same
+    `level_db_spl`; or every sound keeps its own level, which `full_scale_db_spl` calibrates. In the second and third
+    way the pressure is in pascal. The fields of the other two ways are None.
+
     Parameters
     ----------
-    level : float
-        Root mean square to which the waveform is scaled [1].
+    level : float or None
+        Root mean square to which the waveform is scaled, in relative units [1].
+    level_db_spl : float or None
+        Sound pressure level to which the waveform is brought, in root mean square re 20 uPa [dB SPL].
+    full_scale_db_spl : float or None
+        Sound pressure level of a waveform whose root mean square is 1; sounds keep their own level. At 93.98, the
+        waveform is in pascal [dB SPL].
     ramp_duration : float
         Duration of the onset ramp and of the offset ramp [s]. Each covers at most half of the sound, so infinity gives
         one Hann window over the whole sound.
@@ -48,13 +62,27 @@ class StimulusParams:
         rumble, which then count as sound. See `cochlea.high_pass`.
     """
 
-    level: Annotated[float, Bounds(above=0, at_most=1e6)] = 0.3
+    level: Annotated[float, Bounds(above=0, at_most=1e6)] | None = 0.3
+    level_db_spl: Annotated[float, Bounds(at_least=-20, at_most=LOUDEST)] | None = None
+    full_scale_db_spl: Annotated[float, Bounds(at_least=0, at_most=200)] | None = None
     ramp_duration: _RampDuration = 0.03
     sample_rate: Annotated[int, Bounds(at_least=1000)] | None = None
     high_pass: Cutoff | None = 20.0
 
     def __post_init__(self) -> None:
         check_fields(self)
+        ways = {name: getattr(self, name) for name in ("level", "level_db_spl", "full_scale_db_spl")}
+        given = [f"{name}={value!r}" for name, value in ways.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "StimulusParams.level must be None if level_db_spl or full_scale_db_spl is a number, and of the three "
+                f"exactly one is a number, got {', '.join(given) or 'none'}"
+            )
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether the pressure is in pascal, so that it has a sound pressure level."""
+        return self.level is None
 
 
 def prepare_stimulus(
@@ -77,14 +105,14 @@ def prepare_stimulus(
     Returns
     -------
     pressure : ndarray of float64, shape (n_samples,)
-        Sound pressure, always a new array [1].
+        Sound pressure, always a new array; relative with `params.level`, in pascal otherwise [1 or Pa].
     sample_rate : int
         Rate of the pressure [Hz].
 
     Raises
     ------
     ValueError
-        See `as_waveform` and `as_sample_rate`.
+        See `as_waveform` and `as_sample_rate`; with `params.full_scale_db_spl`, if the sound is above 120 dB SPL.
     TypeError
         If `params` is not a `StimulusParams`.
     """
@@ -98,7 +126,7 @@ class Prepared(NamedTuple):
     Parameters
     ----------
     pressure : ndarray of float64, shape (n_samples,)
-        Sound pressure [1].
+        Sound pressure [1 or Pa].
     sample_rate : int
         Rate of the pressure [Hz].
     silence : str
@@ -126,12 +154,56 @@ def prepare_and_judge(waveform: ArrayLike, sample_rate: float, params: StimulusP
     # `as_waveform` always copies, so all but the resampling is done in place: a long sound is held in memory only once.
     pressure = as_waveform(waveform)
     silence = _why_constant(pressure)
+    if params.full_scale_db_spl is not None:
+        _calibrate(pressure, params.full_scale_db_spl)
     if params.high_pass is not None and not _remove_inaudible(pressure, rate, params.high_pass):
         silence = silence or f"silent: nothing is left of it above {params.high_pass:g} Hz"
     pressure = resample(pressure, rate, new_rate)
-    _normalize_rms(pressure, params.level)
+    if params.level_db_spl is not None:
+        _normalize_rms(pressure, pascal(params.level_db_spl))
+    elif params.level is not None:
+        _normalize_rms(pressure, params.level)
+    else:
+        _refuse_loud(pressure)
     _apply_ramps(pressure, new_rate, params.ramp_duration)
     return Prepared(pressure, new_rate, silence)
+
+
+def pascal(level_db_spl: float) -> float:
+    """The root mean square [Pa] of a sound pressure level, the same on every machine.
+
+    Parameters
+    ----------
+    level_db_spl : float
+        Level re 20 uPa [dB SPL].
+
+    Examples
+    --------
+    >>> round(pascal(94), 3)
+    1.002
+    """
+    # The power of a float is left to the C library, whose last bit is its own. Decimal numbers are the same everywhere.
+    return REFERENCE_PRESSURE * float(Decimal(10) ** (Decimal(float(level_db_spl)) / 20))
+
+
+def _calibrate(waveform: NDArray[np.float64], full_scale_db_spl: float) -> None:
+    # In place. What follows scales what is very loud or very quiet, and thereby loses its level.
+    scale = pascal(full_scale_db_spl)
+    peak = max(-float(waveform.min()), float(waveform.max())) * scale
+    if peak > 1e50:
+        raise _too_loud(peak)
+    waveform *= scale if peak > 1e-50 else 0.0
+
+
+def _refuse_loud(pressure: NDArray[np.float64]) -> None:
+    rms = float(np.sqrt(_power(pressure)))
+    if rms > 1.001 * pascal(LOUDEST):  # a sound of just 120 dB SPL may have gained a little by the filters before
+        raise _too_loud(rms)
+
+
+def _too_loud(rms: float) -> ValueError:
+    level = 20 * (log10(rms) - log10(REFERENCE_PRESSURE)) if rms < np.inf else rms
+    return ValueError(f"the level of a sound must be <= {LOUDEST:g} dB SPL, got {level:.1f}; see full_scale_db_spl")
 
 
 def _why_constant(waveform: NDArray[np.float64]) -> str:

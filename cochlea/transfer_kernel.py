@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cochlea.compilation import Array, compiled
 from cochlea.elementary import angle, exp, log, sin_cos
+from cochlea.middle_ear import middle_ear_gain
 from cochlea.transfer_function import BasilarMembraneParams
 
 # Hankel's integral over the real line, for H0 and H1 of z = r exp(i t), 0 <= t <= pi / 2 (Watson, A Treatise on the
@@ -38,9 +39,12 @@ class Membrane:
         self._constants = np.array([
             p.stiffness, p.stiffness_decay, p.stiffness_offset, p.density, p.damping, p.height, p.mass,
         ])  # fmt: skip
+        self._tilt = np.array([p.velocity_exponent, log(p.frequency_scale), p.stiffness_decay / 2])
         self._angular = 2.0 * np.pi * frequencies
         self._base = np.empty((frequencies.size, 3), np.complex128)
         _fill_base(self._angular, self._constants, self._base)
+        if p.middle_ear is not None:
+            _put_middle_ear(self._angular, self._base)
 
     def response(self, position: float, n_frequencies: int) -> NDArray[np.complex128]:
         """The velocity at a place per unit pressure at the stapes, as `transfer_function`; shape (n_frequencies,) [1].
@@ -54,6 +58,9 @@ class Membrane:
         """
         row = np.empty(n_frequencies, np.complex128)
         _fill_row(position, self._angular, self._constants, self._base, row)
+        exponent, scale, decay = self._tilt.tolist()
+        if exponent != 0:
+            row *= exp(exponent * (scale - decay * position))
         return row
 
 
@@ -191,6 +198,14 @@ def _fill_base(angular: Array, constants: Array, base: Array) -> None:
         ratio = _hankel_ratio(2.0 * w / decay * math.sqrt(2.0 / (height * stiffness)), weights)
         impedance = (1.0j * math.sqrt(2.0 * stiffness / height)) * complex(ratio.real, -ratio.imag)
         base[k, 0], base[k, 1], base[k, 2] = root, phase, _quotient(impedance, pressure)
+
+
+@compiled()
+def _put_middle_ear(angular: Array, base: Array) -> None:
+    # The table has the convention exp(-i w t), in which the gain is the conjugate.
+    for k in range(angular.size):
+        gain = middle_ear_gain(angular[k])
+        base[k, 2] = base[k, 2] * complex(gain.real, -gain.imag)
 
 
 @compiled()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spikedata import (
+        acoustics,
         baseline,
         corpora,
         downloads,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         training,
         transforms,
     )
+    from spikedata.acoustics import Scene
     from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
     from spikedata.corpora.audio import read_audio
     from spikedata.corpora.embedded import embedded_corpus
@@ -42,15 +44,16 @@ if TYPE_CHECKING:
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
-    from spikedata.torch import SHD, SSC, SpikeDataset, collate, collate_dense, collate_lists, loader
+    from spikedata.torch import SHD, SSC, SoundDataset, SpikeDataset, collate, collate_dense, collate_lists, loader
 
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot", "recognition", "report",
-    "splits", "synth", "torch", "training", "transforms",
+    "acoustics", "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot",
+    "recognition", "report", "splits", "synth", "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
+    "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
         "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
     ),
@@ -65,7 +68,9 @@ _NAMES = {
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
-    "spikedata.torch": ("SHD", "SSC", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader"),
+    "spikedata.torch": (
+        "SHD", "SSC", "SoundDataset", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader",
+    ),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -77,11 +82,14 @@ __all__ = [
     "Events",
     "Recipe",
     "Sample",
+    "Scene",
+    "SoundDataset",
     "SpikeDataset",
     "SpikeFile",
     "SpikeWriter",
     "Split",
     "__version__",
+    "acoustics",
     "baseline",
     "bin_events",
     "collate",

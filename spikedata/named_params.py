@@ -9,6 +9,7 @@ import json
 import math
 import re
 import tomllib
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from spikedata.printable import in_columns
 
 _Params = TypeVar("_Params")
+_NONE: Mapping[tuple[str, ...], Any] = types.MappingProxyType({})
 _SECTION = re.compile(r"(?ms)^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n---|\Z)")
 _UNIT = re.compile(r"\[([^\[\]\s][^\[\]]*)\]")
 
@@ -85,7 +87,7 @@ class Leaf(NamedTuple):
         return ".".join(self.path)
 
 
-def leaves(params: Any, above: tuple[str, ...] = ()) -> Iterator[Leaf]:
+def leaves(params: Any, above: tuple[str, ...] = (), bases: Mapping[tuple[str, ...], Any] = _NONE) -> Iterator[Leaf]:
     """The params in a dataclass and in the dataclasses inside it, in their order.
 
     Parameters
@@ -94,19 +96,27 @@ def leaves(params: Any, above: tuple[str, ...] = ()) -> Iterator[Leaf]:
         The params.
     above : tuple of str
         Path of the dataclass itself, put in front of every path.
+    bases : mapping of tuple of str to object
+        What stands at some paths instead of what `params` has there, as `switched` gives it.
     """
     kinds = typing.get_type_hints(type(params))
     for field in dataclasses.fields(params):
-        value, path = getattr(params, field.name), (*above, field.name)
+        path = (*above, field.name)
+        value = bases[path] if path in bases else getattr(params, field.name)
         inner = _dataclasses_in(value, path)
         if inner:
             for one, place in inner:
-                yield from leaves(one, place)
+                yield from leaves(one, place, bases)
         else:
             yield Leaf(type(params), path, value, kinds[field.name])
 
 
-def replaced(params: _Params, values: Mapping[tuple[str, ...], Any], above: tuple[str, ...] = ()) -> _Params:
+def replaced(
+    params: _Params,
+    values: Mapping[tuple[str, ...], Any],
+    above: tuple[str, ...] = (),
+    bases: Mapping[tuple[str, ...], Any] = _NONE,
+) -> _Params:
     """The params with other values at some paths, as `leaves` gives them; the dataclasses check the values.
 
     Parameters
@@ -115,18 +125,94 @@ def replaced(params: _Params, values: Mapping[tuple[str, ...], Any], above: tupl
         The params to start from.
     values : mapping of tuple of str to object
         New values by path.
-    above : tuple of str
-        As `leaves` takes it.
+    above, bases
+        As `leaves` takes them.
     """
+    # each dataclass is made anew once, with all of its new values, so that no rule is asked of a state in between
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(params):  # type: ignore[arg-type]
-        value, path = getattr(params, field.name), (*above, field.name)
-        inner = [replaced(one, values, place) for one, place in _dataclasses_in(value, path)]
+        path = (*above, field.name)
+        value = bases[path] if path in bases else getattr(params, field.name)
+        inner = [replaced(one, values, place, bases) for one, place in _dataclasses_in(value, path)]
         if inner:
             changes[field.name] = inner[0] if dataclasses.is_dataclass(value) else tuple(inner)
         elif path in values:
             changes[field.name] = values[path]
+        elif path in bases:
+            changes[field.name] = value
     return dataclasses.replace(params, **changes)  # type: ignore[type-var]
+
+
+def switched(params: Any, values: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """What stands, for some values, where params may be of several kinds: one of several dataclasses, or none.
+
+    The names decide: a dataclass that has exactly those below the place; otherwise the present one, if it has all of
+    them; otherwise the first that has. It stands there with its defaults. A value for the place itself is none, or the
+    name of a dataclass.
+
+    Parameters
+    ----------
+    params : dataclass
+        The params to start from.
+    values : mapping of str to object
+        New values by dotted name.
+    above : tuple of str
+        As `leaves` takes it.
+
+    Returns
+    -------
+    dict of tuple of str to object
+        By path, a dataclass with its defaults, or None.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Tone:
+    ...     frequency: float = 1000.0
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Sound:
+    ...     tone: Tone | None = None
+    >>> switched(Sound(), {"tone.frequency": 500.0})
+    {('tone',): Tone(frequency=1000.0)}
+    >>> switched(Sound(Tone()), {"tone": "none"})
+    {('tone',): None}
+    """
+    found: dict[tuple[str, ...], Any] = {}
+    hints = typing.get_type_hints(type(params))
+    for field in dataclasses.fields(params):
+        value, path = getattr(params, field.name), (*above, field.name)
+        kinds = [kind for kind in _alternatives(hints[field.name]) if dataclasses.is_dataclass(kind)]
+        if kinds and len(_alternatives(hints[field.name])) > 1:
+            kind = _kind_for(".".join(path), values, value, typing.cast(list[type], kinds))
+            if kind is not type(value):
+                value = found[path] = kind()
+        for one, place in _dataclasses_in(value, path):
+            found |= switched(one, values, place)
+    return found
+
+
+def _kind_for(name: str, values: Mapping[str, Any], value: Any, kinds: list[type]) -> type:
+    """The class of what stands at a place, for some values."""
+    if values.get(name, name) in (None, "none"):
+        return type(None)
+    by_name = {kind.__name__: kind for kind in kinds}
+    if values.get(name) in by_name:
+        return by_name[values[name]]
+    inside = {rest.partition(".")[0] for other in values for rest in [other.removeprefix(f"{name}.")] if rest != other}
+    if not inside:
+        return type(value)
+    exact = [kind for kind in kinds if inside == _field_names(kind)]  # as in a file that names all
+    present = [type(value)] if dataclasses.is_dataclass(value) else []
+    return next((kind for kind in (*exact, *present, *kinds) if inside <= _field_names(kind)), type(value))
+
+
+def _field_names(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    is_union = isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+    return typing.get_args(kind) if is_union else (kind,)
 
 
 def nearest(name: str, known: Iterable[str], *, first: Iterable[str] = ()) -> list[str]:
@@ -148,7 +234,7 @@ def describe_fields(docstring: str) -> dict[str, str]:
     return descriptions
 
 
-def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Params:
+def with_values(params: _Params, values: Mapping[str, Any], *, what: str, as_stored: bool = False) -> _Params:
     """The params with some values replaced; the dataclasses check the new values.
 
     Parameters
@@ -156,9 +242,12 @@ def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Pa
     params : dataclass
         The params to start from.
     values : mapping of str to object
-        New values by dotted name. Texts are parsed as TOML values if possible; lists become tuples.
+        New values by dotted name. Texts are parsed as TOML values if possible; lists become tuples. Where there may be
+        one of several dataclasses, or none, the names decide, as `switched` says.
     what : str
         The owner of the params, for error messages.
+    as_stored : bool
+        Whether 1 stays 1 where a person may write it for 1.0, so that params are those that a program wrote.
 
     Raises
     ------
@@ -175,13 +264,41 @@ def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Pa
     ...
     ValueError: the cochlea has no param 'n_fibers'; nearest: auditory_nerve.n_fibers
     """
-    known = {leaf.name: leaf for leaf in leaves(params)}
+    bases = switched(params, values)
+    known = {leaf.name: leaf for leaf in leaves(params, bases=bases)}
     changes: dict[tuple[str, ...], Any] = {}
     for name, value in values.items():
-        if name not in known:
-            raise ValueError(f"{what} has no param {name!r}{_near(name, known)}")
-        changes[known[name].path] = _read(value, known[name].value)
-    return replaced(params, changes)
+        if name in known:
+            changes[known[name].path] = _read(value, Any if as_stored else known[name].kind)
+        elif not _names_a_kind(name, value, params, bases):
+            raise ValueError(f"{what} has no param {name!r}{_near(name, _names_in_all_kinds(params))}")
+    return replaced(params, changes, bases=bases)
+
+
+def _names_a_kind(name: str, value: Any, params: Any, bases: Mapping[tuple[str, ...], Any]) -> bool:
+    """Whether a value is the name of the dataclass that stands in its place."""
+    place = bases.get(tuple(name.split(".")), _at(params, name))
+    return dataclasses.is_dataclass(place) and type(place).__name__ == value
+
+
+def _at(params: Any, name: str) -> Any:
+    for part in name.split("."):
+        params = getattr(params, part, None)
+    return params
+
+
+def _names_in_all_kinds(params: Any, above: tuple[str, ...] = ()) -> list[str]:
+    """The dotted names of the params, and of those that stand there where a place may hold another dataclass."""
+    names = [leaf.name for leaf in leaves(params, above)]
+    hints = typing.get_type_hints(type(params))
+    for field in dataclasses.fields(params):
+        value, path = getattr(params, field.name), (*above, field.name)
+        for kind in _alternatives(hints[field.name]):
+            if dataclasses.is_dataclass(kind) and kind is not type(value):
+                names += _names_in_all_kinds(typing.cast(type, kind)(), path)
+        for one, place in _dataclasses_in(value, path):
+            names += _names_in_all_kinds(one, place)
+    return list(dict.fromkeys(names))
 
 
 def format_params(params: Iterable[NamedParam]) -> str:
@@ -208,8 +325,10 @@ def format_toml(params: Iterable[NamedParam], **head: str) -> str:
         Further entries at the top of the file.
     """
     lines = [f"{name} = {_as_toml(value)}" for name, value in head.items()]
-    table = ""
-    for param in params:
+    table, tables = "", [""]  # what has no table stands above all, and no table may begin twice
+    params = list(params)
+    tables += dict.fromkeys(param.name.rpartition(".")[0] for param in params)
+    for param in sorted(params, key=lambda param: tables.index(param.name.rpartition(".")[0])):
         above, _, name = param.name.rpartition(".")
         if above != table:
             table = above
@@ -259,8 +378,8 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; nearest: {', '.join(found)}" if found else "; `spikedata params` lists those it has"
 
 
-def _read(value: Any, old: Any) -> Any:
-    """A value as given, or read from text as TOML reads it, to replace an old one."""
+def _read(value: Any, kind: Any) -> Any:
+    """A value as given, or read from text as TOML reads it, for a param with an annotation."""
     if isinstance(value, str):
         if value == "none":
             return None
@@ -268,7 +387,8 @@ def _read(value: Any, old: Any) -> Any:
             value = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             return value  # a text without quotes
-    if isinstance(old, float) and type(value) is int:
+    kinds = _alternatives(kind)
+    if type(value) is int and float in kinds and int not in kinds:
         return float(value)  # in TOML and on the command line, 1 may be written for 1.0
     return tuple(value) if isinstance(value, list) else value
 

@@ -111,8 +111,12 @@ def test_2_events_know_no_file_and_files_know_only_events_and_splits():
 
 
 def test_3_what_lists_and_divides_clips_knows_no_encoder_and_no_torch():
-    left = rooms("corpora", "splits", "downloads", "transforms", "tasks")
+    left = rooms("corpora", "splits", "downloads", "transforms", "tasks", "acoustics")
     assert reaching(left, ("cochlea", *rooms("encoding"), *TORCH)) == []
+
+
+def test_3_sound_before_the_cochlea_is_pure_functions_of_waveforms():
+    assert reaching(rooms("acoustics"), ("h5py", "soundfile", *rooms("corpora", "events", "files", "disk"))) == []
 
 
 def test_4_only_what_trains_imports_torch():

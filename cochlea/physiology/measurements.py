@@ -2,7 +2,8 @@
 
 Each function stimulates the model through `cochlea.physiology.recording` and measures its response with
 `cochlea.physiology.analysis` and `cochlea.physiology.spike_statistics`. Levels are in [dB]; 0 dB is a tone of
-amplitude 1.
+amplitude 1, or in an ear that hears in pascal, 0 dB SPL. What is measured on the membrane alone is in
+`cochlea.physiology.membrane_measurements`.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cochlea.basilar_membrane import basilar_membrane
+from cochlea.hair_cell import HairCellParams
 from cochlea.model import CochleaParams
 from cochlea.physiology.analysis import group_delay, median_energy_time, tuning_width
-from cochlea.physiology.recording import ONSET, SAMPLE_RATE, nearest_channel, respond, tone_burst
-from cochlea.physiology.spike_statistics import Adaptation, fit_adaptation, peristimulus_histogram, vector_strength
+from cochlea.physiology.recording import (
+    ONSET,
+    SAMPLE_RATE,
+    membrane_velocity,
+    nearest_channel,
+    reference_amplitude,
+    respond,
+    tone_burst,
+)
+from cochlea.physiology.spike_statistics import (
+    Adaptation,
+    fit_adaptation,
+    modulation_gain,
+    peristimulus_histogram,
+    vector_strength,
+)
+from cochlea.sumner_hair_cell import receptor_potential
 from cochlea.transfer_function import transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 
@@ -84,6 +100,35 @@ class TimeCourse(NamedTuple):
     recovered: float
 
 
+class ModulationTransfer(NamedTuple):
+    """Modulation gains at modulation frequencies [dB]; each field has shape (modulation frequency,).
+
+    Parameters
+    ----------
+    fiber, bushy : ndarray
+        Gain of the spikes of fibers, and of those of bushy cells [dB].
+    """
+
+    fiber: NDArray[np.float64]
+    bushy: NDArray[np.float64]
+
+
+class ReceptorPotentials(NamedTuple):
+    """The receptor potential of hair cells for tones.
+
+    Parameters
+    ----------
+    resting : float
+        Potential in silence [V].
+    ac, dc : ndarray, shape (frequency,)
+        Amplitude of the potential at the frequency of the tone, and how far its mean is above rest [V].
+    """
+
+    resting: float
+    ac: NDArray[np.float64]
+    dc: NDArray[np.float64]
+
+
 class PhaseLocking(NamedTuple):
     """Vector strengths at tone frequencies [1]; each field has shape (frequency,).
 
@@ -126,7 +171,7 @@ def membrane_tuning(channels: Sequence[int], params: CochleaParams) -> MembraneT
     return MembraneTuning(*np.array(rows).T)
 
 
-def click_delays(channels: Sequence[int], params: CochleaParams) -> NDArray[np.float64]:
+def click_delays(channels: Sequence[int], params: CochleaParams, *, level: float = 40.0) -> NDArray[np.float64]:
     """The time [s] from a click until half of the energy of a place's response has passed, shape (channel,).
 
     Parameters
@@ -135,12 +180,54 @@ def click_delays(channels: Sequence[int], params: CochleaParams) -> NDArray[np.f
         Channels whose places are measured.
     params : CochleaParams
         In the published convention the time is negative: the membrane responds before the click.
+    level : float
+        Level of a tone that is as high as the click, which is one sample long, 21 us [dB].
     """
     # The click stands in the middle of the sound, so that a response before it is seen, too.
     pressure = np.zeros(round(0.4 * SAMPLE_RATE))
-    pressure[pressure.size // 2] = 1.0
-    velocity, rate = basilar_membrane(pressure, SAMPLE_RATE, params.basilar_membrane)
+    pressure[pressure.size // 2] = reference_amplitude(params) * 10 ** (level / 20)
+    velocity, rate = membrane_velocity(pressure, params)
     return median_energy_time(velocity[list(channels)], rate) - pressure.size // 2 / SAMPLE_RATE
+
+
+def receptor_potentials(
+    frequencies: Sequence[float], params: CochleaParams, *, level: float = 80.0
+) -> ReceptorPotentials | None:
+    """The receptor potential of hair cells, each for a tone at its own place; None in an ear that has none.
+
+    Parameters
+    ----------
+    frequencies : sequence of float
+        Frequencies of the tones [Hz].
+    params : CochleaParams
+        The ear.
+    level : float
+        Level of the tones [dB].
+
+    Returns
+    -------
+    ReceptorPotentials or None
+        The hair cells of Meddis (1986) have no receptor potential: the membrane moves their permeability.
+
+    References
+    ----------
+    Russell, Sellick, J. Physiol. 338:179 (1983); Osses Vecchi et al., Acta Acustica 6:17 (2022).
+    """
+    hair_cells = params.hair_cell
+    if isinstance(hair_cells, HairCellParams):
+        return None
+    ac, dc = [], []
+    for frequency in frequencies:
+        pressure = tone_burst(frequency, level, duration=0.2, reference=reference_amplitude(params))
+        velocity, rate = membrane_velocity(pressure, params)
+        channel = nearest_channel(frequency, params)
+        potential = receptor_potential(velocity[channel : channel + 1], rate, hair_cells)[0].astype(np.float64)
+        start = ONSET + 0.1
+        inside = np.arange(round(start * rate), round((start + np.floor(0.08 * frequency) / frequency) * rate))
+        wave = np.exp(-2j * np.pi * frequency * inside / rate)
+        ac.append(2 * np.abs(np.mean(wave * (potential[inside] - hair_cells.resting_potential))))
+        dc.append(np.mean(potential[inside]) - hair_cells.resting_potential)
+    return ReceptorPotentials(hair_cells.resting_potential, np.array(ac), np.array(dc))
 
 
 def rate_levels(
@@ -151,6 +238,7 @@ def rate_levels(
     *,
     n_fibers: int = 20_000,
     n_bushy_cells: int = 200,
+    fiber_class: str | None = None,
 ) -> RateLevels:
     """Rates of a fiber and a bushy cell at the place of a tone, at several levels.
 
@@ -165,17 +253,22 @@ def rate_levels(
         Source of the random numbers.
     n_fibers, n_bushy_cells : int
         Number of fibers and bushy cells that are recorded at each level [1].
+    fiber_class : str, optional
+        Which of `fiber_classes` is recorded; default: the first.
 
     Returns
     -------
     RateLevels
     """
     channel = nearest_channel(frequency, params)
+    reference = reference_amplitude(params)
     start, stop = ONSET + _TONE - _RAMP - _STEADY, ONSET + _TONE - _RAMP
     rows = []
     for level in levels:
-        pressure = tone_burst(frequency, level, duration=_TONE)
-        answer = respond(pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells)
+        pressure = tone_burst(frequency, level, duration=_TONE, reference=reference)
+        answer = respond(
+            pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells, fiber_class=fiber_class
+        )
         onset = peristimulus_histogram(
             answer.fiber_times - ONSET, _TONE - _RAMP, bin_width=2 / frequency, n_repeats=n_fibers
         ).max()
@@ -186,7 +279,13 @@ def rate_levels(
 
 
 def time_course(
-    frequency: float, level: float, params: CochleaParams, rng: np.random.Generator, *, n_fibers: int = 30_000
+    frequency: float,
+    level: float,
+    params: CochleaParams,
+    rng: np.random.Generator,
+    *,
+    n_fibers: int = 30_000,
+    fiber_class: str | None = None,
 ) -> TimeCourse:
     """Adaptation of a fiber to a tone at its place, and recovery from the tone.
 
@@ -201,13 +300,16 @@ def time_course(
         Source of the random numbers.
     n_fibers : int
         Number of fibers that are recorded [1].
+    fiber_class : str, optional
+        Which of `fiber_classes` is recorded; default: the first.
 
     Returns
     -------
     TimeCourse
     """
-    pressure = tone_burst(frequency, level, duration=_TONE, silence=0.4)
-    answer = respond(pressure, nearest_channel(frequency, params), params, rng, n_fibers=n_fibers)
+    pressure = tone_burst(frequency, level, duration=_TONE, silence=0.4, reference=reference_amplitude(params))
+    channel = nearest_channel(frequency, params)
+    answer = respond(pressure, channel, params, rng, n_fibers=n_fibers, fiber_class=fiber_class)
     duration = pressure.size / SAMPLE_RATE
     histogram = peristimulus_histogram(answer.fiber_times, duration, bin_width=1e-3, n_repeats=n_fibers)
     times = (np.arange(histogram.size) + 0.5) * 1e-3
@@ -232,6 +334,7 @@ def phase_locking(
     level: float = 0.0,
     n_fibers: int = 200,
     n_bushy_cells: int = 50,
+    fiber_class: str | None = None,
 ) -> PhaseLocking:
     """Phase locking to tones, each at its own place, over 0.4 s after 0.1 s of adaptation.
 
@@ -247,6 +350,8 @@ def phase_locking(
         Level of the tones [dB].
     n_fibers, n_bushy_cells : int
         Number of fibers and bushy cells that are recorded at each frequency [1].
+    fiber_class : str, optional
+        Which of `fiber_classes` is recorded; default: the first.
 
     Returns
     -------
@@ -254,9 +359,11 @@ def phase_locking(
     """
     rows = []
     for frequency in frequencies:
-        pressure = tone_burst(frequency, level, duration=0.55)
+        pressure = tone_burst(frequency, level, duration=0.55, reference=reference_amplitude(params))
         channel = nearest_channel(frequency, params)
-        answer = respond(pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells)
+        answer = respond(
+            pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells, fiber_class=fiber_class
+        )
         start = ONSET + 0.1
         stop = start + np.floor(0.4 * frequency) / frequency  # whole cycles: part of one would look like locking
         samples = np.arange(answer.probability.size) / answer.sample_rate
@@ -270,6 +377,64 @@ def phase_locking(
         )
         rows.append((release, fiber, bushy))
     return PhaseLocking(*np.array(rows).T)
+
+
+def modulation_transfer(
+    frequency: float,
+    modulation_frequencies: Sequence[float],
+    level: float,
+    params: CochleaParams,
+    rng: np.random.Generator,
+    *,
+    n_fibers: int = 2000,
+    n_bushy_cells: int = 50,
+    fiber_class: str | None = None,
+) -> ModulationTransfer:
+    """How well the envelope of a tone at its place is kept, over 0.4 s after 0.1 s of adaptation.
+
+    Parameters
+    ----------
+    frequency : float
+        Frequency of the tone, whose amplitude is fully modulated by a sine [Hz].
+    modulation_frequencies : sequence of float
+        Frequencies of the modulation, at least 5 [Hz].
+    level : float
+        Level of the carrier [dB].
+    params : CochleaParams
+        The ear.
+    rng : numpy.random.Generator
+        Source of the random numbers.
+    n_fibers, n_bushy_cells : int
+        Number of fibers and bushy cells that are recorded at each frequency [1].
+    fiber_class : str, optional
+        Which of `fiber_classes` is recorded; default: the first.
+
+    Returns
+    -------
+    ModulationTransfer
+
+    References
+    ----------
+    Joris, Yin, JASA 91:215 (1992).
+    """
+    channel = nearest_channel(frequency, params)
+    rows = []
+    for modulation in modulation_frequencies:
+        pressure = tone_burst(frequency, level, duration=0.55, reference=reference_amplitude(params))
+        time = np.arange(pressure.size) / SAMPLE_RATE
+        pressure *= 1 + np.sin(2 * np.pi * modulation * time)
+        answer = respond(
+            pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells, fiber_class=fiber_class
+        )
+        start = ONSET + 0.1
+        stop = start + np.floor(0.4 * modulation) / modulation
+        rows.append(
+            [
+                modulation_gain(times[(times >= start) & (times < stop)], modulation, 1.0)
+                for times in (answer.fiber_times, answer.bushy_times)
+            ]
+        )
+    return ModulationTransfer(*np.array(rows).T)
 
 
 def _count(times: NDArray[np.float64], start: float, stop: float) -> int:

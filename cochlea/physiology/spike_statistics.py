@@ -127,6 +127,38 @@ def vector_strength(times: ArrayLike, frequency: float, weights: ArrayLike | Non
     return float(np.abs(np.sum(weight * np.exp(2j * np.pi * frequency * t))) / weight.sum())
 
 
+def modulation_gain(times: ArrayLike, frequency: float, depth: float) -> float:
+    """The modulation of a rate over that of the sound that evoked it [dB]: 20 log10(2 R / m).
+
+    Parameters
+    ----------
+    times : array_like, shape (n_spikes,)
+        Spike times, best over a whole number of cycles of the modulation [s].
+    frequency : float
+        Frequency of the modulation [Hz].
+    depth : float
+        m, the depth of the sound's modulation: its amplitude is that of its carrier times 1 + m sin(w t) [1].
+
+    Raises
+    ------
+    ValueError
+        If there are no spikes, or the depth is not above 0 and at most 1.
+
+    References
+    ----------
+    Joris, Yin, JASA 91:215 (1992). R is the vector strength: a rate that is modulated to the depth m has 2 R = m.
+
+    Examples
+    --------
+    >>> round(modulation_gain([0.0, 0.01, 0.0225], 100.0, 1.0), 2)
+    3.46
+    """
+    if not 0 < depth <= 1:
+        raise ValueError(f"modulation_gain's depth must be > 0 and <= 1, got {depth!r}")
+    with np.errstate(divide="ignore"):
+        return float(20 * np.log10(2 * vector_strength(times, frequency) / depth))
+
+
 def interspike_intervals(times: ArrayLike, units: ArrayLike) -> NDArray[np.float64]:
     """The intervals [s] between successive spikes of the same unit.
 

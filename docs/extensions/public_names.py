@@ -34,7 +34,7 @@ CHOSEN = {
         "cluster": ("ClusterError", "map_on_cluster"),
         "ear": ("ear_params",),
         "encode": ("Encoding", "encode", "encode_clips"),
-        "hear": ("channel_frequencies",),
+        "hear": ("unit_frequencies",),
         "join": ("merge_files",),
         "merge": ("Merged", "merge_shards"),
         "plan": ("Plan", "plan_encoding"),

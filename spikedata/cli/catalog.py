@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from spikedata.cli.command import Commands, UsageError, add_command, offer, print_result, show_progress
+from spikedata.cli.ear import add_ear, ear_of, is_ear_chosen
 from spikedata.cli.output import write_out
 
 if TYPE_CHECKING:
@@ -29,11 +30,15 @@ def add_commands(commands: Commands) -> None:
         _params,
         "list the params of the cochlea or of a recipe, with value and unit",
         task="train networks",
-        examples=("spikedata params", "spikedata params recurrent", "spikedata params recurrent --toml > mine.toml"),
+        examples=(
+            "spikedata params",
+            "spikedata params --channels 3500 --toml > ear.toml",
+            "spikedata params recurrent --toml > mine.toml",
+        ),
     )
     recipe = sub.add_argument("recipe", nargs="?", metavar="RECIPE", help="name of a recipe; none: the cochlea")
     offer(recipe, _names)
-    sub.add_argument("--preset", choices=("default", "published"), help="of the cochlea (default: default)")
+    add_ear(sub, preset="of the cochlea (default: default)")
     sub.add_argument(
         "--toml", action="store_true", help="print a file for encode --params or train --config, to be changed"
     )
@@ -56,9 +61,10 @@ def _recipes(args: argparse.Namespace) -> None:
 def _params(args: argparse.Namespace) -> None:
     from spikedata.named_params import format_params, format_toml
 
-    if args.recipe is not None and args.preset is not None:
-        raise UsageError(f"--preset is of the cochlea, so leave it out beside the recipe {args.recipe}")
-    named, head = _of_recipe(args.recipe) if args.recipe else _of_ear(args.preset)
+    if args.recipe is not None and is_ear_chosen(args):
+        given = next(f"--{name}" for name in ("preset", "params", "channels", "output", "set") if getattr(args, name))
+        raise UsageError(f"{given} is of the cochlea, so leave it out beside the recipe {args.recipe}")
+    named, head = _of_recipe(args.recipe) if args.recipe else _of_ear(args)
     if args.toml and not args.json:
         write_out(format_toml(named, **head))
     else:
@@ -77,9 +83,8 @@ def _of_recipe(name: str) -> tuple[list[NamedParam], dict[str, str]]:
     }
 
 
-def _of_ear(preset: str | None) -> tuple[list[NamedParam], dict[str, str]]:
-    from spikedata.encoding.ear import ear_params
+def _of_ear(args: argparse.Namespace) -> tuple[list[NamedParam], dict[str, str]]:
     from spikedata.named_params import list_params
 
-    preset, params = ear_params(preset)
+    preset, params = ear_of(args)
     return list_params(params), {"preset": preset}

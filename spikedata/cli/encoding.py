@@ -23,7 +23,9 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.ear import add_ear, ear_of
 from spikedata.cli.output import write_error
+from spikedata.cli.scene import add_scene, scene_of
 from spikedata.printable import number_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def _add_encode(commands: Commands) -> None:
             "spikedata encode recordings/ words.h5",
             "spikedata encode heidelberg_digits audio/ digits.h5",
             "spikedata encode recordings/ published.h5 --preset published",
+            "spikedata encode recordings/ noisy.h5 --noise babble --snr 0:20",
             "spikedata encode recordings/ many.h5 --shard 1/2",
             "spikedata encode recordings/ many.h5 --shard 2/2",
         ),
@@ -74,17 +77,8 @@ def _add_encode(commands: Commands) -> None:
         "--columns", type=columns, metavar="ROLE=NAME,...",
         help="columns of a table: path=Path,label=category,speaker=client_id,split=fold",
     )  # fmt: skip
-    sub.add_argument(
-        "--preset", choices=("default", "published"),
-        help="3,500 hair cells and a causal membrane, or the setting that made the published data sets",
-    )  # fmt: skip
-    sub.add_argument(
-        "--params", metavar="F.toml", help="params of the cochlea, as `spikedata params --toml` prints them"
-    )
-    sub.add_argument(
-        "--set", action="append", type=_setting, default=[], metavar="NAME=VALUE",
-        help="a param of the cochlea, such as auditory_nerve.n_fibers=4; can be repeated",
-    )  # fmt: skip
+    add_ear(sub)
+    add_scene(sub)
     sub.add_argument("--split", type=one_of(_splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one per processor)")
@@ -128,25 +122,18 @@ def _shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, as auditory_nerve.n_fibers=4, got {text!r}")
-    return name, value
-
-
 def _encode(args: argparse.Namespace) -> None:
     from spikedata.corpora import describe_unfit
-    from spikedata.encoding.ear import ear_params
     from spikedata.encoding.encode import encode
 
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
-    preset, params = ear_params(args.preset, args.params, dict(args.set))
+    preset, params = ear_of(args)
+    scene = scene_of(args)
     listing = _list(args)
     # who sits at a terminal can still stop; elsewhere, they stand with the result
     n_said = _say(args, listing.notes) if sys.stderr.isatty() else 0
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
-        done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
+        done = encode(listing, args.out, preset=preset, params=params, scene=scene, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _warn(args, () if args.quiet else done.remarks, what="note")
     _say(args, done.notes[n_said:])

@@ -22,6 +22,7 @@ from spikedata.cli.command import (
     show_progress,
     whole,
 )
+from spikedata.cli.ear import add_ear, ear_options
 from spikedata.cli.output import in_words
 
 
@@ -59,6 +60,7 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument(
         "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"
     )
+    sub.add_argument("--noise", metavar="FOLDER", help="where the noise is, if the file was made with that of a folder")
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
     add_reading(sub)
 
@@ -83,13 +85,7 @@ def add_commands(commands: Commands) -> None:
         help="sound (waveform, rate, spikes; of a recording), raster, cochleagram, psth, intervals, rates, classes, "
         "means or speakers (default: raster; of a recording sound)",
     )  # fmt: skip
-    sub.add_argument(
-        "--preset", action="append", choices=("default", "published"),
-        help="encode recordings with it; given twice, both side by side",
-    )  # fmt: skip
-    sub.add_argument(
-        "--params", metavar="F.toml", help="params of the cochlea, as `spikedata params --toml` prints them"
-    )
+    add_ear(sub, preset="encode recordings with it; given twice, both side by side", several=True)
     add_seed(sub)
     sub.add_argument("--out", required=True, metavar="F", help="picture to make: .png, .svg or .pdf")
     add_reading(sub)
@@ -134,9 +130,11 @@ def _verify_file(args: argparse.Namespace) -> None:
     if args.deep is True:
         raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
     with show_progress(args, "clip") as progress:
-        options = {"audio": args.deep or None, "columns": args.columns, "workers": args.workers, **reading_of(args)}
+        options = {"audio": args.deep or None, "columns": args.columns, "noise": args.noise}
+        options |= {"workers": args.workers, **reading_of(args)}
         verified = verify_file(args.what, on_progress=progress.at_stage, **options)
-    print_result(args, asdict(verified), format_verified(verified))
+    remade = None if verified.remade is None else in_words(verified.remade._asdict())
+    print_result(args, {**asdict(verified), "remade": remade}, format_verified(verified))
 
 
 def _verify_data_set(args: argparse.Namespace) -> None:
@@ -170,8 +168,8 @@ def _plot(args: argparse.Namespace) -> None:
             kind=args.kind,
             clip=args.index if args.clip is None else args.clip,
             class_name=args.class_name,
-            params_file=args.params,
             seed=args.seed,
+            ear=ear_options(args),
             **reading_of(args),
         )
         save_figure(figure, args.out, overwrite=args.overwrite)

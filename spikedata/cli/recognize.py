@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikedata.cli.command import Commands, add_command, offer, print_result, show_progress, whole
+from spikedata.cli.ear import add_ear, ear_of, is_ear_chosen
 from spikedata.cli.output import write_error
 
 if TYPE_CHECKING:
-    from cochlea import CochleaParams
     from spikedata.recognition import Pretrained, Recognition
 
 NAMES = ("digits", "digits_tiny")  # for the help alone, which has no time to look them up
@@ -31,15 +31,14 @@ def add_commands(commands: Commands) -> None:
     )  # fmt: skip
     offer(network, lambda: NAMES)
     sub.add_argument("--top", type=whole(1), default=3, metavar="K", help="how many words to show (default: 3)")
-    sub.add_argument("--preset", choices=("default", "published"), help="the cochlea of a RUN whose data do not say it")
-    sub.add_argument("--params", metavar="F.toml", help="the same as a file, as `spikedata params --toml` prints it")
+    add_ear(sub, preset="the cochlea of a RUN whose data do not say it")
 
 
 def _recognize(args: argparse.Namespace) -> None:
     from spikedata.printable import in_columns
     from spikedata.recognition.pretrained import network_to_hear_with
 
-    network = network_to_hear_with(args.network, _params(args))
+    network = network_to_hear_with(args.network, ear_of(args)[1] if is_ear_chosen(args) else None)
     found, faults = _recognize_each(args, network)
     if not args.quiet:
         for path, note in [(one["file"], note) for one in found for note in one["notes"]]:
@@ -65,12 +64,6 @@ def _recognize_each(args: argparse.Namespace, network: Pretrained) -> tuple[list
                 faults.append(str(error))
             progress.step()
     return found, faults
-
-
-def _params(args: argparse.Namespace) -> CochleaParams | None:
-    from spikedata.encoding.ear import ear_params
-
-    return None if args.preset is None and args.params is None else ear_params(args.preset, args.params)[1]
 
 
 def _described(path: str, heard: Recognition, top: int) -> dict[str, Any]:

@@ -108,6 +108,17 @@ _LAYOUTS = {
         subfolders=("audio", "hd_audio/audio"),
         lists=_PartLists({"train": "train_filenames.txt", "test": "test_filenames.txt"}, may_lie_above=True),
     ),
+    # What `spikedata.corpora.noisy` makes of them.
+    "noisy_digits": _Layout(
+        re.compile(
+            r"(?:train-[12]|validation|test-clean|test-snr-[0-9]{2})/"
+            r"lang-(?P<language>english|german)_speaker-(?P<speaker>[0-9]+)_trial-[0-9]+_digit-(?P<digit>[0-9])\.flac"
+        ),
+        label=_german_after_english,
+        keys=HEIDELBERG_KEYS,
+        numbered=True,
+        lists=_PartLists({part: f"{part}_filenames.txt" for part in ("train", "validation", "test")}, n_folders=1),
+    ),
     # Warden, arXiv 1804.03209 (2018). The background noise is long recordings to mix in: part of the corpus, no clips.
     "speech_commands": _Layout(
         re.compile(r"(?P<word>[^/]+)/(?P<speaker>[0-9a-zA-Z]+)_nohash_[0-9]+\.(?:wav|flac)"),
@@ -160,6 +171,7 @@ def list_clips(
     corpus             recordings                                                      speakers
     ================== ==============================================================  ========================
     heidelberg_digits  ``lang-{english|german}_speaker-{s}_trial-{n}_digit-{d}.flac``  0 to 11, as in the names
+    noisy_digits       ``{part}/`` and a name as above: what `spikedata.corpora.noisy` makes of them       the same
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
     speech_commands_12 the same: ten words, ``_unknown_`` and ``_silence_``            the same
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name

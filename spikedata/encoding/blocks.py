@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
 import cochlea
 from spikedata import __version__
+from spikedata.acoustics import Scene
 from spikedata.checks import Seed, checked
 from spikedata.corpora import Clip
+from spikedata.encoding.surroundings import Pool, scene_text
 from spikedata.files.schema import Provenance
 
 PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
@@ -38,6 +40,10 @@ class Job:
         Seed of the data set [1].
     own : CochleaParams, optional
         The params of the preset "own" [1].
+    scene : Scene, optional
+        How sounds are changed before they are encoded [1].
+    pool : Pool, optional
+        The recordings of which the noise of the scene is made [1].
 
     Raises
     ------
@@ -50,6 +56,8 @@ class Job:
     preset: str
     seed: int
     own: cochlea.CochleaParams | None = None
+    scene: Scene | None = None
+    pool: Pool | None = None
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS and (self.preset != OWN or self.own is None):
@@ -70,7 +78,8 @@ class Job:
     def provenance(self) -> Provenance:
         """The provenance that a file stores."""
         described = json.dumps({"preset": self.preset, **asdict(self.params)}, sort_keys=True)
-        return Provenance(package_version=__version__, params=described, seed=self.seed, corpus=self.corpus)
+        made = Provenance(package_version=__version__, params=described, seed=self.seed, corpus=self.corpus)
+        return made if self.scene is None else replace(made, scene=scene_text(self.scene, self.pool))
 
 
 class Member(NamedTuple):
@@ -136,7 +145,7 @@ def cut_blocks(job: Job, members: Sequence[Member]) -> Iterator[Block]:
     """The clips, divided into blocks.
 
     A clip's own name decides whether it is the last of its block. If a recording is added, removed or changed, only its
-    own block is renamed and encoded again.
+    own block is renamed and encoded again; if noise is made of it, all are.
 
     Parameters
     ----------
@@ -146,18 +155,23 @@ def cut_blocks(job: Job, members: Sequence[Member]) -> Iterator[Block]:
         The clips.
     """
     first, n_bytes = 0, 0
+    noise: list[list[str | int]] = [] if job.pool is None else [[job.pool.state]]
     for index, member in enumerate(members, start=1):
         n_bytes += member.size
         is_last = zlib.crc32(member.clip.name.encode()) % _MEAN_CLIPS == 0 or index == len(members)
         if is_last or index - first == _MOST_CLIPS or n_bytes >= _MOST_BYTES:
             block = tuple(members[first:index])
-            yield Block(block, _digest(job, [[*m.clip[1:4], m.part, m.size, m.modified] for m in block], ""))
+            described: list[list[str | int]] = [[*m.clip[1:4], m.part, m.size, m.modified] for m in block]
+            yield Block(block, _digest(job, [*noise, *described], ""))
             first, n_bytes = index, 0
 
 
 def _digest(job: Job, members: list[list[str | int]], split: str) -> str:
     content = blake2b(digest_size=16)
-    content.update(json.dumps([asdict(job.provenance), job.keys, split]).encode())
+    made = asdict(job.provenance)
+    if not made["scene"]:  # as before there were any, so that files of then are still known
+        del made["scene"]
+    content.update(json.dumps([made, job.keys, split]).encode())
     for member in members:
         content.update(json.dumps(member).encode())
     return content.hexdigest()

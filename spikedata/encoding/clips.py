@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Generic, NamedTuple, TypeVar
 
@@ -13,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 import cochlea
+from spikedata.acoustics import Drawn, NoiseError
 from spikedata.corpora import Clip
 from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.encoding.blocks import Job
+from spikedata.encoding.surroundings import Surroundings
+from spikedata.events import Sample
 
 Token = TypeVar("Token")
 
@@ -42,9 +47,11 @@ class EncodedClip(NamedTuple, Generic[Token]):
     sample_rate : int
         Of the recording [Hz]; 0 if it cannot be used.
     duration : float
-        Of the recording [s]; 0 if it cannot be used.
+        Of the sound that was encoded [s]; 0 if it cannot be used.
     remark : str
         What a user should know of the clip, with its clip id; mostly empty.
+    drawn : Drawn
+        What was drawn for its scene.
     """
 
     token: Token
@@ -54,6 +61,16 @@ class EncodedClip(NamedTuple, Generic[Token]):
     sample_rate: int = 0
     duration: float = 0.0
     remark: str = ""
+    drawn: Drawn = Drawn()
+
+
+class _Loaded(NamedTuple):
+    """A clip in its scene, as it enters the cochlea."""
+
+    waveform: npt.NDArray[np.float64]
+    sample_rate: int
+    remark: str
+    drawn: Drawn
 
 
 def encode_each(
@@ -81,30 +98,44 @@ def encode_each(
 
     Raises
     ------
+    NoiseError
+        If no noise can be made for the scene.
     OSError, ImportError
         If this machine has too many open files, or lacks a library: every clip would have that error.
     """
     waiting: deque[tuple[EncodedClip[Token], Clip]] = deque()
     keeps_offset = job.params.stimulus.high_pass is None
+    surroundings = None if job.scene is None else Surroundings(job.scene, job.pool)
+
+    def load(clip: Clip) -> _Loaded:
+        waveform, sample_rate = read_sound(clip.path)
+        waveform = clip.cut(waveform)
+        remark = _remark_on_offset(waveform, clip) if keeps_offset else ""
+        if surroundings is None:
+            return _Loaded(waveform, sample_rate, remark, Drawn())
+        staged = surroundings.stage(waveform, sample_rate, clip, seed=job.seed)
+        return _Loaded(staged.waveform, sample_rate, remark, staged.drawn)
 
     def read() -> Iterator[tuple[npt.NDArray[np.float64], int, str]]:
-        for token, clip in clips:
-            try:
-                waveform, sample_rate = read_sound(clip.path)
-                waveform = clip.cut(waveform)
-                remark = _remark_on_offset(waveform, clip) if keeps_offset else ""
+        # A scene takes time, so that several threads make scenes; to read a recording takes next to none.
+        n_threads = 0 if surroundings is None else workers or os.cpu_count() or 1
+        with closing(_mapped(load, clips, n_threads)) as results:
+            for token, clip, loaded in results:
+                if isinstance(loaded, Exception):
+                    # noise is not the clip's fault, and would be missing for others as well
+                    if _is_of_the_machine(loaded) or isinstance(loaded, NoiseError):
+                        raise loaded
+                    waiting.append((_at_fault(token, clip, loaded), clip))
+                    if to_first_fault:
+                        return
+                    continue
+                waveform, sample_rate, remark, drawn = loaded
                 duration = waveform.size / sample_rate
-            except Exception as error:
-                if _is_of_the_machine(error):
-                    raise
-                waiting.append((_at_fault(token, clip, error), clip))
-                if to_first_fault:
-                    return
-                continue
-            turn = EncodedClip(token, sample_rate=sample_rate, duration=duration, remark=remark)
-            waiting.append((turn, clip))
-            yield waveform, sample_rate, clip.name
-            del waveform
+                turn = EncodedClip(token, sample_rate=sample_rate, duration=duration, remark=remark, drawn=drawn)
+                waiting.append((turn, clip))
+                del loaded
+                yield waveform, sample_rate, clip.name
+                del waveform
 
     encoded = cochlea.encode_many(
         read(), job.params, seed=job.seed, workers=workers, refuse_silence=True, return_exceptions=True
@@ -117,6 +148,93 @@ def encode_each(
             yield _at_fault(turn.token, clip, result) if isinstance(result, Exception) else turn._replace(spikes=result)
     for turn, _ in waiting:
         yield turn
+
+
+def encode_clip(
+    clip: Clip,
+    params: cochlea.CochleaParams,
+    *,
+    seed: int,
+    epoch: int = 0,
+    surroundings: Surroundings | None = None,
+) -> tuple[Sample, Drawn]:
+    """The spikes of one clip in one epoch, and what was drawn for its scene.
+
+    In epoch 0 they are those of a file that was encoded with the same params, scene and seed; in each other epoch the
+    scene and the hair cells draw anew.
+
+    Parameters
+    ----------
+    clip : Clip
+    params : CochleaParams
+    seed : int
+        Seed of the data set.
+    epoch : int
+        Number of the epoch, from 0.
+    surroundings : Surroundings, optional
+        The scene. Default: the recording as it is.
+
+    Returns
+    -------
+    Sample
+        With times in the precision in which a file stores them, float32.
+    Drawn
+
+    Raises
+    ------
+    AudioError, FileNotFoundError
+        If the recording is unusable.
+    NoiseError
+        If no noise can be made for it.
+    OSError, ImportError
+        If this machine has too many open files, or lacks a library.
+    """
+    try:
+        waveform, sample_rate = read_sound(clip.path)
+        waveform, drawn = clip.cut(waveform), Drawn()
+        if surroundings is not None:
+            waveform, drawn = surroundings.stage(waveform, sample_rate, clip, seed=seed, epoch=epoch)
+        key = clip.name if epoch == 0 else f"{clip.name}\0{epoch}"
+        spikes = cochlea.encode(waveform, sample_rate, params, seed=seed, key=key, refuse_silence=True)
+    except NoiseError:
+        raise
+    except Exception as error:
+        if _is_of_the_machine(error):
+            raise
+        raise (_at_fault(None, clip, error).error or error) from None
+    times = spikes.times.astype(np.float32).astype(np.float64)
+    length = waveform.size / sample_rate
+    heard = Sample(times, spikes.units, clip.label, clip.speaker, clip.name, sample_rate, params.n_units, length)
+    return heard, drawn
+
+
+def _mapped(
+    load: Callable[[Clip], _Loaded], clips: Iterable[tuple[Token, Clip]], n_threads: int
+) -> Generator[tuple[Token, Clip, _Loaded | Exception], None, None]:
+    """Each clip loaded, or the error, in the order of the clips; by threads, a few ahead, or by none."""
+
+    def attempt(clip: Clip) -> _Loaded | Exception:
+        try:
+            return load(clip)
+        except Exception as error:  # judged by whoever takes it
+            return error
+
+    if not n_threads:
+        yield from ((token, clip, attempt(clip)) for token, clip in clips)
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        pending: deque[tuple[Token, Clip, Future[_Loaded | Exception]]] = deque()
+        try:
+            for token, clip in clips:
+                pending.append((token, clip, pool.submit(attempt, clip)))
+                if len(pending) > 2 * n_threads:
+                    first, its_clip, loaded = pending.popleft()
+                    yield first, its_clip, loaded.result()
+            while pending:
+                first, its_clip, loaded = pending.popleft()
+                yield first, its_clip, loaded.result()
+        finally:  # also when the caller stops early
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _is_of_the_machine(error: Exception) -> bool:

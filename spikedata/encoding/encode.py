@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 from typing import Literal, NamedTuple
 
 from cochlea import CochleaParams
+from spikedata.acoustics import Scene
 from spikedata.checks import checked, whole_number
 from spikedata.corpora import Listing, list_source
 from spikedata.corpora.audio import AudioError
@@ -81,6 +82,7 @@ def encode(
     split: str | Split | None = None,
     preset: str = "default",
     params: CochleaParams | None = None,
+    scene: Scene | None = None,
     seed: int = 0,
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
@@ -106,7 +108,7 @@ def encode(
         For a table with other columns: those that hold path, label, speaker and split.
     split : str or Split, optional
         The name of a split, made by `spikedata.splits.make_split` with the same seed; or a split of the clips.
-    preset, params, seed, workers, shard, cluster, on_error, overwrite, on_progress
+    preset, params, scene, seed, workers, shard, cluster, on_error, overwrite, on_progress
         As in `encode_clips`; with "skip", missing recordings and faulty lines of a table are left out, too.
 
     Returns
@@ -115,7 +117,7 @@ def encode(
 
     Raises
     ------
-    AudioError, FileNotFoundError, OutputError, ClusterError, ValueError, TypeError
+    AudioError, FileNotFoundError, OutputError, ClusterError, NoiseError, ValueError, TypeError
         As in `spikedata.corpora.list_source`, `spikedata.splits.make_split` and `encode_clips`.
 
     Examples
@@ -137,6 +139,7 @@ def encode(
         split=make_split(listing, split, seed=seed) if isinstance(split, str) else split,
         preset=preset,
         params=params,
+        scene=scene,
         seed=seed,
         workers=workers,
         shard=shard,
@@ -153,6 +156,7 @@ def encode_clips(
     *,
     preset: str = "default",
     params: CochleaParams | None = None,
+    scene: Scene | None = None,
     seed: int = 0,
     workers: int | None = None,
     split: Split | None = None,
@@ -182,6 +186,10 @@ def encode_clips(
         Params of the cochlea.
     params : CochleaParams, optional
         Params to use instead of a preset. The files store them under the preset "own", with times in float32.
+    scene : Scene, optional
+        How sounds are changed before they are encoded: noise, level, speed, room. What is drawn for a clip depends on
+        its name and the seed, and is stored with it (`SpikeFile.drawn`). Babble and speech-shaped noise of a clip are
+        made of clips of its own part of the split. With a level, the preset "human" hears each sound at its own level.
     seed : int
         Seed of the data set.
     workers : int, optional
@@ -212,12 +220,17 @@ def encode_clips(
         If a file cannot be written, or another process is writing it.
     ClusterError
         If the cluster cannot be reached or fails.
+    NoiseError
+        If no noise can be made for the scene: a folder without recordings, noise that is silent or too short.
     ValueError, TypeError
-        If an argument is invalid: an unknown preset, a shard out of range, a split of other clips, …
+        If an argument is invalid: an unknown preset, a shard out of range, a split of other clips, a level that the
+        params do not hear, …
     """
     started, cpu_started = perf_counter(), process_time()
     _check(workers, shard, on_error)
-    plan = plan_encoding(listing, Path(out), preset=preset, params=params, seed=seed, split=split, shard=shard)
+    plan = plan_encoding(
+        listing, Path(out), preset=preset, params=params, seed=seed, split=split, shard=shard, scene=scene
+    )
     with making_parents(plan.whole):
         totals = find_made(plan.outputs, plan.provenance)
         outputs = {part: path for part, path in plan.outputs.items() if part not in totals}
@@ -258,7 +271,7 @@ def encode_clips(
         unfit=listing.unfit,
         remarks=next(iter(totals.values())).remarks,
         reasons=listing.reasons,
-        notes=(*listing.notes, *_notes_on_lost_classes(plan, skipped)),
+        notes=(*listing.notes, *plan.notes, *_notes_on_lost_classes(plan, skipped)),
     )
 
 
@@ -377,7 +390,7 @@ def _put_together(
         outputs,
         keys=plan.job.keys,
         times_dtype=plan.job.times_dtype,
-        n_units=plan.job.params.n_channels,
+        n_units=plan.job.params.n_units,
         provenance=plan.provenance,
         scratch=scratch,
         overwrite=overwrite,

@@ -1,8 +1,7 @@
-"""One recording at a time: its spikes, and which frequencies the channels of spikes respond to."""
+"""One recording at a time: its spikes, and which frequencies the units of spikes respond to."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 import cochlea
 from spikedata.corpora.audio import read_sound
+from spikedata.encoding.ear import params_of
 from spikedata.events import Sample
 from spikedata.files.schema import Provenance
 
@@ -56,31 +56,39 @@ def hear(path: str | os.PathLike[str], params: cochlea.CochleaParams | None = No
     name = Path(path).name
     spikes = cochlea.encode(waveform, sample_rate, params, seed=seed, key=name)
     duration = len(waveform) / sample_rate
-    sample = Sample(spikes.times, spikes.units, 0, -1, name, sample_rate, params.n_channels, duration)
+    sample = Sample(spikes.times, spikes.units, 0, -1, name, sample_rate, params.n_units, duration)
     return Heard(waveform, sample_rate, sample)
 
 
-def channel_frequencies(params: cochlea.CochleaParams) -> npt.NDArray[np.float64]:
-    """The characteristic frequency [Hz] of each channel, falling, shape (n_channels,).
+def unit_frequencies(params: cochlea.CochleaParams) -> npt.NDArray[np.float64]:
+    """The characteristic frequency [Hz] of each unit, falling, shape (n_units,).
+
+    A channel has that of its place. The fibers of a channel share the way to the next between them, in the order of
+    their hair cells.
 
     Parameters
     ----------
     params : CochleaParams
     """
-    return cochlea.characteristic_frequencies(params.basilar_membrane)
+    of_places = cochlea.characteristic_frequencies(params.basilar_membrane)
+    if params.output == "bushy_cells":
+        return of_places
+    # like the hair cells, they stand around their place, so the outermost are almost half a distance beyond the ends
+    logs = np.log(of_places)
+    logs = np.concatenate([[2 * logs[0] - logs[1]], logs, [2 * logs[-1] - logs[-2]]])
+    at = (np.arange(params.n_units) + 0.5) / params.n_fibers_per_channel + 0.5
+    return np.exp(np.interp(at, np.arange(len(logs)), logs))
 
 
 def stored_frequencies(provenance: Provenance | None) -> npt.NDArray[np.float64] | None:
-    """The characteristic frequency [Hz] of each channel of a spike file; None where its provenance does not say it.
+    """The characteristic frequency [Hz] of each unit of a spike file; None where its provenance does not say it.
 
     Parameters
     ----------
     provenance : Provenance or None
         Of the file; a published one has none, and another version of this package may have other params.
     """
-    stored = json.loads(provenance.params) if provenance is not None else {}
     try:
-        membrane = cochlea.BasilarMembraneParams(**stored["basilar_membrane"])
-        return cochlea.characteristic_frequencies(membrane)
-    except (KeyError, TypeError, ValueError):
+        return None if provenance is None else unit_frequencies(params_of(provenance))
+    except ValueError:
         return None

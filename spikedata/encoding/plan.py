@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cochlea import CochleaParams
+from spikedata.acoustics import Scene
+from spikedata.checks import checked_object
 from spikedata.corpora import Listing
 from spikedata.disk import OutputError, cannot_write, check_output, make_parents, remove_empty
 from spikedata.encoding.assemble import Total, read_total
 from spikedata.encoding.blocks import OWN, PRESETS, Job, Member, find_members, name_run
+from spikedata.encoding.hearing import ear_for
+from spikedata.encoding.surroundings import pool_for
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.splits import Split
@@ -38,6 +42,8 @@ class Plan(NamedTuple):
         The files by part of the split; {"": path} for a single file.
     whole : Path
         The single file, or the folder of the files.
+    notes : tuple of str
+        What a user should know of the scene.
     """
 
     job: Job
@@ -45,6 +51,7 @@ class Plan(NamedTuple):
     provenance: Provenance
     outputs: dict[str, Path]
     whole: Path
+    notes: tuple[str, ...] = ()
 
 
 def plan_encoding(
@@ -56,19 +63,22 @@ def plan_encoding(
     split: Split | None,
     shard: tuple[int, int] | None,
     params: CochleaParams | None = None,
+    scene: Scene | None = None,
 ) -> Plan:
     """The files that `spikedata.encoding.encode.encode_clips` makes.
 
     Parameters
     ----------
-    listing, out, preset, seed, split, shard, params
+    listing, out, preset, seed, split, shard, params, scene
         As in `encode_clips`.
 
     Raises
     ------
     ValueError
-        If the preset is unknown, a folder is needed but `out` is the name of a spike file, or the shard is out of
-        range.
+        If the preset is unknown, a folder is needed but `out` is the name of a spike file, the shard is out of range,
+        or the scene has a level that the params do not hear.
+    NoiseError
+        If the folder of the scene's noise has no recording.
     OutputError
         If a spike file is to be made whose name has no ``.h5``.
     """
@@ -78,7 +88,11 @@ def plan_encoding(
     if params is not None and preset in PRESETS:
         # params that are equal to those of the preset are stored as that preset
         preset, params = (preset, None) if params == PRESETS[preset]() else (OWN, params)
-    job = Job(corpus=listing.corpus, keys=listing.keys, preset=preset, seed=seed, own=params)
+    if scene is not None and checked_object("scene", scene, Scene).changes_nothing:
+        scene = None
+    heard, notes = ear_for(scene, PRESETS[preset]() if params is None and preset in PRESETS else params)
+    if notes:
+        preset, params = OWN, heard
     if split is not None:
         split.require_samples(len(listing.clips))
     parts = [""] * len(listing.clips)
@@ -86,7 +100,19 @@ def plan_encoding(
         for number in numbers:
             parts[number] = part
     clips = [clip for clip, part in zip(listing.clips, parts, strict=True) if part or split is None]
-    members = find_members(clips, [part for part in parts if part or split is None])
+    parts = [part for part in parts if part or split is None]
+    members = find_members(clips, parts)
+    job = Job(
+        corpus=listing.corpus,
+        keys=listing.keys,
+        preset=preset,
+        seed=seed,
+        own=params,
+        scene=scene,
+        pool=pool_for(scene, clips, parts),
+    )
+    if scene is not None and scene.needs_recordings and split is None:
+        notes += (f"noise: {scene.noise} is made of all clips; with a split, each part has noise of its own clips",)
     division = "" if split is None else split.name
     provenance = replace(job.provenance, split=division, run=name_run(job, members, division))
     if shard is not None:
@@ -95,13 +121,13 @@ def plan_encoding(
             raise ValueError(f"shard must be (index, count) with 1 <= index <= count, got {shard}")
         members = members[len(members) * (index - 1) // count : len(members) * index // count]
         path = shard_path(out, index, count)
-        return Plan(job, members, replace(provenance, shard=f"{index}/{count}"), {"": path}, path)
+        return Plan(job, members, replace(provenance, shard=f"{index}/{count}"), {"": path}, path, notes)
     if split is None:
-        return Plan(job, members, provenance, {"": out}, out)
+        return Plan(job, members, provenance, {"": out}, out, notes)
     if out.suffix == ".h5":
         raise ValueError(f"{out}: a split is written to a folder with one file for each part; give a name without .h5")
     outputs = part_paths(out, split.parts, corpus=job.corpus, preset=preset, split=division)
-    return Plan(job, members, provenance, outputs, out)
+    return Plan(job, members, provenance, outputs, out, notes)
 
 
 def shard_path(out: str | os.PathLike[str], index: int, count: int) -> Path:

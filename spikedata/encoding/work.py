@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from time import process_time
 from typing import NamedTuple
 
+from spikedata.acoustics import Drawn
 from spikedata.corpora.audio import AudioError
 from spikedata.encoding.blocks import Block, Job, Member
 from spikedata.encoding.clips import EncodedClip, encode_each
@@ -84,6 +85,8 @@ def encode_blocks(
     ------
     AudioError, FileNotFoundError
         If a recording is unusable; the blocks before it are written.
+    NoiseError
+        If no noise can be made for the scene.
     OutputError
         If a block cannot be written.
     """
@@ -108,7 +111,7 @@ def encode_elsewhere(task: BlockTask) -> EncodedBlock:
 
     Raises
     ------
-    AudioError, FileNotFoundError, OutputError
+    AudioError, FileNotFoundError, NoiseError, OutputError
         As in `encode_blocks`.
     """
     started, durations = process_time(), [0.0]
@@ -130,7 +133,7 @@ class _BlocksInTheMaking:
         self, blocks: list[Block], job: Job, place_of: Callable[[Block], Path], on_clip: Callable[[float], None]
     ) -> None:
         self._blocks, self._job, self._place_of, self._on_clip = blocks, job, place_of, on_clip
-        self._samples: list[tuple[Sample, str]] = []
+        self._samples: list[tuple[Sample, str, Drawn]] = []
         self._faults: list[str] = []
         self._remarks: list[str] = []
 
@@ -145,7 +148,7 @@ class _BlocksInTheMaking:
             sample = Sample(
                 times, units, clip.label, clip.speaker, clip.name, encoded.sample_rate, duration=encoded.duration
             )
-            self._samples.append((sample, member.part))
+            self._samples.append((sample, member.part, encoded.drawn))
             self._remarks += [encoded.remark] if encoded.remark else []
         if len(self._samples) + len(self._faults) == len(self._blocks[number].members):
             self._write(self._blocks[number])
@@ -158,11 +161,11 @@ class _BlocksInTheMaking:
             keys=job.keys,
             mode="w",
             times_dtype=job.times_dtype,
-            n_units=job.params.n_channels,
+            n_units=job.params.n_units,
             provenance=job.provenance,
         ) as writer:
-            for sample, part in self._samples:
-                writer.append(**sample._asdict(), part=part)
+            for sample, part, drawn in self._samples:
+                writer.append(**sample._asdict() | drawn._asdict(), part=part)
             for fault in self._faults:
                 writer.note_skipped(fault)
             for remark in self._remarks:

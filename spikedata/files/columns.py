@@ -7,6 +7,7 @@ is then checked, read, written, merged and shown.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping
@@ -114,6 +115,8 @@ class Column:
             if "\0" in text:
                 raise ValueError(f"{where}: {self.field} {text!r}, must not contain a null character")
             return text
+        if type(value) is float and value == self.absent:  # infinite for some, which is no other value
+            return value
         is_whole = np.dtype(self.dtypes[-1]).kind in "iu"
         if is_whole and type(value) is int:  # most are, and the full check takes longer than the rest of `append`
             number: int | float = value
@@ -165,6 +168,26 @@ DURATION = Column(  # of the recording; 0 if unknown
     name="extra/duration", field="duration", kind="numbers", dtypes=("f8",),
     is_sparse=True, absent=0.0, at_least=0, unit="s",
 )  # fmt: skip
+# What was drawn for the clip where sounds were changed before they were encoded (`spikedata.acoustics`); otherwise the
+# columns are not there.
+SNR = Column(  # signal-to-noise ratio; infinite without noise
+    name="extra/snr", field="snr", kind="numbers", dtypes=("f8",), is_sparse=True, absent=math.inf, unit="dB"
+)
+LEVEL = Column(  # of the sound with its noise; 0 where it was left as it is
+    name="extra/level", field="level", kind="numbers", dtypes=("f8",),
+    is_sparse=True, absent=0.0, at_least=0, unit="dB SPL",
+)  # fmt: skip
+SPEED = Column(  # times that of the recording
+    name="extra/speed", field="speed", kind="numbers", dtypes=("f8",), is_sparse=True, absent=1.0, at_least=0
+)
+ROOM = Column(  # reverberation time; 0 without a room
+    name="extra/room", field="room", kind="numbers", dtypes=("f8",), is_sparse=True, absent=0.0, at_least=0, unit="s"
+)
+DIRECT_TO_REVERBERANT = Column(  # infinite without a room
+    name="extra/direct_to_reverberant", field="direct_to_reverberant", kind="numbers", dtypes=("f8",),
+    is_sparse=True, absent=math.inf, unit="dB",
+)  # fmt: skip
+DRAWN = (SNR, LEVEL, SPEED, ROOM, DIRECT_TO_REVERBERANT)
 CHECKSUM = Column(
     name="extra/checksum", kind="numbers", dtypes=("u8",), in_files="ours"
 )  # `schema.checksum` of the row
@@ -182,7 +205,7 @@ REMARKS = Column(  # a line for each clip of which something was noted when it w
 
 # The order in which columns are written, which determines the bytes of a file.
 TABLE: tuple[Column, ...] = (
-    TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, DURATION, CHECKSUM, KEYS, SOURCE, PART, SKIPPED, REMARKS,
+    TIMES, UNITS, LABELS, SPEAKER, SAMPLE_RATE, DURATION, CHECKSUM, KEYS, SOURCE, PART, SKIPPED, REMARKS, *DRAWN,
 )  # fmt: skip
 
 

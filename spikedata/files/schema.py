@@ -28,6 +28,7 @@ SPLIT_ATTRIBUTE = "spikedata_split"
 PART_ATTRIBUTE = "spikedata_part"
 RUN_ATTRIBUTE = "spikedata_run"
 SHARD_ATTRIBUTE = "spikedata_shard"
+SCENE_ATTRIBUTE = "spikedata_scene"
 DIGEST_ATTRIBUTE = "spikedata_digest"
 COMPLETE_ATTRIBUTE = "spikedata_complete"  # the number of samples, written last
 
@@ -42,6 +43,7 @@ TEXTS_OF_PROVENANCE = {  # and the attributes that store them
     "part": PART_ATTRIBUTE,
     "run": RUN_ATTRIBUTE,
     "shard": SHARD_ATTRIBUTE,
+    "scene": SCENE_ATTRIBUTE,
 }
 
 
@@ -71,11 +73,14 @@ class Provenance:
         Digest of everything that determines the content: recordings, params, seed, split, version [1].
     shard : str
         Share of the encoding in the file, such as "3/16" [1]; empty if it contains all.
+    scene : str
+        How the sounds were changed before they reached the cochlea, as JSON: a `spikedata.acoustics.Scene` and digests
+        of the recordings that its noise is made of [1]. Empty if they were not changed.
 
     Raises
     ------
     ValueError
-        If ``params`` is not JSON, a text is too long for HDF5, or ``seed`` is not a whole number of 63 bits.
+        If ``params`` or ``scene`` is not JSON, a text is too long for HDF5, or ``seed`` is no whole number of 63 bits.
     """
 
     package_version: str
@@ -86,16 +91,18 @@ class Provenance:
     part: str = ""
     run: str = ""
     shard: str = ""
+    scene: str = ""
 
     def __post_init__(self) -> None:
         for name in TEXTS_OF_PROVENANCE:
             size = len(getattr(self, name).encode())
             if size > _LARGEST_ATTRIBUTE:
                 raise ValueError(f"Provenance.{name} must be at most {_LARGEST_ATTRIBUTE} bytes, got {size}")
-        try:
-            json.loads(self.params)
-        except ValueError:
-            raise ValueError(f"Provenance.params must be JSON, got {self.params[:40]!r} …") from None
+        for name, text in (("params", self.params), ("scene", self.scene or "{}")):
+            try:
+                json.loads(text)
+            except ValueError:
+                raise ValueError(f"Provenance.{name} must be JSON, got {text[:40]!r} …") from None
         object.__setattr__(self, "seed", checked("Provenance.seed", self.seed, Seed))
 
 
@@ -130,6 +137,18 @@ def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
         return None
     texts = {name: str(attributes.get(place, "")) for name, place in TEXTS_OF_PROVENANCE.items()}
     return Provenance(seed=int(attributes[SEED_ATTRIBUTE]), **texts)
+
+
+def unit_name_of(provenance: Provenance | None) -> str:
+    """What a unit of a file is: "fiber" of the nerve where its params say so, otherwise "channel".
+
+    Parameters
+    ----------
+    provenance : Provenance or None
+        Of the file.
+    """
+    params = None if provenance is None else json.loads(provenance.params)
+    return "fiber" if isinstance(params, dict) and params.get("output") == "nerve" else "channel"
 
 
 def known_speakers(speakers: npt.ArrayLike) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.encoding.ear import ear_params
-from spikedata.encoding.hear import channel_frequencies, hear, stored_frequencies
+from spikedata.encoding.hear import hear, stored_frequencies, unit_frequencies
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import unit_name_of
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_recording
 from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_speakers
 from spikedata.plot.figure import Picture, new_figure
@@ -81,16 +82,16 @@ def plot_file(
     Raises
     ------
     ValueError
-        If there is no such kind, clip or class, or the params are of another number of channels.
+        If there is no such kind, clip or class, or the params are of another number of units.
     FileNotFoundError, FormatError
         If there is no such file, or it breaks a rule of the format.
     """
     if kind not in KINDS_OF_A_FILE:
         raise ValueError(f"kind must be one of {', '.join(KINDS_OF_A_FILE)} for a spike file, got {kind!r}")
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
-        if params is not None and params.n_channels != file.n_units:
-            raise ValueError(f"{path}: has {file.n_units} channels, the params given have {params.n_channels}")
-        frequencies = stored_frequencies(file.provenance) if params is None else channel_frequencies(params)
+        if params is not None and params.n_units != file.n_units:
+            raise ValueError(f"{path}: has {file.n_units} units, the params given have {params.n_units}")
+        frequencies = stored_frequencies(file.provenance) if params is None else unit_frequencies(params)
         if frequencies is not None and len(frequencies) != file.n_units:
             frequencies = None  # as where channels were merged or selected before they were stored
         class_name = class_name if class_name is None else unicodedata.normalize("NFC", class_name)
@@ -104,7 +105,8 @@ def plot_file(
             events = file.read_events()
             events = events if label is None else events.select(events.labels == label)
             title = _title_of_file(events, Path(path).name, class_name, made_by)
-    return _draw(kind, events, frequencies, title, ax)
+        unit_name = unit_name_of(file.provenance)
+    return _draw(kind, events, frequencies, title, unit_name, ax)
 
 
 def plot_sound(
@@ -150,12 +152,14 @@ def plot_sound(
     if params is None:
         preset, params = ear_params(preset)
     heard = hear(path, params, seed=seed)
-    frequencies = channel_frequencies(params)
+    unit_name = "fiber" if params.output == "nerve" else "channel"
+    frequencies = unit_frequencies(params)
     title = f"{shortened(Path(path).name, LONGEST_ID)}\npreset {preset or 'own'}"
     if kind != "sound":
-        return _draw(kind, Events.from_samples([heard.sample], keys=[""]), frequencies, title, ax)
+        return _draw(kind, Events.from_samples([heard.sample], keys=[""]), frequencies, title, unit_name, ax)
     times, units = heard.sample.times, heard.sample.units
-    options: Any = {"n_units": params.n_channels, "frequencies": frequencies, "title": title, "ax": ax}
+    options: Any = {"n_units": params.n_units, "frequencies": frequencies, "title": title, "ax": ax}
+    options["unit_name"] = unit_name
     return plot_recording(heard.waveform, heard.sample_rate, times, units, **options)
 
 
@@ -181,8 +185,8 @@ def plot_side_by_side(
     kind: str | None = None,
     clip: int | str | None = None,
     class_name: str | None = None,
-    params_file: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    ear: Mapping[str, Any] | None = None,
     time_unit: str | None = None,
     n_units: int | None = None,
 ) -> Figure:
@@ -196,10 +200,10 @@ def plot_side_by_side(
         Of all columns. Default: "raster"; of one recording alone "sound".
     clip, class_name
         As `plot_file`, of the spike files.
-    params_file : str or path-like, optional
-        A TOML file with params of the cochlea, which replace those of the presets.
     seed : int
         Of the encoding of recordings.
+    ear : mapping, optional
+        Changes of the presets: file, values, channels and output, as `spikedata.encoding.ear.ear_params` takes them.
     time_unit, n_units
         As `plot_file`, of the spike files.
 
@@ -229,11 +233,13 @@ def plot_side_by_side(
     if all(sounds) and given is not None:
         raise ValueError(f"{chosen[0].path}: is a recording, so leave out {given}, which is for spike files")
 
+    changes = dict(ear or {})
+
     def draw(column: Column, is_sound: bool, ax: Axes | None) -> Any:
         preset, params = column.preset, None
-        if is_sound or preset is not None or params_file is not None:
-            preset, params = ear_params(preset, params_file)
-            preset = preset if params_file is None else f"{preset} with {Path(params_file).name}"
+        if is_sound or preset is not None or any(changes.values()):
+            preset, params = ear_params(preset, **changes)
+            preset = _with_changes(preset, params, changes)
         if is_sound:
             return plot_sound(column.path, kind=kind, preset=preset, params=params, seed=seed, ax=ax)
         reading: Any = {"time_unit": time_unit, "n_units": n_units}
@@ -267,14 +273,29 @@ def is_spike_file(path: str | os.PathLike[str]) -> bool:
     return any(suffix in _SPIKE_FILES for suffix in suffixes[-2:])  # .h5.gz is told apart where it is opened
 
 
+def _with_changes(preset: str, params: CochleaParams, changes: Mapping[str, Any]) -> str:
+    """The name of a preset with what was changed of it."""
+    words = [Path(changes["file"]).name] if changes.get("file") else []
+    words += [f"{params.n_channels:,} channels"] if changes.get("channels") else []
+    words += [f"{name}={value}" for name, value in (changes.get("values") or {}).items()]
+    words += [f"output {changes['output']}"] if changes.get("output") else []
+    return f"{preset} with {', '.join(words)}" if words else preset
+
+
 def _draw(
-    kind: str, events: Events, frequencies: npt.NDArray[np.float64] | None, title: str, ax: Axes | None
+    kind: str,
+    events: Events,
+    frequencies: npt.NDArray[np.float64] | None,
+    title: str,
+    unit_name: str,
+    ax: Axes | None,
 ) -> Picture:
     if kind in _OF_A_CLIP:
         clip = events[0]
         options: Any = {"n_units": events.n_units, "frequencies": frequencies, "duration": clip.duration}
-        return _OF_A_CLIP[kind](clip.times, clip.units, **options, title=title, ax=ax)
-    more = {"frequencies": frequencies} if kind in _WITH_CHANNELS else {}
+        return _OF_A_CLIP[kind](clip.times, clip.units, **options, title=title, unit_name=unit_name, ax=ax)
+    more: dict[str, Any] = {"frequencies": frequencies} if kind in _WITH_CHANNELS else {}
+    more |= {} if kind == "speakers" else {"unit_name": unit_name}
     return _OF_A_FILE[kind](events, **more, title=title, ax=ax)
 
 

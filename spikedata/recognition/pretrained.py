@@ -16,7 +16,7 @@ from spikedata.baseline.runs.card import Card, Tally
 from spikedata.baseline.runs.evaluation import control_name
 from spikedata.baseline.runs.folder import is_group, load_run, network_from, runs_of_group
 from spikedata.checks import Positive, checked
-from spikedata.encoding.ear import params_of
+from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ class PretrainedCard:
         checked("card.temperature", self.temperature, Positive)
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"card.classes must be distinct, got {', '.join(self.classes)}")
-        if self.n_units != self.ear.n_channels:
-            raise ValueError(f"card.n_units must be {self.ear.n_channels}, as its ear has channels, got {self.n_units}")
+        if self.n_units != self.ear.n_units:
+            raise ValueError(f"card.n_units must be {self.ear.n_units}, as its ear has, got {self.n_units}")
 
     def to_json(self) -> dict[str, Any]:
         """The card as types of JSON."""
@@ -167,6 +167,8 @@ class PretrainedCard:
         if found != CARD_FORMAT:
             raise ValueError(f"pretrained_format must be {CARD_FORMAT}, got {found}")
         entries = {name: entry for name, entry in content.items() if name != "pretrained_format"}
+        if isinstance(entries.get("ear"), dict):
+            entries["ear"] = params_from(entries["ear"])  # the card may be older than the newest params of the ear
         card: Self = fields_from_json(entries, cls, "card")
         return card
 
@@ -295,10 +297,10 @@ def network_to_hear_with(
         raise ValueError(_no_such("pretrained network and no folder of a run", os.fspath(network)))
     if params is not None and params != found.ear:
         raise ValueError(f"{found.name}: says itself which cochlea made its spikes, so leave params out")
-    if found.ear.n_channels != found.n_units:
+    if found.ear.n_units != found.n_units:
         raise ValueError(
             f"{found.name}: listens to {found.n_units} units, but these params of the cochlea give "
-            f"{found.ear.n_channels}; give those that made its spikes"
+            f"{found.ear.n_units}; give those that made its spikes"
         )
     return found
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from spikedata.events import Selection
 from spikedata.events.batching import without_warning
+from spikedata.events.sample import LARGEST_N_UNITS
 from spikedata.nn.networks.inputs import Inputs, as_dense
 from spikedata.torch import SpikeDataset
 from spikedata.torch.layouts import collate_dense, collate_lists
@@ -93,7 +94,9 @@ def iterate_batches(
     for chosen in batches:
         clips = _clips_of(dataset, chosen)
         if shifts is not None:
-            clips = _shifted(clips, shifts[chosen] * grid.n_merged, n_inputs * grid.n_merged)
+            # the last input may stand for fewer units; a shifted clip fills it, as far as units have numbers
+            n_units = min(n_inputs * grid.n_merged, LARGEST_N_UNITS)
+            clips = _shifted(clips, shifts[chosen] * grid.n_merged, n_units)
         if buffer is not None:
             with without_warning():
                 dense = collate_dense(clips, **grid._asdict(), out=buffer[: len(chosen)])

@@ -4,6 +4,7 @@ import pytest
 from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
 
 RATE = 24_000
+FINE = 1_000_000  # [Hz], where steps hardly round a time
 N_DEAD = 24  # steps of 1 ms
 # Rest, an onset, a modulated tone: up to 0.5 per step, as loud as speech gets.
 PROBABILITY = np.concatenate([np.full(100, 0.003), np.full(60, 0.5), 0.06 + 0.05 * np.sin(np.arange(240) / 4)])
@@ -84,6 +85,66 @@ def test_no_fiber_fires_twice_within_the_dead_time(probability):
     assert in_dead_time.max() <= 3
 
 
+RECOVERING = AuditoryNerveParams(n_fibers=1, tau_refractory=0.75e-3, tau_relative=0.5e-3)
+
+
+def draw_recovering(probability, n_cells, seed, params=RECOVERING):
+    rows = np.tile(np.asarray(probability, np.float32), (n_cells, 1))
+    return auditory_nerve(rows, RATE, params, np.random.default_rng(seed)).astype(np.int64)
+
+
+def test_a_fiber_that_recovers_never_fires_within_the_absolute_time():
+    intervals = np.diff(np.flatnonzero(draw_recovering(np.full(400_000, 0.9), 1, seed=21)[0]))
+    assert intervals.min() == 18  # 0.75 ms
+
+
+def test_a_fiber_recovers_exponentially():
+    # A ready fiber fires at once, so an interval is the dead time.
+    extra = np.diff(np.flatnonzero(draw_recovering(np.ones(400_000), 1, seed=22)[0])) - 18
+    for wait in (6, 12, 24, 48):  # steps; half a step of rounding
+        recovered = 1 - np.exp(-(wait - 0.5) / 12)
+        assert np.mean(extra < wait) == pytest.approx(recovered, abs=4 * np.sqrt(0.25 / extra.size))
+    assert extra.max() == round(12 * np.log(2 * 1024))  # the longest of the equally probable times
+
+
+@pytest.mark.parametrize("drive", [20.0, 120.0, 350.0, 1000.0])
+def test_the_rate_of_a_recovering_fiber_falls_by_its_dead_time(drive):
+    seconds = 100
+    probability = 1 - np.exp(-drive / RATE)
+    rate = draw_recovering(np.full(seconds * RATE // 10, probability), 10, seed=23).sum() / seconds
+    expected = drive / (1 + drive * 1.25e-3)
+    assert rate == pytest.approx(expected, abs=4 * np.sqrt(expected / seconds), rel=0.005)
+
+
+def test_the_mean_dead_time_is_the_sum_of_both_parts():
+    assert RECOVERING.dead_times(FINE).mean() / FINE == pytest.approx(1.25e-3, rel=1e-3)
+
+
+def test_many_fibers_recover_as_one_does():
+    many = AuditoryNerveParams(n_fibers=30, tau_refractory=0.75e-3, tau_relative=0.5e-3)
+    probability = np.tile(PROBABILITY, 5)
+    together = draw_recovering(probability, 400, 24, many).sum(axis=0)
+    alone = draw_recovering(probability, 12_000, 25).sum(axis=0)
+    z = (together - alone) / np.sqrt(np.maximum(together + alone, 1))
+    assert np.std(z) == pytest.approx(1, abs=0.1)
+
+
+def test_without_a_relative_time_there_is_one_dead_time():
+    np.testing.assert_array_equal(AuditoryNerveParams(tau_refractory=0.75e-3).dead_times(RATE), [18])
+
+
+def test_cells_may_have_unequal_numbers_of_fibers():
+    rows = np.ones((3, 100), np.float32)
+    counts = auditory_nerve(rows, RATE, AuditoryNerveParams(), np.random.default_rng(0), n_fibers=[0, 2, 5])
+    np.testing.assert_array_equal(counts.max(axis=1), [0, 2, 5])
+
+
+@pytest.mark.parametrize("n_fibers", [[1, 2], [1.0, 2.0, 3.0], [1, -1, 2], 3])
+def test_numbers_of_fibers_that_do_not_fit_are_refused(n_fibers):
+    with pytest.raises(ValueError, match="n_fibers must be 3 whole numbers >= 0, one per cell, got"):
+        auditory_nerve(np.ones((3, 4)), RATE, AuditoryNerveParams(), np.random.default_rng(0), n_fibers=n_fibers)
+
+
 def test_certainty_fires_all_fibers_and_then_none_for_the_dead_time():
     counts = draw(np.ones(100), 5, 8, seed=5)
     expected = np.zeros(100)
@@ -140,6 +201,8 @@ def test_the_probability_is_not_changed():
         ("n_fibers", 2.5, r"a whole number >= 1 and <= 1000000, got 2\.5"),
         ("tau_refractory", -1e-3, r"in 0\.\.1, got -0\.001"),
         ("tau_refractory", float("inf"), "finite, got inf"),
+        ("tau_relative", -1e-3, r">= 0 and <= 0\.1, got -0\.001"),
+        ("tau_relative", 0.2, r">= 0 and <= 0\.1, got 0\.2"),
     ],
 )
 def test_params_out_of_range_are_refused(field, value, rule):

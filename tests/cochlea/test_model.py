@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cochlea.auditory_nerve import auditory_nerve
+from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.hair_cell import HairCellParams, hair_cell
 from cochlea.model import CochleaParams, Spikes, encode
@@ -256,3 +256,63 @@ def test_a_cochlea_of_few_places_is_a_cochlea():
 def test_params_may_ask_for_another_rate_of_the_stimulus():
     params = CochleaParams(stimulus=StimulusParams(sample_rate=32_000), basilar_membrane=SMALL.basilar_membrane)
     assert encode(WORD, 48_000, params).times[-1] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "n_per_place", "n_fibers"),
+    [(3500, 1, 40), (1750, 2, 20), (875, 4, 10), (700, 5, 8), (350, 10, 4), (349, 1, 40), (16, 1, 40)],
+)
+def test_other_channels_keep_the_fibers_of_each_and_about_all_hair_cells(n_channels, n_per_place, n_fibers):
+    params = CochleaParams().with_channels(n_channels)
+
+    assert params.n_channels == n_channels
+    assert (params.hair_cell.n_per_place, params.auditory_nerve.n_fibers) == (n_per_place, n_fibers)
+
+
+@pytest.mark.parametrize(
+    ("preset", "n_channels", "n_per_place", "n_fibers"),
+    [("default", 3500, 1, 8), ("default", 350, 10, 8), ("default", 16, 1, 8), ("published", 3500, 1, 8)],
+)
+def test_a_nerve_of_other_channels_keeps_the_fibers_of_each_cell_and_is_no_larger(
+    preset, n_channels, n_per_place, n_fibers
+):
+    params = replace(PRESETS[preset], output="nerve").with_channels(n_channels)
+
+    assert (params.hair_cell.n_per_place, params.auditory_nerve.n_fibers) == (n_per_place, n_fibers)
+    assert params.n_units <= 28_000
+
+
+def test_the_channels_that_an_ear_has_leave_it_as_it_is():
+    for params in (CochleaParams(), CochleaParams.published()):
+        assert params.with_channels(700) == params
+
+
+@pytest.mark.parametrize("n_channels", [15, 3501, 0, -1, 700.0, "700", True, None])
+def test_channels_beyond_16_to_3500_are_refused_in_one_line(n_channels):
+    with pytest.raises(ValueError, match=r"^n_channels must be .*(>= 16 and <= 3500), got [^\n]*$"):
+        CochleaParams().with_channels(n_channels)
+
+
+def spikes_per_channel(params):
+    noise = np.random.default_rng(0).standard_normal(24_000)
+    return len(encode(noise, 48_000, params).times) / params.n_channels
+
+
+def test_the_rate_of_a_channel_does_not_depend_on_how_many_there_are():
+    # With 128 channels there are some 256 spikes; 1/4 is four standard errors.
+    assert spikes_per_channel(CochleaParams().with_channels(128)) == pytest.approx(
+        spikes_per_channel(CochleaParams()), rel=0.25
+    )
+
+
+def test_fewer_fibers_let_bushy_cells_fire_by_chance():
+    # The mean of the drive is the same, its variance goes with one over the number of fibers: 75 spikes a second in
+    # silence with 4 fibers, 0.7 with 40. This is why the number of channels does not change that of fibers.
+    few = replace(
+        CochleaParams(), hair_cell=HairCellParams(n_per_place=1), auditory_nerve=AuditoryNerveParams(n_fibers=4)
+    )
+    silence = np.zeros(24_000)
+    spikes, by_chance = (len(encode(silence, 48_000, params).times) / 700 / 0.5 for params in (CochleaParams(), few))
+
+    assert spikes < 1.5
+    assert 60 < by_chance < 90

@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cochlea import transfer_table as module
+from cochlea.middle_ear import middle_ear
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 from cochlea.transfer_table import N_BEYOND, TransferTable, cache_folder, characteristic_frequencies, locate
 
@@ -26,6 +27,7 @@ RANGE = 24_000.0  # [Hz], of the smallest table
 ENTRY = 1.1e-6  # what is negligible, 1e-6, and the rounding of float32
 INTERPOLATED = 1.2e-5  # cubic between entries: 1.1e-5 in the middle of the membrane
 INTERPOLATED_BEYOND = 2e-5  # its ends: 1.7e-5 before the base, above 24 kHz
+INTERPOLATED_SHARP = 4e-5  # a damping of 0.02: 3.6e-5
 NEGLIGIBLE = 1.5e-6  # what is negligible, at the frequency of an entry or just below
 
 
@@ -129,6 +131,14 @@ def test_between_its_entries_the_table_is_interpolated(max_frequency: float) -> 
     assert error.max() < INTERPOLATED_BEYOND
 
 
+@pytest.mark.parametrize("damping", [0.02, 0.05, 0.1])
+def test_a_sharp_membrane_is_interpolated_as_well(damping: float) -> None:
+    params = replace(PARAMS, damping=damping, middle_ear="human")
+    table, frequencies = get(params), np.geomspace(20, 24_000, 40_000)
+    exact = transfer_function(frequencies, positions(params), params)
+    assert relative_to_peak(interpolate(table, frequencies), exact).max() < INTERPOLATED_SHARP
+
+
 def test_the_membrane_does_not_answer_a_constant_pressure() -> None:
     table = get()
     still = interpolate(table, np.array([0.0, 1.0]))[:, 0]
@@ -166,6 +176,14 @@ def test_the_characteristic_frequency_moves_a_place_most() -> None:
 def test_the_characteristic_frequencies_run_from_22500_to_100_hertz() -> None:
     ends = characteristic_frequencies(replace(PARAMS, n_places=2))
     np.testing.assert_allclose(ends, [22_500, 100], rtol=0.01)  # published values have three digits
+
+
+def test_a_place_whose_frequency_lies_above_24_kilohertz_has_it() -> None:
+    stiff = replace(PARAMS, n_places=4, stiffness=8e9, stiffness_offset=0.0001)
+    frequencies = np.geomspace(50, 90_000, 20_000)
+    gain = np.abs(transfer_function(frequencies, stiff.positions, stiff))
+    assert characteristic_frequencies(stiff)[0] > 60_000
+    np.testing.assert_allclose(characteristic_frequencies(stiff), frequencies[gain.argmax(axis=1)], rtol=2 * GRID)
 
 
 def test_a_place_has_its_frequency_however_many_there_are() -> None:
@@ -237,7 +255,7 @@ def test_a_wider_range_has_a_file_of_its_own(folder: Path) -> None:
     assert len(list(folder.iterdir())) == 3
 
 
-@pytest.mark.parametrize("change", [{"convention": "published"}, {"sample_rate": 32_000}])
+@pytest.mark.parametrize("change", [{"convention": "published"}, {"sample_rate": 32_000}, {"velocity_scale": 2.0}])
 def test_what_the_table_does_not_depend_on_shares_its_file(
     folder: Path, change: dict[str, Any], evaluated: list[int]
 ) -> None:
@@ -248,7 +266,33 @@ def test_what_the_table_does_not_depend_on_shares_its_file(
     assert len(list(folder.iterdir())) == 1
 
 
-PHYSICAL = [field.name for field in fields(PARAMS) if field.name not in ("convention", "sample_rate", "n_places")]
+def test_a_membrane_behind_a_middle_ear_has_another_file(folder: Path) -> None:
+    behind = replace(PARAMS, middle_ear="human")
+    get()
+    table = get(behind)
+    assert len(list(folder.iterdir())) == 2
+    assert equal(get(behind), table)
+    # The convention is exp(-i w t): the table has the conjugate of the filter.
+    exact = transfer_function(table.frequencies, positions(PARAMS), PARAMS) * np.conjugate(
+        middle_ear(table.frequencies)
+    )
+    assert relative_to_peak(table.response, exact).max() < ENTRY
+
+
+@pytest.mark.parametrize("exponent", [-1.0, 1.5])
+def test_a_membrane_tilted_by_the_frequency_of_its_places_has_another_file(folder: Path, exponent: float) -> None:
+    tilted, free = replace(PARAMS, velocity_exponent=exponent), get()
+    table = get(tilted)
+    assert len(list(folder.iterdir())) == 2
+    frequency = np.sqrt(PARAMS.stiffness / PARAMS.mass) * np.exp(-PARAMS.stiffness_decay * positions(PARAMS) / 2)
+    factor = (frequency / (2 * np.pi * 1000)) ** exponent
+    assert relative_to_peak(table.response, factor[:, None] * free.response).max() < ENTRY
+    assert (
+        relative_to_peak(table.response, transfer_function(table.frequencies, positions(tilted), tilted)).max() < ENTRY
+    )
+
+
+PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and "velocity" not in field.name]
 
 
 @pytest.mark.parametrize("name", PHYSICAL)
@@ -536,3 +580,17 @@ def test_a_process_forked_while_a_table_is_made_makes_its_own(monkeypatch, folde
             os.kill(child, 9)
         time.sleep(0.05)
     assert os.waitstatus_to_exitcode(ended[1]) == 0
+
+
+def test_characteristic_frequencies_fall_where_places_are_nearer_than_entries_of_the_table() -> None:
+    dense = replace(PARAMS, n_places=401, length=0.4)  # as near as 3,500 places of a whole membrane
+
+    assert (np.diff(np.log(characteristic_frequencies(dense))) < -0.2 * GRID).all()
+
+
+def test_a_characteristic_frequency_is_where_the_equations_have_their_peak() -> None:
+    places = replace(PARAMS, n_places=9)
+    for position, best in zip(places.positions[1:], characteristic_frequencies(places)[1:], strict=True):
+        around = best * np.array([0.999, 1.0, 1.001])
+        gains = np.abs(transfer_function(around, [position], places)[0])
+        assert gains.argmax() == 1

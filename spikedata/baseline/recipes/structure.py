@@ -73,7 +73,7 @@ def from_json(content: Any, kind: Any, where: str, *, tagged: bool = False) -> A
     Parameters
     ----------
     content : object
-        Of JSON's types.
+        Of JSON's types; a dataclass that has been read already stays.
     kind, where, tagged
         As `to_json` takes them.
 
@@ -83,6 +83,8 @@ def from_json(content: Any, kind: Any, where: str, *, tagged: bool = False) -> A
         If there is no such type, a param is unknown or missing, or one is not of its type or refused.
     """
     kinds = _alternatives(kind)
+    if is_dataclass(content) and type(content) in kinds:
+        return content
     if isinstance(content, Mapping):
         known = {typing.cast(type, one).__name__: one for one in kinds if is_dataclass(one)}
         if known:

@@ -12,7 +12,15 @@ import pytest
 
 from cochlea import CochleaParams, auditory_nerve, characteristic_frequencies
 from cochlea.physiology.analysis import greenwood_frequency, rate_level
-from cochlea.physiology.measurements import click_delays, membrane_tuning, phase_locking, rate_levels, time_course
+from cochlea.physiology.measurements import (
+    click_delays,
+    membrane_tuning,
+    modulation_transfer,
+    phase_locking,
+    rate_levels,
+    receptor_potentials,
+    time_course,
+)
 from cochlea.physiology.recording import spontaneous_times
 from cochlea.physiology.spike_statistics import hazard_rate, interspike_intervals
 
@@ -247,3 +255,19 @@ def test_locking_is_the_same_in_the_published_setting():
     locking = [phase_locking(frequencies, params, rng()) for params in (DEFAULT, PUBLISHED)]
     np.testing.assert_allclose(locking[0].release, locking[1].release, atol=0.005)
     np.testing.assert_allclose(locking[0].bushy, locking[1].bushy, atol=0.1)
+
+
+# Modulation, receptor potential
+
+
+def test_bushy_cells_keep_an_envelope_better_than_fibers():
+    gains = modulation_transfer(4000.0, [30.0, 100.0, 1500.0], -10.0, DEFAULT, rng())
+    # 2,000 fibers fire 70,000 spikes and more: a gain of -3 dB is known to 0.1 dB; bushy cells 800: to 0.4 dB
+    np.testing.assert_allclose(gains.fiber[:2], [-5.4, -4.4], atol=0.5)
+    np.testing.assert_allclose(gains.bushy[:2], [3.9, 4.3], atol=1.0)
+    assert gains.fiber[2] < -12
+    assert gains.bushy[2] < -5
+
+
+def test_the_hair_cells_of_meddis_have_no_receptor_potential():
+    assert receptor_potentials([1000.0], DEFAULT) is None

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from cochlea import CochleaParams, characteristic_frequencies
-from cochlea.physiology.recording import ONSET, SAMPLE_RATE, nearest_channel, respond, spontaneous_times, tone_burst
+from cochlea.physiology.recording import (
+    ONSET,
+    SAMPLE_RATE,
+    fiber_classes,
+    nearest_channel,
+    reference_amplitude,
+    respond,
+    spontaneous_times,
+    tone_burst,
+)
 
 PARAMS = CochleaParams()
 
@@ -63,3 +72,15 @@ def test_a_deaf_model_is_silent():
     deaf = replace(PARAMS, hair_cell=replace(PARAMS.hair_cell, release=1e-6))
     fiber_times, bushy_times = spontaneous_times(1.0, deaf, rng(), n_bushy_cells=2)
     assert fiber_times.size == bushy_times.size == 0
+
+
+def test_an_ear_of_one_kind_of_fibers_has_one_class():
+    assert fiber_classes(PARAMS) == ("all",)
+    with pytest.raises(ValueError, match="fiber_class must be one of all, got 'low'"):
+        respond(np.zeros(SAMPLE_RATE // 10), 400, PARAMS, rng(), n_fibers=1, fiber_class="low")
+
+
+def test_an_ear_with_a_relative_level_gets_tones_of_amplitude_1():
+    assert reference_amplitude(PARAMS) == 1.0
+    in_pascal = replace(PARAMS, stimulus=replace(PARAMS.stimulus, level=None, level_db_spl=65.0))
+    assert reference_amplitude(in_pascal) == pytest.approx(2**0.5 * 20e-6)

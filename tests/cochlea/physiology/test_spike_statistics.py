@@ -5,6 +5,7 @@ from cochlea.physiology.spike_statistics import (
     fit_adaptation,
     hazard_rate,
     interspike_intervals,
+    modulation_gain,
     peristimulus_histogram,
     vector_strength,
 )
@@ -89,3 +90,23 @@ def test_a_bin_that_no_interval_reaches_has_no_hazard():
     assert np.isnan(hazard[3])
     assert np.isinf(hazard[2])  # all that came so far ended there
     assert hazard[0] == 0.0
+
+
+def test_spikes_all_at_one_phase_have_twice_the_modulation_of_a_full_one():
+    # R = 1, so 2 R / m = 2 / 1
+    assert modulation_gain(np.arange(100) / 50, 50.0, 1.0) == pytest.approx(20 * np.log10(2))
+
+
+def test_a_rate_as_modulated_as_the_sound_has_no_gain():
+    phase = (np.arange(20_000) + 0.5) / 20_000
+    # spikes at the density 1 + 0.5 sin(2 pi t): the integral of the density is inverted by interpolation
+    integral = phase + 0.5 / (2 * np.pi) * (1 - np.cos(2 * np.pi * phase))
+    times = np.interp(phase, integral, phase)
+    assert modulation_gain(times, 1.0, 0.5) == pytest.approx(0.0, abs=0.01)
+    assert modulation_gain(times, 1.0, 1.0) == pytest.approx(20 * np.log10(0.5), abs=0.01)
+
+
+@pytest.mark.parametrize("depth", [0.0, 1.5])
+def test_a_modulation_is_of_some_depth_up_to_1(depth):
+    with pytest.raises(ValueError, match="depth must be > 0 and <= 1"):
+        modulation_gain([0.0], 100.0, depth)

@@ -19,6 +19,7 @@ GAIN = Column(name="extra/gain", field="gain", kind="numbers", dtypes=("f4",), i
 SHARD = Provenance(
     package_version="0", params='{"preset": "own"}', seed=0, corpus="folder", split="by hand", run="ab", shard="1/1"
 )
+DRAWN = {"snr": 3.0, "level": 65.0, "speed": 0.9, "room": 0.5, "direct_to_reverberant": 5.0}
 NAMED = [pytest.param(column, id=column.name) for column in TABLE]
 NUMBERS = [pytest.param(column, id=column.name) for column in TABLE if column.at_least is not None]
 
@@ -28,7 +29,7 @@ def write(path, *, n_clips=3, mode="x", **more):
         for index in range(n_clips):
             writer.append(
                 [0.1, 0.2], [index, 7], label=index % 2, speaker=index, source=f"{index}.wav", sample_rate=8000,
-                part=("train", "test")[index % 2], duration=0.5, **more,
+                part=("train", "test")[index % 2], duration=0.5, **DRAWN, **more,
             )  # fmt: skip
         writer.note_skipped("3.wav: silent")
         writer.note_remark("1.wav: faint")

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 import cochlea
 from spikedata import plot
 from spikedata.encoding.encode import encode
-from spikedata.encoding.hear import channel_frequencies, hear, stored_frequencies
+from spikedata.encoding.hear import hear, stored_frequencies, unit_frequencies
 from spikedata.files.reader import SpikeFile
 from spikedata.files.writer import SpikeWriter
 from spikedata.plot import Column
@@ -69,7 +69,7 @@ def test_pictures_of_clips_are_of_all_one_or_a_class(corpus):
         ({"kind": "sound"}, "kind must be one of raster, .* for a spike file, got 'sound'"),
         (
             {"params": cochlea.CochleaParams(basilar_membrane=cochlea.BasilarMembraneParams(n_places=350))},
-            r"words\.h5: has 700 channels, the params given have 350",
+            r"words\.h5: has 700 units, the params given have 350",
         ),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_file_that_does_not_say_its_frequencies_shows_them_if_they_are_given(t
 def test_the_frequencies_of_a_file_are_those_of_its_params(corpus):
     with SpikeFile(corpus / "words.h5") as file:
         found = stored_frequencies(file.provenance)
-    np.testing.assert_array_equal(found, channel_frequencies(cochlea.CochleaParams.published()))
+    np.testing.assert_array_equal(found, unit_frequencies(cochlea.CochleaParams.published()))
     assert (np.diff(found) < 0).all()
 
 

@@ -187,7 +187,7 @@ def test_a_card_of_another_version_is_refused(own_networks):
         ({"temperature": 0.0}, "card.temperature must be > 0, got 0"),
         ({"temperature": float("nan")}, "card.temperature must be a number > 0, got nan"),
         ({"classes": ["seven"] * 20}, "card.classes must be distinct"),
-        ({"n_units": 10**9}, "card.n_units must be 700, as its ear has channels, got 1000000000"),
+        ({"n_units": 10**9}, "card.n_units must be 700, as its ear has, got 1000000000"),
     ],
 )
 def test_a_card_whose_numbers_cannot_be_is_refused(own_networks, change, rule):
