@@ -11,7 +11,7 @@ from cochlea.hair_cell import HairCellParams
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
 from cochlea.physiology.analysis import tuning_width
 from cochlea.stimulus import StimulusParams, pascal
-from cochlea.sumner_hair_cell import sumner_hair_cell
+from cochlea.sumner_hair_cell import deal_fibers, sumner_hair_cell
 from cochlea.transfer_function import transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 
@@ -132,10 +132,31 @@ def test_a_recording_that_is_too_loud_is_refused():
         encode(tone(135), 48_000, AS_RECORDED)
 
 
-def test_silence_is_spontaneous():
-    spikes = encode(np.zeros(24_000), 48_000, HUMAN)
-    # six standard deviations of 0.84 per second in each of 700 bushy cells
-    assert spikes.times.size == pytest.approx(0.5 * 0.84 * 700, abs=6 * np.sqrt(0.5 * 0.84 * 700))
+def test_silence_is_spontaneous_in_the_nerve():
+    spikes = encode(np.zeros(24_000), 48_000, replace(HUMAN, output="nerve"))
+    dealt = deal_fibers(HUMAN.n_hair_cells, NERVE.n_fibers, HUMAN.hair_cell)
+    kinds = np.concatenate([np.repeat([0, 1, 2], cell) for cell in dealt.T])
+    rates = np.bincount(kinds[spikes.units], minlength=3) / np.bincount(kinds) / 0.5
+    assert rates[0] == pytest.approx(97.8, abs=0.8)  # 107 but for relative refractoriness and jitter
+    assert rates[1] == pytest.approx(6.2, abs=0.5)
+    assert rates[2] < 0.1
+
+
+def test_hardly_a_bushy_cell_fires_in_silence():
+    assert encode(np.zeros(48_000), 48_000, HUMAN).times.size < 0.1 * 700
+
+
+def test_a_tone_of_60_decibels_leaves_most_channels_alone():
+    # Without the second filter, 420 of the 700 channels would respond: all those of higher frequencies.
+    spikes = encode(tone(60), 48_000, AS_RECORDED)
+    assert 30 < np.sum(np.bincount(spikes.units, minlength=700) > 10) < 110
+
+
+@pytest.mark.parametrize("level", [60, 90])
+def test_bushy_cells_fire_some_300_times_a_second_in_the_steady_state(level):
+    spikes = encode(tone(level), 48_000, AS_RECORDED)
+    steady = spikes.units[spikes.times > 0.1]
+    assert 250 < np.sort(np.bincount(steady, minlength=700) / 0.1)[-10:].mean() < 350
 
 
 # Together
