@@ -1,6 +1,7 @@
 """From release probability to spikes: refractory nerve fibers, counted per hair cell."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 import numpy as np
@@ -70,8 +71,15 @@ class AuditoryNerveParams:
         absolute = self.dead_steps(sample_rate)
         if self.tau_relative == 0:
             return np.array([absolute])
-        quantiles = -np.log1p(-(np.arange(N_QUANTILES) + 0.5) / N_QUANTILES)
-        return absolute + np.rint(quantiles * self.tau_relative * sample_rate).astype(np.int64)
+        return absolute + np.rint(_quantiles() * (self.tau_relative * sample_rate)).astype(np.int64)
+
+
+@cache
+def _quantiles() -> NDArray[np.float64]:
+    # Of the exponential distribution with mean 1; read-only, since every clip takes the same array.
+    quantiles = np.array([-log1p(-(number + 0.5) / N_QUANTILES) for number in range(N_QUANTILES)])
+    quantiles.flags.writeable = False
+    return quantiles
 
 
 def auditory_nerve(

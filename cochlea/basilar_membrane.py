@@ -71,18 +71,21 @@ def basilar_membrane(
     return _causal(pressure, sample_rate, params)
 
 
-def memory(params: BasilarMembraneParams, max_frequency: float) -> float:
-    """The time [s] for which the response to a click lasts at the apex, where it lasts longest.
+def memory(params: BasilarMembraneParams, max_frequency: float, *, place: int = -1) -> float:
+    """The time [s] for which the response to a click lasts at a place; at the apex, where it lasts longest.
 
     Parameters
     ----------
     params : BasilarMembraneParams
     max_frequency : float
         Highest frequency of the sound [Hz].
+    place : int
+        The place; default: the last [1].
     """
     n_periods = _MEMORY_IN_PERIODS * max(1.0, _DAMPING / params.damping)
     table = transfer_table(params, max_frequency)
-    return float(n_periods / table.frequencies[np.argmax(np.abs(table.response[-1 - N_BEYOND]))])
+    row = table.response[N_BEYOND:-N_BEYOND][place]
+    return float(n_periods / table.frequencies[np.argmax(np.square(row.real) + np.square(row.imag))])
 
 
 def fade(frequencies: NDArray[np.float64], velocity_rate: int) -> NDArray[np.float64]:

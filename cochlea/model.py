@@ -20,6 +20,7 @@ from cochlea.compression import CompressionParams
 from cochlea.engine.fused import spike_steps
 from cochlea.hair_cell import HairCellParams
 from cochlea.stimulus import StimulusParams, prepare_and_judge
+from cochlea.sumner_hair_cell import SumnerHairCellParams
 from cochlea.transfer_function import BasilarMembraneParams
 
 _MOST_CHANNELS = 3_500  # the inner hair cells of a human cochlea
@@ -55,7 +56,7 @@ class CochleaParams:
     basilar_membrane : BasilarMembraneParams
     compression : CompressionParams or None
         None: the membrane is linear [1].
-    hair_cell : HairCellParams
+    hair_cell : HairCellParams or SumnerHairCellParams
     auditory_nerve : AuditoryNerveParams
     bushy_cell : BushyCellParams
     """
@@ -64,7 +65,7 @@ class CochleaParams:
     stimulus: StimulusParams = field(default_factory=StimulusParams)
     basilar_membrane: BasilarMembraneParams = field(default_factory=BasilarMembraneParams)
     compression: CompressionParams | None = None
-    hair_cell: HairCellParams = field(default_factory=HairCellParams)
+    hair_cell: HairCellParams | SumnerHairCellParams = field(default_factory=HairCellParams)
     auditory_nerve: AuditoryNerveParams = field(default_factory=AuditoryNerveParams)
     bushy_cell: BushyCellParams = field(default_factory=BushyCellParams)
 
@@ -105,6 +106,26 @@ class CochleaParams:
             basilar_membrane=BasilarMembraneParams(convention="published"),
             hair_cell=HairCellParams(n_per_place=1),
             auditory_nerve=AuditoryNerveParams(n_fibers=40),
+        )
+
+    @classmethod
+    def human(cls) -> "CochleaParams":
+        """A human ear at natural sound levels: middle ear, a membrane that compresses, fibers of three kinds.
+
+        Every sound is brought to 65 dB SPL, the level of conversation. For sounds at levels of their own, replace
+        `stimulus` by ``StimulusParams(level=None, full_scale_db_spl=...)``.
+
+        The velocity of the membrane is in m/s. Its scale makes the fibers of high spontaneous rate at the place of
+        1 kHz respond from 5 dB SPL on; see `docs/explanation/model.md`.
+        """
+        return cls(
+            stimulus=StimulusParams(level=None, level_db_spl=65.0),
+            basilar_membrane=BasilarMembraneParams(
+                damping=0.02, middle_ear="human", velocity_scale=5.8e-5, velocity_exponent=1.5
+            ),
+            compression=CompressionParams(),
+            hair_cell=SumnerHairCellParams(),
+            auditory_nerve=AuditoryNerveParams(tau_refractory=0.75e-3, tau_relative=0.5e-3),
         )
 
     def with_channels(self, n_channels: int) -> "CochleaParams":
@@ -245,11 +266,13 @@ def encode(
         pressure,
         pressure_rate,
         membrane=params.basilar_membrane,
+        compression=params.compression,
         hair_cells=params.hair_cell,
         nerve=params.auditory_nerve,
         bushy_cells=params.bushy_cell,
         seed=seed,
         key=key_number,
+        output=params.output,
     )
     return Spikes(steps / rate, units.astype(np.uint16))
 

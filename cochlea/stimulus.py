@@ -183,7 +183,7 @@ def pascal(level_db_spl: float) -> float:
     1.002
     """
     # The power of a float is left to the C library, whose last bit is its own. Decimal numbers are the same everywhere.
-    return REFERENCE_PRESSURE * float(Decimal(10) ** (Decimal(level_db_spl) / 20))
+    return REFERENCE_PRESSURE * float(Decimal(10) ** (Decimal(float(level_db_spl)) / 20))
 
 
 def _calibrate(waveform: NDArray[np.float64], full_scale_db_spl: float) -> None:

@@ -6,7 +6,6 @@ that they drive, differ in three ways (`FiberClassParams`), and have high, mediu
 """
 
 from dataclasses import dataclass, field
-from math import exp, expm1
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from cochlea.checks import (
     whole_number,
 )
 from cochlea.compilation import Array, compiled
+from cochlea.elementary import exp
 from cochlea.signals import as_signals
 
 CLASSES = ("high", "medium", "low")  # the order of the classes in every array
@@ -144,7 +144,7 @@ class SumnerHairCellParams:
     high: FiberClassParams = field(default_factory=_high)
     medium: FiberClassParams = field(default_factory=_medium)
     low: FiberClassParams = field(default_factory=_low)
-    cilia_gain: Positive = 10 ** (16 / 20)
+    cilia_gain: Positive = 6.309573444801933  # 16 dB
     tau_cilia: Positive = 2.13e-3
     conductance_max: Positive = 8e-9
     conductance_rest: Positive = 1.974e-9
@@ -221,7 +221,8 @@ class SumnerHairCellParams:
     def resting_drive(self) -> float:
         """The calcium drive when the membrane does not move [V]; see `calcium_drive`."""
         rest = self.resting_potential
-        return float(self.open_calcium_channels(rest) ** 3 * (self.calcium_reversal - rest))
+        opened = self.open_calcium_channels(rest)
+        return opened * opened * opened * (self.calcium_reversal - rest)
 
 
 class StepConstants(NamedTuple):
@@ -275,8 +276,8 @@ def step_constants(sample_rate: int, params: SumnerHairCellParams) -> StepConsta
         charge=dt / p.capacitance,
         channel=exp(-dt / p.tau_calcium_channel),
         calcium=exp(-dt / p.tau_calcium),
-        replenished=-expm1(-p.replenishment * dt),
-        reprocessed=-expm1(-p.reprocessing * dt),
+        replenished=1 - exp(-p.replenishment * dt),
+        reprocessed=1 - exp(-p.reprocessing * dt),
         cleft=cleft,
         arrived=(1 - cleft) / (emptying * dt),
         returned=p.reuptake / emptying,
@@ -582,8 +583,9 @@ def resting_pools(
     """
     step = step_constants(sample_rate, params)
     capacity = np.array([each.n_vesicles for each in params.classes])[:, None]
-    k = np.maximum(gain * params.resting_drive**3 - threshold[:, None], 0.0)
-    share = -np.expm1(-k)
+    drive = params.resting_drive
+    k = np.maximum(gain * (drive * drive * drive) - threshold[:, None], 0.0)
+    share = 1 - _exponentials(-k)
     # What is released and does not return is replenished: lost q share = replenished (M - q).
     lost = params.loss / (params.loss + params.reuptake)
     q = step.replenished * capacity / (step.replenished + lost * share)
@@ -623,7 +625,8 @@ def calcium_conductances(cells: ArrayLike, params: SumnerHairCellParams) -> NDAr
     sigma = np.array([each.jitter for each in params.classes])[:, None]
     conductance = np.array([each.calcium_conductance for each in params.classes])[:, None]
     # The mean of exp(s n)^3 is exp(9 s^2 / 2); the second term makes it 1.
-    return conductance * _exponential(sigma * normal - 1.5 * sigma * sigma)
+    factor: NDArray[np.float64] = _exponentials(sigma * normal - 1.5 * sigma * sigma)
+    return conductance * factor
 
 
 def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -634,15 +637,13 @@ def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def _exponential(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    # exp(x) for |x| < 4, by the series at x / 16 in a written order: the same bits everywhere, within 1e-14.
-    x = x / 16
-    series = np.ones_like(x)
-    for n in range(12, 0, -1):
-        series = 1 + x / n * series
-    for _ in range(4):
-        series = series * series
-    return series
+@compiled()
+def _exponentials(x: Array) -> Array:
+    # Of each number; NumPy's own depend on the processor.
+    result = np.empty_like(x)
+    for i in range(x.size):
+        result.flat[i] = exp(x.flat[i])
+    return result
 
 
 def deal_fibers(n_cells: int, n_fibers: int, params: SumnerHairCellParams) -> NDArray[np.int64]:

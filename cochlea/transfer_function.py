@@ -53,6 +53,10 @@ class BasilarMembraneParams:
     velocity_scale : float
         Factor of the velocity: 1 gives that of the equations, which is relative; the preset `human` has the one that
         gives the velocity in m/s where the pressure is in pascal [1].
+    velocity_exponent : float
+        The velocity of a place is also multiplied by this power of f / 1 kHz, where
+        f = sqrt(stiffness / mass) exp(-stiffness_decay x / 2) / (2 pi) is about its characteristic frequency; 0 is that
+        of the equations [1].
     """
 
     n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # units are stored in 16 bits
@@ -70,6 +74,7 @@ class BasilarMembraneParams:
     mass: Positive = 0.05
     middle_ear: Literal["human"] | None = None
     velocity_scale: Positive = 1.0
+    velocity_exponent: Annotated[float, Bounds(at_least=-4, at_most=4)] = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -81,6 +86,11 @@ class BasilarMembraneParams:
                 f"BasilarMembraneParams.stiffness_offset must be < {apex:g}, the stiffness at the apex, "
                 f"got {self.stiffness_offset!r}"
             )
+
+    @property
+    def frequency_scale(self) -> float:
+        """Resonance frequency of the base without fluid and offset [kHz]; see `velocity_exponent`."""
+        return float(np.sqrt(self.stiffness / self.mass)) / (2e3 * np.pi)
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -97,7 +107,7 @@ def transfer_function(
     term xi = S - m w^2 - i w R and the wave number g = w sqrt(rho / (h xi)), the velocity is
     v = (2 w / xi) (p(x) / p(0)) Z, where p = sqrt(G / g) H0(1)(G), G(x) = 2 g(0) / alpha + the integral of g from 0 to
     x, and Z is the input impedance. With `params.middle_ear`, the pressure is that at the eardrum, and v has the gain
-    of `cochlea.middle_ear` as another factor.
+    of `cochlea.middle_ear` as another factor; see also `velocity_exponent`. `velocity_scale` is not in it.
 
     Parameters
     ----------
@@ -144,7 +154,10 @@ def transfer_function(
     impedance = _input_impedance(w, params)
     if params.middle_ear is not None:
         impedance *= np.conjugate(middle_ear(w[0] / (2.0 * np.pi)))  # in the convention exp(-i w t)
-    return np.asarray(2.0 * w / xi * pressure / pressure0 * impedance, np.complex128)
+    velocity = 2.0 * w / xi * pressure / pressure0 * impedance
+    if params.velocity_exponent != 0:
+        velocity *= (params.frequency_scale * np.exp(-alpha * x / 2)) ** params.velocity_exponent
+    return np.asarray(velocity, np.complex128)
 
 
 def _impedance(

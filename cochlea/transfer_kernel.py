@@ -39,6 +39,7 @@ class Membrane:
         self._constants = np.array([
             p.stiffness, p.stiffness_decay, p.stiffness_offset, p.density, p.damping, p.height, p.mass,
         ])  # fmt: skip
+        self._tilt = np.array([p.velocity_exponent, log(p.frequency_scale), p.stiffness_decay / 2])
         self._angular = 2.0 * np.pi * frequencies
         self._base = np.empty((frequencies.size, 3), np.complex128)
         _fill_base(self._angular, self._constants, self._base)
@@ -57,6 +58,9 @@ class Membrane:
         """
         row = np.empty(n_frequencies, np.complex128)
         _fill_row(position, self._angular, self._constants, self._base, row)
+        exponent, scale, decay = self._tilt.tolist()
+        if exponent != 0:
+            row *= exp(exponent * (scale - decay * position))
         return row
 
 

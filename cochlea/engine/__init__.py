@@ -3,6 +3,9 @@
 - `fused` runs the chain: it takes the pressure at the stapes and returns the steps at which the bushy cells fire;
 - `traveling_wave` gives it the velocity of the membrane, a few places at a time, and a long sound segment by segment;
 - `periodic` interpolates that velocity where its grid is not that of the steps (the published convention);
+- `classes` is the same chain with the hair cells of Sumner and others, to which `fused` hands over, and `synapses` has
+  its kernels;
+- `velocity_tiles` brings the velocity into the order in which the kernels take it;
 - `tiles` advances hair cells, nerve fibers and bushy cells, 64 channels by 128 steps at a time;
 - `chance` draws the random numbers, one independent stream per hair cell and clip.
 """

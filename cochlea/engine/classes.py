@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
+from cochlea.compression import CompressionParams
 from cochlea.engine.chance import DRAWS
-from cochlea.engine.fused import _copy_tile as copy_tile
-from cochlea.engine.fused import _interpolate_tile as interpolate_tile
-from cochlea.engine.periodic import N_TAPS, kernel_polynomials
+from cochlea.engine.motion import Motion, motion_of_block, set_in_motion
+from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.synapses import (
     MOST_FIBERS,
     N_CLASSES,
@@ -26,9 +26,7 @@ from cochlea.engine.synapses import (
     release_vesicles,
 )
 from cochlea.engine.tiles import LANES, REACH, STEPS, fire_bushy_cells
-from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
-from cochlea.hair_cell import NODES, cell_offsets
-from cochlea.interpolation import lagrange_weights
+from cochlea.engine.velocity_tiles import cell_taps, load_tile, source_points
 from cochlea.sumner_hair_cell import (
     SumnerHairCellParams,
     calcium_conductances,
@@ -38,9 +36,8 @@ from cochlea.sumner_hair_cell import (
     step_constants,
 )
 from cochlea.transfer_function import BasilarMembraneParams
-from cochlea.transfer_table import N_BEYOND
 
-_UNITS = 2**16  # a spike is kept as step * _UNITS + unit, so that sorting numbers sorts spikes
+_UNIT_BITS = 16  # a spike is kept as one number, its unit in the lower bits, so that sorting numbers sorts spikes
 
 
 class ClassConstants(NamedTuple):
@@ -163,14 +160,8 @@ def class_constants(
         raise ValueError(
             f"AuditoryNerveParams.n_fibers must be <= {MOST_FIBERS} with SumnerHairCellParams, got {nerve.n_fibers}"
         )
-    # As in `fused`: column j of a tile of velocity is the place N_BEYOND before lane j.
-    position = cell_offsets(params.n_per_place) + N_BEYOND
-    first = np.floor(position).astype(np.int64) - (NODES // 2 - 1)
-    taps = np.zeros((position.size, REACH + 1), np.float32)
-    weights = lagrange_weights(position - first, NODES).astype(np.float32)
-    np.put_along_axis(taps, first[:, None] + np.arange(NODES), weights, axis=1)
     return ClassConstants(
-        taps=taps,
+        taps=cell_taps(params.n_per_place),
         cell=cell_constants(rate, params),
         pool=pool_constants(rate, params),
         dead_times=nerve.dead_times(rate),
@@ -240,34 +231,19 @@ def at_rest(
     )
 
 
-class ClassSpikes(NamedTuple):
-    """Spikes at steps of the model.
-
-    Parameters
-    ----------
-    steps, units : ndarray of int64, shape (n_spikes,)
-        Step, and channel or fiber, of each spike, ordered by step, then by unit.
-    sample_rate : int
-        Steps per second [Hz].
-    """
-
-    steps: NDArray[np.int64]
-    units: NDArray[np.int64]
-    sample_rate: int
-
-
 def class_spike_steps(
     pressure: NDArray[np.float64],
     sample_rate: int,
     *,
     membrane: BasilarMembraneParams,
+    compression: CompressionParams | None,
     hair_cells: SumnerHairCellParams,
     nerve: AuditoryNerveParams,
     bushy_cells: BushyCellParams,
     seed: int,
     key: int,
     output: Literal["bushy_cells", "nerve"],
-) -> ClassSpikes:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """The steps at which each bushy cell, or each fiber of the nerve, fires.
 
     Parameters
@@ -276,7 +252,7 @@ def class_spike_steps(
         Sound pressure at the stapes [Pa].
     sample_rate : int
         Rate of the pressure [Hz].
-    membrane, hair_cells, nerve, bushy_cells : params
+    membrane, compression, hair_cells, nerve, bushy_cells : params
         The parameters of the stages.
     seed, key : int
         Seed of the data set and key of the clip, each below 2**64 [1].
@@ -287,37 +263,37 @@ def class_spike_steps(
 
     Returns
     -------
-    ClassSpikes
+    steps, units : ndarray of int64, shape (n_spikes,)
+        Step, and channel or fiber, of each spike, ordered by step, then by unit.
+    sample_rate : int
+        Steps per second [Hz].
 
     Raises
     ------
     ValueError
         If a hair cell has more fibers than the engine counts.
     """
-    rate, table, segments = cut_into_segments(pressure, sample_rate, membrane)
+    rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = class_constants(rate, hair_cells, nerve, bushy_cells)
     words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
     n_channels = membrane.n_places
-    blocks = [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
-    states = [at_rest(block, n_channels, rate, hair_cells, nerve, words, output=output) for block in blocks]
+    states = [at_rest(block, n_channels, rate, hair_cells, nerve, words, output=output) for block in moved.blocks]
     steps, units = [], []
-    room = np.empty(0, np.complex64)
-    for segment in segments:
-        needed = room_needed(segment, LANES + REACH)
-        room = room if room.size >= needed else np.empty(needed, np.complex64)
+    rooms: list[NDArray[np.complex64]] = []  # shared by all blocks and segments
+    for stretch in stretches:
         found = []
-        for block, state in zip(blocks, states, strict=True):
-            velocity = velocity_of_rows(segment, slice(block.start, block.stop + REACH), table, room)
-            found.append(_fire(velocity, segment.steps, block, constants, words, state))
+        for number, (block, state) in enumerate(zip(moved.blocks, states, strict=True)):
+            motion = motion_of_block(moved, stretch, number, rooms)
+            found.append(_fire(motion, stretch.steps, block, constants, words, state))
         # one number for each spike: sorting numbers is faster than sorting by two columns
-        number = np.sort(np.concatenate(found))
-        steps.append(number // _UNITS)
-        units.append(number % _UNITS)
-    return ClassSpikes(np.concatenate(steps), np.concatenate(units), rate)
+        spikes = np.sort(np.concatenate(found))
+        steps.append(spikes >> _UNIT_BITS)
+        units.append(spikes & (2**_UNIT_BITS - 1))
+    return np.concatenate(steps), np.concatenate(units), rate
 
 
 def _fire(
-    velocity: Velocity,
+    motion: Motion,
     steps: range,
     block: range,
     constants: ClassConstants,
@@ -325,7 +301,7 @@ def _fire(
     state: ClassState,
 ) -> NDArray[np.int64]:
     # The spikes of a block of channels in a segment: of its bushy cells, or of its fibers if they are told apart.
-    # Each is step * _UNITS + unit, in no particular order.
+    # Each is one number, in no particular order.
     n_fibers = state.free_at.shape[-1]
     # A bushy cell, or a fiber, fires at most once in its dead time. A tile's worth of spikes always has room.
     if n_fibers:
@@ -339,16 +315,18 @@ def _fire(
         found_steps, found_units = np.resize(found_steps, room), np.resize(found_units, room)
         # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
         given: Any = (
-            *velocity, steps.start, first, len(steps), len(block), *constants, words, *state,
+            *motion, steps.start, first, len(steps), len(block), *constants, words, *state,
             found_steps, found_units, n_found, per_tile,
         )  # fmt: skip
         n_found, first = _advance(*given)
-    return found_steps[:n_found] * _UNITS + found_units[:n_found] + (0 if n_fibers else block.start)
+    return (found_steps[:n_found] << _UNIT_BITS) + found_units[:n_found] + (0 if n_fibers else block.start)
 
 
 @compiled()
 def _advance(
-    grid: Array, start: float, pitch: float, aligned: bool, first_step: int, begin: int, n_steps: int, n_lanes: int,
+    grid: Array, start: float, pitch: float, aligned: bool, passive_grid: Array, passive_start: float,
+    passive_pitch: float, passive_aligned: bool, compression: Array, per_knee: Array, compressed: Array,
+    first_step: int, begin: int, n_steps: int, n_lanes: int,
     taps: Array, cell_factors: Array, pool_factors: Array, dead_times: Array, bushy_constants: Array,
     n_refractory: int, polynomials: Array, words: Array,
     gain: Array, cell_state: Array, pools: Array, ring: Array, waiting: Array, ready: Array, drawn: Array,
@@ -358,7 +336,8 @@ def _advance(
     # Processes the tiles of a block from `begin` on, one after the other, until all are done or there may be no room
     # for the spikes of another tile. Returns the number of spikes, and the first step that has not been processed.
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
-    source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
+    passive = np.zeros((STEPS, LANES + REACH), np.float32)
+    source = np.zeros((source_points(min(n_steps, STEPS), pitch, passive_pitch), LANES + REACH), np.float32)
     cubed = np.zeros((STEPS, LANES), np.float32)
     hazards = np.zeros((N_CLASSES, STEPS, LANES), np.float32)
     fiber_spikes = np.zeros((STEPS, LANES), np.float32)
@@ -368,10 +347,10 @@ def _advance(
         if n_found + per_tile > found_steps.size:
             return n_found, first
         n_tile = min(STEPS, n_steps - first)
-        if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
-            copy_tile(grid, np.int64(start) + first, n_tile, velocity)
-        else:
-            interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
+        load_tile(
+            grid, start, pitch, aligned, passive_grid, passive_start, passive_pitch, passive_aligned, compression,
+            per_knee, compressed, first, n_tile, polynomials, source, passive, velocity,
+        )  # fmt: skip
         fiber_spikes[:] = np.float32(0.0)
         for cell in range(taps.shape[0]):
             calcium_cubed(velocity, taps[cell], n_tile, cell_factors, cell_state[cell], cubed)

@@ -5,7 +5,7 @@ cache when the next stage reads it. Every cell keeps its state between the segme
 grow with the length of the sound.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
+from cochlea.compression import CompressionParams
 from cochlea.engine.chance import DRAWS
-from cochlea.engine.periodic import N_TAPS, interpolation_taps, kernel_polynomials
+from cochlea.engine.classes import class_spike_steps
+from cochlea.engine.motion import Motion, motion_of_block, set_in_motion
+from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.tiles import (
     LANES,
     REACH,
@@ -25,11 +28,10 @@ from cochlea.engine.tiles import (
     release_probability,
     to_hazard,
 )
-from cochlea.engine.traveling_wave import Velocity, cut_into_segments, room_needed, velocity_of_rows
-from cochlea.hair_cell import NODES, HairCellParams, cell_offsets, kernel_constants
-from cochlea.interpolation import lagrange_weights
+from cochlea.engine.velocity_tiles import cell_taps, load_tile, source_points
+from cochlea.hair_cell import HairCellParams, kernel_constants
+from cochlea.sumner_hair_cell import SumnerHairCellParams
 from cochlea.transfer_function import BasilarMembraneParams
-from cochlea.transfer_table import N_BEYOND
 
 
 class SpikeSteps(NamedTuple):
@@ -38,7 +40,7 @@ class SpikeSteps(NamedTuple):
     Parameters
     ----------
     steps, units : ndarray of int64, shape (n_spikes,)
-        Step and channel of each spike, ordered by step, then by channel.
+        Step, and channel or fiber, of each spike, ordered by step, then by unit.
     sample_rate : int
         Steps per second [Hz].
     """
@@ -77,13 +79,15 @@ def spike_steps(
     sample_rate: int,
     *,
     membrane: BasilarMembraneParams,
-    hair_cells: HairCellParams,
+    compression: CompressionParams | None = None,
+    hair_cells: HairCellParams | SumnerHairCellParams,
     nerve: AuditoryNerveParams,
     bushy_cells: BushyCellParams,
     seed: int,
     key: int,
+    output: Literal["bushy_cells", "nerve"] = "bushy_cells",
 ) -> SpikeSteps:
-    """The steps at which each bushy cell fires, from the pressure at the stapes.
+    """The steps at which each bushy cell, or each fiber of the nerve, fires, from the pressure at the stapes.
 
     Parameters
     ----------
@@ -91,10 +95,12 @@ def spike_steps(
         Sound pressure at the stapes [1].
     sample_rate : int
         Rate of the pressure [Hz].
-    membrane, hair_cells, nerve, bushy_cells : params
+    membrane, compression, hair_cells, nerve, bushy_cells : params
         The parameters of the stages.
     seed, key : int
         Seed of the data set and key of the clip, each below 2**64 [1].
+    output : {"bushy_cells", "nerve"}
+        Whose spikes are the result. The fibers fire in the same way in both cases.
 
     Returns
     -------
@@ -103,24 +109,35 @@ def spike_steps(
     Raises
     ------
     ValueError
-        If the rate of the velocity is too low for the hair cells.
+        If the rate of the velocity is too low for the hair cells, a cell has more fibers than the engine counts, or
+        fibers recover gradually or are the output, which needs `SumnerHairCellParams`.
     """
-    rate, table, segments = cut_into_segments(pressure, sample_rate, membrane)
+    if isinstance(hair_cells, SumnerHairCellParams):
+        return SpikeSteps(
+            *class_spike_steps(
+                pressure, sample_rate, membrane=membrane, compression=compression, hair_cells=hair_cells, nerve=nerve,
+                bushy_cells=bushy_cells, seed=seed, key=key, output=output,
+            )
+        )  # fmt: skip
+    if nerve.tau_relative > 0:
+        raise ValueError(
+            "AuditoryNerveParams.tau_relative must be 0 unless the hair cells are SumnerHairCellParams, got"
+            f" {nerve.tau_relative!r}"
+        )
+    if output == "nerve":
+        raise ValueError("output must be bushy_cells unless the hair cells are SumnerHairCellParams, got nerve")
+    rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
     # Philox works on words of 32 bits: low and high word of the key, low and high word of the seed.
     words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
-    n_channels = membrane.n_places
-    blocks = [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
-    states = [_at_rest(block, rate, hair_cells, nerve, words) for block in blocks]
+    states = [_at_rest(block, rate, hair_cells, nerve, words) for block in moved.blocks]
     steps, units = [], []
-    room = np.empty(0, np.complex64)  # shared by all blocks and segments: fresh memory would slow the transforms down
-    for segment in segments:
-        needed = room_needed(segment, LANES + REACH)
-        room = room if room.size >= needed else np.empty(needed, np.complex64)
+    rooms: list[NDArray[np.complex64]] = []  # shared by all blocks and segments
+    for stretch in stretches:
         found = []
-        for block, state in zip(blocks, states, strict=True):
-            velocity = velocity_of_rows(segment, slice(block.start, block.stop + REACH), table, room)
-            found.append(_fire(velocity, segment.steps, block, constants, words, state))
+        for number, (block, state) in enumerate(zip(moved.blocks, states, strict=True)):
+            motion = motion_of_block(moved, stretch, number, rooms)
+            found.append(_fire(motion, stretch.steps, block, constants, words, state))
         at, which = (np.concatenate(column) for column in zip(*found, strict=True))
         order = np.argsort(at, kind="stable")  # blocks are in order of channel, which a stable sort keeps in each step
         steps.append(at[order])
@@ -132,14 +149,8 @@ def _constants(
     rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, bushy_cells: BushyCellParams
 ) -> _Constants:
     rates, membrane = kernel_constants(rate, hair_cells, np.float32)
-    # Rows of the table begin N_BEYOND places before the membrane, so column j of a tile of velocity is the place
-    # N_BEYOND before lane j. All lanes share their taps, which is why the rows beyond the ends are needed.
-    position = cell_offsets(hair_cells.n_per_place) + N_BEYOND
-    first = np.floor(position).astype(np.int64) - (NODES // 2 - 1)
-    taps = np.zeros((position.size, REACH + 1), np.float32)
-    weights = lagrange_weights(position - first, NODES).astype(np.float32)
-    np.put_along_axis(taps, first[:, None] + np.arange(NODES), weights, axis=1)
     bushy = bushy_cells.kernel_constants(rate, hair_cells.n_per_place * nerve.n_fibers)
+    taps = cell_taps(hair_cells.n_per_place)
     return _Constants(rates, membrane, taps, bushy, bushy_cells.refractory_steps(rate), kernel_polynomials())
 
 
@@ -167,21 +178,23 @@ def _at_rest(
 
 
 def _fire(
-    velocity: Velocity, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
+    motion: Motion, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     # The spikes of a block of channels in a segment, ordered by step, then by channel. A cell fires at most once in
     # n_refractory + 1 steps, which bounds their number.
     most = len(block) * (len(steps) // (constants.n_refractory + 1) + 1)
     found_steps, found_lanes = np.empty(most, np.int64), np.empty(most, np.int64)
     # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
-    given: Any = (*velocity, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
+    given: Any = (*motion, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
     n_found = _advance(*given)
     return found_steps[:n_found], found_lanes[:n_found] + block.start
 
 
 @compiled()
 def _advance(
-    grid: Array, start: float, pitch: float, aligned: bool, first_step: int, n_steps: int, n_lanes: int, rates: Array,
+    grid: Array, start: float, pitch: float, aligned: bool, passive_grid: Array, passive_start: float,
+    passive_pitch: float, passive_aligned: bool, compression: Array, per_knee: Array, compressed: Array,
+    first_step: int, n_steps: int, n_lanes: int, rates: Array,
     membrane: Array, taps: Array, bushy_constants: Array, n_refractory: int, polynomials: Array, words: Array,
     pools: Array, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array, bushy: Array,
     found_steps: Array, found_lanes: Array,
@@ -189,18 +202,18 @@ def _advance(
     # Processes all tiles of a block, one after the other, and returns the number of spikes. All stages of a tile run
     # before the next tile begins, so the tile stays in the cache.
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
-    # The grid points that the steps of a tile span, the taps, and one to spare at either end for rounding.
-    source = np.zeros((int(min(n_steps, STEPS) * pitch) + N_TAPS + 2, LANES + REACH), np.float32)
+    passive = np.zeros((STEPS, LANES + REACH), np.float32)
+    source = np.zeros((source_points(min(n_steps, STEPS), pitch, passive_pitch), LANES + REACH), np.float32)
     hazard = np.zeros((STEPS, LANES), np.float32)
     fiber_spikes = np.zeros((STEPS, LANES), np.float32)
     bits = np.empty(DRAWS, np.uint32)
     n_found = 0
     for first in range(0, n_steps, STEPS):
         n_tile = min(STEPS, n_steps - first)
-        if aligned:  # the steps of a causal segment lie within the period of the grid, so nothing wraps around
-            _copy_tile(grid, np.int64(start) + first, n_tile, velocity)
-        else:
-            _interpolate_tile(grid, start + first * pitch, pitch, n_tile, polynomials, source, velocity)
+        load_tile(
+            grid, start, pitch, aligned, passive_grid, passive_start, passive_pitch, passive_aligned, compression,
+            per_knee, compressed, first, n_tile, polynomials, source, passive, velocity,
+        )  # fmt: skip
         fiber_spikes[:] = np.float32(0.0)
         for cell in range(taps.shape[0]):
             release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)
@@ -215,47 +228,3 @@ def _advance(
             bushy, found_steps, found_lanes, n_found,
         )  # fmt: skip
     return n_found
-
-
-@compiled()
-def _copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
-    # Copies grid points from `first` on into a tile, which turns (row, step) into (step, lane). Two pairs of rows at a
-    # time: four neighboring floats are written together.
-    n_pairs = grid.shape[0]
-    for pair in range(0, n_pairs - 1, 2):
-        for t in range(n_steps):
-            tile[t, 2 * pair] = grid[pair, first + t, 0]
-            tile[t, 2 * pair + 1] = grid[pair, first + t, 1]
-            tile[t, 2 * pair + 2] = grid[pair + 1, first + t, 0]
-            tile[t, 2 * pair + 3] = grid[pair + 1, first + t, 1]
-    if n_pairs % 2:
-        for t in range(n_steps):
-            tile[t, 2 * n_pairs - 2] = grid[n_pairs - 1, first + t, 0]
-            tile[t, 2 * n_pairs - 1] = grid[n_pairs - 1, first + t, 1]
-
-
-@compiled()
-def _interpolate_tile(
-    grid: Array, position: float, pitch: float, n_steps: int, polynomials: Array, source: Array, tile: Array,
-) -> None:  # fmt: skip
-    # Interpolates the grid at the steps of a tile. The grid points needed are first copied to `source`, turned to
-    # (point, lane), in more than one piece where they go past the end of the periodic grid.
-    taps = np.empty(N_TAPS, np.float32)
-    begin = interpolation_taps(position, polynomials, taps)
-    n_source = interpolation_taps(position + (n_steps - 1) * pitch, polynomials, taps) - begin + N_TAPS
-    period = grid.shape[1]
-    copied = 0
-    while copied < n_source:
-        at = (begin + copied) % period
-        n = min(period - at, n_source - copied)
-        _copy_tile(grid, at, n, source[copied:])
-        copied += n
-    for t in range(n_steps):
-        first = interpolation_taps(position + t * pitch, polynomials, taps) - begin
-        a, b, c, d, e, f, g, h = taps  # spelled out, so that the loop over lanes is vectorized
-        for j in range(LANES + REACH):
-            tile[t, j] = (
-                a * source[first, j] + b * source[first + 1, j] + c * source[first + 2, j]
-                + d * source[first + 3, j] + e * source[first + 4, j] + f * source[first + 5, j]
-                + g * source[first + 6, j] + h * source[first + 7, j]
-            )  # fmt: skip

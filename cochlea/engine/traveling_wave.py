@@ -85,7 +85,11 @@ class Velocity(NamedTuple):
 
 
 def cut_into_segments(
-    pressure: NDArray[np.float64], sample_rate: int, params: BasilarMembraneParams
+    pressure: NDArray[np.float64],
+    sample_rate: int,
+    params: BasilarMembraneParams,
+    *,
+    remembered: float | None = None,
 ) -> tuple[int, TransferTable, Iterator[Segment]]:
     """The sample rate of the velocity, the table to use, and the segments of the sound.
 
@@ -96,6 +100,9 @@ def cut_into_segments(
     sample_rate : int
         Rate of the pressure [Hz].
     params : BasilarMembraneParams
+    remembered : float, optional
+        Time for which the places of interest respond to a click, in the causal convention; default: that of the apex,
+        where it is longest [s].
 
     Returns
     -------
@@ -110,7 +117,9 @@ def cut_into_segments(
         table = transfer_table(params, sample_rate / 2)
         return sample_rate // 2, table, _published_segments(pressure, sample_rate, params, table)
     table = transfer_table(params, params.sample_rate / 2)
-    return params.sample_rate, table, _causal_segments(pressure, sample_rate, params, table)
+    if remembered is None:
+        remembered = memory(params, params.sample_rate / 2)
+    return params.sample_rate, table, _causal_segments(pressure, sample_rate, params, table, remembered)
 
 
 def velocity_of_rows(segment: Segment, rows: slice, table: TransferTable, room: NDArray[np.complex64]) -> Velocity:
@@ -172,7 +181,11 @@ def _narrowest(n_bins: int, n_folded: int | None) -> int:
 
 
 def _causal_segments(
-    pressure: NDArray[np.float64], sample_rate: int, params: BasilarMembraneParams, table: TransferTable
+    pressure: NDArray[np.float64],
+    sample_rate: int,
+    params: BasilarMembraneParams,
+    table: TransferTable,
+    remembered: float,
 ) -> Iterator[Segment]:
     # A stretch is a whole number of samples and of steps, so that its transforms at the two rates have the same
     # frequencies and no resampling is needed. All lengths are therefore in units of the shortest such time.
@@ -180,12 +193,12 @@ def _causal_segments(
     units_per_second = gcd(sample_rate, velocity_rate)
     samples, steps = sample_rate // units_per_second, velocity_rate // units_per_second
     n_units, n_steps = ceil(pressure.size / samples), ceil(pressure.size * velocity_rate / sample_rate)
-    remembered = ceil(memory(params, velocity_rate / 2) * units_per_second)
+    n_remembered = ceil(remembered * units_per_second)
     hop = ceil(LONGEST_SEGMENT * units_per_second)
-    before, after = remembered, ceil(_RINGING * units_per_second)
+    before, after = n_remembered, ceil(_RINGING * units_per_second)
     if n_units <= hop:
         # The transform is circular, so the zeros after the sound are also the silence before it.
-        hop, before, after = n_units, 0, remembered
+        hop, before, after = n_units, 0, n_remembered
     stretch = fft.next_fast_len(before + hop + after, real=True)
     n_in, n_out = stretch * samples, stretch * steps
     frequencies = np.arange(min(n_in, n_out) // 2 + 1) * (sample_rate / n_in)

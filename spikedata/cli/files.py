@@ -133,7 +133,8 @@ def _verify_file(args: argparse.Namespace) -> None:
         options = {"audio": args.deep or None, "columns": args.columns, "noise": args.noise}
         options |= {"workers": args.workers, **reading_of(args)}
         verified = verify_file(args.what, on_progress=progress.at_stage, **options)
-    print_result(args, asdict(verified), format_verified(verified))
+    remade = None if verified.remade is None else in_words(verified.remade._asdict())
+    print_result(args, {**asdict(verified), "remade": remade}, format_verified(verified))
 
 
 def _verify_data_set(args: argparse.Namespace) -> None:

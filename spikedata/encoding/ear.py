@@ -22,6 +22,7 @@ NOT_YET: Mapping[str, Any] = {
     "stimulus.full_scale_db_spl": None,
     "basilar_membrane.middle_ear": None,
     "basilar_membrane.velocity_scale": 1.0,
+    "basilar_membrane.velocity_exponent": 0.0,
     "compression": None,
     "auditory_nerve.tau_relative": 0.0,
 }
@@ -144,6 +145,6 @@ def params_from(content: Mapping[str, Any]) -> CochleaParams:
     if missing:  # their values today need not be those of then
         raise ValueError(f"the cochlea's {', '.join(missing)} are not said")
     try:
-        return with_values(base, values, what="the cochlea")
+        return with_values(base, values, what="the cochlea", as_stored=True)
     except TypeError as error:
         raise ValueError(str(error)) from None

@@ -18,6 +18,7 @@ from spikedata.acoustics import Drawn, Scene
 from spikedata.corpora import CORPORA, Clip, Listing, list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
+from spikedata.downloads.remade import Remade, remade_as, remade_of
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.encoding.clips import encode_each
 from spikedata.encoding.ear import params_of
@@ -42,10 +43,12 @@ class Verified:
         Number of clips and of spikes in it [1].
     has_checksums : bool
         Whether this package wrote the file, so that every clip and the metadata have checksums, all of which match [1].
-    md5 : str
-        MD5 of the whole file in hexadecimal digits [1].
+    md5, sha256 : str
+        MD5 and SHA-256 of the whole file in hexadecimal digits [1].
     published : str or None
         Name of the published file to which it is identical, byte by byte [1].
+    remade : Remade or None
+        The file that this package makes of the recordings of a published one, if it has the same spikes [1].
     n_compared : int
         Clips whose recordings were encoded again and gave the same spikes [1].
     notes : tuple of str
@@ -57,7 +60,9 @@ class Verified:
     n_spikes: int
     has_checksums: bool
     md5: str
+    sha256: str
     published: str | None
+    remade: Remade | None
     n_compared: int
     notes: tuple[str, ...]
 
@@ -126,6 +131,8 @@ def verify_file(
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
         notes = _notes_on_clips(file)
+        remade = remade_of(file.spikes_digest) if is_ours else None
+        notes += _note_on_unlike(file) if remade is None else ()
         if audio is not None:
             notes += _compare(file, _find_origin(file, Path(audio), columns, noise), workers, report)
         elif noise is not None:
@@ -140,7 +147,9 @@ def verify_file(
         n_spikes=n_spikes,
         has_checksums=is_ours,
         md5=md5,
+        sha256=file_digest(path, "sha256"),
         published=published,
+        remade=remade,
         n_compared=0 if audio is None else n_clips,
         notes=notes,
     )
@@ -159,7 +168,15 @@ def format_verified(verified: Verified) -> str:
         state = f"the published {v.published}.h5, byte by byte"
     else:
         state = "all checksums match" if v.has_checksums else "the structure is intact; there are no checksums"
-    lines = [f"{v.path}: {v.n_clips:,} clips, {v.n_spikes:,} spikes: {state}", f"  MD5   {v.md5}"]
+    lines = [f"{v.path}: {v.n_clips:,} clips, {v.n_spikes:,} spikes: {state}"]
+    if v.remade is not None:
+        like = (
+            "byte by byte"
+            if v.sha256 == v.remade.sha256
+            else f"in a file that version {v.remade.version} did not write"
+        )
+        lines.append(f"  these are the spikes of the remade {v.remade.name}.h5, preset {v.remade.preset}, {like}")
+    lines += [f"  MD5      {v.md5}", f"  SHA-256  {v.sha256}"]
     if v.n_compared:
         lines.append(f"  {v.n_compared:,} recordings were encoded again and gave the same spikes")
     return "\n".join([*lines, *(f"  note  {note}" for note in v.notes)])
@@ -393,6 +410,18 @@ def _describe_origin(file: SpikeFile, origin: _Origin) -> tuple[str, ...]:
     if n_more > 0 and not origin.made.split and not origin.made.shard:
         notes.append(f"recordings of the corpus that are not in the file: {n_more}")
     return tuple(notes)
+
+
+def _note_on_unlike(file: SpikeFile) -> tuple[str, ...]:
+    """A note on a file that should have had the spikes of a known one."""
+    made = file.provenance
+    if made is None or made.seed or made.shard or made.corpus != "heidelberg_digits" or not made.part:
+        return ()
+    known = remade_as(f"shd_{made.part}", _preset_of(made)) if made.split.startswith("published") else None
+    if known is None:
+        return ()
+    what = "its spikes" if len(file) == known.clips else f"its {len(file):,} clips (of {known.clips:,})"
+    return (f"{what} are not those of the remade {known.name}.h5, preset {known.preset}, of version {known.version}",)
 
 
 def _notes_on_foreign(path: Path) -> tuple[str, ...]:

@@ -279,7 +279,20 @@ def test_a_membrane_behind_a_middle_ear_has_another_file(folder: Path) -> None:
     assert relative_to_peak(table.response, exact).max() < ENTRY
 
 
-PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and field.name != "velocity_scale"]
+@pytest.mark.parametrize("exponent", [-1.0, 1.5])
+def test_a_membrane_tilted_by_the_frequency_of_its_places_has_another_file(folder: Path, exponent: float) -> None:
+    tilted, free = replace(PARAMS, velocity_exponent=exponent), get()
+    table = get(tilted)
+    assert len(list(folder.iterdir())) == 2
+    frequency = np.sqrt(PARAMS.stiffness / PARAMS.mass) * np.exp(-PARAMS.stiffness_decay * positions(PARAMS) / 2)
+    factor = (frequency / (2 * np.pi * 1000)) ** exponent
+    assert relative_to_peak(table.response, factor[:, None] * free.response).max() < ENTRY
+    assert (
+        relative_to_peak(table.response, transfer_function(table.frequencies, positions(tilted), tilted)).max() < ENTRY
+    )
+
+
+PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and "velocity" not in field.name]
 
 
 @pytest.mark.parametrize("name", PHYSICAL)
