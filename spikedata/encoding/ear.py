@@ -40,7 +40,7 @@ def ear_params(
 
     Parameters
     ----------
-    preset : {"default", "published"}, optional
+    preset : {"default", "published", "human"}, optional
         The preset to start from; default: that of the file, or else "default".
     file : str or path-like, optional
         A TOML file with an optional line `preset = "published"` and a table for each stage, as
