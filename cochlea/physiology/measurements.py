@@ -252,7 +252,7 @@ def rate_levels(
     rng : numpy.random.Generator
         Source of the random numbers.
     n_fibers, n_bushy_cells : int
-        Number of fibers and bushy cells that are recorded at each level [1].
+        Number of fibers and bushy cells that are recorded at each level; the rate of none is NaN [1].
     fiber_class : str, optional
         Which of `fiber_classes` is recorded; default: the first.
 
@@ -273,7 +273,7 @@ def rate_levels(
             answer.fiber_times - ONSET, _TONE - _RAMP, bin_width=2 / frequency, n_repeats=n_fibers
         ).max()
         steady = _count(answer.fiber_times, start, stop) / (n_fibers * _STEADY)
-        bushy = _count(answer.bushy_times, start, stop) / (n_bushy_cells * _STEADY)
+        bushy = _count(answer.bushy_times, start, stop) / (n_bushy_cells * _STEADY) if n_bushy_cells else np.nan
         rows.append((onset, steady, bushy))
     return RateLevels(*np.array(rows).T)
 
