@@ -7,11 +7,13 @@ that is linear is thus in the tables of the two membranes, and the rest takes a 
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cochlea.basilar_membrane import basilar_membrane
 from cochlea.checks import Bounds, Positive, check_fields, checked_object, whole_number
 from cochlea.elementary import exp
 from cochlea.signals import as_signals
@@ -149,6 +151,50 @@ def _follow(signal: NDArray[np.floating], share: float, start: float) -> NDArray
     return np.asarray(start + lfilter([share], [1.0, share - 1.0], signal - start))
 
 
+def compressive_membrane(
+    pressure: NDArray[np.float64],
+    sample_rate: int,
+    membrane: BasilarMembraneParams,
+    compression: CompressionParams | None,
+) -> tuple[NDArray[np.floating], int]:
+    """The velocity of a membrane with or without compression at each place, and the sample rate of the velocity.
+
+    `basilar_membrane` of the active and of the passive membrane, and `compress` of the two.
+
+    Parameters
+    ----------
+    pressure : ndarray, shape (n_samples,)
+        Sound pressure in front of the membrane, in pascal if there is compression [1 or Pa].
+    sample_rate : int
+        Rate of the pressure [Hz].
+    membrane : BasilarMembraneParams
+        The active or only membrane.
+    compression : CompressionParams or None
+        None: the membrane is linear, and the velocity that of `basilar_membrane`.
+
+    Returns
+    -------
+    velocity : ndarray of float32, shape (place, sample)
+        Velocity; sample i is at the time i / velocity_rate [1 or m/s].
+    velocity_rate : int
+        See `basilar_membrane` [Hz].
+
+    Raises
+    ------
+    ValueError
+        If the pressure is not one-dimensional, or the rate is not a whole number.
+    TypeError
+        If `membrane` is not a `BasilarMembraneParams`, or `compression` neither None nor a `CompressionParams`.
+    """
+    active, rate = basilar_membrane(pressure, sample_rate, membrane)
+    if compression is None:
+        return active, rate
+    compression = checked_object("compression", compression, CompressionParams)
+    passive, _ = basilar_membrane(pressure, sample_rate, compression.passive(membrane))
+    return compress(active, passive, rate, knee_velocities(membrane, compression, rate / 2), compression), rate
+
+
+@lru_cache(maxsize=8)  # of some milliseconds
 def knee_velocities(
     membrane: BasilarMembraneParams, params: CompressionParams, max_frequency: float, *, beyond: bool = False
 ) -> NDArray[np.float64]:
@@ -170,7 +216,7 @@ def knee_velocities(
     Returns
     -------
     ndarray, shape (place,)
-        Mean of abs(v), which is 2 / pi of the amplitude [1 or m/s].
+        Mean of abs(v), which is 2 / pi of the amplitude; read-only [1 or m/s].
     """
     active = transfer_table(membrane, max_frequency)
     passive = transfer_table(params.passive(membrane), max_frequency)
@@ -186,4 +232,6 @@ def knee_velocities(
         a * part[:, 0] + b * part[:, 1] + c * part[:, 2] + d * part[:, 3] for part in (entries.real, entries.imag)
     )
     amplitude = np.sqrt(2.0) * pascal(params.knee) * membrane.velocity_scale
-    return np.asarray(2.0 / np.pi * amplitude * np.sqrt(np.square(real) + np.square(imag)))
+    knees: NDArray[np.float64] = 2.0 / np.pi * amplitude * np.sqrt(np.square(real) + np.square(imag))
+    knees.flags.writeable = False  # all callers share it
+    return knees

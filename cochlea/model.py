@@ -108,6 +108,33 @@ class CochleaParams:
             auditory_nerve=AuditoryNerveParams(n_fibers=40),
         )
 
+    @classmethod
+    def human(cls) -> "CochleaParams":
+        """A human ear at natural sound levels: middle ear, a membrane that compresses, fibers of three kinds.
+
+        Every sound is brought to 65 dB SPL, the level of conversation. For sounds at levels of their own, replace
+        `stimulus` by ``StimulusParams(level=None, full_scale_db_spl=...)``.
+
+        The velocity of the membrane is in m/s. Its scale makes the fibers of high spontaneous rate at the place of
+        1 kHz respond from 5 dB SPL on; see `docs/explanation/model.md`.
+        """
+        return cls(
+            stimulus=StimulusParams(level=None, level_db_spl=65.0),
+            basilar_membrane=BasilarMembraneParams(
+                damping=0.0215,  # behind this middle ear, Q10 is then 5 to 10 from 250 Hz to 8 kHz
+                middle_ear="human",
+                # At 1 kHz, the fibers of high spontaneous rate respond from 5 dB SPL on: at 2 um/s, which is 42 dB
+                # above the stapes.
+                velocity_scale=5.8e-5,
+                # The hair cell follows the displacement, of which it loses what is fast: without a tilt of 9 dB per
+                # octave, it would need 40 dB more at 8 kHz than at 1 kHz. With it, the middle ear makes the audiogram.
+                velocity_exponent=1.5,
+            ),
+            compression=CompressionParams(),
+            hair_cell=SumnerHairCellParams(),
+            auditory_nerve=AuditoryNerveParams(tau_refractory=0.75e-3, tau_relative=0.5e-3),
+        )
+
     def with_channels(self, n_channels: int) -> "CochleaParams":
         """The same ear with another number of channels, evenly spaced on the same membrane.
 

@@ -183,7 +183,7 @@ def pascal(level_db_spl: float) -> float:
     1.002
     """
     # The power of a float is left to the C library, whose last bit is its own. Decimal numbers are the same everywhere.
-    return REFERENCE_PRESSURE * float(Decimal(10) ** (Decimal(level_db_spl) / 20))
+    return REFERENCE_PRESSURE * float(Decimal(10) ** (Decimal(float(level_db_spl)) / 20))
 
 
 def _calibrate(waveform: NDArray[np.float64], full_scale_db_spl: float) -> None:
@@ -197,7 +197,7 @@ def _calibrate(waveform: NDArray[np.float64], full_scale_db_spl: float) -> None:
 
 def _refuse_loud(pressure: NDArray[np.float64]) -> None:
     rms = float(np.sqrt(_power(pressure)))
-    if rms > pascal(LOUDEST):
+    if rms > 1.001 * pascal(LOUDEST):  # a sound of just 120 dB SPL may have gained a little by the filters before
         raise _too_loud(rms)
 
 

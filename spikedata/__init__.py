@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
-    from spikedata.torch import SHD, SSC, SpikeDataset, collate, collate_dense, collate_lists, loader
+    from spikedata.torch import SHD, SSC, SoundDataset, SpikeDataset, collate, collate_dense, collate_lists, loader
 
 __version__ = "0.1.0"
 
@@ -68,7 +68,9 @@ _NAMES = {
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
-    "spikedata.torch": ("SHD", "SSC", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader"),
+    "spikedata.torch": (
+        "SHD", "SSC", "SoundDataset", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader",
+    ),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -81,6 +83,7 @@ __all__ = [
     "Recipe",
     "Sample",
     "Scene",
+    "SoundDataset",
     "SpikeDataset",
     "SpikeFile",
     "SpikeWriter",

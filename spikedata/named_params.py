@@ -234,7 +234,7 @@ def describe_fields(docstring: str) -> dict[str, str]:
     return descriptions
 
 
-def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Params:
+def with_values(params: _Params, values: Mapping[str, Any], *, what: str, as_stored: bool = False) -> _Params:
     """The params with some values replaced; the dataclasses check the new values.
 
     Parameters
@@ -246,6 +246,8 @@ def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Pa
         one of several dataclasses, or none, the names decide, as `switched` says.
     what : str
         The owner of the params, for error messages.
+    as_stored : bool
+        Whether 1 stays 1 where a person may write it for 1.0, so that params are those that a program wrote.
 
     Raises
     ------
@@ -267,7 +269,7 @@ def with_values(params: _Params, values: Mapping[str, Any], *, what: str) -> _Pa
     changes: dict[tuple[str, ...], Any] = {}
     for name, value in values.items():
         if name in known:
-            changes[known[name].path] = _read(value, known[name].kind)
+            changes[known[name].path] = _read(value, Any if as_stored else known[name].kind)
         elif not _names_a_kind(name, value, params, bases):
             raise ValueError(f"{what} has no param {name!r}{_near(name, _names_in_all_kinds(params))}")
     return replaced(params, changes, bases=bases)
@@ -290,9 +292,12 @@ def _names_in_all_kinds(params: Any, above: tuple[str, ...] = ()) -> list[str]:
     names = [leaf.name for leaf in leaves(params, above)]
     hints = typing.get_type_hints(type(params))
     for field in dataclasses.fields(params):
+        value, path = getattr(params, field.name), (*above, field.name)
         for kind in _alternatives(hints[field.name]):
-            if dataclasses.is_dataclass(kind):
-                names += _names_in_all_kinds(typing.cast(type, kind)(), (*above, field.name))
+            if dataclasses.is_dataclass(kind) and kind is not type(value):
+                names += _names_in_all_kinds(typing.cast(type, kind)(), path)
+        for one, place in _dataclasses_in(value, path):
+            names += _names_in_all_kinds(one, place)
     return list(dict.fromkeys(names))
 
 
@@ -320,8 +325,10 @@ def format_toml(params: Iterable[NamedParam], **head: str) -> str:
         Further entries at the top of the file.
     """
     lines = [f"{name} = {_as_toml(value)}" for name, value in head.items()]
-    table = ""
-    for param in sorted(params, key=lambda param: "." in param.name):  # what has no table stands above all tables
+    table, tables = "", [""]  # what has no table stands above all, and no table may begin twice
+    params = list(params)
+    tables += dict.fromkeys(param.name.rpartition(".")[0] for param in params)
+    for param in sorted(params, key=lambda param: tables.index(param.name.rpartition(".")[0])):
         above, _, name = param.name.rpartition(".")
         if above != table:
             table = above

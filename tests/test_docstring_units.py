@@ -33,7 +33,11 @@ def find_missing_units(params_class: type) -> list[str]:
     """The fields that the docstring leaves out or describes without a unit; params within params need none."""
     descriptions = describe_fields(params_class.__doc__ or "")
     types = typing.get_type_hints(params_class)
-    plain = [f.name for f in dataclasses.fields(params_class) if not is_params(types[f.name])]
+    plain = [
+        f.name
+        for f in dataclasses.fields(params_class)
+        if not all(map(is_params, typing.get_args(types[f.name]) or [types[f.name]]))
+    ]
     return [name for name in plain if not UNIT.search(descriptions.get(name, ""))]
 
 

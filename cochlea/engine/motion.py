@@ -20,7 +20,7 @@ from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import TransferTable
 
 _SHARP = 0.15  # [1]; with less damping than this, the blocks are transformed over stretches of different length
-_TIERS = 3.0  # times by which these lengths differ; with 2, more time goes into more spectra than padding takes
+_TIERS = 2.0  # times by which these lengths differ at least; with 3, as much goes into padding as into more spectra
 
 
 class Motion(NamedTuple):

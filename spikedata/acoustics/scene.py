@@ -79,6 +79,11 @@ class Scene:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name in Drawn._fields:  # as floats, so that equal scenes are written alike
+            given = getattr(self, name)
+            if given is not None:
+                floats = tuple(map(float, given)) if isinstance(given, tuple) else float(given)
+                object.__setattr__(self, name, floats)
         if (self.noise is None) != (self.snr is None):
             given, lacks = ("noise", "snr") if self.snr is None else ("snr", "noise")
             raise ValueError(f"Scene.noise and Scene.snr go together, got {given} without {lacks}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 import shutil
 import sys
 import textwrap
@@ -155,6 +156,9 @@ class CommandParser(argparse.ArgumentParser):
             action = self._option_string_actions.get(word)
             nargs = 0 if action is None else 1 if action.nargs is None else action.nargs
             most = nargs if isinstance(nargs, int) else 1 if nargs == "?" else len(words)
+            if nargs == 1 and action is not None and word.startswith("--") and words and _is_range(words[0]):
+                behind[-1] = f"{word}={words.pop(0)}"  # argparse takes -5:20 for an option
+                continue
             # a value that must be there may begin with a dash, as -1 does
             while words and most and (isinstance(nargs, int) or not words[0].startswith("-")):
                 behind.append(words.pop(0))
@@ -166,6 +170,10 @@ class CommandParser(argparse.ArgumentParser):
         nearest = difflib.get_close_matches(word.partition("=")[0], self._own_options)
         hint = f"nearest: {', '.join(nearest)}; " if nearest else ""
         self.error(f"unknown argument {word!r}; {hint}see: {self.prog} --help")
+
+
+def _is_range(text: str) -> bool:
+    return re.fullmatch(r"-[\d.]+:-?[\d.]+", text) is not None
 
 
 def add_command(

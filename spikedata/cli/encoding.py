@@ -25,6 +25,7 @@ from spikedata.cli.command import (
 )
 from spikedata.cli.ear import add_ear, ear_of
 from spikedata.cli.output import write_error
+from spikedata.cli.scene import add_scene, scene_of
 from spikedata.printable import number_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _add_encode(commands: Commands) -> None:
             "spikedata encode recordings/ words.h5",
             "spikedata encode heidelberg_digits audio/ digits.h5",
             "spikedata encode recordings/ published.h5 --preset published",
+            "spikedata encode recordings/ noisy.h5 --noise babble --snr 0:20",
             "spikedata encode recordings/ many.h5 --shard 1/2",
             "spikedata encode recordings/ many.h5 --shard 2/2",
         ),
@@ -76,6 +78,7 @@ def _add_encode(commands: Commands) -> None:
         help="columns of a table: path=Path,label=category,speaker=client_id,split=fold",
     )  # fmt: skip
     add_ear(sub)
+    add_scene(sub)
     sub.add_argument("--split", type=one_of(_splits), metavar="NAME", help="write the parts of a named split")
     sub.add_argument("--shard", type=_shard, metavar="I/N", help="write the I-th of N shards alone; `merge` joins them")
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one per processor)")
@@ -125,11 +128,12 @@ def _encode(args: argparse.Namespace) -> None:
 
     options = {name: getattr(args, name) for name in _ENCODE_OPTIONS}
     preset, params = ear_of(args)
+    scene = scene_of(args)
     listing = _list(args)
     # who sits at a terminal can still stop; elsewhere, they stand with the result
     n_said = _say(args, listing.notes) if sys.stderr.isatty() else 0
     with saying_what_is_kept(lambda: _describe_kept(args)), show_progress(args, "clip") as progress:
-        done = encode(listing, args.out, preset=preset, params=params, on_progress=progress.at, **options)
+        done = encode(listing, args.out, preset=preset, params=params, scene=scene, on_progress=progress.at, **options)
     _warn(args, done.skipped, describe_unfit(done, None if args.verbose else _N_UNFIT))
     _warn(args, () if args.quiet else done.remarks, what="note")
     _say(args, done.notes[n_said:])

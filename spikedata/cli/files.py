@@ -60,6 +60,7 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument(
         "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"
     )
+    sub.add_argument("--noise", metavar="FOLDER", help="where the noise is, if the file was made with that of a folder")
     sub.add_argument("--workers", type=whole(1), metavar="N", help="threads to encode (default: one per processor)")
     add_reading(sub)
 
@@ -129,9 +130,11 @@ def _verify_file(args: argparse.Namespace) -> None:
     if args.deep is True:
         raise UsageError(f"{args.what}: --deep needs the recordings that it was made of, as --deep AUDIO")
     with show_progress(args, "clip") as progress:
-        options = {"audio": args.deep or None, "columns": args.columns, "workers": args.workers, **reading_of(args)}
+        options = {"audio": args.deep or None, "columns": args.columns, "noise": args.noise}
+        options |= {"workers": args.workers, **reading_of(args)}
         verified = verify_file(args.what, on_progress=progress.at_stage, **options)
-    print_result(args, asdict(verified), format_verified(verified))
+    remade = None if verified.remade is None else in_words(verified.remade._asdict())
+    print_result(args, {**asdict(verified), "remade": remade}, format_verified(verified))
 
 
 def _verify_data_set(args: argparse.Namespace) -> None:

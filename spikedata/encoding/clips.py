@@ -20,6 +20,7 @@ from spikedata.corpora import Clip
 from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.encoding.blocks import Job
 from spikedata.encoding.surroundings import Surroundings
+from spikedata.events import Sample
 
 Token = TypeVar("Token")
 
@@ -147,6 +148,64 @@ def encode_each(
             yield _at_fault(turn.token, clip, result) if isinstance(result, Exception) else turn._replace(spikes=result)
     for turn, _ in waiting:
         yield turn
+
+
+def encode_clip(
+    clip: Clip,
+    params: cochlea.CochleaParams,
+    *,
+    seed: int,
+    epoch: int = 0,
+    surroundings: Surroundings | None = None,
+) -> tuple[Sample, Drawn]:
+    """The spikes of one clip in one epoch, and what was drawn for its scene.
+
+    In epoch 0 they are those of a file that was encoded with the same params, scene and seed; in each other epoch the
+    scene and the hair cells draw anew.
+
+    Parameters
+    ----------
+    clip : Clip
+    params : CochleaParams
+    seed : int
+        Seed of the data set.
+    epoch : int
+        Number of the epoch, from 0.
+    surroundings : Surroundings, optional
+        The scene. Default: the recording as it is.
+
+    Returns
+    -------
+    Sample
+        With times in the precision in which a file stores them, float32.
+    Drawn
+
+    Raises
+    ------
+    AudioError, FileNotFoundError
+        If the recording is unusable.
+    NoiseError
+        If no noise can be made for it.
+    OSError, ImportError
+        If this machine has too many open files, or lacks a library.
+    """
+    try:
+        waveform, sample_rate = read_sound(clip.path)
+        waveform, drawn = clip.cut(waveform), Drawn()
+        if surroundings is not None:
+            waveform, drawn = surroundings.stage(waveform, sample_rate, clip, seed=seed, epoch=epoch)
+        key = clip.name if epoch == 0 else f"{clip.name}\0{epoch}"
+        spikes = cochlea.encode(waveform, sample_rate, params, seed=seed, key=key, refuse_silence=True)
+    except NoiseError:
+        raise
+    except Exception as error:
+        if _is_of_the_machine(error):
+            raise
+        raise (_at_fault(None, clip, error).error or error) from None
+    times = spikes.times.astype(np.float32).astype(np.float64)
+    length = waveform.size / sample_rate
+    heard = Sample(times, spikes.units, clip.label, clip.speaker, clip.name, sample_rate, params.n_units, length)
+    return heard, drawn
 
 
 def _mapped(

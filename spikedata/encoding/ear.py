@@ -145,6 +145,6 @@ def params_from(content: Mapping[str, Any]) -> CochleaParams:
     if missing:  # their values today need not be those of then
         raise ValueError(f"the cochlea's {', '.join(missing)} are not said")
     try:
-        return with_values(base, values, what="the cochlea")
+        return with_values(base, values, what="the cochlea", as_stored=True)
     except TypeError as error:
         raise ValueError(str(error)) from None

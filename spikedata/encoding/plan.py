@@ -112,7 +112,7 @@ def plan_encoding(
         pool=pool_for(scene, clips, parts),
     )
     if scene is not None and scene.needs_recordings and split is None:
-        notes += (f"noise: its {scene.noise} is made of all clips; with a split, each part has noise of its own clips",)
+        notes += (f"noise: {scene.noise} is made of all clips; with a split, each part has noise of its own clips",)
     division = "" if split is None else split.name
     provenance = replace(job.provenance, split=division, run=name_run(job, members, division))
     if shard is not None:

@@ -99,10 +99,11 @@ def make_pool(clips: Sequence[Clip], parts: Sequence[str] | None = None) -> Pool
     parts : sequence of str, optional
         Part of a split of each. Default: they are not divided.
     """
-    parts = tuple(parts) if parts is not None else ("",) * len(clips)
-    facts: dict[str, list[list[str | int]]] = {part: [] for part in parts}
+    # sorted, since what is drawn is a number in this order
+    listed = sorted(zip(clips, parts or [""] * len(clips), strict=True), key=lambda pair: pair[0].name)
+    facts: dict[str, list[list[str | int]]] = {part: [] for _, part in listed}
     state = blake2b(digest_size=16)
-    for clip, part in zip(clips, parts, strict=True):
+    for clip, part in listed:
         try:
             status = clip.path.stat()
             size, modified = status.st_size, status.st_mtime_ns
@@ -112,7 +113,7 @@ def make_pool(clips: Sequence[Clip], parts: Sequence[str] | None = None) -> Pool
         state.update(json.dumps([part, clip.name, clip.speaker, size, modified]).encode())
     digests = {part: blake2b(json.dumps(sorted(found)).encode(), digest_size=16) for part, found in facts.items()}
     named = tuple(sorted((part, digest.hexdigest()) for part, digest in digests.items()))
-    return Pool(tuple(clips), parts, named, state.hexdigest())
+    return Pool(tuple(clip for clip, _ in listed), tuple(part for _, part in listed), named, state.hexdigest())
 
 
 def pool_of_folder(folder: str) -> Pool:
@@ -175,6 +176,29 @@ def scene_text(scene: Scene, pool: Pool | None) -> str:
     return json.dumps(asdict(named) | recordings, sort_keys=True)
 
 
+def scene_from(text: str) -> tuple[Scene, dict[str, str]]:
+    """The scene that a file stores, and the digests of its recordings by part; the inverse of `scene_text`.
+
+    Parameters
+    ----------
+    text : str
+
+    Raises
+    ------
+    ValueError
+        If it is no scene of this version.
+    """
+    content = json.loads(text)
+    try:
+        recordings = dict(content.pop("recordings", {}))
+        ranges: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        return Scene(**ranges), recordings
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"its scene is not valid in this version: {' '.join(str(error).split())}") from None
+
+
 class ByteCache:
     """Keeps the values used last, up to some bytes; threads may share it.
 
@@ -185,7 +209,7 @@ class ByteCache:
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes, self.n_bytes = most_bytes, 0
+        self.most_bytes, self.n_bytes = most_bytes, 0
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock = Lock()
 
@@ -207,10 +231,10 @@ class ByteCache:
         value = make()
         size = size_of(value)
         with self._lock:
-            if key not in self._kept and size <= self._most_bytes:
+            if key not in self._kept and size <= self.most_bytes:
                 self._kept[key] = value, size
                 self.n_bytes += size
-                while self.n_bytes > self._most_bytes:
+                while self.n_bytes > self.most_bytes:
                     self.n_bytes -= self._kept.popitem(last=False)[1][1]
         return value
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +14,19 @@ import numpy as np
 
 import cochlea
 from spikedata import __version__
+from spikedata.acoustics import Drawn, Scene
 from spikedata.corpora import CORPORA, Clip, Listing, list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
+from spikedata.downloads.remade import Remade, remade_as, remade_of
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.encoding.clips import encode_each
 from spikedata.encoding.ear import params_of
+from spikedata.encoding.surroundings import Pool, make_pool, pool_of_folder, scene_from
 from spikedata.events import Sample
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
+from spikedata.splits import SPLITS, make_split
 
 Report = Callable[[str, int, int], None]
 
@@ -39,10 +43,12 @@ class Verified:
         Number of clips and of spikes in it [1].
     has_checksums : bool
         Whether this package wrote the file, so that every clip and the metadata have checksums, all of which match [1].
-    md5 : str
-        MD5 of the whole file in hexadecimal digits [1].
+    md5, sha256 : str
+        MD5 and SHA-256 of the whole file in hexadecimal digits [1].
     published : str or None
         Name of the published file to which it is identical, byte by byte [1].
+    remade : Remade or None
+        The file that this package makes of the recordings of a published one, if it has the same spikes [1].
     n_compared : int
         Clips whose recordings were encoded again and gave the same spikes [1].
     notes : tuple of str
@@ -54,7 +60,9 @@ class Verified:
     n_spikes: int
     has_checksums: bool
     md5: str
+    sha256: str
     published: str | None
+    remade: Remade | None
     n_compared: int
     notes: tuple[str, ...]
 
@@ -64,6 +72,7 @@ def verify_file(
     *,
     audio: str | os.PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
+    noise: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     on_progress: Report | None = None,
     time_unit: str | None = None,
@@ -84,6 +93,8 @@ def verify_file(
         compared with those in the file.
     columns : dict of str to str, optional
         The columns of the table `audio`, as they were given to `encode`.
+    noise : str or path-like, optional
+        The folder of the noise, if the file was made with one.
     workers : int, optional
         Threads for encoding [1]; default: one per processor.
     on_progress : callable, optional
@@ -120,8 +131,12 @@ def verify_file(
     with SpikeFile(path, time_unit=time_unit, n_units=n_units) as file:
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
         notes = _notes_on_clips(file)
+        remade = remade_of(file.spikes_digest) if is_ours else None
+        notes += _note_on_unlike(file) if remade is None else ()
         if audio is not None:
-            notes += _compare(file, Path(audio), columns, workers, report)
+            notes += _compare(file, _find_origin(file, Path(audio), columns, noise), workers, report)
+        elif noise is not None:
+            raise ValueError(f"{path}: the noise is of use with the recordings alone: give audio (--deep), too")
     md5 = file_digest(path, "md5")
     published = published_sums().get(md5)
     if not is_ours and published is None:
@@ -132,7 +147,9 @@ def verify_file(
         n_spikes=n_spikes,
         has_checksums=is_ours,
         md5=md5,
+        sha256=file_digest(path, "sha256"),
         published=published,
+        remade=remade,
         n_compared=0 if audio is None else n_clips,
         notes=notes,
     )
@@ -151,7 +168,15 @@ def format_verified(verified: Verified) -> str:
         state = f"the published {v.published}.h5, byte by byte"
     else:
         state = "all checksums match" if v.has_checksums else "the structure is intact; there are no checksums"
-    lines = [f"{v.path}: {v.n_clips:,} clips, {v.n_spikes:,} spikes: {state}", f"  MD5   {v.md5}"]
+    lines = [f"{v.path}: {v.n_clips:,} clips, {v.n_spikes:,} spikes: {state}"]
+    if v.remade is not None:
+        like = (
+            "byte by byte"
+            if v.sha256 == v.remade.sha256
+            else f"in a file that version {v.remade.version} did not write"
+        )
+        lines.append(f"  these are the spikes of the remade {v.remade.name}.h5, preset {v.remade.preset}, {like}")
+    lines += [f"  MD5      {v.md5}", f"  SHA-256  {v.sha256}"]
     if v.n_compared:
         lines.append(f"  {v.n_compared:,} recordings were encoded again and gave the same spikes")
     return "\n".join([*lines, *(f"  note  {note}" for note in v.notes)])
@@ -172,11 +197,9 @@ def _notes_on_clips(file: SpikeFile) -> tuple[str, ...]:
     return tuple(f"{what} when the file was made: {len(lines)}, first {lines[0]}" for what, lines in lists if lines)
 
 
-def _compare(
-    file: SpikeFile, audio: Path, columns: Mapping[str, str] | None, workers: int | None, report: Report
-) -> tuple[str, ...]:
+def _compare(file: SpikeFile, origin: _Origin, workers: int | None, report: Report) -> tuple[str, ...]:
     """Compare a file with its recordings, encoded again; returns notes on the comparison."""
-    origin, n_clips = _find_origin(file, audio, columns), len(file)
+    n_clips = len(file)
     report("encoding", 0, n_clips)
     _compare_with_recordings(file, origin, workers=workers, on_clip=lambda n_done: report("encoding", n_done, n_clips))
     return _describe_origin(file, origin)
@@ -200,7 +223,9 @@ class _Origin(NamedTuple):
     made: Provenance
 
 
-def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None) -> _Origin:
+def _find_origin(
+    file: SpikeFile, audio: Path, columns: Mapping[str, str] | None, noise: str | os.PathLike[str] | None
+) -> _Origin:
     """The recordings of a file and how they were encoded.
 
     Raises
@@ -223,7 +248,50 @@ def _find_origin(file: SpikeFile, audio: Path, columns: Mapping[str, str] | None
     if job.params != params or job.times_dtype != file.times_dtype.name:
         versions = f"the file was made by version {made.package_version}, this is {__version__}"
         raise ValueError(f"{file.path}: its preset {preset!r} differs from that of this version: {versions}")
-    return _Origin(list_clips(made.corpus, audio, missing="skip", columns=columns), job, made)
+    listing = list_clips(made.corpus, audio, missing="skip", columns=columns)
+    return _Origin(listing, _in_scene(job, made, file, listing, noise), made)
+
+
+def _in_scene(
+    job: Job, made: Provenance, file: SpikeFile, listing: Listing, noise: str | os.PathLike[str] | None
+) -> Job:
+    """The job with the scene of a file and the recordings of its noise, which must be those of then."""
+    try:
+        scene, wanted = scene_from(made.scene) if made.scene else (None, {})
+    except ValueError as error:
+        raise ValueError(f"{file.path}: {error}") from None
+    if scene is None or scene.noise_folder is None:
+        if noise is not None:
+            raise ValueError(f"{file.path}: was not made with noise of a folder, got {os.fspath(noise)}")
+    elif noise is None:
+        rule = f"was made with noise of the folder {scene.noise_folder!r}: say where it is"
+        raise ValueError(f"{file.path}: {rule}, --noise FOLDER (noise=)")
+    if scene is None or not wanted:
+        return replace(job, scene=scene)
+    for pool in _pools(scene, made, file, listing, noise):
+        found = dict(pool.digests)
+        if wanted == found or (made.part and wanted.get(made.part) == found.get(made.part)):
+            return replace(job, scene=scene, pool=pool)
+    where = os.fspath(noise) if noise is not None else "these recordings"
+    raise ValueError(f"{file.path}: its noise was made of recordings that differ from {where}, or are not all there")
+
+
+def _pools(
+    scene: Scene, made: Provenance, file: SpikeFile, listing: Listing, noise: str | os.PathLike[str] | None
+) -> Iterator[Pool]:
+    """The recordings that the noise may have been made of, the likeliest first."""
+    if noise is not None:
+        yield pool_of_folder(os.fspath(noise))
+    elif not made.split:
+        yield make_pool(listing.clips)
+    else:
+        part_of = dict(zip(file.sources, file.parts, strict=True))
+        members = [clip for clip in listing.clips if clip.name in part_of]
+        yield make_pool(members, [part_of[clip.name] or made.part for clip in members])
+        if made.split in SPLITS:  # recordings that were left out are not in the file, but in its noise's pool
+            split = make_split(listing, made.split, seed=made.seed)
+            numbered = [(number, part) for part, numbers in split.parts.items() for number in numbers.tolist()]
+            yield make_pool([listing.clips[number] for number, _ in numbered], [part for _, part in numbered])
 
 
 def _preset_of(made: Provenance) -> str:
@@ -281,6 +349,7 @@ def _compare_with_recordings(
                 stored = spikes.times.astype(file.times_dtype).astype(np.float64)
                 fault = _compare_facts(file.keys[sample.label], class_name, sample, encoded.sample_rate)
                 fault = fault or _compare_durations(sample, encoded.duration)
+                fault = fault or _compare_drawn(file, index, encoded.drawn)
                 fault = fault or _compare_spikes(sample, stored, spikes.units)
                 if fault:
                     differing[index] = f"{sample.source}: {fault}"
@@ -310,6 +379,15 @@ def _compare_durations(sample: Sample, duration: float) -> str:
     return ""
 
 
+def _compare_drawn(file: SpikeFile, index: int, drawn: Drawn) -> str:
+    """What differs of what was drawn for a clip; empty if nothing does."""
+    for name, value in drawn._asdict().items():
+        stored = float(file.drawn[name][index]) if name in file.drawn else getattr(Drawn(), name)
+        if stored != value:
+            return f"{name} {stored:g}, its recording is given {value:g}"
+    return ""
+
+
 def _compare_spikes(sample: Sample, times: np.ndarray, units: np.ndarray) -> str:
     """The first difference in the spikes; empty if they are equal."""
     if len(times) != len(sample.times):
@@ -331,6 +409,18 @@ def _describe_origin(file: SpikeFile, origin: _Origin) -> tuple[str, ...]:
     if n_more > 0 and not origin.made.split and not origin.made.shard:
         notes.append(f"recordings of the corpus that are not in the file: {n_more}")
     return tuple(notes)
+
+
+def _note_on_unlike(file: SpikeFile) -> tuple[str, ...]:
+    """A note on a file that should have had the spikes of a known one."""
+    made = file.provenance
+    if made is None or made.seed or made.shard or made.corpus != "heidelberg_digits" or not made.part:
+        return ()
+    known = remade_as(f"shd_{made.part}", _preset_of(made)) if made.split.startswith("published") else None
+    if known is None:
+        return ()
+    what = "its spikes" if len(file) == known.clips else f"its {len(file):,} clips (of {known.clips:,})"
+    return (f"{what} are not those of the remade {known.name}.h5, preset {known.preset}, of version {known.version}",)
 
 
 def _notes_on_foreign(path: Path) -> tuple[str, ...]:

@@ -397,7 +397,8 @@ def _body(
     made = d["provenance"]
     yield f"# {_cell(_title(said))}\n"
     yield summary_of(d, said["corpus"])
-    yield "Times are in seconds from the beginning of the clip; a unit is a frequency channel.\n"
+    unit = "fiber of the auditory nerve" if d["unit"] == "fiber" else "frequency channel"
+    yield f"Times are in seconds from the beginning of the clip; a unit is a {unit}.\n"
     if said["time_unit"]:
         names = ", ".join(_cell(file.url) for file in files if file.kind == "hdf5")
         yield f"In {names} itself, times are in {said['time_unit']}.\n"

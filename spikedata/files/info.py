@@ -19,6 +19,7 @@ from spikedata.events.events import Events
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.events.window import NEARLY_ALL, Outside, find_outside, joined_outside, percent
 from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import unit_name_of
 from spikedata.printable import number_of, printable
 from spikedata.splits import available_splits
 
@@ -163,6 +164,7 @@ def describe_open(file: SpikeFile, counts: SpikeCounts) -> dict[str, Any]:
         "file": str(file.path),
         "samples": len(file),
         "channels": file.n_units,
+        "unit": unit_name_of(provenance),
         "classes": dict(zip(file.keys, label_counts.tolist(), strict=True)),
         "speakers": dict(zip(speakers.tolist(), speaker_counts.tolist(), strict=True)),
         "samples_of_unknown_speaker": int(np.count_nonzero(~is_known)),
@@ -201,7 +203,9 @@ def describe_open(file: SpikeFile, counts: SpikeCounts) -> dict[str, Any]:
             "split": provenance.split,
             "part": provenance.part,
             "shard": provenance.shard,
+            "scene": json.loads(provenance.scene) if provenance.scene else None,
         },
+        "drawn": {name: _spread(values[np.isfinite(values)]) for name, values in file.drawn.items()},
     }
 
 
@@ -220,15 +224,15 @@ def format_description(description: dict[str, Any]) -> str:
     silent, without = d["silent_channels"], d["samples_without_spikes"]
     lines = [
         f"{d['file']}: {number_of(d['samples'], 'clip')}, {number_of(len(d['classes']), 'class', 'classes')}, "
-        f"{who}, {number_of(d['channels'], 'channel')}{_whence(d)}",
+        f"{who}, {number_of(d['channels'], d['unit'])}{_whence(d)}",
         f"  spikes      {spikes['total']:,}; per clip {spikes['mean']:,.0f} ({spikes['min']:,}..{spikes['max']:,})"
         + (f"; {number_of(without, 'clip')} without any" if without else "")
         + ("; no clip has any" if without == d["samples"] > 1 else ""),
         f"  last spike  {last['mean']:.3f} s ({last['min']:.3f}..{last['max']:.3f}); {_stored(d)}",
         *([f"  outside     {_outside(d)}"] if d["outside"]["spikes"] else []),
-        f"  rate        {rate['mean']:.1f} per second and channel ({rate['min']:.1f}..{rate['max']:.1f})"
-        + (f"; {number_of(silent, 'channel')} without spikes" if silent else ""),
-        f"  channels    {_bands(d['rate_by_channel'])} per second",
+        f"  rate        {rate['mean']:.1f} per second and {d['unit']} ({rate['min']:.1f}..{rate['max']:.1f})"
+        + (f"; {number_of(silent, d['unit'])} without spikes" if silent else ""),
+        f"  {d['unit'] + 's':10}  {_bands(d['rate_by_channel'])} per second",
         f"  classes     {_counts(d['classes'])}",
         f"  speakers    {_speakers(d['speakers'], d['samples_of_unknown_speaker'])}",
         "  recordings  " + (", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"),
@@ -245,6 +249,8 @@ def format_description(description: dict[str, Any]) -> str:
         lines.append(f"  remarks     on {number_of(len(d['remarks']), 'clip')}, first {d['remarks'][0]}")
     if made is not None and (made["split"] or made["shard"]):
         lines.append(f"  holds       {_share(made)}")
+    if made is not None and made["scene"]:
+        lines.append(f"  scene       {_scene(made['scene'])}")
     if made is None:
         lines.append("  made by     unknown (no provenance in the file)")
     else:
@@ -253,7 +259,31 @@ def format_description(description: dict[str, Any]) -> str:
             f"  made by     spikedata-audio {made['package_version']} from {made['corpus']}, preset {preset}, "
             f"seed {made['seed']}"
         )
+        lines += [f"  ear         {ear}"] if (ear := _ear(made["params"])) else []
     return "\n".join(map(printable, lines))  # names of files and classes may hold control characters
+
+
+def _ear(params: Any) -> str:
+    """How many hair cells and fibers there were; empty where the params do not say it."""
+    try:
+        n_places, n_each = params["basilar_membrane"]["n_places"], params["hair_cell"]["n_per_place"]
+        n_cells, n_fibers = int(n_places) * int(n_each), int(params["auditory_nerve"]["n_fibers"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return (
+        f"{number_of(n_cells, 'hair cell')} at {number_of(n_places, 'place')}, {number_of(n_cells * n_fibers, 'fiber')}"
+    )
+
+
+def _scene(scene: dict[str, Any]) -> str:
+    """How the sounds were changed before they were encoded."""
+    units = {"snr": " dB", "level": " dB SPL", "speed": "", "room": " s"}
+    said = [
+        f"{name} {' to '.join(f'{value:g}' for value in (given if isinstance(given, list) else [given]))}{unit}"
+        for name, unit in units.items()
+        if (given := scene.get(name)) is not None
+    ]
+    return ", ".join([*([f"noise {scene['noise']}"] if scene.get("noise") else []), *said])
 
 
 def _share(made: dict[str, Any]) -> str:

@@ -139,6 +139,18 @@ def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
     return Provenance(seed=int(attributes[SEED_ATTRIBUTE]), **texts)
 
 
+def unit_name_of(provenance: Provenance | None) -> str:
+    """What a unit of a file is: "fiber" of the nerve where its params say so, otherwise "channel".
+
+    Parameters
+    ----------
+    provenance : Provenance or None
+        Of the file.
+    """
+    params = None if provenance is None else json.loads(provenance.params)
+    return "fiber" if isinstance(params, dict) and params.get("output") == "nerve" else "channel"
+
+
 def known_speakers(speakers: npt.ArrayLike) -> list[int]:
     """The known speakers, without repetition, in rising order.
 

@@ -19,6 +19,7 @@ from spikedata.plot.figure import (
     require_pairs,
     styled,
 )
+from spikedata.printable import number_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +109,7 @@ def plot_word(
     canvas.bar(image, "Level (dB)", cax=canvas.add(grid[1, 1]))
 
     draw_spikes(raster, times, units, n_units=n_units)
-    raster.set(xlabel="Time (s)", ylabel="Channel", title=f"Spikes: {len(times):,} in {n_units} channels")
+    raster.set(xlabel="Time (s)", ylabel="Channel", title=f"Spikes: {len(times):,} in {number_of(n_units, 'channel')}")
     raster.set_yticks(_round_channels(n_units))
     add_frequencies(raster, frequencies, n_units=n_units)
     for axes in (sound, membrane):
@@ -126,6 +127,7 @@ def plot_raster(
     frequencies: npt.NDArray[np.floating] | None = None,
     duration: float = 0.0,
     title: str = "",
+    unit_name: str = "channel",
     ax: Axes | None = None,
 ) -> Picture:
     """One clip's spikes, with the rate of all channels together above.
@@ -144,6 +146,8 @@ def plot_raster(
         Length of the recording [s], to which the time axis reaches; 0 where unknown: to the last spike.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into; the rate above the spikes is then left out.
 
@@ -168,10 +172,10 @@ def plot_raster(
         rate.tick_params(labelbottom=False)
         counts = np.histogram(times, bins=edges)[0]
         rate.stairs(counts / width / n_units, edges, fill=True, color=BLUE, alpha=0.85)
-        rate.set(ylabel="Spikes/s\nper channel")
+        rate.set(ylabel=f"Spikes/s\nper {unit_name}")
         canvas.figure.align_ylabels([rate, raster])
     draw_spikes(raster, times, units, n_units=n_units)
-    raster.set(xlabel="Time (s)", ylabel="Channel", xlim=(0, edges[-1]))
+    raster.set(xlabel="Time (s)", ylabel=unit_name.capitalize(), xlim=(0, edges[-1]))
     raster.set_yticks(_round_channels(n_units))
     add_frequencies(raster, frequencies, n_units=n_units)
     return canvas.picture
@@ -186,6 +190,7 @@ def plot_cochleagram(
     frequencies: npt.NDArray[np.floating] | None = None,
     duration: float = 0.0,
     title: str = "",
+    unit_name: str = "channel",
     ax: Axes | None = None,
 ) -> Picture:
     """One clip's firing rate by channel and time, smoothed by a Gaussian over 3 ms and four channels.
@@ -204,6 +209,8 @@ def plot_cochleagram(
         Length of the recording [s], to which the time axis reaches; 0 where unknown: to the last spike.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into.
 
@@ -220,7 +227,7 @@ def plot_cochleagram(
     canvas = canvas_of(ax, 7.2, 4.0, title=title)
     axes = canvas.axes()
     image = _draw_rates(axes, times, units, n_units=n_units, duration=duration)
-    axes.set(xlabel="Time (s)", ylabel="Channel")
+    axes.set(xlabel="Time (s)", ylabel=unit_name.capitalize())
     add_frequencies(axes, frequencies, n_units=n_units)
     # without a layout nothing keeps the scale of colors away from that of frequencies
     pad = 0.12 if canvas.has_no_layout and frequencies is not None else 0.015
@@ -238,6 +245,7 @@ def plot_recording(
     n_units: int = 700,
     frequencies: npt.NDArray[np.floating] | None = None,
     title: str = "",
+    unit_name: str = "channel",
     ax: Axes | None = None,
 ) -> Picture:
     """A recording over its spikes: the waveform, the firing rate by channel and time, and spike by spike.
@@ -258,6 +266,8 @@ def plot_recording(
         Characteristic frequency of each channel [Hz], falling; shown as a second scale.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into; the panels share its place.
 
@@ -281,11 +291,11 @@ def plot_recording(
     duration = max(len(waveform) / sample_rate, float(np.max(times, initial=0.0)), 1 / sample_rate)
     sound.set(ylabel="Amplitude", title="Sound")
     image = _draw_rates(rate, times, units, n_units=n_units, duration=duration)
-    rate.set(ylabel="Channel", title="Firing rate")
+    rate.set(ylabel=unit_name.capitalize(), title="Firing rate")
     canvas.bar(image, "Rate (spikes/s)", cax=canvas.add(grid[1, 1]))
     draw_spikes(raster, times, units, n_units=n_units)
-    raster.set(xlabel="Time (s)", ylabel="Channel", xlim=(0, duration))
-    raster.set(title=f"Spikes: {len(times):,} in {n_units} channels", yticks=_round_channels(n_units))
+    raster.set(xlabel="Time (s)", ylabel=unit_name.capitalize(), xlim=(0, duration))
+    raster.set(title=f"Spikes: {len(times):,} in {number_of(n_units, unit_name)}", yticks=_round_channels(n_units))
     for axes in (rate, raster):
         add_frequencies(axes, frequencies, n_units=n_units)
     for axes in (sound, rate):

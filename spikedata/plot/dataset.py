@@ -25,7 +25,12 @@ MOST_NAMED = 40  # speakers whose number is written at their place
 
 @styled
 def plot_rates(
-    events: Events, *, frequencies: npt.NDArray[np.floating] | None = None, title: str = "", ax: Axes | None = None
+    events: Events,
+    *,
+    frequencies: npt.NDArray[np.floating] | None = None,
+    title: str = "",
+    unit_name: str = "channel",
+    ax: Axes | None = None,
 ) -> Picture:
     """How often each channel fires in a data set, and how much that differs between classes.
 
@@ -39,6 +44,8 @@ def plot_rates(
         Characteristic frequency of each channel [Hz], falling; shown as a second scale.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into.
 
@@ -59,7 +66,7 @@ def plot_rates(
         low, high = by_class.min(axis=0), by_class.max(axis=0)
         axes.fill_between(channels, low, high, color=BLUE, alpha=0.18, linewidth=0, label="lowest to highest class")
     axes.plot(channels, mean, color=BLUE, linewidth=LINE, label=f"mean of {len(events):,} clips")
-    axes.set(xlabel="Channel (base to apex, high to low frequency)", ylabel="Rate (spikes/s)")
+    axes.set(xlabel=f"{unit_name.capitalize()} (base to apex, high to low frequency)", ylabel="Rate (spikes/s)")
     axes.set(xlim=(0, max(events.n_units - 1, 1)), ylim=(0, None))
     axes.legend(loc="upper left", **LEGEND)
     add_frequencies(axes, frequencies, n_units=events.n_units, along="x")
@@ -68,7 +75,12 @@ def plot_rates(
 
 @styled
 def plot_classes(
-    events: Events, *, frequencies: npt.NDArray[np.floating] | None = None, title: str = "", ax: Axes | None = None
+    events: Events,
+    *,
+    frequencies: npt.NDArray[np.floating] | None = None,
+    title: str = "",
+    unit_name: str = "channel",
+    ax: Axes | None = None,
 ) -> Picture:
     """What a data set holds: clips by class and by speaker, and where on the cochlea each class is heard.
 
@@ -80,6 +92,8 @@ def plot_classes(
         Characteristic frequency of each channel [Hz], falling; shown as a second scale.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into; the panels share its place.
 
@@ -106,7 +120,7 @@ def plot_classes(
     extent = (-0.5, events.n_units - 0.5, n_classes - 0.5, -0.5)
     # nearest: no class runs into the next
     image = activity.imshow(mean_counts, aspect="auto", cmap="magma", vmin=0, extent=extent, interpolation="nearest")
-    activity.set(title="Where each class is heard", xlabel="Channel (base to apex)")
+    activity.set(title="Where each class is heard", xlabel=f"{unit_name.capitalize()} (base to apex)")
     activity.tick_params(axis="y", length=0, labelleft=False)
     canvas.bar(image, "Spikes per clip", cax=canvas.add(grid[0, 2]))
     add_frequencies(activity, frequencies, n_units=events.n_units, along="x")
@@ -180,7 +194,12 @@ def plot_speakers(events: Events, *, title: str = "", ax: Axes | None = None) ->
 
 @styled
 def plot_means(
-    events: Events, *, frequencies: npt.NDArray[np.floating] | None = None, title: str = "", ax: Axes | None = None
+    events: Events,
+    *,
+    frequencies: npt.NDArray[np.floating] | None = None,
+    title: str = "",
+    unit_name: str = "channel",
+    ax: Axes | None = None,
 ) -> Picture:
     """The mean clip of each class: how often each part of the cochlea fires at each time.
 
@@ -194,6 +213,8 @@ def plot_means(
         Characteristic frequency of each channel [Hz], falling; shown as a second scale.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into; the panels share its place.
 
@@ -220,7 +241,7 @@ def plot_means(
         text = axes.text(0.97, 0.95, shortened(name, MOST_LETTERS), color="white", ha="right", va="top", fontsize=9)
         text.set(transform=axes.transAxes, in_layout=False)  # no room is made for one that is wider than its panel
         is_lowest = number + n_columns >= n_classes
-        axes.set(xlabel="Time (s)" if is_lowest else "", ylabel="Channel" if not column else "")
+        axes.set(xlabel="Time (s)" if is_lowest else "", ylabel=unit_name.capitalize() if not column else "")
         axes.tick_params(labelbottom=is_lowest, labelleft=not column)
         if column == n_columns - 1:
             add_frequencies(axes, frequencies, n_units=events.n_units, label=False)

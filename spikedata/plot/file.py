@@ -16,6 +16,7 @@ from spikedata.encoding.ear import ear_params
 from spikedata.encoding.hear import hear, stored_frequencies, unit_frequencies
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
+from spikedata.files.schema import unit_name_of
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_recording
 from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_speakers
 from spikedata.plot.figure import Picture, new_figure
@@ -104,7 +105,8 @@ def plot_file(
             events = file.read_events()
             events = events if label is None else events.select(events.labels == label)
             title = _title_of_file(events, Path(path).name, class_name, made_by)
-    return _draw(kind, events, frequencies, title, ax)
+        unit_name = unit_name_of(file.provenance)
+    return _draw(kind, events, frequencies, title, unit_name, ax)
 
 
 def plot_sound(
@@ -150,12 +152,14 @@ def plot_sound(
     if params is None:
         preset, params = ear_params(preset)
     heard = hear(path, params, seed=seed)
+    unit_name = "fiber" if params.output == "nerve" else "channel"
     frequencies = unit_frequencies(params)
     title = f"{shortened(Path(path).name, LONGEST_ID)}\npreset {preset or 'own'}"
     if kind != "sound":
-        return _draw(kind, Events.from_samples([heard.sample], keys=[""]), frequencies, title, ax)
+        return _draw(kind, Events.from_samples([heard.sample], keys=[""]), frequencies, title, unit_name, ax)
     times, units = heard.sample.times, heard.sample.units
     options: Any = {"n_units": params.n_units, "frequencies": frequencies, "title": title, "ax": ax}
+    options["unit_name"] = unit_name
     return plot_recording(heard.waveform, heard.sample_rate, times, units, **options)
 
 
@@ -279,13 +283,19 @@ def _with_changes(preset: str, params: CochleaParams, changes: Mapping[str, Any]
 
 
 def _draw(
-    kind: str, events: Events, frequencies: npt.NDArray[np.float64] | None, title: str, ax: Axes | None
+    kind: str,
+    events: Events,
+    frequencies: npt.NDArray[np.float64] | None,
+    title: str,
+    unit_name: str,
+    ax: Axes | None,
 ) -> Picture:
     if kind in _OF_A_CLIP:
         clip = events[0]
         options: Any = {"n_units": events.n_units, "frequencies": frequencies, "duration": clip.duration}
-        return _OF_A_CLIP[kind](clip.times, clip.units, **options, title=title, ax=ax)
-    more = {"frequencies": frequencies} if kind in _WITH_CHANNELS else {}
+        return _OF_A_CLIP[kind](clip.times, clip.units, **options, title=title, unit_name=unit_name, ax=ax)
+    more: dict[str, Any] = {"frequencies": frequencies} if kind in _WITH_CHANNELS else {}
+    more |= {} if kind == "speakers" else {"unit_name": unit_name}
     return _OF_A_FILE[kind](events, **more, title=title, ax=ax)
 
 

@@ -24,7 +24,9 @@ _MOST_CELLS = 2000 * MOST_CLIPS  # and more have fewer: what is counted at once
 
 
 @styled
-def plot_psth(events: Events, *, width: float | None = None, title: str = "", ax: Axes | None = None) -> Picture:
+def plot_psth(
+    events: Events, *, width: float | None = None, title: str = "", unit_name: str = "channel", ax: Axes | None = None
+) -> Picture:
     """The peri-stimulus time histogram: the rate of all channels together after the onset of the clips.
 
     Clips are aligned at their beginning, and a clip that has ended counts as silent.
@@ -37,6 +39,8 @@ def plot_psth(events: Events, *, width: float | None = None, title: str = "", ax
         Length of a bin [s]. Default: 5 ms, and longer where clips are so long or so many that they need too many bins.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into.
 
@@ -73,12 +77,14 @@ def plot_psth(events: Events, *, width: float | None = None, title: str = "", ax
         axes.stairs(high, edges, baseline=low, fill=True, color=BLUE, alpha=0.18, label="10 to 90 % of the clips")
         axes.stairs(mean, edges, color=BLUE, linewidth=LINE, label=f"mean of {n_clips:,} clips")
         axes.legend(loc="upper right", **LEGEND)
-    axes.set(xlabel="Time after onset (s)", ylabel="Rate (spikes/s per channel)", xlim=(0, edges[-1]), ylim=(0, None))
+    axes.set(
+        xlabel="Time after onset (s)", ylabel=f"Rate (spikes/s per {unit_name})", xlim=(0, edges[-1]), ylim=(0, None)
+    )
     return canvas.picture
 
 
 @styled
-def plot_intervals(events: Events, *, title: str = "", ax: Axes | None = None) -> Picture:
+def plot_intervals(events: Events, *, title: str = "", unit_name: str = "channel", ax: Axes | None = None) -> Picture:
     """How long each channel waits from one spike to the next: the histogram of inter-spike intervals.
 
     Parameters
@@ -87,6 +93,8 @@ def plot_intervals(events: Events, *, title: str = "", ax: Axes | None = None) -
         The clips.
     title : str
         Headline.
+    unit_name : str
+        What a unit is, as the labels have it: "channel" or "fiber".
     ax : matplotlib.axes.Axes, optional
         Axes of your own to draw into.
 
@@ -107,7 +115,7 @@ def plot_intervals(events: Events, *, title: str = "", ax: Axes | None = None) -
     axes.minorticks_off()
     shown = np.flatnonzero(shares)
     left, right = (edges[shown[0]], edges[shown[-1] + 1]) if shown.size else (SHORTEST, LONGEST)
-    axes.set(xlabel="Interval between spikes of a channel (ms)", ylabel="Intervals (%)", xlim=(left, right))
+    axes.set(xlabel=f"Interval between spikes of a {unit_name} (ms)", ylabel="Intervals (%)", xlim=(left, right))
     axes.set_ylim(0, None)
     found = "no intervals"
     if intervals.size:

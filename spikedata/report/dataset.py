@@ -26,6 +26,7 @@ from spikedata.disk import file_digest
 from spikedata.events.events import Events
 from spikedata.files.info import SpikeCounts, count_spikes, describe_open
 from spikedata.files.reader import SpikeFile
+from spikedata.printable import number_of
 from spikedata.report.charts import Axis, Line, axis, counts_table, histogram, lines
 from spikedata.report.clips import (
     FREQUENCY_TICKS,
@@ -271,7 +272,7 @@ class _About:
         total = d["durations"]["total"]
         tiles.append(Tile(_time(total), "sound") if total else Tile(_time(d["total_time"]), "until last spikes"))
         tiles.append(Tile(f"{d['spikes']['mean']:,.0f}", "spikes per clip"))
-        tiles.append(Tile(f"{d['rate_per_channel']['mean']:.3g} Hz", "mean rate", "of a channel"))
+        tiles.append(Tile(f"{d['rate_per_channel']['mean']:.3g} Hz", "mean rate", f"of a {d['unit']}"))
         return tiles
 
     def _player(self, n_clips: int, has_sound: bool) -> str:
@@ -309,34 +310,34 @@ class _About:
         ]
         yield Section("Classes and speakers", f'<div class="pair">{"".join(columns)}</div>')
         if d["spikes"]["total"]:
-            yield Section("Rates by channel", self._rates())
+            yield Section(f"Rates by {self.d['unit']}", self._rates())
         if d["samples"]:
             yield Section("Durations and spikes", self._histograms())
         yield Section("Card", self._card())
 
     def _rates(self) -> str:
-        rates = np.array(self.d["rate_by_channel"])
+        rates, unit = np.array(self.d["rate_by_channel"]), self.d["unit"]
         units = np.arange(len(rates), dtype=np.float64)
         if self.frequencies is None:
             most = max(len(rates) - 1.0, 1.0)
-            x, at = axis("channel (the file does not say its frequency)", most, n_ticks=8, whole=True), units
+            x, at = axis(f"{unit} (the file does not say its frequency)", most, n_ticks=8, whole=True), units
         else:
             at = self.frequencies
             low, high = float(at[-1]), float(at[0])
             ticks = tuple((float(f), short_hertz(f)) for f in FREQUENCY_TICKS if low <= f <= high)
-            x = Axis("characteristic frequency of the channel [Hz]", low, high, ticks, is_log=True)
+            x = Axis(f"characteristic frequency of the {unit} [Hz]", low, high, ticks, is_log=True)
         band = self._band(at)
         top = max(float(rates.max()), float(band[2].max()) if band is not None else 0.0)
         strongest = int(rates.argmax())
         where = (
-            f"at {self.frequencies[strongest]:,.0f} Hz" if self.frequencies is not None else f"in channel {strongest}"
+            f"at {self.frequencies[strongest]:,.0f} Hz" if self.frequencies is not None else f"in {unit} {strongest}"
         )
-        caption = f"Mean rate of each channel over all clips; the highest is {rates[strongest]:.3g} spikes/s {where}."
+        caption = f"Mean rate of each {unit} over all clips; the highest is {rates[strongest]:.3g} spikes/s {where}."
         caption += (
             " The band runs from the class with the lowest to that with the highest rate." if band is not None else ""
         )
         silent = self.d["silent_channels"]
-        caption += f" {silent:,} {'channel has' if silent == 1 else 'channels have'} no spike." if silent else ""
+        caption += f" {number_of(silent, unit)} {'has' if silent == 1 else 'have'} no spike." if silent else ""
         order = slice(None, None, -1) if self.frequencies is not None else slice(None)
         line = Line("mean of all clips", at[order], rates[order])
         return lines(caption, x, axis("spikes per second", top, to_tick=True), [line], band=band)

@@ -1,7 +1,8 @@
 """Spike files as PyTorch data sets, batches and loaders.
 
-`SHD`, `SSC` and `SpikeDataset` are data sets; `loader` makes dense batches of any of them; `collate`, `collate_dense`
-and `collate_lists` are for a ``DataLoader`` of your own; `TonicDataset` is for tonic's.
+`SHD`, `SSC` and `SpikeDataset` are data sets, and `SoundDataset` is one of recordings that are encoded as they are
+asked for; `loader` makes dense batches of any of them; `collate`, `collate_dense` and `collate_lists` are for a
+``DataLoader`` of your own; `TonicDataset` is for tonic's.
 """
 
 from spikedata.torch.batch import Batch, collate
@@ -9,6 +10,7 @@ from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
 from spikedata.torch.loaders import SpikeLoader, loader
 from spikedata.torch.published import SHD, SSC
+from spikedata.torch.sounds import SoundDataset, SoundError
 from spikedata.torch.tonic import TonicDataset
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "Batch",
     "DenseBatch",
     "ListBatch",
+    "SoundDataset",
+    "SoundError",
     "SpikeDataset",
     "SpikeLoader",
     "TimeFirstBatch",

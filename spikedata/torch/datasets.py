@@ -9,7 +9,6 @@ from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch.utils.data import Dataset
 
 from spikedata.checks import Seed, checked
@@ -19,12 +18,11 @@ from spikedata.events.events import Events, Selection, row_number, whole_numbers
 from spikedata.events.time_units import check_time_unit
 from spikedata.events.window import Outside, check_window, find_outside
 from spikedata.files.cache import open_events
+from spikedata.torch.epochs import Epochs
 from spikedata.torch.layouts import BinnedSample, collate_dense
 from spikedata.transforms import EventTransform
 from spikedata.transforms.composition import transformed
 from spikedata.transforms.streams import streams_of
-
-_EACH_ANEW = -1  # instead of an epoch
 
 
 class SpikeDataset(Dataset[Any]):
@@ -116,10 +114,7 @@ class SpikeDataset(Dataset[Any]):
         self._file = self._path  # a part made by `select` has no path, but is still of that file
         self._reading: dict[str, Any] = {"time_unit": check_time_unit(time_unit), "n_units": n_units}
         self.events = _as_given(source, **self._reading) if isinstance(source, Events) else self._opened(source)
-        # the epoch that is pinned, and how often each clip was drawn; loader workers share both
-        self._chance = torch.zeros(len(self.events) + 1, dtype=torch.int64).share_memory_()
-        self._chance[0] = _EACH_ANEW
-        self._share = (0, 1)
+        self._epochs = Epochs(len(self.events))
         if self.dt is not None and self.n_steps is not None:
             cut = self.outside(self.dt * self.n_steps)
             check_window(self.where, cut, time_unit=self.time_unit, of_file=self.is_of_file)
@@ -207,7 +202,7 @@ class SpikeDataset(Dataset[Any]):
             return Selection(self.events, chosen)
         if not isinstance(self.transform, EventTransform):
             return [self._transformed(self.events[index]) for index in chosen.tolist()]
-        epochs = self._epochs_of(chosen, epoch)
+        epochs = self._epochs.of(chosen, epoch)
         streams = np.empty(chosen.size, np.uint64)
         for number in np.unique(epochs).tolist():
             streams[epochs == number] = streams_of(self.seed, number, chosen[epochs == number])
@@ -220,24 +215,10 @@ class SpikeDataset(Dataset[Any]):
             return left._replace(n_units=self.n_units)
         return left
 
-    def _epochs_of(self, chosen: npt.NDArray[np.int64], epoch: int | None) -> npt.NDArray[np.int64]:
-        """The epoch that each of some clips is drawn for."""
-        pinned = self.epoch if self.epoch is not None else epoch
-        if pinned is not None:
-            return np.full(chosen.size, pinned)
-        counts = self._chance.numpy()[1:]
-        epochs = np.empty(chosen.size, np.int64)
-        for place, clip in enumerate(chosen.tolist()):  # one may come twice
-            epochs[place] = counts[clip]
-            counts[clip] += 1
-        rank, n_processes = _share_of_process() or self._share
-        return epochs * n_processes + rank
-
     @property
     def epoch(self) -> int | None:
         """The epoch that `set_epoch` has pinned; None if a transform draws anew in each pass."""
-        pinned = int(self._chance[0])
-        return None if pinned == _EACH_ANEW else pinned
+        return self._epochs.pinned
 
     def set_epoch(self, epoch: int | None) -> None:
         """Pin what a transform draws to an epoch; loader workers that are running see it, too.
@@ -252,7 +233,7 @@ class SpikeDataset(Dataset[Any]):
         ValueError
             If it is not a whole number, or not in 0..2**63-1.
         """
-        self._chance[0] = _EACH_ANEW if epoch is None else checked("epoch", epoch, Seed)
+        self._epochs.pin(epoch)
 
     def select(self, indices: npt.ArrayLike) -> Self:
         """The same kind of data set with some of the clips, for instance of a part of a split.
@@ -265,8 +246,7 @@ class SpikeDataset(Dataset[Any]):
         numbers = np.asarray(indices)
         part = object.__new__(type(self))
         part.__dict__.update(self.__dict__, events=self.events.select(numbers if numbers.size else []), _path=None)
-        part._chance = torch.zeros(len(part.events) + 1, dtype=torch.int64).share_memory_()
-        part._chance[0] = self._chance[0]
+        part._epochs = self._epochs.for_part(len(part.events))
         return part
 
     def __repr__(self) -> str:
@@ -283,7 +263,6 @@ class SpikeDataset(Dataset[Any]):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out mapped arrays: a spawned worker maps the same cache again."""
         state = self.__dict__.copy()
-        state["_share"] = _share_of_process() or self._share
         if self._path is not None and self._cache:
             del state["events"]
         return state
@@ -291,7 +270,6 @@ class SpikeDataset(Dataset[Any]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Map the events again."""
         self.__dict__.update(state)
-        self._chance.share_memory_()
         if "events" not in state:
             self.events = self._opened(state["_path"])
 
@@ -331,10 +309,3 @@ def _as_whole(target: Any) -> Any:
         return operator.index(target)
     except TypeError:
         return target
-
-
-def _share_of_process() -> tuple[int, int] | None:
-    """Which of how many processes that train together this one is; None where there is only one, or in its workers."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return None

@@ -23,6 +23,7 @@ from spikedata.events.events import whole_numbers
 from spikedata.events.window import Outside, check_window, joined_outside
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, buffer_for, collate_dense, n_units_of
+from spikedata.torch.sounds import SoundDataset
 from spikedata.transforms import EventTransform
 
 
@@ -283,7 +284,7 @@ class SpikeLoader:
 
 def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) -> Sequence[Sample]:
     """Samples of a data set or of what it is made of, drawn for an epoch."""
-    if isinstance(dataset, SpikeDataset):
+    if isinstance(dataset, SpikeDataset | SoundDataset):
         return dataset.samples(indices, epoch=epoch)
     if isinstance(dataset, Subset):
         chosen = whole_numbers("indices of a Subset", [dataset.indices[index] for index in indices])
@@ -349,8 +350,8 @@ def _outside(
             yield from _outside(part, window, own)
 
 
-def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset]:
-    if isinstance(dataset, SpikeDataset):
+def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset | SoundDataset]:
+    if isinstance(dataset, SpikeDataset | SoundDataset):
         yield dataset
     elif isinstance(dataset, Subset):
         yield from _spike_datasets(dataset.dataset)

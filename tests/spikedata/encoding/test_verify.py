@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from spikedata.corpora import list_clips
+from spikedata.downloads.remade import Remade, remade_files
 from spikedata.encoding import verify as comparison
 from spikedata.encoding import verify as module
 from spikedata.encoding.encode import encode_clips
@@ -86,6 +87,70 @@ def md5_of(path: Path) -> str:
 
 def test_the_md5_is_that_of_the_bytes(encoded):
     assert verify_file(encoded).md5 == md5_of(encoded)
+
+
+def test_the_sha256_is_that_of_the_bytes(encoded):
+    assert verify_file(encoded).sha256 == hashlib.sha256(encoded.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def known(encoded, monkeypatch):
+    """The encoded file, as if it were one of the remade ones."""
+    with SpikeFile(encoded) as file:
+        sha256 = hashlib.sha256(encoded.read_bytes()).hexdigest()
+        entry = Remade("shd_train", "published", len(file), 1, file.spikes_digest, sha256, "0.1.0")
+    monkeypatch.setattr("spikedata.downloads.remade.remade_files", lambda: (entry,))
+    return entry
+
+
+def test_a_remade_file_is_known_by_its_bytes(encoded, known):
+    found = verify_file(encoded)
+    assert found.remade == known
+    assert "these are the spikes of the remade shd_train.h5, preset published, byte by byte" in format_verified(found)
+
+
+def test_the_spikes_of_a_remade_file_are_known_in_a_file_of_another_version(encoded, known, tmp_path):
+    path = rewrite(encoded, tmp_path / "x.h5", replace(provenance_of(encoded), package_version="9.9"))
+    found = verify_file(path)
+    assert found.remade == known
+    assert "preset published, in a file that version 0.1.0 did not write" in format_verified(found)
+
+
+def test_a_file_that_should_have_the_spikes_of_a_remade_one_is_told_if_it_has_not(encoded, known, tmp_path, corpus):
+    encode_clips(list_clips("folder", corpus), tmp_path / "other.h5", preset="published", seed=4)
+    like = {"corpus": "heidelberg_digits", "seed": 0, "split": "published lists", "part": "train"}
+    path = rewrite(tmp_path / "other.h5", tmp_path / "x.h5", replace(provenance_of(encoded), **like))
+    found = verify_file(path)
+    assert found.remade is None
+    assert found.notes == ("its spikes are not those of the remade shd_train.h5, preset published, of version 0.1.0",)
+
+
+def test_the_digest_of_the_spikes_does_not_depend_on_the_order_of_the_clips(encoded, tmp_path):
+    with SpikeFile(encoded) as file:
+        with SpikeWriter(tmp_path / "x.h5", keys=file.keys, times_dtype=file.times_dtype.name) as writer:
+            for index in reversed(range(len(file))):
+                writer.append(**file[index]._asdict())
+        with SpikeFile(tmp_path / "x.h5") as turned:
+            assert turned.spikes_digest == file.spikes_digest != ""
+    with SpikeFile(write_foreign(tmp_path / "foreign.h5")) as foreign:
+        assert foreign.spikes_digest == ""
+
+
+def test_the_digest_of_the_spikes_changes_with_one_spike(encoded, tmp_path):
+    with SpikeFile(encoded) as file:
+        with SpikeWriter(tmp_path / "x.h5", keys=file.keys, times_dtype=file.times_dtype.name) as writer:
+            for sample in file:
+                units = sample.units.copy()
+                units[0] ^= len(writer) == 3
+                writer.append(**sample._replace(units=units)._asdict())
+        with SpikeFile(tmp_path / "x.h5") as changed:
+            assert changed.spikes_digest != file.spikes_digest
+
+
+def test_the_docs_name_the_files_that_are_known():
+    docs = Path(__file__).parents[3].joinpath("docs/howto/encoding.md").read_text("utf-8")
+    for entry in remade_files():
+        assert f"| `{entry.name}.h5` | {entry.preset} | {entry.clips:,} | {entry.spikes:,} | `{entry.sha256}` |" in docs
 
 
 def test_a_changed_spike_does_not_verify(encoded, tmp_path):
