@@ -33,7 +33,7 @@ from cochlea.physiology.spike_statistics import hazard_rate, interspike_interval
 
 PRESETS: dict[str, Callable[[], CochleaParams]] = {
     "default": CochleaParams,
-    **({"human": CochleaParams.human} if hasattr(CochleaParams, "human") else {}),
+    "human": CochleaParams.human,
     "published": CochleaParams.published,
 }
 # The levels at which an ear is measured: dB re amplitude 1, or dB SPL where the pressure is in pascal
@@ -136,7 +136,7 @@ def measure(params: CochleaParams) -> dict:
     """All experiments, by name."""
     rng = np.random.default_rng(SEED)
     channels = list(range(20, 700, 20))
-    in_pascal = params.stimulus.level is None
+    in_pascal = params.stimulus.is_absolute
     levels = ABSOLUTE_LEVELS if in_pascal else RELATIVE_LEVELS
     classes = fiber_classes(params)
     rates = {
@@ -189,7 +189,7 @@ def measure(params: CochleaParams) -> dict:
 
 def level_tuning(params: CochleaParams) -> dict[float, TuningWidth]:
     """The tuning of the place of 1 kHz at each level; a linear membrane is measured once."""
-    if getattr(params, "compression", None) is None:
+    if params.compression is None:
         return dict.fromkeys(TUNING_LEVELS, tuning_at_level(1000.0, TUNING_LEVELS[0], params))
     return {level: tuning_at_level(1000.0, level, params) for level in TUNING_LEVELS}
 

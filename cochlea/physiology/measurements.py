@@ -91,7 +91,7 @@ class TimeCourse(NamedTuple):
     recovery : Adaptation
         Fit from 10 ms after the end of the tone, when the membrane is at rest.
     recovered : float
-        Rate 0.1 s after the end of the tone divided by the spontaneous rate [1].
+        Rate 0.1 s after the end of the tone divided by the spontaneous rate; NaN if that is 0 [1].
     """
 
     histogram: NDArray[np.float64]
@@ -317,7 +317,8 @@ def time_course(
     # Adaptation is fitted between the peak and the offset ramp, recovery once the membrane has stopped moving.
     peak, rest = int(np.argmax(histogram)), end + 10
     last = end - round(1e3 * _RAMP)
-    recovered = histogram[end + 90 : end + 110].mean() / histogram[: round(1e3 * _SILENT)].mean()
+    spontaneous = histogram[: round(1e3 * _SILENT)].mean()
+    recovered = histogram[end + 90 : end + 110].mean() / spontaneous if spontaneous else np.nan
     return TimeCourse(
         histogram,
         fit_adaptation(times[peak:last] - times[peak], histogram[peak:last]),
