@@ -156,8 +156,8 @@ class CochleaParams:
 
         Between few channels no hair cells stand, and each channel has one of 40 fibers: the velocity between them
         cannot be interpolated. That begins at a product of `n_channels` and damping of 52.5, which is at 350 channels
-        with the default damping of 0.15, where it is off by 5e-4 of its peak (and by 0.1 at 100 channels); and below the
-        number of channels that this ear has, if hair cells stand between them.
+        with the default damping of 0.15, where it is off by 5e-4 of its peak (and by 0.1 at 100 channels). Where hair
+        cells stand between the channels of this ear, they also do so between more of them.
 
         With the output "nerve", nothing converges. Each hair cell then keeps its fibers, but for as many cells that
         there would be more fibers than before: 28,000 in the presets.
