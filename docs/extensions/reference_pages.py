@@ -15,6 +15,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 from spikedata.baseline.recipes.catalog import RECIPES
 from spikedata.cli import build_parser
+from spikedata.encoding.blocks import PRESETS
 from spikedata.encoding.ear import ear_params
 from spikedata.named_params import NamedParam, list_params
 
@@ -234,18 +235,19 @@ def recipe_page() -> str:
 
 
 def param_page() -> str:
-    """The params of the cochlea, in both presets."""
-    (_, default), (_, published) = ear_params("default"), ear_params("published")
-    other = {param.name: param.value for param in list_params(published)}
-    rows = "".join(
-        f"| `{p.name}` | {_value(p.value)} | {_value(other[p.name])} | {_unit(p.unit)} | {_cell(p.about)} |\n"
-        for p in list_params(default)
-    )
+    """The params of the cochlea, in all presets."""
+    presets = {name: {param.name: param for param in list_params(ear_params(name)[1])} for name in PRESETS}
+    every = {name: param for params in presets.values() for name, param in params.items()}
+    stages = list(dict.fromkeys(name.partition(".")[0] for name in every))
+    rows = ""
+    for name in sorted(every, key=lambda name: stages.index(name.partition(".")[0])):
+        values = (_value(params[name].value) if name in params else "" for params in presets.values())
+        rows += f"| `{name}` | {' | '.join(values)} | {_unit(every[name].unit)} | {_cell(every[name].about)} |\n"
     return (
         "# Params of the cochlea\n\n"
-        "What `encode --set NAME=VALUE` and `encode --params FILE.toml` take, with the values of both presets, as"
-        " `spikedata params` lists them.\n\n"
-        f"| param | default | published | unit | |\n|---|---|---|---|---|\n{rows}"
+        "What `--set NAME=VALUE` and `--params FILE.toml` take, with the values of the presets, as `spikedata params"
+        " --preset NAME` lists them. A preset has no value for the params of a stage that it does not have.\n\n"
+        f"| param | {' | '.join(presets)} | unit | |\n|{'---|' * (3 + len(presets))}\n{rows}"
     )
 
 

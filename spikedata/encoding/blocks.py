@@ -17,7 +17,11 @@ from spikedata.corpora import Clip
 from spikedata.encoding.surroundings import Pool, scene_text
 from spikedata.files.schema import Provenance
 
-PRESETS = {"default": cochlea.CochleaParams, "published": cochlea.CochleaParams.published}
+PRESETS = {
+    "default": cochlea.CochleaParams,
+    "published": cochlea.CochleaParams.published,
+    "human": cochlea.CochleaParams.human,
+}
 OWN = "own"  # the preset stored in files whose params are those of no preset
 
 _MEAN_CLIPS, _MOST_CLIPS = 32, 128  # clips in a block: on average, and at most
@@ -34,7 +38,7 @@ class Job:
         Name of the corpus [1].
     keys : tuple of str
         Class names [1].
-    preset : {"default", "published", "own"}
+    preset : {"default", "published", "human", "own"}
         Params of the cochlea [1].
     seed : int
         Seed of the data set [1].

@@ -23,6 +23,7 @@ NOT_YET: Mapping[str, Any] = {
     "basilar_membrane.middle_ear": None,
     "basilar_membrane.velocity_scale": 1.0,
     "basilar_membrane.velocity_exponent": 0.0,
+    "basilar_membrane.curvature_distance": 0.0,
     "compression": None,
     "auditory_nerve.tau_relative": 0.0,
 }
@@ -40,7 +41,7 @@ def ear_params(
 
     Parameters
     ----------
-    preset : {"default", "published"}, optional
+    preset : {"default", "published", "human"}, optional
         The preset to start from; default: that of the file, or else "default".
     file : str or path-like, optional
         A TOML file with an optional line `preset = "published"` and a table for each stage, as

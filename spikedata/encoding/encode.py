@@ -182,7 +182,7 @@ def encode_clips(
         The clips, from `spikedata.corpora.list_clips`.
     out : str or path-like
         The spike file; with `split`, the folder for the files of the parts. Missing folders above it are created.
-    preset : {"default", "published"}
+    preset : {"default", "published", "human"}
         Params of the cochlea.
     params : CochleaParams, optional
         Params to use instead of a preset. The files store them under the preset "own", with times in float32.

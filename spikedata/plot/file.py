@@ -127,7 +127,7 @@ def plot_sound(
     kind : str
         "sound" (waveform, firing rate and spikes), or of its spikes alone "raster", "cochleagram", "psth" or
         "intervals".
-    preset : {"default", "published"}, optional
+    preset : {"default", "published", "human"}, optional
         Params of the cochlea, or with ``params`` what to call them.
     params : CochleaParams, optional
         Params to use instead of the preset's.

@@ -15,9 +15,11 @@ from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
 from spikedata.baseline.recipes.config import read_config
 from spikedata.cli import build_parser, main
 from spikedata.cli.completion import SHELLS
+from spikedata.cli.ear import PRESET_NAMES
+from spikedata.encoding.blocks import PRESETS
 from spikedata.encoding.ear import ear_params
 from spikedata.files.reader import SpikeFile
-from spikedata.named_params import list_params, with_values
+from spikedata.named_params import with_values
 
 
 def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -45,7 +47,7 @@ def test_the_params_of_a_recipe_come_back_from_their_file(
     assert recipe_from(name, content) == RECIPES[name]
 
 
-@pytest.mark.parametrize("preset", ["default", "published"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_the_params_of_a_cochlea_come_back_from_their_file(
     preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,7 +57,9 @@ def test_the_params_of_a_cochlea_come_back_from_their_file(
     assert ear_params(file=file) == ear_params(preset)
 
 
-@pytest.mark.parametrize("words", [[], ["--preset", "published"], *([name] for name in RECIPES)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [*(["--preset", name] for name in PRESETS), *([name] for name in RECIPES)], ids=" ".join
+)
 def test_every_param_is_listed_with_unit_and_meaning(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(printed(capsys, "params", *words, "--json"))["params"]
     assert listed
@@ -84,12 +88,6 @@ def test_single_params_are_over_those_of_a_file(tmp_path: Path) -> None:
     assert params.auditory_nerve.n_fibers == 4
     assert params.auditory_nerve.tau_refractory == 2e-3
     assert isinstance(params.bushy_cell.threshold, float)
-
-
-def test_every_param_of_the_cochlea_can_be_given_as_text() -> None:
-    for preset in (CochleaParams(), CochleaParams.published()):
-        texts = {param.name: "none" if param.value is None else str(param.value) for param in list_params(preset)}
-        assert with_values(CochleaParams(), texts, what="the cochlea") == preset
 
 
 def test_a_cochlea_of_ones_own_is_told_by_its_file_and_verified_by_its_recordings(
@@ -249,3 +247,7 @@ def test_fish_gets_every_option() -> None:
         shown = (action for action in parser._actions if action.help != argparse.SUPPRESS)
         for option in (option for action in shown for option in action.option_strings):
             assert f" {'-l' if option.startswith('--') else '-s'} {option.lstrip('-')} " in lines, (name, option)
+
+
+def test_the_presets_that_commands_take_are_those_there_are() -> None:
+    assert tuple(PRESETS) == PRESET_NAMES
