@@ -11,7 +11,7 @@ is the function. In the order in which sound passes through them, the modules ar
 - `compression`: the velocity of a membrane that is active for soft and passive for loud sounds, where that is wanted;
 - `hair_cell`: the transmitter pools of the inner hair cells, and the release probability that follows from them;
   `sumner_hair_cell` is the richer model, with a receptor potential, calcium and three classes of fibers;
-- `auditory_nerve`: how many refractory nerve fibers fire in each step;
+- `auditory_nerve`: how many refractory nerve fibers fire in each step (`fibers_that_fire`: which of them);
 - `bushy_cell`: one integrate-and-fire cell of the cochlear nucleus per channel, whose spikes are the result.
 
 `model` joins the stages: `CochleaParams`, `encode` and `encode_many`. `engine` is the same chain fused for speed;
@@ -23,7 +23,7 @@ highest frequencies. The functions take arrays and return arrays. The package pr
 only files that it reads or writes are in its own cache.
 """
 
-from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve
+from cochlea.auditory_nerve import AuditoryNerveParams, auditory_nerve, fibers_that_fire
 from cochlea.basilar_membrane import basilar_membrane
 from cochlea.bushy_cell import BushyCellParams, bushy_cell
 from cochlea.compression import CompressionParams, compress, compressive_membrane
@@ -57,6 +57,7 @@ __all__ = [
     "compressive_membrane",
     "encode",
     "encode_many",
+    "fibers_that_fire",
     "hair_cell",
     "high_pass",
     "middle_ear",

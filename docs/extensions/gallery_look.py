@@ -6,6 +6,7 @@ from typing import Any
 ORDER = (
     "own_recordings",
     "parameters_of_the_ear",
+    "word_in_babble",
     "which_channels",
     "recognize_a_recording",
     "own_pytorch_model",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -289,9 +289,10 @@ def _pools(
         members = [clip for clip in listing.clips if clip.name in part_of]
         yield make_pool(members, [part_of[clip.name] or made.part for clip in members])
         if made.split in SPLITS:  # recordings that were left out are not in the file, but in its noise's pool
-            split = make_split(listing, made.split, seed=made.seed)
-            numbered = [(number, part) for part, numbers in split.parts.items() for number in numbers.tolist()]
-            yield make_pool([listing.clips[number] for number, _ in numbered], [part for _, part in numbered])
+            with suppress(ValueError):  # one that needs more than its name, or that these recordings do not allow
+                split = make_split(listing, made.split, seed=made.seed)
+                numbered = [(number, part) for part, numbers in split.parts.items() for number in numbers.tolist()]
+                yield make_pool([listing.clips[number] for number, _ in numbered], [part for _, part in numbered])
 
 
 def _preset_of(made: Provenance) -> str:
