@@ -17,16 +17,15 @@ from cochlea.engine.velocity_tiles import load_tile, source_points
 from cochlea.model import CochleaParams
 from cochlea.stimulus import pascal
 from cochlea.transfer_function import BasilarMembraneParams
-from cochlea.transfer_table import N_BEYOND, characteristic_frequencies
+from cochlea.transfer_table import N_BEYOND
 
 HUMAN = CochleaParams.human()
 # Of the largest velocity of each place. What a membrane remembers is cut off where it has fallen to 1e-4 of a click, at
 # another time in the plain form, where all places are transformed over the same stretch; of noise, more is left.
 REMEMBERED = 1e-3
-EDGE = 0.05  # at places that hardly move, since they are tuned to the limit of the sound's band, 8 kHz, or above
 
 
-def membrane(n_places: int, damping: float = HUMAN.basilar_membrane.damping) -> BasilarMembraneParams:
+def membrane(n_places: int, damping: float = 0.02) -> BasilarMembraneParams:
     return replace(HUMAN.basilar_membrane, n_places=n_places, damping=damping)
 
 
@@ -92,13 +91,12 @@ def test_any_number_of_places_compresses(n_places: int) -> None:
 
 
 def test_a_long_sound_compresses_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    pressure = noise(3.0, 16_000, 75.0)
-    whole, _ = compressive_membrane(pressure, 16_000, membrane(66), CompressionParams())
+    # At 48 kHz: places above half the rate of a sound hardly move, and there is some ringing at the cuts.
+    pressure = noise(2.0, 48_000, 75.0)
+    whole, _ = compressive_membrane(pressure, 48_000, membrane(66), CompressionParams())
     monkeypatch.setattr(traveling_wave, "LONGEST_SEGMENT", 0.7)
-    pieces, _ = as_the_kernels_get_it(pressure, 16_000, membrane(66), CompressionParams())
-    in_band = characteristic_frequencies(membrane(66)) < 7_000
-    assert_alike(pieces[in_band], whole[in_band], REMEMBERED)
-    assert_alike(pieces, whole, EDGE)
+    pieces, _ = as_the_kernels_get_it(pressure, 48_000, membrane(66), CompressionParams())
+    assert_alike(pieces, whole, REMEMBERED)
 
 
 def test_the_membrane_of_the_presets_is_moved_as_before() -> None:
