@@ -3,8 +3,8 @@ The parameters of the ear
 =========================
 
 **What changes when I change the parameters of the cochlea?** Fewer nerve fibers let chance through, fewer channels that
-keep their fibers do not, less damping sharpens the tuning and lets channels ring, the published preset responds before a
-sound instead of after it, and the human preset tells the harmonics of a voice apart.
+keep their fibers do not, less damping sharpens the tuning and lets channels ring, the published preset responds before
+a sound instead of after it, and the human preset tells the harmonics of a voice apart.
 """
 
 # %%
