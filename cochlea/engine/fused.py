@@ -233,8 +233,9 @@ def _advance(
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
     passive = np.zeros((STEPS, LANES + REACH), np.float32)
     source = np.zeros((source_points(min(n_steps, STEPS), pitch, passive_pitch), LANES + REACH), np.float32)
-    hazard = np.zeros((STEPS, LANES), np.float32)
-    fiber_spikes = np.zeros((STEPS, LANES), np.float32)
+    n_cells, told_apart = taps.shape[0], free_at.shape[2] > 0
+    hazard = np.zeros((n_cells, STEPS, LANES), np.float32)
+    fiber_spikes = np.zeros((n_cells if told_apart else 1, STEPS, LANES), np.float32)
     bits = np.empty(DRAWS, np.uint32)
     for first in range(begin, n_steps, STEPS):
         if n_found + per_tile > found_steps.size:
@@ -245,23 +246,20 @@ def _advance(
             per_knee, compressed, first, n_tile, polynomials, source, passive, velocity,
         )  # fmt: skip
         fiber_spikes[:] = np.float32(0.0)
-        for cell in range(taps.shape[0]):
-            release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)
-            to_hazard(hazard, n_tile)
-            row = (first_step + first) % ring.shape[1]  # the ring goes on from tile to tile and segment to segment
-            fire_fibers(
-                hazard, n_tile, row, ring[cell], waiting[cell], drawn[cell], draws[cell], cells[cell],
-                words, bits, fiber_spikes,
-            )  # fmt: skip
-            if free_at.shape[2] > 0:
+        for cell in range(n_cells):
+            release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard[cell])
+            to_hazard(hazard[cell], n_tile)
+        row = (first_step + first) % ring.shape[1]  # the ring goes on from tile to tile and segment to segment
+        fire_fibers(hazard, n_tile, row, ring, waiting, drawn, draws, cells, words, bits, fiber_spikes)
+        if told_apart:
+            for cell in range(n_cells):
                 n_found = name_fibers(
-                    fiber_spikes, n_tile, first_step + first, ring.shape[1], free_at[cell], n_named[cell], keys[cell],
-                    cells[cell], n_lanes, found_steps, found_units, n_found,
+                    fiber_spikes[cell], n_tile, first_step + first, ring.shape[1], free_at[cell], n_named[cell],
+                    keys[cell], cells[cell], n_lanes, found_steps, found_units, n_found,
                 )  # fmt: skip
-                fiber_spikes[:] = np.float32(0.0)
-        if free_at.shape[2] == 0:
+        else:
             n_found = fire_bushy_cells(
-                fiber_spikes, n_tile, n_lanes, first_step + first, bushy_constants, n_refractory,
+                fiber_spikes[0], n_tile, n_lanes, first_step + first, bushy_constants, n_refractory,
                 bushy, found_steps, found_units, n_found,
             )  # fmt: skip
     return n_found, n_steps
