@@ -156,7 +156,8 @@ class CochleaParams:
 
         Between few channels no hair cells stand, and each channel has one of 40 fibers: the velocity between them
         cannot be interpolated. That begins at a product of `n_channels` and damping of 52.5, which is at 350 channels
-        with the default damping of 0.15, where it is off by 5e-4 of its peak (and by 0.1 at 100 channels).
+        with the default damping of 0.15, where it is off by 5e-4 of its peak (and by 0.1 at 100 channels). Where hair
+        cells stand between the channels of this ear, they also do so between more of them.
 
         With the output "nerve", nothing converges. Each hair cell then keeps its fibers, but for as many cells that
         there would be more fibers than before: 28,000 in the presets.
@@ -181,7 +182,8 @@ class CochleaParams:
         if n_channels == self.n_channels:
             return self
         wanted = self.n_hair_cells / n_channels
-        if n_channels * self.basilar_membrane.damping < _LEAST_DENSE:
+        is_dense = n_channels * self.basilar_membrane.damping >= _LEAST_DENSE
+        if not is_dense and (n_channels < self.n_channels or self.hair_cell.n_per_place == 1):
             wanted = 1.0
         if self.output == "nerve":
             n_per_place = max(1, round(wanted))

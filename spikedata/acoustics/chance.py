@@ -17,6 +17,7 @@ import numpy.typing as npt
 from spikedata.checks import Seed, checked, whole_number
 
 _WORDS_PER_NORMAL = 3  # of 64 bits: twelve numbers of 16
+_PIECE = 2**16  # numbers at a time, so that a long sound needs little more memory than its own
 _MEAN = 12 * (2**16 - 1) / 2
 _HALVES = np.uint64(0x0000FFFF0000FFFF)
 
@@ -105,12 +106,17 @@ def normals(rng: np.random.Generator, n_draws: int) -> npt.NDArray[np.float64]:
     n_draws : int
         How many [1].
     """
-    words = _words(rng, _WORDS_PER_NORMAL * n_draws).reshape(_WORDS_PER_NORMAL, n_draws)
-    pairs = np.zeros(n_draws, np.uint64)  # two sums of six numbers of 16 bits, in the halves of a word
-    for row in words:
-        pairs += (row & _HALVES) + ((row >> np.uint64(16)) & _HALVES)
-    sums = (pairs & np.uint64(2**32 - 1)) + (pairs >> np.uint64(32))
-    return (sums.astype(np.float64) - _MEAN) * 2.0**-16
+    drawn = np.empty(n_draws)
+    for first in range(0, n_draws, _PIECE):
+        piece = drawn[first : first + _PIECE]
+        words = _words(rng, _WORDS_PER_NORMAL * piece.size).reshape(_WORDS_PER_NORMAL, piece.size)
+        pairs = np.zeros(piece.size, np.uint64)  # two sums of six numbers of 16 bits, in the halves of a word
+        for row in words:
+            pairs += (row & _HALVES) + ((row >> np.uint64(16)) & _HALVES)
+        piece[:] = (pairs & np.uint64(2**32 - 1)) + (pairs >> np.uint64(32))
+        piece -= _MEAN
+        piece *= 2.0**-16
+    return drawn
 
 
 def _words(rng: np.random.Generator, n_words: int) -> npt.NDArray[np.uint64]:

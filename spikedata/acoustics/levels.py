@@ -18,6 +18,7 @@ REFERENCE_PRESSURE = 20e-6  # [Pa], the root mean square of a sound of 0 dB SPL
 LOUDEST = 120.0  # [dB SPL]: beyond it hearing is pain, and no model of the cochlea means anything
 
 _FRAME_DURATION = 0.02  # [s]
+_FRAMES_AT_ONCE = 1024  # so that a long sound needs little more memory than its own
 _DYNAMIC_RANGE = 1e-4  # in power: 40 dB
 _CONTEXT = Context(prec=30)  # decimal arithmetic is the same everywhere, which the power of a C library is not
 
@@ -80,19 +81,30 @@ def active_rms(waveform: npt.ArrayLike, sample_rate: int) -> float:
     low, high = float(sound.min()), float(sound.max())
     if low == high:
         return 0.0
-    # Halved first, lest the difference overflows; then scaled, lest the squares do.
-    offset = float(np.mean(sound / 2)) * 2
-    peak = max(high / 2 - offset / 2, offset / 2 - low / 2)
+    if max(-low, high) > 1e290:  # sums and squares would overflow
+        return active_rms(np.ldexp(sound, -600), sample_rate) * 2.0**600
+    offset = float(np.mean(sound))
+    peak = max(high - offset, offset - low)
     n_frame = max(1, round(_FRAME_DURATION * sample_rate))
-    n_full = sound.size // n_frame
-    squares = np.square((sound / 2 - offset / 2) / peak)
+    powers = np.concatenate(
+        [
+            _powers_of((sound[first : first + _FRAMES_AT_ONCE * n_frame] - offset) / peak, n_frame)
+            for first in range(0, sound.size, _FRAMES_AT_ONCE * n_frame)
+        ]
+    )
+    lengths = np.full(powers.size, n_frame)
+    lengths[-1] = sound.size - (powers.size - 1) * n_frame
+    is_active = powers >= _DYNAMIC_RANGE * float(np.max(powers / lengths)) * lengths
+    return float(np.sqrt(np.sum(powers[is_active]) / np.sum(lengths[is_active]))) * peak
+
+
+def _powers_of(sound: npt.NDArray[np.float64], n_frame: int) -> npt.NDArray[np.float64]:
+    """The sum of the squares of each frame; the last one may be shorter."""
+    squares = np.square(sound)
+    n_full = squares.size // n_frame
     powers = np.sum(squares[: n_full * n_frame].reshape(n_full, n_frame), axis=1)
-    lengths = np.full(n_full, n_frame)
-    if sound.size > n_full * n_frame:
-        powers = np.append(powers, np.sum(squares[n_full * n_frame :]))
-        lengths = np.append(lengths, sound.size - n_full * n_frame)
-    is_active = powers * n_frame >= _DYNAMIC_RANGE * float(np.max(powers / lengths)) * lengths * n_frame
-    return float(np.sqrt(np.sum(powers[is_active]) / np.sum(lengths[is_active]))) * peak * 2
+    rest = squares[n_full * n_frame :]
+    return np.append(powers, np.sum(rest)) if rest.size else powers
 
 
 def level_of(waveform: npt.ArrayLike, sample_rate: int) -> float:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from spikedata.acoustics.chance import draw_below, normals
 from spikedata.acoustics.levels import active_rms, as_rate, as_sound, gain_of
+from spikedata.acoustics.room import reverberate
 from spikedata.checks import whole_number
 
 BAND_WIDTH = 31.25  # [Hz] of an average spectrum: frames of 32 ms
@@ -71,10 +72,13 @@ def mix_noise(
             raise NoiseError(f"{rule}; loop=True repeats it")
         noise = np.resize(noise, sound.size)
     added = noise[: sound.size] - np.mean(noise[: sound.size])
-    power = float(np.mean(np.square(added)))
-    if not power > 0.0:
+    peak = max(float(added.max()), -float(added.min()))
+    if not peak > 0.0:
         raise NoiseError(f"the noise is silent: all of its {sound.size} samples are {noise[0]:g}")
-    return np.asarray(sound + added * (signal / np.sqrt(power) * gain_of(-snr)))
+    added /= peak  # lest the squares overflow or vanish
+    added *= signal / np.sqrt(float(np.mean(np.square(added)))) * gain_of(-snr)
+    added += sound
+    return np.asarray(added)
 
 
 def white_noise(n_samples: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -155,21 +159,20 @@ def speech_shaped_noise(
     NoiseError
         If nothing of the spectrum is below half of the sample rate.
     """
-    from scipy.fft import irfft, next_fast_len, rfft
+    from scipy.fft import irfft
 
     n_samples = whole_number("n_samples", n_samples, at_least=1)
     bands = as_sound("spectrum", np.asarray(spectrum))
     if bands.size != N_BANDS or float(bands.min()) < 0.0:
         raise ValueError(f"spectrum must be {N_BANDS} powers >= 0, as average_spectrum gives them, got {bands.size}")
-    n_padded = int(next_fast_len(max(n_samples, round(as_rate(sample_rate) / BAND_WIDTH)), real=True))
-    frequencies = np.arange(n_padded // 2 + 1) * (sample_rate / n_padded)
+    n_taps = max(2, round(as_rate(sample_rate) / BAND_WIDTH))
+    frequencies = np.arange(n_taps // 2 + 1) * (sample_rate / n_taps)
     amplitudes = np.sqrt(np.interp(frequencies, np.arange(N_BANDS) * BAND_WIDTH, bands, right=0.0))
     if not np.any(amplitudes > 0.0):
         raise NoiseError(f"nothing of the spectrum is below half of the sample rate, {sample_rate} Hz")
-    spectrum_of_noise = rfft(normals(rng, n_padded))
-    spectrum_of_noise.real *= amplitudes  # the parts by themselves: a complex product is fused on some processors
-    spectrum_of_noise.imag *= amplitudes
-    return np.asarray(irfft(spectrum_of_noise, n_padded)[:n_samples])
+    # A filter as long as the bands are wide, so that noise of any length is shaped piece by piece.
+    taps = np.roll(irfft(amplitudes.astype(np.complex128), n_taps), n_taps // 2)
+    return reverberate(normals(rng, n_samples + n_taps), taps)[n_taps:]
 
 
 def babble(

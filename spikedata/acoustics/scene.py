@@ -7,6 +7,7 @@ which the whole arrives at the ear. Noise is thus not reverberated: it has a roo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -35,7 +36,7 @@ class Scene:
 
     Parameters
     ----------
-    noise : str, optional
+    noise : str or path-like, optional
         "white", "speech_shaped" (the long-term average spectrum of the recordings), "babble" (other recordings at
         once), or a folder of recordings of noise [1]. Default: none.
     snr : float or (float, float), optional
@@ -78,6 +79,8 @@ class Scene:
     direct_to_reverberant: Annotated[_Range, Bounds(at_least=-40, at_most=60), Order(rises=True)] = 5.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.noise, os.PathLike):
+            object.__setattr__(self, "noise", os.fspath(self.noise))
         check_fields(self)
         for name in Drawn._fields:  # as floats, so that equal scenes are written alike
             given = getattr(self, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections import deque
@@ -19,13 +18,10 @@ from spikedata.acoustics import Drawn, NoiseError
 from spikedata.corpora import Clip
 from spikedata.corpora.audio import AudioError, read_sound
 from spikedata.encoding.blocks import Job
-from spikedata.encoding.surroundings import Surroundings
+from spikedata.encoding.surroundings import Surroundings, is_of_the_machine
 from spikedata.events import Sample
 
 Token = TypeVar("Token")
-
-# Errors of the machine, which every recording would have: too many open files, a missing library.
-_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE})
 
 _logger = logging.getLogger(__name__)
 
@@ -123,7 +119,7 @@ def encode_each(
             for token, clip, loaded in results:
                 if isinstance(loaded, Exception):
                     # noise is not the clip's fault, and would be missing for others as well
-                    if _is_of_the_machine(loaded) or isinstance(loaded, NoiseError):
+                    if is_of_the_machine(loaded) or isinstance(loaded, NoiseError):
                         raise loaded
                     waiting.append((_at_fault(token, clip, loaded), clip))
                     if to_first_fault:
@@ -199,7 +195,7 @@ def encode_clip(
     except NoiseError:
         raise
     except Exception as error:
-        if _is_of_the_machine(error):
+        if is_of_the_machine(error):
             raise
         raise (_at_fault(None, clip, error).error or error) from None
     times = spikes.times.astype(np.float32).astype(np.float64)
@@ -227,7 +223,7 @@ def _mapped(
         try:
             for token, clip in clips:
                 pending.append((token, clip, pool.submit(attempt, clip)))
-                if len(pending) > 2 * n_threads:
+                if len(pending) > n_threads:  # no more: a recording may be of hours
                     first, its_clip, loaded = pending.popleft()
                     yield first, its_clip, loaded.result()
             while pending:
@@ -235,13 +231,6 @@ def _mapped(
                 yield first, its_clip, loaded.result()
         finally:  # also when the caller stops early
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _is_of_the_machine(error: Exception) -> bool:
-    causes = (error, error.__cause__)
-    return any(isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE for cause in causes) or (
-        isinstance(error, ImportError)
-    )
 
 
 def _at_fault(token: Token, clip: Clip, error: Exception) -> EncodedClip[Token]:

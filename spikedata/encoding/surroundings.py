@@ -6,6 +6,7 @@ its own part alone, and babble never of the clip itself nor of its speaker.
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import zlib
@@ -41,6 +42,7 @@ CACHE_BYTES = 2**28  # of recordings that are kept for the next clip
 
 _N_OF_SPECTRUM = 64  # recordings of a part that its average spectrum is taken of
 _MOST_DRAWS = 100  # in a row that cannot be used
+_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE})  # every recording would have these
 _Sound = npt.NDArray[np.float32]
 
 
@@ -66,12 +68,23 @@ class Pool:
     state: str
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpacked, (zlib.compress(pickle.dumps((self.clips, self.parts, self.digests, self.state))),)
+        return _unpacked, (self._packed,)
 
     @cached_property
-    def part_of(self) -> dict[str, str]:
-        """The part of each recording by its clip id."""
-        return {clip.name: part for clip, part in zip(self.clips, self.parts, strict=True)}
+    def _packed(self) -> bytes:
+        return zlib.compress(pickle.dumps((self.clips, self.parts, self.digests, self.state)))
+
+    @cached_property
+    def files(self) -> npt.NDArray[np.int64]:
+        """Number of the file of each recording, of which several may be pieces."""
+        paths = [clip.name if clip.recording is None else clip.recording.path for clip in self.clips]
+        numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
+        return np.array([numbers[path] for path in paths], np.int64)
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """The number of each recording by its clip id."""
+        return {clip.name: index for index, clip in enumerate(self.clips)}
 
     @cached_property
     def members(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -313,12 +326,13 @@ class Surroundings:
 
     def _others(self, pool: Pool, clip: Clip) -> npt.NDArray[np.int64]:
         """The recordings that may be babble for a clip: of its part, and by other speakers."""
-        part = self._part_of(pool, clip)
+        index = self._index_of(pool, clip)
+        part = pool.parts[index]
         members = pool.members[part]
         if clip.speaker >= 0:
             is_other = pool.speakers[members] != clip.speaker
         else:
-            is_other = np.array([pool.clips[index].path != clip.path for index in members.tolist()])
+            is_other = pool.files[members] != pool.files[index]
         others: npt.NDArray[np.int64] = members[is_other]
         if not others.size:
             where = f"part {part!r}" if part else "the data"
@@ -327,9 +341,9 @@ class Surroundings:
             raise NoiseError(f"{clip.name}: {rule}; noise that is speech_shaped or of a folder needs none")
         return others
 
-    def _part_of(self, pool: Pool, clip: Clip) -> str:
+    def _index_of(self, pool: Pool, clip: Clip) -> int:
         try:
-            return pool.part_of[clip.name]
+            return pool.index_of[clip.name]
         except KeyError:
             raise NoiseError(f"{clip.name}: is not among the recordings that its noise is made of") from None
 
@@ -355,7 +369,7 @@ class Surroundings:
     def _speech_shaped(
         self, pool: Pool, clip: Clip, n_samples: int, rate: int, rng: np.random.Generator
     ) -> npt.NDArray[np.float64]:
-        part = self._part_of(pool, clip)
+        part = pool.parts[self._index_of(pool, clip)]
         with self._lock:
             if part not in self._spectra:
                 self._spectra[part] = self._spectrum_of(pool, part)
@@ -371,6 +385,8 @@ class Surroundings:
                 waveform, rate = read_sound(pool.clips[index].path)
                 sound = pool.clips[index].cut(waveform).astype(np.float32)
             except (AudioError, FileNotFoundError) as error:
+                if is_of_the_machine(error):
+                    raise
                 fault = str(error)
                 continue
             if sound.size and active_rms(sound, rate):
@@ -403,10 +419,26 @@ class Surroundings:
         raise NoiseError(f"{path}: silent in {_MOST_DRAWS} places, so no noise for {clip.name} is found in it")
 
 
+def is_of_the_machine(error: Exception) -> bool:
+    """Whether an error says nothing of the recording: too many open files, a missing library.
+
+    Parameters
+    ----------
+    error : Exception
+        Raised when a recording was read.
+    """
+    causes = (error, error.__cause__)
+    return any(isinstance(cause, OSError) and cause.errno in _OF_THE_MACHINE for cause in causes) or (
+        isinstance(error, ImportError)
+    )
+
+
 def _read_at(clip: Clip, rate: int) -> _Sound | str:
     try:
         waveform, own_rate = read_sound(clip.path)
     except (AudioError, FileNotFoundError) as error:
+        if is_of_the_machine(error):  # another machine would read it, and make other noise of it
+            raise
         return " ".join(str(error).split())
     waveform = clip.cut(waveform)
     if not waveform.size or not active_rms(waveform, own_rate):

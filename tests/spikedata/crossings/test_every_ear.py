@@ -35,6 +35,8 @@ EARS = {
     "default": CochleaParams().with_channels(24),
     "published": CochleaParams.published().with_channels(24),
     "human": CochleaParams.human().with_channels(24),
+    "default nerve": replace(CochleaParams(), output="nerve").with_channels(24),
+    "published nerve": replace(CochleaParams.published(), output="nerve").with_channels(24),
     "human nerve": replace(CochleaParams.human(), output="nerve").with_channels(24),
     "three classes": CochleaParams(hair_cell=SumnerHairCellParams(n_per_place=1)).with_channels(24),
 }

@@ -298,7 +298,7 @@ def test_babble_is_of_other_speakers_of_the_same_part(listing, split, read_for):
     for number, clip in enumerate(listing.clips):
         used = read_for(clip, pool)
         assert clip.speaker not in {speaker_of[name] for name in used}
-        assert {pool.part_of[name] for name in used} == {parts[number]}
+        assert {pool.parts[pool.index_of[name]] for name in used} == {parts[number]}
 
 
 def test_babble_of_unknown_speakers_is_never_the_clip_itself(listing, read_for):
