@@ -33,13 +33,14 @@ from cochlea.physiology.spike_statistics import hazard_rate, interspike_interval
 
 PRESETS: dict[str, Callable[[], CochleaParams]] = {
     "default": CochleaParams,
-    **({"human": CochleaParams.human} if hasattr(CochleaParams, "human") else {}),
+    "human": CochleaParams.human,
     "published": CochleaParams.published,
 }
 # The levels at which an ear is measured: dB re amplitude 1, or dB SPL where the pressure is in pascal
 RELATIVE_LEVELS, ABSOLUTE_LEVELS = np.arange(-50.0, 61.0, 5.0), np.arange(-20.0, 101.0, 5.0)
 GROWTH_LEVELS = np.arange(0.0, 111.0, 5.0)  # [dB], of the membrane
 TUNING_LEVELS = (20.0, 35.0, 50.0, 65.0, 80.0)
+SUPPRESSORS = (600.0, 1300.0)  # [Hz], of a tone of 1 kHz
 SUPPRESSOR_LEVELS = (40.0, 50.0, 60.0, 70.0, 80.0)
 MODULATIONS = (10.0, 30.0, 100.0, 200.0, 400.0, 700.0, 1000.0, 1500.0)  # [Hz]
 ABOVE_THRESHOLD = (10.0, 20.0, 30.0)  # [dB], as Chimento and Schreiner took them
@@ -135,7 +136,7 @@ def measure(params: CochleaParams) -> dict:
     """All experiments, by name."""
     rng = np.random.default_rng(SEED)
     channels = list(range(20, 700, 20))
-    in_pascal = params.stimulus.level is None
+    in_pascal = params.stimulus.is_absolute
     levels = ABSOLUTE_LEVELS if in_pascal else RELATIVE_LEVELS
     classes = fiber_classes(params)
     rates = {
@@ -166,7 +167,10 @@ def measure(params: CochleaParams) -> dict:
         "tuning": tuning,
         "growth": {"at CF": slope(1000.0), "an octave below": slope(500.0)},
         "level_tuning": level_tuning(params),
-        "suppression": two_tone_suppression(1000.0, 40.0, 1300.0, SUPPRESSOR_LEVELS, params),
+        "suppression": {
+            frequency: two_tone_suppression(1000.0, 40.0, frequency, SUPPRESSOR_LEVELS, params)
+            for frequency in SUPPRESSORS
+        },
         "clicks": {level: click_delays(channels, params, level=level) for level in CLICK_LEVELS},
         "potentials": receptor_potentials(POTENTIAL_FREQUENCIES, params),
         "class_rates": rates,
@@ -185,7 +189,7 @@ def measure(params: CochleaParams) -> dict:
 
 def level_tuning(params: CochleaParams) -> dict[float, TuningWidth]:
     """The tuning of the place of 1 kHz at each level; a linear membrane is measured once."""
-    if getattr(params, "compression", None) is None:
+    if params.compression is None:
         return dict.fromkeys(TUNING_LEVELS, tuning_at_level(1000.0, TUNING_LEVELS[0], params))
     return {level: tuning_at_level(1000.0, level, params) for level in TUNING_LEVELS}
 
@@ -242,9 +246,12 @@ def tabulate(measured: dict) -> list[Row]:
             "falls with the level (chinchilla, as in Saremi et al. 2016)", None),
         Row("Q10 at 80 dB over that at 20 dB, 1 kHz", [widths[80.0].q10 / widths[20.0].q10], "", "below 0.7 (unsure)",
             [(0.0, 0.7)]),
-        Row("suppression of 1 kHz at 40 dB by 1.3 kHz at 60, 80 dB",
-            [round(float(measured["suppression"][SUPPRESSOR_LEVELS.index(level)]), 2) for level in (60.0, 80.0)], "dB",
-            "grows to 10 or 20 and more (chinchilla, as in Saremi et al. 2016; unsure)", [(3, 30), (10, 40)]),
+        *(
+            Row(f"suppression of 1 kHz at 40 dB by {1e-3 * frequency:g} kHz at 60, 80 dB",
+                [round(float(curve[SUPPRESSOR_LEVELS.index(level)]), 2) for level in (60.0, 80.0)], "dB",
+                "grows to 10 or 20 and more (chinchilla, as in Saremi et al. 2016; unsure)", [(3, 30), (10, 40)])
+            for frequency, curve in measured["suppression"].items()
+        ),
         Row("group delay at 0.15, 0.5, 1, 4 kHz, low levels", at(DELAYS_SHOWN, 1e3 * tuning.delay), "ms",
             f"{band(delay_bands)} (cat, Zilany et al. 2014, to human, Harte et al. 2009)", delay_bands),
         clicks(CLICK_LEVELS[0]),
@@ -421,7 +428,8 @@ def draw_levels(ears: dict[str, dict], path: Path) -> None:
             anchor = ear["growth"]["an octave below"][0][GROWTH_LEVELS == 100.0][0] - 100.0
             membrane.plot(GROWTH_LEVELS, curve - anchor, style, color=color, label=f"{name}, {place}")
         width.plot(TUNING_LEVELS, [ear["level_tuning"][level].q10 for level in TUNING_LEVELS], "o-", label=name)
-        other.plot(SUPPRESSOR_LEVELS, ear["suppression"], "o-", label=name)
+        for (frequency, curve), style in zip(ear["suppression"].items(), ("o--", "o-"), strict=True):
+            other.plot(SUPPRESSOR_LEVELS, curve, style, color=color, label=f"{name}, by {1e-3 * frequency:g} kHz")
         for (kind, curve), style in zip(ear["class_rates"].items(), ("-", "--", ":"), strict=False):
             shift = 0.0 if ear["unit"] == "dB SPL" else -ear["rate_level"].threshold
             label = f"{name}, {kind}" + (" (0 dB: threshold)" if shift else "")
@@ -432,7 +440,7 @@ def draw_levels(ears: dict[str, dict], path: Path) -> None:
         envelope.plot(MODULATIONS, ear["modulation"].bushy, "--", color=color, label=f"{name}, bushy cell")
     membrane.set(xlabel="level [dB]", ylabel="velocity [dB]", title="Growth of the membrane's velocity, 1 kHz")
     width.set(xlabel="level [dB]", ylabel="$Q_{10}$ [1]", ylim=(0, None), title="Tuning and level, 1 kHz")
-    other.set(xlabel="level of 1.3 kHz [dB]", ylabel="suppression [dB]", title="1 kHz at 40 dB, suppressed")
+    other.set(xlabel="level of the other tone [dB]", ylabel="suppression [dB]", title="1 kHz at 40 dB, suppressed")
     nerve.set(xlabel="level [dB SPL]", ylabel="steady rate [1/s]", title="Rate and level by class, 1 kHz")
     potential.axvspan(178, 840, **SHADE, label="corners (Russell, Sellick 1983)")
     potential.set(xlabel="frequency [Hz]", ylabel="AC over DC [1]", xscale="log", yscale="log")

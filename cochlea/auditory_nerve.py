@@ -145,6 +145,63 @@ def auditory_nerve(
     return counts
 
 
+def fibers_that_fire(
+    counts: NDArray[np.integer], sample_rate: int, params: AuditoryNerveParams, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which fibers fire, where it is known how many of each hair cell do.
+
+    The fibers of a cell are alike, so each that is ready is as likely to be the one that fires.
+
+    Parameters
+    ----------
+    counts : ndarray of integers, shape (cell, sample)
+        Number of fibers of each hair cell that fire in each step, the result of `auditory_nerve` for fibers that do not
+        recover gradually [spikes].
+    sample_rate : int
+        Steps per second [Hz].
+    params : AuditoryNerveParams
+    rng : numpy.random.Generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    steps, fibers : ndarray of int64, shape (n_spikes,)
+        Step and fiber of each spike, ordered by step, then by fiber. The number of a fiber is that of its cell times
+        `params.n_fibers`, and its number in the cell.
+
+    Raises
+    ------
+    ValueError
+        If the counts are not integers in two dimensions, more fibers fire in a step than are ready, or
+        `params.tau_relative` is above 0: a count does not say which fibers have recovered.
+    TypeError
+        If `params` is not an `AuditoryNerveParams`, or `rng` is not a generator.
+    """
+    params = checked_object("params", params, AuditoryNerveParams)
+    counts = as_signals("counts", counts, "cell", "sample", whole=True)
+    rng = checked_object("rng", rng, np.random.Generator)
+    n_dead = params.dead_steps(whole_number("sample_rate", sample_rate, at_least=1))
+    if params.tau_relative > 0:
+        raise ValueError(
+            f"AuditoryNerveParams.tau_relative must be 0 for fibers_that_fire, got {params.tau_relative!r}"
+        )
+    free_at = np.zeros((len(counts), params.n_fibers), np.int64)
+    steps, fibers = [], []
+    for step, cell in np.argwhere(counts.T > 0):
+        ready = np.flatnonzero(free_at[cell] <= step)
+        if counts[cell, step] > ready.size:
+            raise ValueError(
+                f"counts must be at most the {ready.size} fibers of cell {cell} that are ready at step {step}, "
+                f"got {counts[cell, step]}"
+            )
+        chosen = np.sort(rng.choice(ready, counts[cell, step], replace=False))
+        free_at[cell, chosen] = step + n_dead
+        steps.append(np.full(chosen.size, step))
+        fibers.append(cell * params.n_fibers + chosen)
+    nothing = [np.empty(0, np.int64)]
+    return np.concatenate(nothing + steps), np.concatenate(nothing + fibers)
+
+
 @compiled()
 def _to_hazard(probability: Array, hazard: Array) -> None:
     for cell in range(probability.shape[0]):

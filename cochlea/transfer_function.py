@@ -57,6 +57,9 @@ class BasilarMembraneParams:
         The velocity of a place is also multiplied by this power of f / 1 kHz, where
         f = sqrt(stiffness / mass) exp(-stiffness_decay x / 2) / (2 pi) is about its characteristic frequency; 0 is that
         of the equations [1].
+    curvature_distance : float
+        d: the hair cells are moved not by the velocity v(x), but by v(x) - (v(x - d) + v(x + d)) / 2, the curvature of
+        the traveling wave; 0: by the velocity itself [cm].
     """
 
     n_places: Annotated[int, Bounds(at_least=1, at_most=65_536)] = 700  # units are stored in 16 bits
@@ -75,6 +78,7 @@ class BasilarMembraneParams:
     middle_ear: Literal["human"] | None = None
     velocity_scale: Positive = 1.0
     velocity_exponent: Annotated[float, Bounds(at_least=-4, at_most=4)] = 0.0
+    curvature_distance: Annotated[float, Bounds(at_least=0, at_most=0.1)] = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -109,6 +113,9 @@ def transfer_function(
     x, and Z is the input impedance. With `params.middle_ear`, the pressure is that at the eardrum, and v has the gain
     of `cochlea.middle_ear` as another factor; see also `velocity_exponent`. `velocity_scale` is not in it.
 
+    With a `curvature_distance` d, the result is v(x) - (v(x - d) + v(x + d)) / 2: a second filter, which takes away the
+    long waves with which a place follows tones far below its own frequency, but not the short ones of its own.
+
     Parameters
     ----------
     frequencies : array_like, shape (frequency,)
@@ -131,11 +138,22 @@ def transfer_function(
 
     References
     ----------
-    Sieroka, Dosch, Rupp, JASA 120:297 (2006).
+    Sieroka, Dosch, Rupp, JASA 120:297 (2006). Hall, Spatial differentiation as an auditory "second filter", JASA 61:520
+    (1977).
     """
     params = checked_object("params", params, BasilarMembraneParams)
     w = 2.0 * np.pi * np.asarray(as_signals("frequencies", frequencies, "frequency"), np.float64)[None, :]
     x = np.asarray(as_signals("positions", positions, "place"), np.float64)[:, None]
+    velocity = _velocity(w, x, params)
+    if params.curvature_distance > 0:
+        d = params.curvature_distance
+        velocity -= 0.5 * (_velocity(w, x - d, params) + _velocity(w, x + d, params))
+    if params.velocity_exponent != 0:
+        velocity *= (params.frequency_scale * np.exp(-params.stiffness_decay * x / 2)) ** params.velocity_exponent
+    return velocity
+
+
+def _velocity(w: NDArray[np.float64], x: NDArray[np.float64], params: BasilarMembraneParams) -> NDArray[np.complex128]:
     alpha = params.stiffness_decay
     xi, root = _impedance(w, x, params)
     xi0, root0 = _impedance(w, np.zeros((1, 1)), params)
@@ -154,10 +172,7 @@ def transfer_function(
     impedance = _input_impedance(w, params)
     if params.middle_ear is not None:
         impedance *= np.conjugate(middle_ear(w[0] / (2.0 * np.pi)))  # in the convention exp(-i w t)
-    velocity = 2.0 * w / xi * pressure / pressure0 * impedance
-    if params.velocity_exponent != 0:
-        velocity *= (params.frequency_scale * np.exp(-alpha * x / 2)) ** params.velocity_exponent
-    return np.asarray(velocity, np.complex128)
+    return np.asarray(2.0 * w / xi * pressure / pressure0 * impedance, np.complex128)
 
 
 def _impedance(

@@ -40,6 +40,7 @@ class Membrane:
             p.stiffness, p.stiffness_decay, p.stiffness_offset, p.density, p.damping, p.height, p.mass,
         ])  # fmt: skip
         self._tilt = np.array([p.velocity_exponent, log(p.frequency_scale), p.stiffness_decay / 2])
+        self._distance = p.curvature_distance
         self._angular = 2.0 * np.pi * frequencies
         self._base = np.empty((frequencies.size, 3), np.complex128)
         _fill_base(self._angular, self._constants, self._base)
@@ -56,11 +57,20 @@ class Membrane:
         n_frequencies : int
             Number of frequencies for which it is wanted, from the lowest [1].
         """
-        row = np.empty(n_frequencies, np.complex128)
-        _fill_row(position, self._angular, self._constants, self._base, row)
+        row = self._velocity(position, n_frequencies)
+        if self._distance > 0:
+            before, behind = (
+                self._velocity(place, n_frequencies) for place in (position - self._distance, position + self._distance)
+            )
+            row -= 0.5 * (before + behind)
         exponent, scale, decay = self._tilt.tolist()
         if exponent != 0:
             row *= exp(exponent * (scale - decay * position))
+        return row
+
+    def _velocity(self, position: float, n_frequencies: int) -> NDArray[np.complex128]:
+        row = np.empty(n_frequencies, np.complex128)
+        _fill_row(position, self._angular, self._constants, self._base, row)
         return row
 
 

@@ -15,35 +15,35 @@ SCRIPT = Path(__file__).with_name("golden.py")
 GOLDEN = {
     "default": {
         "lang-english_speaker-00_trial-0_digit-3": (
-            "8246 eeb2d1135ebb458f9af7365c7a34b390f86346ec6d0c92e2a3545e9019d13479"
+            "8246 e2e5f6f3aee43918b8c5d9c89cb9e577f834c38727da8b58ec65adfbab9baa7d"
         ),
         "lang-english_speaker-00_trial-0_digit-7": (
-            "8060 0cef9fed71bf615e879c793f027f02c4e00a60fcf01c46f953effbfa5bf783b8"
+            "8058 ba339d69454ea81d1c64252a04cb81890dcb191c26069754f203809766376e0a"
         ),
         "lang-german_speaker-04_trial-0_digit-0": (
-            "9297 57f880b0092b0f16733567e02967115ea712b21e55bcaf7c417e182a1fa569d8"
+            "9297 8f126f7507e170b1fb906be4bd6d14fcaf6daa0ed383e1bb915e2bd9eb55e0a2"
         ),
         "lang-german_speaker-04_trial-0_digit-7": (
-            "13692 6aa6376b9d5c0a5d8778000adbfe84e436a6b8c8b7e0387f4deb93cc7c6447a4"
+            "13692 e636cac7556d80327a3bedb01e19bea415393b473ec97306d9c176779f61ea01"
         ),
-        "16 kHz": ("8309 226150821542c6e25577729b516e4cad03fa3bb9fd3f23bab9967e3f4cb6427d"),
-        "long": ("77594 1947e3ce55449fcf432ebe9406c7a3eeb1f479206f842b1edfc5493c92daf1ff"),
+        "16 kHz": ("8309 fe29f26ff181ff4c3c847aa27fcc8144929c5d4b5ad172835306e79987fc7b79"),
+        "long": ("77589 30262b26826de54df8bc62e66e5e866b23d848e81403d3e8c3f460865bdf2cbb"),
     },
     "published": {
         "lang-english_speaker-00_trial-0_digit-3": (
-            "8167 9889f58b16602398f4198ec5f6f45f29fadc11481d1f658695290186ce533dc1"
+            "8167 e2f98d2d8bb5cdf17d91f404924e51df3167cea8352a509d1f40e6e1a64dc54e"
         ),
         "lang-english_speaker-00_trial-0_digit-7": (
             "7944 1fe0626cf624700cf92d5c8d6664c8875c39f3b5019fd98f82a3a84f4dfc9dfd"
         ),
         "lang-german_speaker-04_trial-0_digit-0": (
-            "8844 423793e99f2ed70876c81ae3900186187d9931d095c233c5c7ef4c0d558fc934"
+            "8844 76ed73e42bac17b01fff9bb8efe642ef2ec02d66e43f6eb36f29b3be9b9ded4d"
         ),
         "lang-german_speaker-04_trial-0_digit-7": (
-            "13622 6b77fb961286ee3607d580490bb6bf57a573c1688dba61821b10e6f377feafa5"
+            "13622 b37d18d38e13412505f0e8ad6f1194a23cc08c233ceac46365fab12b23491561"
         ),
-        "16 kHz": ("8156 b50de3ef7ca098f6359a68594ab66980d129ac3752fd5e3bb029a109b757eba2"),
-        "long": ("76611 962db505e26638c24c32ff81ebc458cefeaf306bd54f6af48134ed5bf46d4372"),
+        "16 kHz": ("8156 311db47f60136ed5a19657f9b8b12912fddf944cc27886ed57e5533c025ce79e"),
+        "long": ("76611 bc7404e1b41866cfa5559b093e124df2b967fb207e10f629390b7380ae741aa5"),
     },
 }
 

@@ -2,6 +2,7 @@
 
 - `fused` runs the chain: it takes the pressure at the stapes and returns the steps at which the bushy cells fire;
 - `traveling_wave` gives it the velocity of the membrane, a few places at a time, and a long sound segment by segment;
+- `motion` runs it for a membrane, or for an active and a passive one, whose velocities `compressing` mixes;
 - `periodic` interpolates that velocity where its grid is not that of the steps (the published convention);
 - `classes` is the same chain with the hair cells of Sumner and others, to which `fused` hands over, and `synapses` has
   its kernels;

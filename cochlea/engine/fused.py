@@ -16,6 +16,7 @@ from cochlea.compilation import Array, compiled
 from cochlea.compression import CompressionParams
 from cochlea.engine.chance import DRAWS
 from cochlea.engine.classes import class_spike_steps
+from cochlea.engine.fibers import fiber_keys, name_fibers
 from cochlea.engine.motion import Motion, motion_of_block, set_in_motion
 from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.tiles import (
@@ -64,13 +65,16 @@ class _Constants(NamedTuple):
 
 class _State(NamedTuple):
     # The state of one block between tiles. The first axis of all but `bushy` is the cell of a place; the others are
-    # those of the kernels in `tiles`.
+    # those of the kernels in `tiles` and `fibers`. Where fibers are not told apart, `free_at` has none.
     pools: NDArray[np.float32]
     ring: NDArray[np.float32]
     waiting: NDArray[np.float32]
     drawn: NDArray[np.int64]
     draws: NDArray[np.float32]
     cells: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    n_named: NDArray[np.int64]
+    free_at: NDArray[np.int64]
     bushy: NDArray[np.float64]
 
 
@@ -110,7 +114,7 @@ def spike_steps(
     ------
     ValueError
         If the rate of the velocity is too low for the hair cells, a cell has more fibers than the engine counts, or
-        fibers recover gradually or are the output, which needs `SumnerHairCellParams`.
+        fibers recover gradually, which needs `SumnerHairCellParams`.
     """
     if isinstance(hair_cells, SumnerHairCellParams):
         return SpikeSteps(
@@ -124,13 +128,12 @@ def spike_steps(
             "AuditoryNerveParams.tau_relative must be 0 unless the hair cells are SumnerHairCellParams, got"
             f" {nerve.tau_relative!r}"
         )
-    if output == "nerve":
-        raise ValueError("output must be bushy_cells unless the hair cells are SumnerHairCellParams, got nerve")
     rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
+    told_apart = output == "nerve"
     # Philox works on words of 32 bits: low and high word of the key, low and high word of the seed.
     words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
-    states = [_at_rest(block, rate, hair_cells, nerve, words) for block in moved.blocks]
+    states = [_at_rest(block, rate, hair_cells, nerve, words, told_apart) for block in moved.blocks]
     steps, units = [], []
     rooms: list[NDArray[np.complex64]] = []  # shared by all blocks and segments
     for stretch in stretches:
@@ -139,7 +142,8 @@ def spike_steps(
             motion = motion_of_block(moved, stretch, number, rooms)
             found.append(_fire(motion, stretch.steps, block, constants, words, state))
         at, which = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.argsort(at, kind="stable")  # blocks are in order of channel, which a stable sort keeps in each step
+        # Blocks are in order of channel, which a stable sort keeps in each step. The cells of a channel take turns.
+        order = np.lexsort((which, at)) if told_apart else np.argsort(at, kind="stable")
         steps.append(at[order])
         units.append(which[order])
     return SpikeSteps(np.concatenate(steps), np.concatenate(units), rate)
@@ -155,7 +159,12 @@ def _constants(
 
 
 def _at_rest(
-    block: range, rate: int, hair_cells: HairCellParams, nerve: AuditoryNerveParams, words: NDArray[np.uint32]
+    block: range,
+    rate: int,
+    hair_cells: HairCellParams,
+    nerve: AuditoryNerveParams,
+    words: NDArray[np.uint32],
+    told_apart: bool,
 ) -> _State:
     # The last block has lanes beyond the last channel. They are computed like the others and not reported.
     n_cells = hair_cells.n_per_place
@@ -166,6 +175,9 @@ def _at_rest(
     drawn = np.zeros((n_cells, 2, LANES), np.int64)
     draws = np.empty((n_cells, LANES, DRAWS), np.float32)
     first_draws(cells, words, waiting, drawn, draws)
+    keys = np.zeros((n_cells, LANES), np.uint64)
+    if told_apart:
+        fiber_keys(cells, words, keys)
     return _State(
         pools=pools,
         ring=np.zeros((n_cells, nerve.dead_steps(rate), LANES), np.float32),
@@ -173,6 +185,9 @@ def _at_rest(
         drawn=drawn,
         draws=draws,
         cells=cells,
+        keys=keys,
+        n_named=np.zeros((n_cells, LANES), np.int64),
+        free_at=np.zeros((n_cells, LANES, nerve.n_fibers if told_apart else 0), np.int64),
         bushy=np.zeros((3, LANES)),
     )
 
@@ -180,51 +195,71 @@ def _at_rest(
 def _fire(
     motion: Motion, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    # The spikes of a block of channels in a segment, ordered by step, then by channel. A cell fires at most once in
-    # n_refractory + 1 steps, which bounds their number.
-    most = len(block) * (len(steps) // (constants.n_refractory + 1) + 1)
-    found_steps, found_lanes = np.empty(most, np.int64), np.empty(most, np.int64)
-    # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
-    given: Any = (*motion, steps.start, len(steps), len(block), *constants, words, *state, found_steps, found_lanes)
-    n_found = _advance(*given)
-    return found_steps[:n_found], found_lanes[:n_found] + block.start
+    # The spikes of a block of channels in a segment: of its bushy cells, ordered by step, then by channel, or of its
+    # fibers, in no particular order. A bushy cell, or a fiber, fires at most once in its dead time. The spikes of a
+    # tile always have room.
+    n_cells, n_dead, _ = state.ring.shape
+    n_fibers = state.free_at.shape[2]
+    if n_fibers:
+        per_tile = len(block) * n_cells * n_fibers * (STEPS // n_dead + 1)
+    else:
+        per_tile = len(block) * (STEPS // (constants.n_refractory + 1) + 1)
+    found_steps, found_units = np.empty(0, np.int64), np.empty(0, np.int64)
+    n_found, first = 0, 0
+    while first < len(steps):
+        room = max(2 * found_steps.size, 16 * per_tile)
+        found_steps, found_units = np.resize(found_steps, room), np.resize(found_units, room)
+        # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
+        given: Any = (
+            *motion, steps.start, first, len(steps), len(block), *constants, words, *state, found_steps, found_units,
+            n_found, per_tile,
+        )  # fmt: skip
+        n_found, first = _advance(*given)
+    return found_steps[:n_found], found_units[:n_found] + (0 if n_fibers else block.start)
 
 
 @compiled()
 def _advance(
     grid: Array, start: float, pitch: float, aligned: bool, passive_grid: Array, passive_start: float,
     passive_pitch: float, passive_aligned: bool, compression: Array, per_knee: Array, compressed: Array,
-    first_step: int, n_steps: int, n_lanes: int, rates: Array,
+    first_step: int, begin: int, n_steps: int, n_lanes: int, rates: Array,
     membrane: Array, taps: Array, bushy_constants: Array, n_refractory: int, polynomials: Array, words: Array,
-    pools: Array, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array, bushy: Array,
-    found_steps: Array, found_lanes: Array,
-) -> int:  # fmt: skip
-    # Processes all tiles of a block, one after the other, and returns the number of spikes. All stages of a tile run
-    # before the next tile begins, so the tile stays in the cache.
+    pools: Array, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array, keys: Array, n_named: Array,
+    free_at: Array, bushy: Array, found_steps: Array, found_units: Array, n_found: int, per_tile: int,
+) -> tuple[int, int]:  # fmt: skip
+    # Processes the tiles of a block from step `begin` on, one after the other, until all are done or there may be no
+    # room for the spikes of another tile. Returns the number of spikes, and the first step that has not been processed.
+    # All stages of a tile run before the next tile begins, so the tile stays in the cache.
     velocity = np.zeros((STEPS, LANES + REACH), np.float32)
     passive = np.zeros((STEPS, LANES + REACH), np.float32)
     source = np.zeros((source_points(min(n_steps, STEPS), pitch, passive_pitch), LANES + REACH), np.float32)
-    hazard = np.zeros((STEPS, LANES), np.float32)
-    fiber_spikes = np.zeros((STEPS, LANES), np.float32)
+    n_cells, told_apart = taps.shape[0], free_at.shape[2] > 0
+    hazard = np.zeros((n_cells, STEPS, LANES), np.float32)
+    fiber_spikes = np.zeros((n_cells if told_apart else 1, STEPS, LANES), np.float32)
     bits = np.empty(DRAWS, np.uint32)
-    n_found = 0
-    for first in range(0, n_steps, STEPS):
+    for first in range(begin, n_steps, STEPS):
+        if n_found + per_tile > found_steps.size:
+            return n_found, first
         n_tile = min(STEPS, n_steps - first)
         load_tile(
             grid, start, pitch, aligned, passive_grid, passive_start, passive_pitch, passive_aligned, compression,
             per_knee, compressed, first, n_tile, polynomials, source, passive, velocity,
         )  # fmt: skip
         fiber_spikes[:] = np.float32(0.0)
-        for cell in range(taps.shape[0]):
-            release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard)
-            to_hazard(hazard, n_tile)
-            row = (first_step + first) % ring.shape[1]  # the ring goes on from tile to tile and segment to segment
-            fire_fibers(
-                hazard, n_tile, row, ring[cell], waiting[cell], drawn[cell], draws[cell], cells[cell],
-                words, bits, fiber_spikes,
+        for cell in range(n_cells):
+            release_probability(velocity, taps[cell], n_tile, rates, membrane, pools[cell], hazard[cell])
+            to_hazard(hazard[cell], n_tile)
+        row = (first_step + first) % ring.shape[1]  # the ring goes on from tile to tile and segment to segment
+        fire_fibers(hazard, n_tile, row, ring, waiting, drawn, draws, cells, words, bits, fiber_spikes)
+        if told_apart:
+            for cell in range(n_cells):
+                n_found = name_fibers(
+                    fiber_spikes[cell], n_tile, first_step + first, ring.shape[1], free_at[cell], n_named[cell],
+                    keys[cell], cells[cell], n_lanes, found_steps, found_units, n_found,
+                )  # fmt: skip
+        else:
+            n_found = fire_bushy_cells(
+                fiber_spikes[0], n_tile, n_lanes, first_step + first, bushy_constants, n_refractory,
+                bushy, found_steps, found_units, n_found,
             )  # fmt: skip
-        n_found = fire_bushy_cells(
-            fiber_spikes, n_tile, n_lanes, first_step + first, bushy_constants, n_refractory,
-            bushy, found_steps, found_lanes, n_found,
-        )  # fmt: skip
-    return n_found
+    return n_found, n_steps

@@ -13,10 +13,10 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
-from scipy import fft
 
 from cochlea.compilation import Array, compiled
 from cochlea.elementary import bessel_i0, hyperbolic_sines, sin_cos
+from cochlea.engine.fourier import smooth_length
 
 N_TAPS = 8
 _OVERSAMPLING = 1.5
@@ -28,7 +28,7 @@ _DEGREE = 8  # of the polynomials that replace the kernel between two samples; t
 
 def grid_length(n_bins: int) -> int:
     """A convenient number of grid points [1] for a real signal whose spectrum occupies the bins 0 to n_bins - 1."""
-    return int(fft.next_fast_len(max(2 * N_TAPS, ceil(2 * _OVERSAMPLING * n_bins)), real=True))
+    return smooth_length(max(2 * N_TAPS, ceil(2 * _OVERSAMPLING * n_bins)))
 
 
 def kernel_gain(bins: NDArray[np.integer], n_grid: int) -> NDArray[np.float64]:

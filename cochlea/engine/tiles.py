@@ -149,89 +149,102 @@ def fire_fibers(
     hazard: Array, n_steps: int, ring_row: int, ring: Array, waiting: Array, drawn: Array, draws: Array, cells: Array,
     words: Array, bits: Array, spikes: Array,
 ) -> None:  # fmt: skip
-    """Draw the spikes of the fibers of one hair cell per lane, and add their number to `spikes`.
+    """Draw the spikes of the fibers of some hair cells per lane, and add their numbers to `spikes`.
 
     In each step, `n_ready` fibers use up n_ready * hazard of an exponential random number. When the number is used up,
     one of the fibers fires and is not ready for as many steps as the ring has rows.
 
     Parameters
     ----------
-    hazard : ndarray of float32, shape (step, lane)
+    hazard : ndarray of float32, shape (cell, step, lane)
         Hazard of one fiber per step [1].
     n_steps : int
         Number of steps in use [steps].
     ring_row : int
         Row of the ring that belongs to the first step [1].
-    ring : ndarray of float32, shape (dead step, lane)
+    ring : ndarray of float32, shape (cell, dead step, lane)
         Number of fibers that fired at each of the last steps, advanced in place [fibers].
-    waiting : ndarray of float32, shape (2, lane)
+    waiting : ndarray of float32, shape (cell, 2, lane)
         Ready fibers [fibers], and what is left of the exponential number [1]; advanced in place. `first_draws` sets the
         number for the first step.
-    drawn : ndarray of int64, shape (2, lane)
+    drawn : ndarray of int64, shape (cell, 2, lane)
         How many blocks of the stream have been drawn, and how many numbers of the last block have been used; advanced
         in place [1].
-    draws : ndarray of float32, shape (lane, DRAWS)
+    draws : ndarray of float32, shape (cell, lane, DRAWS)
         The last block that was drawn; replaced when all of it has been used [1].
-    cells : ndarray of int64, shape (lane,)
-        Number of each lane's cell, which identifies its stream [1].
+    cells : ndarray of int64, shape (cell, lane)
+        Number of each cell, which identifies its stream [1].
     words, bits : ndarray of uint32
         As for `fill_exponentials`.
-    spikes : ndarray of float32, shape (step, lane)
-        Number of fibers that fire, to which this cell's are added [spikes].
+    spikes : ndarray of float32, shape (cell, step, lane) or (1, step, lane)
+        Number of fibers that fire, to which those of each cell are added, or those of all cells of a lane [spikes].
     """
     zero, one = _F(0.0), _F(1.0)
-    ready, left = np.empty(LANES, _F), np.empty(LANES, _F)
-    for j in range(LANES):
-        ready[j], left[j] = waiting[0, j], waiting[1, j]
+    n_cells = hazard.shape[0]
+    ready, left = np.empty((n_cells, LANES), _F), np.empty((n_cells, LANES), _F)
+    for cell in range(n_cells):
+        for j in range(LANES):
+            ready[cell, j], left[cell, j] = waiting[cell, 0, j], waiting[cell, 1, j]
+    listed = np.empty(n_cells * LANES + 2, np.int64)
     row = ring_row
     for t in range(n_steps):
         # First all lanes at once: fibers whose dead time ends become ready, and the step's hazard is used up. Only the
-        # lanes that run out of their exponential number, few of 64, are then treated one by one.
-        low, high = np.int32(0), np.int32(0)
-        for j in range(32):
-            n_ready = ready[j] + ring[row, j]
-            rest = left[j] - n_ready * hazard[t, j]
-            ready[j] = n_ready
-            left[j] = rest
-            low = np.int32(low | (_BITS[j] if rest < zero else np.int32(0)))
-        for j in range(32, LANES):
-            n_ready = ready[j] + ring[row, j]
-            rest = left[j] - n_ready * hazard[t, j]
-            ready[j] = n_ready
-            left[j] = rest
-            high = np.int32(high | (_BITS[j] if rest < zero else np.int32(0)))
-        for j in range(LANES):
-            ring[row, j] = zero
-        for first in range(0, LANES, 32):
-            if first == 32:
-                low = high
-            while low:
-                bit = np.int32(low & -low)  # the lowest bit that is set
-                low = np.int32(low ^ bit)
-                j = first + _POSITIONS[np.uint32(np.uint32(bit) * _DE_BRUIJN) >> np.uint32(27)]
-                h, rest, n_ready, fired = hazard[t, j], left[j], ready[j], zero
-                used = drawn[1, j]
-                while rest < zero and n_ready > zero:
-                    # The spike came within the step. The fibers that are still ready pass through the rest of the step,
-                    # whose hazard is `remaining`; rounding must not make it longer than the step.
-                    remaining = -rest / n_ready
-                    remaining = remaining if remaining < h else h
-                    n_ready -= one
-                    fired += one
-                    if used == DRAWS:
-                        fill_exponentials(drawn[0, j], cells[j], words, bits, draws[j])
-                        drawn[0, j] += 1
-                        used = 0
-                    rest = draws[j, used] - n_ready * remaining
-                    used += 1
-                drawn[1, j] = used
-                left[j], ready[j], ring[row, j] = rest, n_ready, fired
-                spikes[t, j] += fired
+        # lanes that run out of their exponential number, few of 64, are then treated one by one. They are listed
+        # before, without a branch for up to two of 32 lanes, since a processor cannot guess how many they are; and the
+        # cells of a channel take turns in each step, so that none has to wait for what has just been written.
+        n_listed = 0
+        for cell in range(n_cells):
+            low, high = np.int32(0), np.int32(0)
+            for j in range(32):
+                n_ready = ready[cell, j] + ring[cell, row, j]
+                rest = left[cell, j] - n_ready * hazard[cell, t, j]
+                ready[cell, j] = n_ready
+                left[cell, j] = rest
+                low = np.int32(low | (_BITS[j] if rest < zero else np.int32(0)))
+            for j in range(32, LANES):
+                n_ready = ready[cell, j] + ring[cell, row, j]
+                rest = left[cell, j] - n_ready * hazard[cell, t, j]
+                ready[cell, j] = n_ready
+                left[cell, j] = rest
+                high = np.int32(high | (_BITS[j] if rest < zero else np.int32(0)))
+            for j in range(LANES):
+                ring[cell, row, j] = zero
+            for first in range(0, LANES, 32):
+                mask = np.uint32(low) if first == 0 else np.uint32(high)
+                n_found = 0
+                while mask != np.uint32(0) or n_found < 2:
+                    bit = np.uint32(mask & np.uint32(-np.int32(mask)))  # the lowest bit that is set
+                    lane = first + _POSITIONS[np.uint32(bit * _DE_BRUIJN) >> np.uint32(27)]
+                    listed[n_listed] = cell * LANES + lane
+                    n_listed += np.int64(mask != np.uint32(0))
+                    mask = np.uint32(mask ^ bit)
+                    n_found += 1
+        for i in range(n_listed):
+            cell, j = listed[i] // LANES, listed[i] % LANES
+            h, rest, n_ready, fired = hazard[cell, t, j], left[cell, j], ready[cell, j], zero
+            used = drawn[cell, 1, j]
+            while rest < zero and n_ready > zero:
+                # The spike came within the step. The fibers that are still ready pass through the rest of the step,
+                # whose hazard is `remaining`; rounding must not make it longer than the step.
+                remaining = -rest / n_ready
+                remaining = remaining if remaining < h else h
+                n_ready -= one
+                fired += one
+                if used == DRAWS:
+                    fill_exponentials(drawn[cell, 0, j], cells[cell, j], words, bits, draws[cell, j])
+                    drawn[cell, 0, j] += 1
+                    used = 0
+                rest = draws[cell, j, used] - n_ready * remaining
+                used += 1
+            drawn[cell, 1, j] = used
+            left[cell, j], ready[cell, j], ring[cell, row, j] = rest, n_ready, fired
+            spikes[cell if spikes.shape[0] == n_cells else 0, t, j] += fired
         row += 1
-        if row == ring.shape[0]:
+        if row == ring.shape[1]:
             row = 0
-    for j in range(LANES):
-        waiting[0, j], waiting[1, j] = ready[j], left[j]
+    for cell in range(n_cells):
+        for j in range(LANES):
+            waiting[cell, 0, j], waiting[cell, 1, j] = ready[cell, j], left[cell, j]
 
 
 @compiled()

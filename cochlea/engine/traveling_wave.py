@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from cochlea.basilar_membrane import fade, memory
 from cochlea.compilation import Array, compiled
+from cochlea.engine.fourier import plan, smooth_length, transform
+from cochlea.engine.fourier import spectrum as spectrum_of
 from cochlea.engine.periodic import grid_length, kernel_gain
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import TableAxis, TransferTable, locate, transfer_table
@@ -26,6 +27,7 @@ LONGEST_SEGMENT = 2.5  # [s]; longer sounds are cut, so that the memory needed d
 # On the side where the membrane remembers nothing (the future in the causal convention, the past in the published one),
 # the limit of the frequency band still rings for some ten milliseconds.
 _RINGING = 0.05  # [s]
+_WORTHWHILE = 2.0  # times fewer grid points than steps, from which on the steps are interpolated
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Segment:
     conjugated : bool
         Whether to use the conjugate of the table's response (causal phase).
     n_grid : int or None
-        Number of grid points per stretch if they are the steps; None if the grid may be as coarse as the bins of the
-        places allow, and is interpolated.
+        Number of grid points per stretch if they may be the steps; None if they may not. Where the bins of the places
+        allow a grid that is much coarser, it is interpolated.
     n_folded : int or None
         Number of steps per stretch, where that is a whole number. Bins k and k - n_folded are then the same at the
         steps, so high bins can be folded back to low ones.
@@ -125,8 +127,7 @@ def cut_into_segments(
 def velocity_of_rows(segment: Segment, rows: slice, table: TransferTable, room: NDArray[np.complex64]) -> Velocity:
     """The velocity at some rows of the table during a segment.
 
-    Two rows are transformed at once, as the real and the imaginary part of one complex signal, in place. This takes
-    33 to 45 ms per second of sound, where real transforms into fresh memory took 60 ms.
+    Two rows are transformed at once, as the real and the imaginary part of one complex signal.
 
     Parameters
     ----------
@@ -143,36 +144,42 @@ def velocity_of_rows(segment: Segment, rows: slice, table: TransferTable, room: 
     """
     n_relevant = np.minimum(segment.axis.n_relevant[rows], segment.spectrum.size)
     n_bins = max(1, int(n_relevant.max()))
-    n_grid = segment.n_grid or grid_length(_narrowest(n_bins, segment.n_folded))
+    n_grid = grid_length(_narrowest(n_bins, segment.n_folded))
+    # Interpolating costs as much as transforming to about twice as many points (measured).
+    aligned = segment.n_grid is not None and _WORTHWHILE * n_grid > segment.n_grid
+    if aligned and segment.n_grid is not None:
+        n_grid = segment.n_grid
     spectrum = segment.spectrum[:n_bins]
     n_folded = segment.n_folded or 2 * n_bins
-    if segment.n_grid is None:
+    if not aligned:
         # The gain belongs to the bin at which a bin arrives when it is folded; it is the same at k and -k.
         k = np.arange(n_bins)
         # A complex number is multiplied by a real one here, as everywhere: NumPy fuses the operations of other products
         # of complex numbers on some processors.
         spectrum = spectrum * (1.0 / kernel_gain(np.where(k > n_folded // 2, n_folded - k, k), n_grid))
-    response = room[: (n_relevant.size + 1) // 2 * n_grid].reshape(-1, n_grid)
+    n_pairs = (n_relevant.size + 1) // 2
+    grid = room[: n_pairs * n_grid].view(np.float32).reshape(n_pairs, n_grid, 2)
     _respond(
-        spectrum.astype(np.complex64).view(np.float32),
+        np.stack([spectrum.real, spectrum.imag]).astype(np.float32),
         table.response[rows].view(np.float32),
         np.float32(-1.0 if segment.conjugated else 1.0),
         segment.axis.first,
         segment.axis.taps,
         n_relevant,
         n_folded,
-        response.view(np.float32),
+        *plan(n_grid, True),
+        room[-2 * n_grid :].view(np.float32).reshape(4, n_grid),
+        grid,
     )
-    grid = fft.ifft(response, norm="forward", overwrite_x=True)
-    grid = grid.view(np.float32).reshape(*grid.shape, 2)
-    if segment.n_grid is not None:
+    if aligned:
         return Velocity(grid, float(round(segment.start * n_grid)), 1.0, True)
     return Velocity(grid, segment.start * n_grid, segment.pitch * n_grid, False)
 
 
 def room_needed(segment: Segment, n_rows: int) -> int:
     """The number of complex numbers [1] for which `velocity_of_rows` needs memory, at most."""
-    return (n_rows + 1) // 2 * (segment.n_grid or grid_length(_narrowest(segment.spectrum.size, segment.n_folded)))
+    n_grid = max(segment.n_grid or 0, grid_length(_narrowest(segment.spectrum.size, segment.n_folded)))
+    return ((n_rows + 1) // 2 + 2) * n_grid  # the last two for the transforms
 
 
 def _narrowest(n_bins: int, n_folded: int | None) -> int:
@@ -199,9 +206,9 @@ def _causal_segments(
     if n_units <= hop:
         # The transform is circular, so the zeros after the sound are also the silence before it.
         hop, before, after = n_units, 0, n_remembered
-    stretch = fft.next_fast_len(before + hop + after, real=True)
+    stretch = smooth_length(before + hop + after)
     n_in, n_out = stretch * samples, stretch * steps
-    frequencies = np.arange(min(n_in, n_out) // 2 + 1) * (sample_rate / n_in)
+    frequencies = np.arange(min(n_in, n_out) // 2 + 1, dtype=np.float64) * (sample_rate / n_in)
     axis = locate(frequencies, table)
     kept = fade(frequencies, velocity_rate) / n_in * params.velocity_scale
     # The velocity is the sum over bins plus its conjugate, which counts a bin twice if it is its own mirror image: that
@@ -215,9 +222,18 @@ def _causal_segments(
         piece = np.zeros(n_in)
         heard = pressure[max(0, begin) : begin + n_in]
         piece[max(0, -begin) :][: heard.size] = heard
-        spectrum = fft.rfft(piece)[: frequencies.size] * kept
+        spectrum = spectrum_of(piece)[: frequencies.size] * kept
         chosen = range(first * steps, min((first + hop) * steps, n_steps))
-        yield Segment(chosen, spectrum, axis, True, n_out, None, before / stretch, 1 / n_out)
+        yield Segment(
+            chosen,
+            spectrum,
+            axis,
+            True,
+            n_out if smooth_length(n_out) == n_out else None,
+            None,
+            before / stretch,
+            1 / n_out,
+        )
 
 
 def _published_segments(
@@ -239,7 +255,7 @@ def _published_segments(
     if n > LONGEST_SEGMENT * sample_rate:
         hop, before, n_folded = int(LONGEST_SEGMENT * sample_rate / 2), ceil(_RINGING * sample_rate), None
         after = ceil(memory(params, sample_rate / 2) * sample_rate)
-        n_in = fft.next_fast_len(before + ceil(hop * samples_per_step) + after, real=True)
+        n_in = smooth_length(before + ceil(hop * samples_per_step) + after)
     frequencies = 1.0 + np.arange(n_in // 2 + 1, dtype=np.float64) * (sample_rate / n_in * stretched)
     axis = locate(frequencies, table)
     for first in range(0, n_steps, hop):
@@ -247,7 +263,7 @@ def _published_segments(
         piece = pressure if n_in == n else pressure.take(range(begin, begin + n_in), mode="wrap")
         # The converter divides by the number of steps, not of samples. Half of this, since the real part of a sum is
         # half of the sum and its conjugate.
-        spectrum = fft.rfft(piece) * (samples_per_step / n_in / 2 * params.velocity_scale)
+        spectrum = spectrum_of(piece) * (samples_per_step / n_in / 2 * params.velocity_scale)
         chosen = range(first, min(first + hop, n_steps))
         start = (first * samples_per_step - begin) / n_in
         yield Segment(chosen, spectrum, axis, False, None, n_folded, start, samples_per_step / n_in)
@@ -256,36 +272,52 @@ def _published_segments(
 @compiled()
 def _respond(
     spectrum: Array, table: Array, sign: np.float32, first: Array, taps: Array, n_relevant: Array, n_folded: int,
-    response: Array,
+    rows: Array, columns: Array, wr: Array, wi: Array, tr: Array, ti: Array, work: Array, grid: Array,
 ) -> None:  # fmt: skip
-    # For each pair of rows (a, b), the spectrum of the complex signal a + i b, so that one transform serves two rows.
-    # With A and B the products of the sound's spectrum and the interpolated table, it is A + i B at bin k and
-    # conj(A) + i conj(B) at bin -k. All complex numbers are pairs of floats.
-    n_rows, n_floats = table.shape[0], response.shape[1]
+    # For each pair of rows (a, b), the complex signal a + i b, so that one transform serves two rows. With A and B the
+    # products of the sound's spectrum and the interpolated table, its spectrum is A + i B at bin k and conj(A) +
+    # i conj(B) at bin -k.
+    n_rows, n_grid = table.shape[0], grid.shape[1]
     zero = np.float32(0.0)
-    for pair in range(response.shape[0]):
-        out = response[pair]
-        out[:] = zero
-        row_a, row_b = table[2 * pair], table[min(2 * pair + 1, n_rows - 1)]
+    products = np.empty((4, spectrum.shape[1]), np.float32)
+    for pair in range(grid.shape[0]):
         # Row b never reaches higher than row a: the limit of the response falls from base to apex.
+        n_a = n_relevant[2 * pair]
         n_b = n_relevant[2 * pair + 1] if 2 * pair + 1 < n_rows else 0
-        for k in range(n_relevant[2 * pair]):
-            i = 2 * first[k]
-            t0, t1, t2, t3 = taps[k]
-            s_real, s_imag = spectrum[2 * k], spectrum[2 * k + 1]
-            real = t0 * row_a[i] + t1 * row_a[i + 2] + t2 * row_a[i + 4] + t3 * row_a[i + 6]
-            imag = sign * (t0 * row_a[i + 1] + t1 * row_a[i + 3] + t2 * row_a[i + 5] + t3 * row_a[i + 7])
-            a_real, a_imag = s_real * real - s_imag * imag, s_real * imag + s_imag * real
-            b_real = b_imag = zero
-            if k < n_b:
-                real = t0 * row_b[i] + t1 * row_b[i + 2] + t2 * row_b[i + 4] + t3 * row_b[i + 6]
-                imag = sign * (t0 * row_b[i + 1] + t1 * row_b[i + 3] + t2 * row_b[i + 5] + t3 * row_b[i + 7])
-                b_real, b_imag = s_real * real - s_imag * imag, s_real * imag + s_imag * real
+        _multiply_row(spectrum, table[2 * pair], sign, first, taps, n_a, products[0], products[1])
+        _multiply_row(spectrum, table[min(2 * pair + 1, n_rows - 1)], sign, first, taps, n_b, products[2], products[3])
+        products[2:, n_b:n_a] = zero
+        real, imag = work[0], work[1]
+        real[:] = zero
+        imag[:] = zero
+        for k in range(n_a):
+            a_real, a_imag, b_real, b_imag = products[0, k], products[1, k], products[2, k], products[3, k]
             # Bins above half of the steps are folded back to negative frequencies, at the end of the array. Bins are
             # added, not assigned: folding can bring two of them to the same place.
-            at = 2 * k if 2 * k <= n_folded else 2 * (k - n_folded) + n_floats
-            mirrored = n_floats - at if at > 0 else 0
-            out[at] += a_real - b_imag
-            out[at + 1] += a_imag + b_real
-            out[mirrored] += a_real + b_imag
-            out[mirrored + 1] += b_real - a_imag
+            at = k if 2 * k <= n_folded else k - n_folded + n_grid
+            mirrored = n_grid - at if at > 0 else 0
+            real[at] += a_real - b_imag
+            imag[at] += a_imag + b_real
+            real[mirrored] += a_real + b_imag
+            imag[mirrored] += b_real - a_imag
+        out = grid[pair]
+        if transform(work[0], work[1], work[2], work[3], rows, columns, wr, wi, tr, ti):
+            real, imag = work[2], work[3]
+        for t in range(n_grid):
+            out[t, 0] = real[t]
+            out[t, 1] = imag[t]
+
+
+@compiled()
+def _multiply_row(
+    spectrum: Array, row: Array, sign: np.float32, first: Array, taps: Array, n_bins: int, real: Array, imag: Array
+) -> None:
+    # The product of the spectrum and a row of the table, whose complex numbers are pairs of floats.
+    s_real, s_imag = spectrum[0], spectrum[1]
+    for k in range(n_bins):
+        i = 2 * first[k]
+        t0, t1, t2, t3 = taps[k, 0], taps[k, 1], taps[k, 2], taps[k, 3]
+        r_real = t0 * row[i] + t1 * row[i + 2] + t2 * row[i + 4] + t3 * row[i + 6]
+        r_imag = sign * (t0 * row[i + 1] + t1 * row[i + 3] + t2 * row[i + 5] + t3 * row[i + 7])
+        real[k] = s_real[k] * r_real - s_imag[k] * r_imag
+        imag[k] = s_real[k] * r_imag + s_imag[k] * r_real

@@ -91,7 +91,7 @@ class TimeCourse(NamedTuple):
     recovery : Adaptation
         Fit from 10 ms after the end of the tone, when the membrane is at rest.
     recovered : float
-        Rate 0.1 s after the end of the tone divided by the spontaneous rate [1].
+        Rate 0.1 s after the end of the tone divided by the spontaneous rate; NaN if that is 0 [1].
     """
 
     histogram: NDArray[np.float64]
@@ -252,7 +252,7 @@ def rate_levels(
     rng : numpy.random.Generator
         Source of the random numbers.
     n_fibers, n_bushy_cells : int
-        Number of fibers and bushy cells that are recorded at each level [1].
+        Number of fibers and bushy cells that are recorded at each level; the rate of none is NaN [1].
     fiber_class : str, optional
         Which of `fiber_classes` is recorded; default: the first.
 
@@ -273,7 +273,7 @@ def rate_levels(
             answer.fiber_times - ONSET, _TONE - _RAMP, bin_width=2 / frequency, n_repeats=n_fibers
         ).max()
         steady = _count(answer.fiber_times, start, stop) / (n_fibers * _STEADY)
-        bushy = _count(answer.bushy_times, start, stop) / (n_bushy_cells * _STEADY)
+        bushy = _count(answer.bushy_times, start, stop) / (n_bushy_cells * _STEADY) if n_bushy_cells else np.nan
         rows.append((onset, steady, bushy))
     return RateLevels(*np.array(rows).T)
 
@@ -317,7 +317,8 @@ def time_course(
     # Adaptation is fitted between the peak and the offset ramp, recovery once the membrane has stopped moving.
     peak, rest = int(np.argmax(histogram)), end + 10
     last = end - round(1e3 * _RAMP)
-    recovered = histogram[end + 90 : end + 110].mean() / histogram[: round(1e3 * _SILENT)].mean()
+    spontaneous = histogram[: round(1e3 * _SILENT)].mean()
+    recovered = histogram[end + 90 : end + 110].mean() / spontaneous if spontaneous else np.nan
     return TimeCourse(
         histogram,
         fit_adaptation(times[peak:last] - times[peak], histogram[peak:last]),

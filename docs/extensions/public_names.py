@@ -20,13 +20,18 @@ CHOSEN = {
             "tuning_width",
         ),
         "measurements": (
-            "MembraneTuning", "PhaseLocking", "RateLevels", "TimeCourse", "click_delays", "membrane_tuning",
-            "phase_locking", "rate_levels", "time_course",
+            "MembraneTuning", "ModulationTransfer", "PhaseLocking", "RateLevels", "ReceptorPotentials", "TimeCourse",
+            "click_delays", "membrane_tuning", "modulation_transfer", "phase_locking", "rate_levels",
+            "receptor_potentials", "time_course",
         ),
-        "recording": ("Response", "nearest_channel", "respond", "spontaneous_times", "tone_burst"),
+        "membrane_measurements": ("growth", "growth_slope", "tuning_at_level", "two_tone_suppression"),
+        "recording": (
+            "Response", "fiber_classes", "membrane_velocity", "nearest_channel", "reference_amplitude", "respond",
+            "spontaneous_times", "tone_burst",
+        ),
         "spike_statistics": (
-            "Adaptation", "fit_adaptation", "hazard_rate", "interspike_intervals", "peristimulus_histogram",
-            "vector_strength",
+            "Adaptation", "fit_adaptation", "hazard_rate", "interspike_intervals", "modulation_gain",
+            "peristimulus_histogram", "vector_strength",
         ),
     },
     "spikedata.disk": {"": ("OutputError", "cache_folder", "data_folder")},

@@ -1,4 +1,4 @@
-"""Commands that get a data set or the recordings behind it: download, synth."""
+"""Commands that get a data set or the recordings behind it: download, noisy-digits, synth."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from spikedata.printable import in_columns
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module to the program."""
     _add_download(commands)
+    _add_noisy(commands)
     _add_synth(commands)
 
 
@@ -82,6 +83,32 @@ def _fetch(args: argparse.Namespace) -> None:
     with saying_what_is_kept(lambda: kept), show_progress(args, "B") as progress:
         done = download(args.name, args.root, form=args.form, on_progress=progress.at_stage)
     print_result(args, asdict(done), "\n".join(map(str, [*done.paths, *done.notes])))
+
+
+def _add_noisy(commands: Commands) -> None:
+    sub = add_command(
+        commands,
+        "noisy-digits",
+        _noisy,
+        "put the Heidelberg Digits in babble: Noisy Digits, with parts of their own",
+        task="get data",
+        examples=(
+            "spikedata noisy-digits AUDIO --out noisy",
+            "spikedata encode noisy_digits noisy spikes --split listed",
+        ),
+    )
+    sub.add_argument("audio", metavar="AUDIO", help="the Heidelberg Digits, as downloaded")
+    sub.add_argument("--out", required=True, metavar="DIR", help="folder to make")
+
+
+def _noisy(args: argparse.Namespace) -> None:
+    from spikedata.corpora.noisy import make_noisy_digits
+
+    with show_progress(args, "clip") as progress:
+        made = make_noisy_digits(args.audio, args.out, on_progress=progress.at)
+    state = "as published" if made.as_published else "not those of the published data set"
+    said = f"{made.folder}: {made.n_clips:,} recordings; SHA-256 of their samples {made.sha256}: {state}"
+    print_result(args, made._asdict(), said)
 
 
 def _add_synth(commands: Commands) -> None:

@@ -23,6 +23,7 @@ NOT_YET: Mapping[str, Any] = {
     "basilar_membrane.middle_ear": None,
     "basilar_membrane.velocity_scale": 1.0,
     "basilar_membrane.velocity_exponent": 0.0,
+    "basilar_membrane.curvature_distance": 0.0,
     "compression": None,
     "auditory_nerve.tau_relative": 0.0,
 }

@@ -151,7 +151,8 @@ def test_what_is_no_params_object_is_refused_by_encode(params):
 
 def test_a_dict_in_place_of_params_is_told_how_to_become_some():
     with pytest.raises(
-        TypeError, match=r"hair_cell must be HairCellParams, got .*; HairCellParams\(\*\*values\) builds it"
+        TypeError,
+        match=r"hair_cell must be HairCellParams or SumnerHairCellParams, got .*; HairCellParams\(\*\*values\) builds",
     ):
         CochleaParams(hair_cell={"n_per_place": 3})
 

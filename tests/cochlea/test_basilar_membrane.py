@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import integrate, special
@@ -34,6 +36,32 @@ def by_integration(frequency, x, params):
         (1j * special.jv(0, k) + special.yv(0, k)) / (special.jv(1, k) - 1j * special.yv(1, k))
     )
     return 2 * w / xi(x) * pressure(x) / pressure(0) * impedance
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.5])
+def test_the_curvature_is_a_place_less_the_mean_of_two(exponent):
+    frequencies, d = np.geomspace(100, 10_000, 50), 0.025
+    plain = BasilarMembraneParams(damping=0.05)
+    curved = replace(plain, curvature_distance=d, velocity_exponent=exponent)
+    before, here, behind = transfer_function(frequencies, [1.5 - d, 1.5, 1.5 + d], plain)
+    tilt = (plain.frequency_scale * np.exp(-plain.stiffness_decay * 1.5 / 2)) ** exponent
+    expected = tilt * (here - (before + behind) / 2)
+    np.testing.assert_allclose(transfer_function(frequencies, [1.5], curved)[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("place", [1.1, 1.4, 1.8])  # [cm]: about 4, 2.5 and 1.4 kHz
+def test_the_curvature_of_the_wave_is_tuned_more_sharply_than_its_velocity(place):
+    frequencies = np.geomspace(100, 10_000, 4000)
+    below = []
+    for d in (0.0, 0.025):
+        params = BasilarMembraneParams(damping=0.05, curvature_distance=d)
+        gain = np.abs(transfer_function(frequencies, [place], params)[0])
+        best = frequencies[np.argmax(gain)]
+        below.append([20 * np.log10(np.interp(best * f, frequencies, gain) / gain.max()) for f in (0.5, 0.25)])
+    velocity, curvature = below
+    assert -25 < velocity[0] < -15
+    assert curvature[0] < -45
+    assert curvature[1] < -65
 
 
 def click(n_samples, at):

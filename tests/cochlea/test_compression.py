@@ -270,7 +270,7 @@ def test_at_its_place_a_tone_of_the_human_ear_grows_by_a_quarter() -> None:
     levels = np.arange(30, 90, 10)
     rms = []
     for level in levels:
-        velocity, _ = compressive_membrane(sound(level, frequencies[place]), 48_000, membrane, PARAMS)
+        velocity, _ = compressive_membrane(sound(level, frequencies[place]), 48_000, membrane, HUMAN.compression)
         rms.append(np.sqrt(np.mean(np.square(velocity[place, 1200:-1200], dtype=float))))
     assert 0.2 < growth_slope(levels, decibels(np.array(rms)), 40, 70) < 0.3
 

@@ -269,6 +269,12 @@ def test_other_channels_keep_the_fibers_of_each_and_about_all_hair_cells(n_chann
     assert (params.hair_cell.n_per_place, params.auditory_nerve.n_fibers) == (n_per_place, n_fibers)
 
 
+def test_hair_cells_that_stand_between_channels_may_stand_between_more_of_them():
+    sharp = replace(CochleaParams(), basilar_membrane=BasilarMembraneParams(damping=0.05))
+    assert sharp.with_channels(875).hair_cell.n_per_place == 4
+    assert sharp.with_channels(699).hair_cell.n_per_place == 1
+
+
 @pytest.mark.parametrize(
     ("preset", "n_channels", "n_per_place", "n_fibers"),
     [("default", 3500, 1, 8), ("default", 350, 10, 8), ("default", 16, 1, 8), ("published", 3500, 1, 8)],

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from cochlea.stimulus import (
     as_sample_rate,
     as_waveform,
     normalize_rms,
+    pascal,
     prepare_and_judge,
     prepare_stimulus,
     resample,
@@ -300,3 +303,107 @@ def test_silence_evokes_spontaneous_spikes_unless_it_is_refused(params):
     assert encode(np.zeros(8000), 16_000, params).times.size > 0
     with pytest.raises(ValueError, match=r"^silent: all 8000 samples are 0$"):
         encode(np.zeros(8000), 16_000, params, refuse_silence=True)
+
+
+# Levels in dB SPL
+
+
+AS_RECORDED = StimulusParams(level=None, full_scale_db_spl=94.0, ramp_duration=0.0)
+
+
+def db_spl(pressure):
+    return 20 * np.log10(rms(pressure) / 20e-6)
+
+
+def test_94_decibels_are_a_pascal():
+    assert pascal(94) == pytest.approx(1.0024, rel=1e-4)
+    assert pascal(0) == 20e-6
+    assert pascal(-20) == pytest.approx(2e-6)
+
+
+@pytest.mark.parametrize("level", [-20.0, 0.0, 45.0, 65.5, 120.0])
+@pytest.mark.parametrize("factor", [1e-200, 1e-4, 1.0, 1e200])
+def test_every_sound_is_brought_to_its_sound_pressure_level(level, factor):
+    params = StimulusParams(level=None, level_db_spl=level, ramp_duration=0.0)
+    assert db_spl(prepare_stimulus(factor * NOISE, 48_000, params)[0]) == pytest.approx(level, abs=1e-9)
+
+
+@pytest.mark.parametrize("full_scale", [60.0, 94.0, 110.0])
+@pytest.mark.parametrize("factor", [1e-6, 0.01, 1.0])
+def test_a_sound_as_recorded_keeps_its_level(full_scale, factor):
+    params = StimulusParams(level=None, full_scale_db_spl=full_scale, ramp_duration=0.0, high_pass=None)
+    prepared, _ = prepare_stimulus(factor * NOISE, 48_000, params)
+    np.testing.assert_allclose(prepared, factor * NOISE * pascal(full_scale), rtol=1e-12)
+    assert db_spl(prepared) == pytest.approx(full_scale + 20 * np.log10(factor * rms(NOISE)), abs=1e-9)
+
+
+def test_what_lies_below_hearing_has_no_part_in_the_level_of_a_sound_as_recorded():
+    # An offset of 1 would be 94 dB SPL.
+    tone = 0.01 * np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
+    assert db_spl(prepare_stimulus(1.0 + tone, 48_000, AS_RECORDED)[0]) == pytest.approx(94 - 40 - 3.01, abs=0.01)
+
+
+def test_a_recording_at_another_rate_keeps_its_level():
+    params = replace(AS_RECORDED, sample_rate=48_000)
+    tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
+    assert db_spl(prepare_stimulus(tone, 16_000, params)[0]) == pytest.approx(94 - 20 - 3.01, abs=0.1)
+
+
+@pytest.mark.parametrize("level", [120.01, 140.0])
+def test_a_recording_above_120_decibels_is_refused(level):
+    loud = NOISE / rms(NOISE) * 10 ** ((level - 94) / 20)
+    with pytest.raises(
+        ValueError, match=rf"^the level of a sound must be <= 120 dB SPL, got {level:.1f}; see full_scal"
+    ):
+        prepare_stimulus(loud, 48_000, replace(AS_RECORDED, high_pass=None))
+
+
+@pytest.mark.parametrize("factor", [1e30, 1e100, 1e300])
+@pytest.mark.parametrize("full_scale", [0.0, 200.0])
+def test_a_recording_as_large_as_a_float_can_be_is_refused_in_one_line(factor, full_scale):
+    with pytest.raises(ValueError, match=r"^the level of a sound must be <= 120 dB SPL, got [\dinf.]+; see full_scale"):
+        prepare_stimulus(factor * NOISE, 48_000, replace(AS_RECORDED, full_scale_db_spl=full_scale))
+
+
+def test_a_recording_just_below_120_decibels_is_heard():
+    loud = NOISE / rms(NOISE) * 10 ** ((119.99 - 94) / 20)
+    assert db_spl(prepare_stimulus(loud, 48_000, replace(AS_RECORDED, high_pass=None))[0]) == pytest.approx(119.99)
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-100, 1e-310])
+def test_a_recording_that_is_all_but_silent_is_not_made_louder(factor):
+    assert rms(prepare_stimulus(factor * NOISE, 48_000, AS_RECORDED)[0]) < 1e-50
+
+
+@pytest.mark.parametrize("params", [AS_RECORDED, StimulusParams(level=None, level_db_spl=65.0)])
+def test_silence_stays_silent_at_any_level(params):
+    prepared = prepare_and_judge(np.zeros(480), 48_000, params)
+    assert not prepared.pressure.any()
+    assert prepared.silence == "silent: all 480 samples are 0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"level_db_spl": 65.0}, "level=0.3, level_db_spl=65.0"),
+        ({"full_scale_db_spl": 94.0}, "level=0.3, full_scale_db_spl=94.0"),
+        ({"level": None}, "none"),
+        ({"level": None, "level_db_spl": 65.0, "full_scale_db_spl": 94.0}, "level_db_spl=65.0, full_scale_db_spl=94.0"),
+    ],
+)
+def test_the_level_is_set_in_exactly_one_way(fields, found):
+    with pytest.raises(ValueError, match=rf"^StimulusParams\.level must be .* exactly one is a number, got {found}$"):
+        StimulusParams(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"level_db_spl": 121.0}, "level_db_spl must be >= -20 and <= 120, got 121.0"),
+        ({"level_db_spl": -21.0}, "level_db_spl must be >= -20 and <= 120, got -21.0"),
+        ({"full_scale_db_spl": 201.0}, "full_scale_db_spl must be >= 0 and <= 200, got 201.0"),
+    ],
+)
+def test_levels_beyond_hearing_are_refused(fields, rule):
+    with pytest.raises(ValueError, match=rule):
+        StimulusParams(level=None, **fields)

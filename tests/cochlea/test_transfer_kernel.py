@@ -13,7 +13,16 @@ TOLERANCE = 1e-13  # of a row's peak: rounding of a phase of some hundred radian
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"damping": 0.02}, {"damping": 1.5}, {"stiffness": 1e8, "stiffness_offset": 100.0}, {"height": 0.5}]
+    "change",
+    [
+        {},
+        {"damping": 0.02},
+        {"damping": 1.5},
+        {"stiffness": 1e8, "stiffness_offset": 100.0},
+        {"height": 0.5},
+        {"curvature_distance": 0.025},
+        {"curvature_distance": 0.05, "damping": 0.05, "velocity_exponent": 1.5},
+    ],
 )
 def test_the_response_is_that_of_the_equations(change) -> None:
     params = replace(BasilarMembraneParams(), **change)

@@ -292,7 +292,19 @@ def test_a_membrane_tilted_by_the_frequency_of_its_places_has_another_file(folde
     )
 
 
-PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and "velocity" not in field.name]
+@pytest.mark.parametrize("distance", [0.01, 0.025, 0.05])
+def test_a_membrane_whose_curvature_is_felt_has_another_file(folder: Path, distance: float) -> None:
+    curved = replace(PARAMS, curvature_distance=distance)
+    table = get(curved)
+    assert not equal(get(), table)
+    assert len(list(folder.iterdir())) == 2
+    exact = transfer_function(table.frequencies, positions(curved), curved)
+    # The last row is where the membrane, if it went on, would have a negative stiffness.
+    assert relative_to_peak(table.response[:-1], exact[:-1]).max() < ENTRY
+
+
+OPTIONAL = ("velocity_scale", "velocity_exponent", "curvature_distance")
+PHYSICAL = [field.name for field in fields(PARAMS) if type(field.default) is float and field.name not in OPTIONAL]
 
 
 @pytest.mark.parametrize("name", PHYSICAL)

@@ -91,10 +91,11 @@ def test_any_number_of_places_compresses(n_places: int) -> None:
 
 
 def test_a_long_sound_compresses_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    pressure = noise(3.0, 16_000, 75.0)
-    whole, _ = compressive_membrane(pressure, 16_000, membrane(66), CompressionParams())
+    # At 48 kHz: places above half the rate of a sound hardly move, and there is some ringing at the cuts.
+    pressure = noise(2.0, 48_000, 75.0)
+    whole, _ = compressive_membrane(pressure, 48_000, membrane(66), CompressionParams())
     monkeypatch.setattr(traveling_wave, "LONGEST_SEGMENT", 0.7)
-    pieces, _ = as_the_kernels_get_it(pressure, 16_000, membrane(66), CompressionParams())
+    pieces, _ = as_the_kernels_get_it(pressure, 48_000, membrane(66), CompressionParams())
     assert_alike(pieces, whole, REMEMBERED)
 
 

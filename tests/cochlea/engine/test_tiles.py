@@ -1,5 +1,6 @@
 """The kernels of the engine against the plain stages, tile by tile."""
 
+from copy import deepcopy
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -189,7 +190,8 @@ def fire(
         tile = np.full(hazard.shape, 5.0, np.float32)  # what lies behind the end of a tile must not count
         tile[: stop - start] = hazard[start:stop]
         row = (first_step + start) % fibers.ring.shape[0]
-        fire_fibers(tile, stop - start, row, *fibers, filled)
+        ring, waiting, drawn, draws, cells = (array[None] for array in fibers[:5])
+        fire_fibers(tile[None], stop - start, row, ring, waiting, drawn, draws, cells, *fibers[5:], filled[None])
         spikes[start:stop] = filled[: stop - start] - UNTOUCHED
         assert np.all(filled[stop - start :] == UNTOUCHED)
     return spikes.astype(np.int64)
@@ -374,3 +376,16 @@ def test_steps_are_counted_from_the_first_of_the_sound() -> None:
     steps, lanes = plain_spikes(BushyCellParams())
     shifted = fire_bushy(BushyCellParams(), WHOLE_TILES, first_step=123_456_789_012)
     np.testing.assert_array_equal(shifted, (steps + 123_456_789_012, lanes))
+
+
+@pytest.mark.parametrize("n_counted", [1, 3])
+def test_cells_of_a_lane_fire_as_each_does_alone(n_counted: int) -> None:
+    alone = [all_ready(8, 24, CELLS + cell) for cell in range(3)]
+    together = [np.stack(arrays) for arrays in zip(*(fibers[:5] for fibers in deepcopy(alone)), strict=True)]
+    hazard = np.stack([np.roll(COURSES[:STEPS], cell, axis=1) for cell in range(3)])
+    spikes = np.zeros((n_counted, STEPS, LANES), np.float32)
+    fire_fibers(hazard, STEPS, 5, *together, *alone[0][5:], spikes)
+    expected = np.stack([fire(each, fibers, first_step=5) for each, fibers in zip(hazard, alone, strict=True)])
+    np.testing.assert_array_equal(spikes, expected if n_counted == 3 else expected.sum(axis=0, keepdims=True))
+    for advanced, number in zip(together, range(5), strict=True):
+        np.testing.assert_array_equal(advanced, np.stack([fibers[number] for fibers in alone]))
