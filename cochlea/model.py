@@ -261,8 +261,8 @@ def encode(
     ------
     ValueError
         If the waveform is not one-dimensional, is empty or has a sample that is not finite, or if the sample rate, seed
-        or key is out of range; if a sound at its own level is above 120 dB SPL; with `refuse_silence`, if all samples are equal, or nothing is left of the sound above
-        `params.stimulus.high_pass`.
+        or key is out of range; if a sound at its own level is above 120 dB SPL; with `refuse_silence`, if all samples
+        are equal, or nothing is left of the sound above `params.stimulus.high_pass`.
     TypeError
         If `params` is not a `CochleaParams`.
 
