@@ -6,7 +6,7 @@
     python benchmarks/remade.py published/shd_*.h5 default/*.h5 --write    # writes it, too
 
 Each file is read and checked as a whole. The table is written to spikedata/downloads/remade.json, which `verify`
-knows, and to docs/howto/encoding.md.
+knows, with the checksums of all clips in remade_clips.npz beside it, and to docs/howto/encoding.md.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 import spikedata.downloads.remade as table
 from spikedata.disk import file_digest
-from spikedata.downloads.remade import Remade
+from spikedata.downloads.remade import Remade, upper_words
 from spikedata.encoding.assemble import read_total
+from spikedata.files.columns import CHECKSUM
 from spikedata.files.reader import SpikeFile
 
 PLACE = Path(table.__file__).with_name("remade.json")
+CLIPS = PLACE.with_name("remade_clips.npz")
 DOCS = Path(__file__).parents[1] / "docs/howto/encoding.md"
 BEGIN, END = "<!-- remade: written by benchmarks/remade.py -->\n", "<!-- /remade -->\n"
 
@@ -59,14 +63,31 @@ def as_markdown(entries: list[Remade]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def checksums_of(path: Path) -> np.ndarray:
+    """What `remade_clips` knows of the clips of a file."""
+    with SpikeFile(path) as file:
+        return upper_words(file.columns.numbers(CHECKSUM))
+
+
+def write_clips(files: list[Path], found: list[Remade]) -> None:
+    """Replace the clips of the presets of these files, which must be all files of a preset."""
+    tables = {preset: table.remade_clips(preset) for preset in {known.preset for known in table.remade_files()}}
+    for preset in sorted({entry.preset for entry in found}):
+        parts = [checksums_of(path) for path, entry in zip(files, found, strict=True) if entry.preset == preset]
+        tables[preset] = np.unique(np.concatenate(parts))
+    np.savez(CLIPS, **dict(sorted(tables.items())))
+
+
 def main() -> None:
     """Show or write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, help="spike files")
     parser.add_argument("--write", action="store_true", help=f"replace their entries in {PLACE.name} and {DOCS.name}")
     args = parser.parse_args()
-    found = {(entry.name, entry.preset): entry for entry in map(describe, args.files)}
+    described = [describe(path) for path in args.files]
+    found = {(entry.name, entry.preset): entry for entry in described}
     if args.write:
+        write_clips(args.files, described)
         found = {(known.name, known.preset): known for known in table.remade_files()} | found
     entries = [found[key] for key in sorted(found, key=lambda key: (key[1], key[0] != "shd_train"))]
     content = json.dumps([entry._asdict() for entry in entries], indent=1) + "\n"

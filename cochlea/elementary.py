@@ -240,3 +240,18 @@ def inverse_hyperbolic_sines(values: Array) -> Array:
     for i in range(values.size):
         found[i] = arcsinh(values[i])
     return found
+
+
+@compiled()
+def logarithms(values: Array) -> Array:
+    """The natural logarithm of each value [1].
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Finite numbers above 0 [1].
+    """
+    found = np.empty(values.size)
+    for i in range(values.size):
+        found[i] = log(values[i])
+    return found

@@ -237,8 +237,9 @@ def encode(
     Parameters
     ----------
     waveform : array_like, shape (n_samples,)
-        Mono sound [1]. Every sound is brought to the same level, so its own level does not matter. Silence stays silent
-        and evokes spontaneous spikes; by default, so does a sound that has nothing above 20 Hz.
+        Mono sound [1]. Every sound is brought to the same level, so its own level does not matter, unless
+        `params.stimulus.full_scale_db_spl` is a number. Silence stays silent and evokes spontaneous spikes; by default,
+        so does a sound that has nothing above 20 Hz.
     sample_rate : float
         Rate of the waveform, a whole number of at least 1,000 [Hz].
     params : CochleaParams, optional
@@ -260,8 +261,8 @@ def encode(
     ------
     ValueError
         If the waveform is not one-dimensional, is empty or has a sample that is not finite, or if the sample rate, seed
-        or key is out of range; with `refuse_silence`, if all samples are equal, or nothing is left of the sound above
-        `params.stimulus.high_pass`.
+        or key is out of range; if a sound at its own level is above 120 dB SPL; with `refuse_silence`, if all samples
+        are equal, or nothing is left of the sound above `params.stimulus.high_pass`.
     TypeError
         If `params` is not a `CochleaParams`.
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.checks import checked_object
-from cochlea.elementary import arcsinh, hyperbolic_sines, inverse_hyperbolic_sines
+from cochlea.elementary import arcsinh, hyperbolic_sines, inverse_hyperbolic_sines, logarithms
 from cochlea.interpolation import lagrange_weights
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 from cochlea.transfer_kernel import Membrane
@@ -86,11 +86,13 @@ def _best(response: NDArray[np.complex64], frequencies: NDArray[np.float64], ste
     at = np.argmax(np.square(response.real) + np.square(response.imag), axis=1)
     middle = np.clip(at, 1, len(frequencies) - 2)
     rows = np.arange(len(at))[:, None]
-    low, top, high = np.log(np.maximum(np.abs(response[rows, middle[:, None] + [-1, 0, 1]]), _LEAST).T, dtype=float)
+    around = response[rows, middle[:, None] + [-1, 0, 1]]
+    power = np.square(around.real.astype(float)) + np.square(around.imag.astype(float))
+    low, top, high = 0.5 * logarithms(np.maximum(power, _LEAST * _LEAST).ravel()).reshape(power.shape).T
     bend = low + high - 2.0 * top
     is_top = (at == middle) & (bend < 0.0)
     shift = np.where(is_top, 0.5 * (low - high) / np.where(is_top, bend, 1.0), 0.0)
-    return np.asarray(np.where(is_top, _BEND * np.sinh((middle + shift) * step), frequencies[at]))
+    return np.asarray(np.where(is_top, _BEND * hyperbolic_sines((middle + shift) * step), frequencies[at]))
 
 
 class TableAxis(NamedTuple):

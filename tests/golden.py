@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import spikedata as sd
 from cochlea import CochleaParams, encode
 
-PRESETS = {"default": CochleaParams(), "published": CochleaParams.published()}
+PRESETS = {"default": CochleaParams(), "published": CochleaParams.published(), "human": CochleaParams.human()}
 CLIPS = [
     "lang-english_speaker-00_trial-0_digit-3",
     "lang-english_speaker-00_trial-0_digit-7",

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).with_name("golden.py")
-# What `golden.py` printed when the bits of the two presets were frozen: number of spikes, SHA-256.
+# What `golden.py` printed when the bits of the presets were frozen: number of spikes, SHA-256.
 GOLDEN = {
     "default": {
         "lang-english_speaker-00_trial-0_digit-3": (
@@ -44,6 +44,22 @@ GOLDEN = {
         ),
         "16 kHz": ("8156 311db47f60136ed5a19657f9b8b12912fddf944cc27886ed57e5533c025ce79e"),
         "long": ("76611 bc7404e1b41866cfa5559b093e124df2b967fb207e10f629390b7380ae741aa5"),
+    },
+    "human": {
+        "lang-english_speaker-00_trial-0_digit-3": (
+            "31275 32d196277c92cce36d4e092bcdb0201592939e504f27aad13d36f18108e76438"
+        ),
+        "lang-english_speaker-00_trial-0_digit-7": (
+            "34120 9d0a9f3d8ea52ed74f2db362f1a6afe995fe59da68e44619a1f8f82e17f9038a"
+        ),
+        "lang-german_speaker-04_trial-0_digit-0": (
+            "33553 b5f0086423ecdb99676c875777953210146d62c3a83e16d27f648e8a0d299b1f"
+        ),
+        "lang-german_speaker-04_trial-0_digit-7": (
+            "42581 47b52550702eda862ec79e5c7b735ff20986525d56e3e68ce93c6eca48f3ff0b"
+        ),
+        "16 kHz": ("29552 ef9fac04d1fa688c74740843a8df4a55aeb77673282af82d32dc03c1008e047b"),
+        "long": ("282170 9d563e3cc7cbc3dc9d220213e1de312ed5cf73c4586f7744e7df6e05dd56670d"),
     },
 }
 

@@ -7,7 +7,7 @@ divided out of the spectrum beforehand (the gridding method: Jackson et al., IEE
 error is below 2e-6 of the peak of a signal that fills its band, and 2e-5 for a tone at the very end of the band.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil, sqrt
 
 import numpy as np
@@ -47,6 +47,25 @@ def kernel_gain(bins: NDArray[np.integer], n_grid: int) -> NDArray[np.float64]:
     return np.asarray(N_TAPS * hyperbolic_sines(root) / (root * bessel_i0(_BETA)), np.float64)
 
 
+@lru_cache(maxsize=64)
+def gain_divisors(n_grid: int) -> NDArray[np.float64]:
+    """What a spectrum is multiplied by before it is interpolated: 1 / `kernel_gain` at each bin of the band [1].
+
+    Parameters
+    ----------
+    n_grid : int
+        Number of grid points [1].
+
+    Returns
+    -------
+    ndarray, shape (n_grid // 3 + 1,)
+        Read-only, and shared between all callers.
+    """
+    divisors = 1.0 / kernel_gain(np.arange(int(n_grid / (2 * _OVERSAMPLING)) + 1), n_grid)
+    divisors.flags.writeable = False
+    return divisors
+
+
 @cache
 def kernel_polynomials() -> NDArray[np.float32]:
     """The taps of the kernel as polynomials, from the highest power down; shape (power, N_TAPS) [1].
@@ -73,28 +92,34 @@ def kernel_polynomials() -> NDArray[np.float32]:
 
 
 @compiled()
-def interpolation_taps(position: float, polynomials: Array, taps: Array) -> np.int64:
-    """Fill `taps` with the weights of the grid points around a position, and return the index of the first point.
+def taps_of_steps(position: float, pitch: float, n_steps: int, polynomials: Array, taps: Array, first: Array) -> None:
+    """Fill `taps` with the weights of the grid points around some evenly spaced positions.
 
     Parameters
     ----------
-    position : float
-        Position in grid steps from the first grid point [1].
+    position, pitch : float
+        The first position, and the distance between positions, in grid steps [1].
+    n_steps : int
+        Number of positions [1].
     polynomials : ndarray of float32, shape (power, N_TAPS)
         The result of `kernel_polynomials` [1].
-    taps : ndarray of float32, shape (N_TAPS,)
-        The weights that are filled in [1].
-
-    Returns
-    -------
-    int
-        Index of the first grid point; it may be negative, and the grid is periodic [1].
+    taps : ndarray of float32, shape (N_TAPS + 1, at least n_steps)
+        The weights of the grid points, and scratch space in the last row [1].
+    first : ndarray of int64, shape (at least n_steps,)
+        Index of the first grid point at each position; it may be negative, and the grid is periodic [1].
     """
-    before = np.floor(position)
-    x = np.float32(2.0 * (position - before) - 1.0)
+    # Horner's scheme, all positions at once
+    x = taps[N_TAPS]
+    for t in range(n_steps):
+        at = position + t * pitch
+        before = np.floor(at)
+        x[t] = np.float32(2.0 * (at - before) - 1.0)
+        first[t] = np.int64(before) - (N_TAPS // 2 - 1)
     for i in range(N_TAPS):
-        taps[i] = polynomials[0, i]
-    for power in range(1, polynomials.shape[0]):  # Horner's scheme, all taps at once
-        for i in range(N_TAPS):
-            taps[i] = taps[i] * x + polynomials[power, i]
-    return np.int64(before) - (N_TAPS // 2 - 1)
+        row = taps[i]
+        for t in range(n_steps):
+            row[t] = polynomials[0, i]
+        for power in range(1, polynomials.shape[0]):
+            coefficient = polynomials[power, i]
+            for t in range(n_steps):
+                row[t] = row[t] * x[t] + coefficient

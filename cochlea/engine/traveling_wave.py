@@ -19,7 +19,7 @@ from cochlea.basilar_membrane import fade, memory
 from cochlea.compilation import Array, compiled
 from cochlea.engine.fourier import plan, smooth_length, transform
 from cochlea.engine.fourier import spectrum as spectrum_of
-from cochlea.engine.periodic import grid_length, kernel_gain
+from cochlea.engine.periodic import gain_divisors, grid_length
 from cochlea.transfer_function import BasilarMembraneParams
 from cochlea.transfer_table import TableAxis, TransferTable, locate, transfer_table
 
@@ -156,7 +156,7 @@ def velocity_of_rows(segment: Segment, rows: slice, table: TransferTable, room: 
         k = np.arange(n_bins)
         # A complex number is multiplied by a real one here, as everywhere: NumPy fuses the operations of other products
         # of complex numbers on some processors.
-        spectrum = spectrum * (1.0 / kernel_gain(np.where(k > n_folded // 2, n_folded - k, k), n_grid))
+        spectrum = spectrum * gain_divisors(n_grid)[np.where(k > n_folded // 2, n_folded - k, k)]
     n_pairs = (n_relevant.size + 1) // 2
     grid = room[: n_pairs * n_grid].view(np.float32).reshape(n_pairs, n_grid, 2)
     _respond(

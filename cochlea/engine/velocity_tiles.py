@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from cochlea.compilation import Array, compiled
 from cochlea.engine.compressing import compress_tile
-from cochlea.engine.periodic import N_TAPS, interpolation_taps
+from cochlea.engine.periodic import N_TAPS, taps_of_steps
 from cochlea.engine.tiles import LANES, REACH
 from cochlea.hair_cell import NODES, cell_offsets
 from cochlea.interpolation import lagrange_weights
@@ -97,18 +97,19 @@ def copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
     tile : ndarray of float32, shape (step, row)
         The result [1].
     """
-    # Two pairs of rows at a time: four neighboring floats are written together.
+    # A pair of rows is copied as one number of 64 bits, and eight pairs at a time are written together.
     n_pairs = grid.shape[0]
-    for pair in range(0, n_pairs - 1, 2):
+    pairs, turned = grid.view(np.int64)[:, first : first + n_steps, 0], tile.view(np.int64)
+    whole = n_pairs // 8 * 8
+    for pair in range(0, whole, 8):
+        a, b, c, d = pairs[pair], pairs[pair + 1], pairs[pair + 2], pairs[pair + 3]
+        e, f, g, h = pairs[pair + 4], pairs[pair + 5], pairs[pair + 6], pairs[pair + 7]
         for t in range(n_steps):
-            tile[t, 2 * pair] = grid[pair, first + t, 0]
-            tile[t, 2 * pair + 1] = grid[pair, first + t, 1]
-            tile[t, 2 * pair + 2] = grid[pair + 1, first + t, 0]
-            tile[t, 2 * pair + 3] = grid[pair + 1, first + t, 1]
-    if n_pairs % 2:
+            to = turned[t, pair : pair + 8]
+            to[0], to[1], to[2], to[3], to[4], to[5], to[6], to[7] = a[t], b[t], c[t], d[t], e[t], f[t], g[t], h[t]
+    for pair in range(whole, n_pairs):
         for t in range(n_steps):
-            tile[t, 2 * n_pairs - 2] = grid[n_pairs - 1, first + t, 0]
-            tile[t, 2 * n_pairs - 1] = grid[n_pairs - 1, first + t, 1]
+            turned[t, pair] = pairs[pair, t]
 
 
 @compiled()
@@ -134,9 +135,10 @@ def interpolate_tile(
     """
     # The grid points needed are first copied to `source`, turned to (point, lane), in more than one piece where they go
     # past the end of the periodic grid.
-    taps = np.empty(N_TAPS, np.float32)
-    begin = interpolation_taps(position, polynomials, taps)
-    n_source = interpolation_taps(position + (n_steps - 1) * pitch, polynomials, taps) - begin + N_TAPS
+    taps, starts = np.empty((N_TAPS + 1, n_steps), np.float32), np.empty(n_steps, np.int64)
+    taps_of_steps(position, pitch, n_steps, polynomials, taps, starts)
+    begin = starts[0]
+    n_source = starts[n_steps - 1] - begin + N_TAPS
     period = grid.shape[1]
     copied = 0
     while copied < n_source:
@@ -145,8 +147,10 @@ def interpolate_tile(
         copy_tile(grid, at, n, source[copied:])
         copied += n
     for t in range(n_steps):
-        first = interpolation_taps(position + t * pitch, polynomials, taps) - begin
-        a, b, c, d, e, f, g, h = taps  # spelled out, so that the loop over lanes is vectorized
+        first = starts[t] - begin
+        # spelled out, so that the loop over lanes is vectorized
+        a, b, c, d = taps[0, t], taps[1, t], taps[2, t], taps[3, t]
+        e, f, g, h = taps[4, t], taps[5, t], taps[6, t], taps[7, t]
         for j in range(LANES + REACH):
             tile[t, j] = (
                 a * source[first, j] + b * source[first + 1, j] + c * source[first + 2, j]

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cochlea.auditory_nerve import auditory_nerve
-from cochlea.basilar_membrane import basilar_membrane
 from cochlea.bushy_cell import bushy_cell
-from cochlea.compression import compress, knee_velocities
+from cochlea.compression import compressive_membrane
 from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
 from cochlea.model import CochleaParams
 from cochlea.stimulus import REFERENCE_PRESSURE, apply_ramps
@@ -125,13 +124,8 @@ def membrane_velocity(pressure: NDArray[np.float64], params: CochleaParams) -> t
     params : CochleaParams
         The ear.
     """
-    membrane, compression = params.basilar_membrane, params.compression
-    velocity, rate = basilar_membrane(pressure, SAMPLE_RATE, membrane)
-    if compression is None:
-        return velocity, rate
-    passive, _ = basilar_membrane(pressure, SAMPLE_RATE, compression.passive(membrane))
-    knees = knee_velocities(membrane, compression, min(SAMPLE_RATE, rate) / 2)
-    return np.asarray(compress(velocity, passive, rate, knees, compression), np.float32), rate
+    velocity, rate = compressive_membrane(pressure, SAMPLE_RATE, params.basilar_membrane, params.compression)
+    return np.asarray(velocity, np.float32), rate
 
 
 def respond(

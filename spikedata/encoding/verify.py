@@ -18,17 +18,19 @@ from spikedata.acoustics import Drawn, Scene
 from spikedata.corpora import CORPORA, Clip, Listing, list_clips
 from spikedata.disk import file_digest
 from spikedata.downloads.origin import published_sums
-from spikedata.downloads.remade import Remade, remade_as, remade_of
+from spikedata.downloads.remade import Remade, are_remade, remade_clips, remade_of
 from spikedata.encoding.blocks import OWN, PRESETS, Job
 from spikedata.encoding.clips import encode_each
 from spikedata.encoding.ear import params_of
 from spikedata.encoding.surroundings import Pool, make_pool, pool_of_folder, scene_from
 from spikedata.events import Sample
+from spikedata.files.columns import CHECKSUM
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.splits import SPLITS, make_split
 
 Report = Callable[[str, int, int], None]
+_OF_THE_DIGITS = 48_000  # [Hz], the sample rate of the Heidelberg Digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Verified:
         Name of the published file to which it is identical, byte by byte [1].
     remade : Remade or None
         The file that this package makes of the recordings of a published one, if it has the same spikes [1].
+    n_remade : int
+        Number of clips that are among those of the remade files of the same preset; 0 where none are known [1].
     n_compared : int
         Clips whose recordings were encoded again and gave the same spikes [1].
     notes : tuple of str
@@ -63,6 +67,7 @@ class Verified:
     sha256: str
     published: str | None
     remade: Remade | None
+    n_remade: int
     n_compared: int
     notes: tuple[str, ...]
 
@@ -132,7 +137,8 @@ def verify_file(
         n_clips, n_spikes, is_ours = len(file), _read_all(file, report), file.is_ours
         notes = _notes_on_clips(file)
         remade = remade_of(file.spikes_digest) if is_ours else None
-        notes += _note_on_unlike(file) if remade is None else ()
+        n_remade = _count_remade(file)
+        notes += _note_on_unlike(file, n_remade)
         if audio is not None:
             notes += _compare(file, _find_origin(file, Path(audio), columns, noise), workers, report)
         elif noise is not None:
@@ -150,6 +156,7 @@ def verify_file(
         sha256=file_digest(path, "sha256"),
         published=published,
         remade=remade,
+        n_remade=n_remade,
         n_compared=0 if audio is None else n_clips,
         notes=notes,
     )
@@ -176,6 +183,8 @@ def format_verified(verified: Verified) -> str:
             else f"in a file that version {v.remade.version} did not write"
         )
         lines.append(f"  these are the spikes of the remade {v.remade.name}.h5, preset {v.remade.preset}, {like}")
+    elif v.n_remade == v.n_clips > 0:
+        lines.append("  all clips are among those of the remade Heidelberg Digits of this preset")
     lines += [f"  MD5      {v.md5}", f"  SHA-256  {v.sha256}"]
     if v.n_compared:
         lines.append(f"  {v.n_compared:,} recordings were encoded again and gave the same spikes")
@@ -412,16 +421,24 @@ def _describe_origin(file: SpikeFile, origin: _Origin) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _note_on_unlike(file: SpikeFile) -> tuple[str, ...]:
-    """A note on a file that should have had the spikes of a known one."""
+def _count_remade(file: SpikeFile) -> int:
+    """Number of clips that are known of the remade files."""
     made = file.provenance
-    if made is None or made.seed or made.shard or made.corpus != "heidelberg_digits" or not made.part:
+    if not file.is_ours or made is None or made.corpus != "heidelberg_digits":
+        return 0
+    return int(are_remade(file.columns.numbers(CHECKSUM), _preset_of(made)).sum())
+
+
+def _note_on_unlike(file: SpikeFile, n_remade: int) -> tuple[str, ...]:
+    """A note on clips that should have had known spikes."""
+    made = file.provenance
+    if made is None or made.seed or made.scene or made.corpus != "heidelberg_digits" or n_remade == len(file):
         return ()
-    known = remade_as(f"shd_{made.part}", _preset_of(made)) if made.split.startswith("published") else None
-    if known is None:
+    preset = _preset_of(made)
+    if not remade_clips(preset).size or set(file.sample_rates) != {_OF_THE_DIGITS}:  # a copy at another rate
         return ()
-    what = "its spikes" if len(file) == known.clips else f"its {len(file):,} clips (of {known.clips:,})"
-    return (f"{what} are not those of the remade {known.name}.h5, preset {known.preset}, of version {known.version}",)
+    which = "its spikes are" if n_remade == 0 else f"{len(file) - n_remade:,} of its {len(file):,} clips are"
+    return (f"{which} not those of the remade Heidelberg Digits, preset {preset}",)
 
 
 def _notes_on_foreign(path: Path) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from cochlea.engine.periodic import N_TAPS, grid_length, interpolation_taps, kernel_gain, kernel_polynomials
+from cochlea.engine.periodic import N_TAPS, grid_length, kernel_gain, kernel_polynomials, taps_of_steps
 
 TOLERANCE = 2e-6  # of the peak, for a signal that fills its band (measured: 1.6e-6)
 AT_THE_EDGE = 2e-5  # for a tone in the last bin of the band (measured: 1.3e-5); 2e-6 up to nine tenths of it
@@ -15,9 +15,10 @@ FRACTIONS = np.linspace(0, 1, 2001)[:-1]
 
 def taps_at(positions: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The first grid point of each position, and the weights of it and those behind it, shape (position, tap)."""
-    taps = np.empty((positions.size, N_TAPS), np.float32)
-    first = [interpolation_taps(position, POLYNOMIALS, row) for position, row in zip(positions, taps, strict=True)]
-    return np.array(first), taps.astype(np.float64)
+    taps, first = np.empty((positions.size, N_TAPS + 1, 1), np.float32), np.empty((positions.size, 1), np.int64)
+    for position, row, start in zip(positions, taps, first, strict=True):
+        taps_of_steps(position, 0.0, 1, POLYNOMIALS, row, start)
+    return first[:, 0], taps[:, :N_TAPS, 0].astype(np.float64)
 
 
 def interpolate(grid: NDArray[np.float64], positions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,3 +107,11 @@ def test_the_gain_is_the_fourier_transform_of_the_kernel() -> None:
     bins, n_grid = np.arange(334), 1000  # cycles per grid point: up to a third
     transform = np.cos(2 * np.pi * np.outer(bins / n_grid, distance)) @ (weights * kernel(distance))
     np.testing.assert_allclose(kernel_gain(bins, n_grid), transform, rtol=1e-12)
+
+
+def test_the_taps_of_many_steps_are_those_of_each() -> None:
+    taps, first = np.empty((N_TAPS + 1, 100), np.float32), np.empty(100, np.int64)
+    taps_of_steps(-3.3, 0.77, 100, POLYNOMIALS, taps, first)
+    starts, each = taps_at(-3.3 + np.arange(100) * 0.77)
+    np.testing.assert_array_equal(first, starts)
+    np.testing.assert_array_equal(taps[:N_TAPS].T, each)

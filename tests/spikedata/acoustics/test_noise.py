@@ -128,3 +128,10 @@ def test_noise_of_one_seed_is_the_same_to_the_bit():
     first, second = (white_noise(1000, stream_of(5, "x", 1)) for _ in range(2))
     assert np.array_equal(first, second)
     assert active_rms(first, RATE) == active_rms(second, RATE)
+
+
+def test_long_noise_begins_as_short_noise_does():
+    # it is made piece by piece, so that hours of it need no more memory than their samples
+    short, long = (white_noise(n, stream_of(6, "x")) for n in (2**16, 3 * 2**16 + 5))
+    assert np.array_equal(long[: 2**16], short)
+    assert abs(np.mean(long[: 2**16] * long[2**16 : 2**17])) < 5 / 2**8

@@ -96,7 +96,7 @@ def test_sizes_are_those_of_the_files(members):
 
 
 def test_an_unknown_preset_or_seed_is_refused(listing):
-    with pytest.raises(ValueError, match="preset must be one of default, published, got 'human'"):
-        Job(corpus="folder", keys=listing.keys, preset="human", seed=0)
+    with pytest.raises(ValueError, match="preset must be one of default, published, human, got 'cat'"):
+        Job(corpus="folder", keys=listing.keys, preset="cat", seed=0)
     with pytest.raises(ValueError, match="seed must be >= 0 and <= 9223372036854775807, got -1"):
         Job(corpus="folder", keys=listing.keys, preset="default", seed=-1)

@@ -140,5 +140,5 @@ def test_an_encoding_interrupted_in_its_first_block_leaves_nothing(listing: List
 
 
 def test_an_unknown_preset_names_the_known_ones(listing: Listing, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="preset must be one of default, published, got 'human'"):
-        encode_clips(listing, tmp_path / "x.h5", preset="human")
+    with pytest.raises(ValueError, match="preset must be one of default, published, human, got 'cat'"):
+        encode_clips(listing, tmp_path / "x.h5", preset="cat")

@@ -86,7 +86,7 @@ def test_a_folder_of_a_known_corpus_is_shown_the_way(tmp_path):
         ({"shard": 3}, r"shard, such as \(3, 16\), must be two whole numbers, got 3"),
         ({"shard": (3, 2)}, r"shard must be \(index, count\)"),
         ({"seed": -1}, "seed must be >= 0 and <= 9223372036854775807, got -1"),
-        ({"preset": "loud"}, "preset must be one of default, published, got 'loud'"),
+        ({"preset": "loud"}, "preset must be one of default, published, human, got 'loud'"),
         ({"split": Split("larger", {"train": [99]})}, "sample 99, must be < 24"),
     ],
 )

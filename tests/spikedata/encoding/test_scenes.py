@@ -1,5 +1,6 @@
 """Recordings in a scene: the same bytes on any way to a file, and noise that never leaks from part to part."""
 
+import errno
 import json
 import os
 import pickle
@@ -15,6 +16,7 @@ import cochlea
 from spikedata.acoustics import NoiseError, Scene, draw_scene
 from spikedata.cli import main
 from spikedata.corpora import Clip, Listing, list_clips
+from spikedata.corpora.audio import AudioError
 from spikedata.encoding import surroundings
 from spikedata.encoding.blocks import Job, cut_blocks, find_members
 from spikedata.encoding.encode import encode_clips
@@ -409,7 +411,43 @@ def test_an_ear_at_one_level_stays_there_in_a_scene_without_a_level(listing, tmp
     assert encode(listing, tmp_path / "x.h5", Scene(noise="white", snr=3), params=params).notes == ()
 
 
+def test_the_human_ear_hears_levels_and_is_resumed_sharded_and_verified(words, listing, tmp_path):
+    few = Listing(corpus="fsdd", keys=listing.keys, clips=listing.clips[::8], unfit=())
+    scene = Scene(noise="white", snr=(0, 20), level=(45, 85))
+
+    def stop(n_done: int, _: int) -> None:
+        if n_done >= 2:
+            raise Stopped
+
+    encode(few, tmp_path / "x.h5", scene, preset="human")
+    with pytest.raises(Stopped):
+        encode(few, tmp_path / "y.h5", scene, preset="human", on_progress=stop)
+    encode(few, tmp_path / "y.h5", scene, preset="human", workers=2)
+    shards = [encode(few, tmp_path / "z.h5", scene, preset="human", shard=(n, 2)).outputs[0] for n in (1, 2)]
+    merge_files(shards, tmp_path / "z.h5")
+    assert (tmp_path / "x.h5").read_bytes() == (tmp_path / "y.h5").read_bytes() == (tmp_path / "z.h5").read_bytes()
+    assert verify_file(tmp_path / "x.h5", audio=words).n_compared == 4
+    with SpikeFile(tmp_path / "x.h5") as file:
+        assert (file.drawn["level"] >= 45).all()
+        assert (file.drawn["level"] <= 85).all()
+
+
 # bad input
+
+
+def test_too_many_open_files_do_not_change_the_babble(listing, monkeypatch):
+    # a recording that cannot be opened now is not passed over, as one is that nobody could read
+    inner = surroundings.read_sound
+
+    def read_sound(path):
+        if path.name == "1_bob_0.wav":
+            raise AudioError(f"{path}: cannot be read") from OSError(errno.EMFILE, "Too many open files")
+        return inner(path)
+
+    monkeypatch.setattr(surroundings, "read_sound", read_sound)
+    around = Surroundings(Scene(noise="babble", snr=0, n_talkers=40), make_pool(listing.clips))
+    with pytest.raises(AudioError, match=r"1_bob_0\.wav: cannot be read"):
+        around.stage(np.sin(np.arange(1000) / 3), RATE, listing.clips[0], seed=0)
 
 
 @pytest.mark.parametrize(

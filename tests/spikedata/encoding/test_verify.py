@@ -12,11 +12,12 @@ import pytest
 import soundfile
 
 from spikedata.corpora import list_clips
-from spikedata.downloads.remade import Remade, remade_files
+from spikedata.downloads.remade import Remade, remade_files, upper_words
 from spikedata.encoding import verify as comparison
 from spikedata.encoding import verify as module
 from spikedata.encoding.encode import encode_clips
 from spikedata.encoding.verify import format_verified, verify_file
+from spikedata.files.columns import CHECKSUM
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import FormatError, Provenance
 from spikedata.files.writer import SpikeWriter
@@ -116,13 +117,54 @@ def test_the_spikes_of_a_remade_file_are_known_in_a_file_of_another_version(enco
     assert "preset published, in a file that version 0.1.0 did not write" in format_verified(found)
 
 
-def test_a_file_that_should_have_the_spikes_of_a_remade_one_is_told_if_it_has_not(encoded, known, tmp_path, corpus):
-    encode_clips(list_clips("folder", corpus), tmp_path / "other.h5", preset="published", seed=4)
+@pytest.fixture
+def digits(encoded, tmp_path, monkeypatch):
+    """The encoded file as if made of the Heidelberg Digits at their rate, and all of its clips known."""
+    monkeypatch.setattr("spikedata.encoding.verify._OF_THE_DIGITS", RATE)
     like = {"corpus": "heidelberg_digits", "seed": 0, "split": "published lists", "part": "train"}
-    path = rewrite(tmp_path / "other.h5", tmp_path / "x.h5", replace(provenance_of(encoded), **like))
-    found = verify_file(path)
-    assert found.remade is None
-    assert found.notes == ("its spikes are not those of the remade shd_train.h5, preset published, of version 0.1.0",)
+    path = rewrite(encoded, tmp_path / "digits.h5", replace(provenance_of(encoded), **like))
+    with SpikeFile(path) as file:
+        preset, known = json.loads(file.provenance.params)["preset"], upper_words(file.columns.numbers(CHECKSUM))
+    learn = {preset: np.sort(known)}
+    for module_name in ("spikedata.downloads.remade", "spikedata.encoding.verify"):
+        monkeypatch.setattr(f"{module_name}.remade_clips", lambda asked: learn.get(asked, np.empty(0, np.uint32)))
+    return path
+
+
+def test_clips_are_known_in_whatever_file_they_are(digits, tmp_path):
+    with (
+        SpikeFile(digits) as file,
+        SpikeWriter(
+            tmp_path / "part.h5", keys=file.keys, times_dtype=file.times_dtype.name, provenance=file.provenance
+        ) as writer,
+    ):
+        for index in (4, 1):
+            writer.append(**file[index]._asdict())
+    found = verify_file(tmp_path / "part.h5")
+    assert (found.n_remade, found.remade, found.notes) == (2, None, ())
+    assert "all clips are among those of the remade Heidelberg Digits of this preset" in format_verified(found)
+
+
+def test_a_clip_that_should_have_known_spikes_is_told_if_it_has_not(digits, tmp_path):
+    with (
+        SpikeFile(digits) as file,
+        SpikeWriter(
+            tmp_path / "x.h5", keys=file.keys, times_dtype=file.times_dtype.name, provenance=file.provenance
+        ) as writer,
+    ):
+        for sample in file:
+            units = sample.units.copy()
+            units[0] ^= len(writer) == 3
+            writer.append(**sample._replace(units=units)._asdict())
+    found = verify_file(tmp_path / "x.h5")
+    assert found.n_remade == 5
+    assert found.notes == ("1 of its 6 clips are not those of the remade Heidelberg Digits, preset published",)
+
+
+def test_a_file_without_any_known_clip_is_told(digits, tmp_path, corpus):
+    encode_clips(list_clips("folder", corpus), tmp_path / "other.h5", preset="published", seed=4)
+    path = rewrite(tmp_path / "other.h5", tmp_path / "x.h5", provenance_of(digits))
+    assert verify_file(path).notes == ("its spikes are not those of the remade Heidelberg Digits, preset published",)
 
 
 def test_the_digest_of_the_spikes_does_not_depend_on_the_order_of_the_clips(encoded, tmp_path):

@@ -139,7 +139,7 @@ def test_two_presets_files_and_recordings_stand_side_by_side(sound, corpus):
         (["a.wav"] * 7, {}, "a picture has 1 to 6 columns, got 7"),
         (["a.wav"], {"kind": "pie"}, "kind must be one of sound, raster, .*, got 'pie'"),
         (["a.wav"], {"kind": "rates"}, "kind must be one of sound, .*, intervals for a recording, got 'rates'"),
-        ([Column("a.wav", "loud")], {}, "preset must be one of default, published, got 'loud'"),
+        ([Column("a.wav", "loud")], {}, "preset must be one of default, published, human, got 'loud'"),
     ],
 )
 def test_what_cannot_stand_side_by_side_is_refused(columns, options, rule):
