@@ -19,20 +19,20 @@ def rng():
 
 def test_the_membrane_compresses_at_its_frequency_and_not_an_octave_below():
     on, off = (growth(f, LEVELS, HUMAN, place_frequency=1000.0) for f in (1000.0, 500.0))
-    assert growth_slope(LEVELS, on, 40.0, 70.0) == pytest.approx(0.20, abs=0.03)
+    assert growth_slope(LEVELS, on, 40.0, 70.0) == pytest.approx(0.25, abs=0.03)
     assert growth_slope(LEVELS, off, 40.0, 70.0) == pytest.approx(0.96, abs=0.02)
 
 
 def test_a_tone_below_suppresses_more_than_one_above():
     below, above = (two_tone_suppression(1000.0, 40.0, f, [80.0], HUMAN)[0] for f in (600.0, 1300.0))
-    assert below == pytest.approx(30, abs=3)
-    assert above == pytest.approx(4.2, abs=1.0)
+    assert below == pytest.approx(19.7, abs=1.5)
+    assert above == pytest.approx(1.8, abs=0.5)
 
 
 def test_the_receptor_potential_loses_what_is_fast():
     potentials = receptor_potentials([101.0, 1009.0, 4013.0], HUMAN)
     assert potentials.resting == pytest.approx(-0.05, abs=1e-4)
-    np.testing.assert_allclose(potentials.ac / potentials.dc, [4.5, 1.06, 0.29], rtol=0.1)
+    np.testing.assert_allclose(potentials.ac / potentials.dc, [6.1, 1.04, 0.34], rtol=0.1)
 
 
 def test_the_classes_differ_in_silence_and_all_saturate():
@@ -48,7 +48,7 @@ def test_the_classes_differ_in_silence_and_all_saturate():
 
 def test_fibers_do_not_lock_to_5_kilohertz():
     locking = phase_locking([1009.0, 5021.0], HUMAN, rng(), level=60.0, n_bushy_cells=1)
-    assert locking.release[0] == pytest.approx(0.69, abs=0.03)
+    assert locking.release[0] == pytest.approx(0.71, abs=0.03)
     assert locking.release[1] < 0.1
 
 
