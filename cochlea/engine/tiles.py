@@ -216,7 +216,7 @@ def fire_fibers(
                     bit = np.uint32(mask & np.uint32(-np.int32(mask)))  # the lowest bit that is set
                     lane = first + _POSITIONS[np.uint32(bit * _DE_BRUIJN) >> np.uint32(27)]
                     listed[n_listed] = cell * LANES + lane
-                    n_listed += np.int64(mask != np.uint32(0))
+                    n_listed += int(mask != np.uint32(0))
                     mask = np.uint32(mask ^ bit)
                     n_found += 1
         for i in range(n_listed):
