@@ -1,4 +1,4 @@
-"""A model of the auditory periphery: sound in, the spikes of bushy cells out.
+"""A model of the auditory periphery: sound in, the spikes of bushy cells or of nerve fibers out.
 
 `encode` runs the whole chain. Each stage is also a public function in a module of the same name, so `cochlea.hair_cell`
 is the function. In the order in which sound passes through them, the modules are:

@@ -36,7 +36,8 @@ class Spikes(NamedTuple):
     times : ndarray of float64, shape (n_spikes,)
         Spike times from the start of the sound, in ascending order [s].
     units : ndarray of uint16, shape (n_spikes,)
-        Channel of each spike; channel 0 is at the base of the cochlea and has the highest frequency.
+        Unit of each spike: its channel, or with the output "nerve" its fiber. Unit 0 is at the base of the cochlea and
+        has the highest frequency.
     """
 
     times: NDArray[np.float64]
@@ -255,7 +256,7 @@ def encode(
     Returns
     -------
     Spikes
-        Times in ascending order [s], simultaneous spikes ordered by unit; all units are below `params.n_channels`.
+        Times in ascending order [s], simultaneous spikes ordered by unit; all units are below `params.n_units`.
 
     Raises
     ------

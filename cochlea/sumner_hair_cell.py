@@ -95,10 +95,14 @@ class SumnerHairCellParams:
         Gmax, the conductance of the cilia's channels when all are open [S].
     conductance_rest : float
         G0, the conductance of the upper side of the cell when the cilia are at rest [S].
-    displacement_scale, displacement_offset : float
-        s0 and u0 of the channels' dependence on the displacement of the cilia [m].
-    displacement_scale_steep, displacement_offset_steep : float
-        s1 and u1, of its steeper part [m].
+    displacement_scale : float
+        s0, the scale of the channels' dependence on the displacement of the cilia [m].
+    displacement_offset : float
+        u0, the displacement at the middle of that dependence [m].
+    displacement_scale_steep : float
+        s1, the scale of its steeper part [m].
+    displacement_offset_steep : float
+        u1, the displacement at the middle of its steeper part [m].
     capacitance : float
         Cm, the capacitance of the cell [F].
     endocochlear_potential : float

@@ -55,7 +55,7 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument(
         "--deep", nargs="?", const=True, default=False, metavar="AUDIO",
         help="of a data set, compare checksums and not sizes alone; of a spike file, encode the recordings in AUDIO "
-        "(as given to encode) again and compare every spike",
+        "(as given to encode, without CORPUS) again and compare every spike",
     )  # fmt: skip
     sub.add_argument(
         "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"

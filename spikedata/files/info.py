@@ -264,15 +264,21 @@ def format_description(description: dict[str, Any]) -> str:
 
 
 def _ear(params: Any) -> str:
-    """How many hair cells and fibers there were; empty where the params do not say it."""
+    """How many hair cells and fibers there were, and which stages; empty where the params do not say it."""
     try:
         n_places, n_each = params["basilar_membrane"]["n_places"], params["hair_cell"]["n_per_place"]
         n_cells, n_fibers = int(n_places) * int(n_each), int(params["auditory_nerve"]["n_fibers"])
     except (KeyError, TypeError, ValueError):
         return ""
-    return (
+    has = {
+        "middle ear": params["basilar_membrane"].get("middle_ear") not in (None, "none"),
+        "compression": params.get("compression") is not None,
+        "three classes of fibers": "high" in params["hair_cell"],
+    }
+    n_all = (
         f"{number_of(n_cells, 'hair cell')} at {number_of(n_places, 'place')}, {number_of(n_cells * n_fibers, 'fiber')}"
     )
+    return ", ".join([n_all, *(name for name, is_there in has.items() if is_there)])
 
 
 def _scene(scene: dict[str, Any]) -> str:

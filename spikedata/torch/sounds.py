@@ -64,7 +64,7 @@ class SoundDataset(Dataset[Any]):
     corpus, columns
         As `spikedata.encode` takes them.
     preset : str
-        Params of the cochlea: "default", "published", ….
+        Params of the cochlea: "default", "published" or "human".
     params : CochleaParams, optional
         Params to use instead of a preset.
     scene : Scene, optional
