@@ -44,7 +44,7 @@ def scene_of(args: argparse.Namespace) -> Scene | None:
     """The scene that was chosen; None if sounds are left as they are."""
     from spikedata.acoustics import Scene
 
-    noise = None if args.noise in (None, _NONE) else args.noise.replace("speech-shaped", "speech_shaped")
+    noise = None if args.noise in (None, _NONE) else {"speech-shaped": "speech_shaped"}.get(args.noise, args.noise)
     if (noise is None) != (args.snr is None):
         raise UsageError("--noise KIND needs --snr DB" if args.snr is None else "--snr DB needs --noise KIND")
     more: dict[str, Any] = {}

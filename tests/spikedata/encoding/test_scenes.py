@@ -528,6 +528,15 @@ def test_what_makes_no_scene_is_refused_at_the_command_line(words, tmp_path, cap
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["speech-shaped noises", "white", "none"])
+def test_a_folder_of_noise_may_have_any_name(words, tmp_path, monkeypatch, name):
+    shutil.copytree(words, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    where = name if " " in name else f"./{name}"
+    options = ["--noise", where, "--snr", "3", "--loop-noise", "--preset", "published", "-q"]
+    assert main(["encode", "fsdd", str(words), "x.h5", *options]) == 0
+
+
 def test_none_is_no_scene(words, listing, tmp_path):
     options = [word for name in ("noise", "snr", "level", "speed", "room") for word in (f"--{name}", "none")]
     assert main(["encode", "fsdd", str(words), str(tmp_path / "x.h5"), "--preset", "published", "-q", *options]) == 0
