@@ -520,6 +520,8 @@ def test_a_silent_recording_is_skipped_as_before(words, tmp_path):
         (["--room", "-0.3"], "--room must be > 0 and <= 10, got -0.3"),
         (["--talkers", "3"], "--talkers needs --noise babble"),
         (["--direct", "3"], "--direct needs --room"),
+        (["--loop-noise"], "--loop-noise needs --noise FOLDER"),
+        (["--noise", "white", "--snr", "3", "--loop-noise"], "--loop-noise needs --noise FOLDER"),
     ],
 )
 def test_what_makes_no_scene_is_refused_at_the_command_line(words, tmp_path, capsys, options, fault):
