@@ -42,11 +42,13 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
 
 def scene_of(args: argparse.Namespace) -> Scene | None:
     """The scene that was chosen; None if sounds are left as they are."""
-    from spikedata.acoustics import Scene
+    from spikedata.acoustics.scene import NOISES, Scene
 
-    noise = None if args.noise in (None, _NONE) else args.noise.replace("speech-shaped", "speech_shaped")
+    noise = None if args.noise in (None, _NONE) else {"speech-shaped": "speech_shaped"}.get(args.noise, args.noise)
     if (noise is None) != (args.snr is None):
         raise UsageError("--noise KIND needs --snr DB" if args.snr is None else "--snr DB needs --noise KIND")
+    if args.loop_noise and noise in (None, *NOISES):
+        raise UsageError("--loop-noise needs --noise FOLDER")
     more: dict[str, Any] = {}
     for option, needed, name in (("talkers", "babble", "n_talkers"), ("direct", "room", "direct_to_reverberant")):
         if getattr(args, option) is None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.acoustics.speed import change_speed
 from spikedata.corpora import CORPORA, Clip, list_clips
 from spikedata.corpora.audio import read_sound
 from spikedata.corpora.source import list_source
@@ -167,7 +168,9 @@ def recordings_of(
     return {clip.name: clip for clip in listing.clips}
 
 
-def pack_sound(clip: Clip | None, sample: Sample, *, file: str, audio: str | os.PathLike[str], index: int) -> str:
+def pack_sound(
+    clip: Clip | None, sample: Sample, *, file: str, audio: str | os.PathLike[str], index: int, speed: float = 1.0
+) -> str:
     """The sound of a clip at 16 kHz as FLAC in base64: all browsers play it, and it begins where the spikes do.
 
     MP3 takes a third of the bytes, but begins up to 70 ms late where a browser does not know its encoder's delay.
@@ -180,6 +183,9 @@ def pack_sound(clip: Clip | None, sample: Sample, *, file: str, audio: str | os.
         Its spikes in the file.
     file, audio, index
         The spike file, the folder, and the number of the clip, for messages.
+    speed : float
+        Times the speed of the recording at which it was encoded [1]; it is heard so, or it would end before or after
+        its spikes.
 
     Raises
     ------
@@ -195,7 +201,7 @@ def pack_sound(clip: Clip | None, sample: Sample, *, file: str, audio: str | os.
     if clip is None:
         raise ValueError(f"{audio}: has no recording {sample.source!r}, {what}; give the folder that was encoded")
     waveform, sample_rate = read_sound(clip.path)
-    waveform = clip.cut(waveform)
+    waveform = change_speed(clip.cut(waveform), speed)
     duration = len(waveform) / sample_rate
     if (sample.duration and sample.duration != duration) or sample.sample_rate not in (0, sample_rate):
         was = f"{sample.duration:.3f} s at {sample.sample_rate} Hz"
@@ -210,6 +216,19 @@ def pack_sound(clip: Clip | None, sample: Sample, *, file: str, audio: str | os.
     levels = np.round(waveform / whole * (_WHOLE - 1)).astype(np.int16)
     soundfile.write(written, levels, sample_rate, format="FLAC", subtype="PCM_16")
     return base64.b64encode(written.getvalue()).decode()
+
+
+def speed_of(file: SpikeFile, index: int) -> float:
+    """Times the speed of its recording at which a clip was encoded [1].
+
+    Parameters
+    ----------
+    file : SpikeFile
+        The open file.
+    index : int
+        Number of the clip.
+    """
+    return float(file.drawn["speed"][index]) if "speed" in file.drawn else 1.0
 
 
 def frequencies_of(file: SpikeFile) -> npt.NDArray[np.float64] | None:

@@ -38,6 +38,7 @@ from spikedata.report.clips import (
     pack_sound,
     recordings_of,
     short_hertz,
+    speed_of,
 )
 from spikedata.report.page import (
     MEGABYTE,
@@ -197,8 +198,10 @@ def _fitting(
         sample = file[index]
         clip = pack_sample(sample) | {"n": index, "id": shortened(sample.source)}
         if recordings is not None and audio is not None:
-            name = file.path.name
-            clip["sound"] = pack_sound(recordings.get(sample.source), sample, file=name, audio=audio, index=index)
+            recording = recordings.get(sample.source)
+            clip["sound"] = pack_sound(
+                recording, sample, file=file.path.name, audio=audio, index=index, speed=speed_of(file, index)
+            )
         # a class has its name in the list of names, too
         size = len(json_in_script(clip)) + len(json_in_script({"": shortened(file.keys[sample.label])})) + 60
         if size > left and wanted is None:

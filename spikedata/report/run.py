@@ -33,6 +33,7 @@ from spikedata.report.clips import (
     pack_scale,
     pack_sound,
     recordings_of,
+    speed_of,
 )
 from spikedata.report.page import (
     USUAL_SIZE,
@@ -225,8 +226,10 @@ def _watched_clip(
     clip = pack_sample(sample, at_least=window) | {"n": index, "id": shortened(sample.source), "p": -1}
     clip |= {"c": sample.label, "s": sample.speaker, "answer": int(activity.logits.argmax())}
     if recordings is not None and audio is not None:
-        name = file.path.name
-        clip["sound"] = pack_sound(recordings.get(sample.source), sample, file=name, audio=audio, index=index)
+        recording = recordings.get(sample.source)
+        clip["sound"] = pack_sound(
+            recording, sample, file=file.path.name, audio=audio, index=index, speed=speed_of(file, index)
+        )
     steps, neurons = np.nonzero(activity.hidden_spikes)
     if activity.hidden_spikes.shape[1]:
         units = activity.hidden_spikes.shape[1]

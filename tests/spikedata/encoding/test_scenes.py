@@ -520,12 +520,23 @@ def test_a_silent_recording_is_skipped_as_before(words, tmp_path):
         (["--room", "-0.3"], "--room must be > 0 and <= 10, got -0.3"),
         (["--talkers", "3"], "--talkers needs --noise babble"),
         (["--direct", "3"], "--direct needs --room"),
+        (["--loop-noise"], "--loop-noise needs --noise FOLDER"),
+        (["--noise", "white", "--snr", "3", "--loop-noise"], "--loop-noise needs --noise FOLDER"),
     ],
 )
 def test_what_makes_no_scene_is_refused_at_the_command_line(words, tmp_path, capsys, options, fault):
     assert main(["encode", "fsdd", str(words), str(tmp_path / "x.h5"), *options]) in (1, 2)
     assert fault in capsys.readouterr().err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["speech-shaped noises", "white", "none"])
+def test_a_folder_of_noise_may_have_any_name(words, tmp_path, monkeypatch, name):
+    shutil.copytree(words, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    where = name if " " in name else f"./{name}"
+    options = ["--noise", where, "--snr", "3", "--loop-noise", "--preset", "published", "-q"]
+    assert main(["encode", "fsdd", str(words), "x.h5", *options]) == 0
 
 
 def test_none_is_no_scene(words, listing, tmp_path):

@@ -105,6 +105,18 @@ def test_a_fast_recording_is_heard_at_16_khz_and_begins_where_it_did(tmp_path: P
     assert (rate, len(waveform), int(np.abs(waveform).argmax())) == (16_000, 16_000, 8_000)
 
 
+def test_a_recording_that_was_encoded_faster_is_heard_faster(tmp_path: Path) -> None:
+    click = np.zeros(16_000)
+    click[8_000] = 0.9
+    soundfile.write(tmp_path / "click.wav", click, 16_000)
+    sample = Sample(np.array([0.4]), np.zeros(1, np.uint16), 0, 0, "click.wav", 16_000, 10, 0.8)
+
+    packed = pack_sound(Clip(tmp_path, "click.wav", 0, 0), sample, file="x.h5", audio=tmp_path, index=0, speed=1.25)
+
+    waveform, _ = soundfile.read(io.BytesIO(base64.b64decode(packed)))
+    assert (len(waveform), int(np.abs(waveform).argmax())) == (12_800, 6_400)
+
+
 def test_a_recording_that_is_missing_or_another_is_named(recordings: Path, hostile: Path, tmp_path: Path) -> None:
     for index in range(12):
         soundfile.write(tmp_path / f"{index}.wav", np.ones(800) * 0.1, 8_000)
