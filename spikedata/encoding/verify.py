@@ -297,11 +297,13 @@ def _pools(
         part_of = dict(zip(file.sources, file.parts, strict=True))
         members = [clip for clip in listing.clips if clip.name in part_of]
         yield make_pool(members, [part_of[clip.name] or made.part for clip in members])
-        if made.split in SPLITS:  # recordings that were left out are not in the file, but in its noise's pool
+        for name in SPLITS:  # recordings left out, or in other shards and parts, are not in the file, but in its noise
             with suppress(ValueError):  # one that needs more than its name, or that these recordings do not allow
-                split = make_split(listing, made.split, seed=made.seed)
-                numbered = [(number, part) for part, numbers in split.parts.items() for number in numbers.tolist()]
-                yield make_pool([listing.clips[number] for number, _ in numbered], [part for _, part in numbered])
+                split = make_split(listing, name, seed=made.seed)
+                if split.name == made.split:
+                    numbered = [(number, part) for part, numbers in split.parts.items() for number in numbers.tolist()]
+                    clips, parts = [listing.clips[number] for number, _ in numbered], [part for _, part in numbered]
+                    yield make_pool(clips, parts)
 
 
 def _preset_of(made: Provenance) -> str:

@@ -26,7 +26,7 @@ from spikedata.encoding.verify import verify_file
 from spikedata.encoding.work import BlockTask, encode_elsewhere
 from spikedata.files.info import describe_file, format_description
 from spikedata.files.reader import SpikeFile
-from spikedata.splits import Split
+from spikedata.splits import Split, make_split
 
 RATE = 8000
 SPEAKERS = ("ann", "bob", "cat", "dan")
@@ -236,6 +236,13 @@ def test_merged_parts_are_verified_against_their_recordings(words, listing, spli
     encode(listing, tmp_path / "parts", split=split)
     merge_files([tmp_path / f"parts/fsdd_{part}.h5" for part in ("train", "test")], tmp_path / "all.h5")
     assert verify_file(tmp_path / "all.h5", audio=words).n_compared == 32
+
+
+def test_a_shard_of_a_named_split_is_verified_with_the_noise_of_its_parts(words, listing, tmp_path):
+    split = make_split(listing, "by_speaker", seed=3)
+    scene = Scene(noise="speech_shaped", snr=3)  # babble needs two speakers in each part
+    shard = encode(listing, tmp_path / "parts", scene, split=split, seed=3, shard=(1, 2)).outputs[0]
+    assert verify_file(shard, audio=words).n_compared == 16
 
 
 def test_other_recordings_than_those_of_the_noise_are_refused(words, whole, tmp_path):
