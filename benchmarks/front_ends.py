@@ -53,7 +53,7 @@ class FrontEnd:
 
 
 FRONT_ENDS: dict[str, FrontEnd] = {}
-OURS = ("default", "published")
+OURS = ("default", "published", "human")
 COLUMNS = dict.fromkeys(("front_end", "version", "gives", "channels"), "") | {  # of the table, with their formats
     **{"spikes_per_s": ",.0f", "cpu_s_per_s": ".3g", "wall_s_per_s": ".3g", "cpu_to_default": ",.2f"},
     **{"memory_mb": ".0f", "first_call_cpu_s": ".2g", "note": ""},
@@ -80,6 +80,14 @@ def published(waveform: np.ndarray, sample_rate: int) -> Encode:
     from cochlea import CochleaParams, encode
 
     params = CochleaParams.published()
+    return lambda: (params.n_channels, encode(waveform, sample_rate, params).times.size)
+
+
+@front_end("spikedata-audio", "spikes: 3,500 hair cells x 8 fibers of three classes, bushy cells")
+def human(waveform: np.ndarray, sample_rate: int) -> Encode:
+    from cochlea import CochleaParams, encode
+
+    params = CochleaParams.human()
     return lambda: (params.n_channels, encode(waveform, sample_rate, params).times.size)
 
 
