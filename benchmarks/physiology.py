@@ -48,7 +48,8 @@ LOUD = 55.0  # [dB] above threshold, where the ratio of onset to steady rate is 
 SEED = 0
 # No divisors of 24 kHz, so that every phase of the tone is sampled [Hz]
 FREQUENCIES = (101.0, 127.0, 251.0, 503.0, 701.0, 1009.0, 1511.0, 2003.0, 3011.0, 4013.0, 5021.0)
-POTENTIAL_FREQUENCIES = (100.0, 200.0, 300.0, 500.0, 700.0, 1000.0, 2000.0, 3000.0, 4000.0)  # [Hz]
+# [Hz]; at divisors of the rate of the velocity, 24 kHz, few phases of a tone would be sampled
+POTENTIAL_FREQUENCIES = (101.0, 211.0, 307.0, 503.0, 709.0, 1009.0, 2011.0, 3011.0, 4013.0)
 TUNING_SHOWN = np.array([1000.0, 4000.0, 8000.0])  # in the table [Hz]
 DELAYS_SHOWN = np.array([150.0, 500.0, 1000.0, 4000.0])
 CLICKS_SHOWN = np.array([500.0, 1000.0, 4000.0])
@@ -297,7 +298,7 @@ def tabulate(measured: dict) -> list[Row]:
 def potential_rows(potentials: ReceptorPotentials | None) -> list[Row]:
     """The rows of the receptor potential; an ear without one has no values."""
     resting = [] if potentials is None else [1e3 * potentials.resting]
-    shown = [POTENTIAL_FREQUENCIES.index(frequency) for frequency in (100.0, 1000.0, 4000.0)]
+    shown = [POTENTIAL_FREQUENCIES.index(frequency) for frequency in (101.0, 1009.0, 4013.0)]
     ratios = None if potentials is None else potentials.ac / potentials.dc
     corner = [] if ratios is None else [float(np.interp(0.5, (ratios / ratios[0])[::-1], POTENTIAL_FREQUENCIES[::-1]))]
     return [

@@ -166,16 +166,11 @@ def switched(params: Any, values: Mapping[str, Any], above: tuple[str, ...] = ()
 
     Examples
     --------
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Tone:
-    ...     frequency: float = 1000.0
-    >>> @dataclasses.dataclass(frozen=True)
-    ... class Sound:
-    ...     tone: Tone | None = None
-    >>> switched(Sound(), {"tone.frequency": 500.0})
-    {('tone',): Tone(frequency=1000.0)}
-    >>> switched(Sound(Tone()), {"tone": "none"})
-    {('tone',): None}
+    >>> from cochlea import CochleaParams
+    >>> switched(CochleaParams.human(), {"compression": "none"})
+    {('compression',): None}
+    >>> [type(value).__name__ for value in switched(CochleaParams(), {"hair_cell.low.share": 0.16}).values()]
+    ['SumnerHairCellParams']
     """
     found: dict[tuple[str, ...], Any] = {}
     hints = typing.get_type_hints(type(params))

@@ -151,7 +151,7 @@ def modulation_gain(times: ArrayLike, frequency: float, depth: float) -> float:
     Examples
     --------
     >>> round(modulation_gain([0.0, 0.01, 0.0225], 100.0, 1.0), 2)
-    3.46
+    3.47
     """
     if not 0 < depth <= 1:
         raise ValueError(f"modulation_gain's depth must be > 0 and <= 1, got {depth!r}")

