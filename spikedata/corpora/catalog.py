@@ -171,7 +171,7 @@ def list_clips(
     corpus             recordings                                                      speakers
     ================== ==============================================================  ========================
     heidelberg_digits  ``lang-{english|german}_speaker-{s}_trial-{n}_digit-{d}.flac``  0 to 11, as in the names
-    noisy_digits       ``{part}/`` and a name as above: what `spikedata.corpora.noisy` makes of them       the same
+    noisy_digits       ``{part}/`` and such a name: by ``spikedata noisy-digits``      the same
     speech_commands    ``{word}/{speaker}_nohash_{n}.wav``                             numbered by name
     speech_commands_12 the same: ten words, ``_unknown_`` and ``_silence_``            the same
     fsdd               ``{digit}_{speaker}_{n}.wav``                                   numbered by name

@@ -34,7 +34,13 @@ _SHARE_OF_NOISE = 4  # of what is kept, the recordings of noise have one part of
 
 
 class SoundError(ValueError):
-    """A recording that cannot be encoded, or noise that cannot be made; one line, from a loader's worker as well."""
+    """A recording that cannot be encoded, or noise that cannot be made; one line, from a loader's worker as well.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong; of several lines, as a ``DataLoader`` passes on an error of its worker, the last one.
+    """
 
     def __init__(self, message: str) -> None:
         # a DataLoader makes an error of its worker anew, from the text of the whole traceback
