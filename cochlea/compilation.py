@@ -9,7 +9,7 @@ from numba.core import event
 from numpy.typing import NDArray
 
 Array = NDArray[Any]  # argument of a kernel: Numba compiles a version of the kernel for every element type
-_SECONDS = 10  # [s] of one processor for all kernels of an encoding, in a process that finds none in the cache
+_SECONDS = 25  # [s] of one processor for all kernels of an encoding, in a process that finds none in the cache
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -263,7 +263,7 @@ def _is_writable(folder: Path) -> bool:
 
 def _kernels() -> Iterator[Check]:
     for work, module, remedy in (
-        ("encoding", "cochlea.engine.fused", "the first encoding compiles them, once: about 10 s"),
+        ("encoding", "cochlea.engine.fused", "the first encoding compiles them, once: about 25 s"),
         ("training", "spikedata.nn.kernels.lif", "the first training compiles them, once: about 15 s"),
     ):
         if work == "training" and importlib.util.find_spec("torch") is None:
