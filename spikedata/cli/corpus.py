@@ -105,7 +105,8 @@ def _noisy(args: argparse.Namespace) -> None:
         made = make_noisy_digits(args.audio, args.out, on_progress=progress.at)
     state = "as published" if made.as_published else "not those of the published data set"
     said = f"{made.folder}: {made.n_clips:,} recordings; SHA-256 of their samples {made.sha256}: {state}"
-    print_result(args, in_words(made._asdict()), said)
+    record = made._asdict()
+    print_result(args, in_words({"out": record.pop("folder"), **record}), said)
 
 
 def _add_synth(commands: Commands) -> None:

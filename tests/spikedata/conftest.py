@@ -34,6 +34,18 @@ def spoken_digits() -> Path:
 
 
 @pytest.fixture(scope="session")
+def one_take(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Heidelberg Digits in small: every speaker says every digit once in each language, in a noise of its own."""
+    folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(0)
+    for speaker in range(12):
+        for language in ("english", "german"):
+            for digit in range(10):
+                name = f"lang-{language}_speaker-{speaker:02d}_trial-0_digit-{digit}.flac"
+                soundfile.write(folder / name, 0.1 * rng.standard_normal(2400), 48_000, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders with 150 noises of 5 ms."""
     root = tmp_path_factory.mktemp("noises")

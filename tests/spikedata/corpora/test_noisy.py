@@ -10,28 +10,16 @@ from spikedata.corpora.noisy import PARTS, TEST_CONDITIONS, make_noisy_digits
 from spikedata.disk import OutputError
 from spikedata.splits import make_split
 
+ONE_TAKE = dict.fromkeys(("english", "german"), ((0,),) * 12)  # of each word, by each speaker
 STEM = "lang-english_speaker-04_trial-0_digit-3"
 
 
 @pytest.fixture(scope="module")
-def audio(tmp_path_factory):
-    """Two takes' worth of a corpus: every speaker says every digit once in each language, in a noise of its own."""
-    folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(0)
-    for speaker in range(12):
-        for language in ("english", "german"):
-            for digit in range(10):
-                name = f"lang-{language}_speaker-{speaker:02d}_trial-0_digit-{digit}.flac"
-                soundfile.write(folder / name, 0.1 * rng.standard_normal(2400), 48_000, subtype="PCM_16")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def made(audio, tmp_path_factory):
-    takes = dict.fromkeys(("english", "german"), ((0,),) * 12)
+def made(one_take, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(noisy, "_TAKES", takes)
+        patch.setattr(noisy, "_TAKES", ONE_TAKE)
         folder = tmp_path_factory.mktemp("noisy")
-        return [make_noisy_digits(audio, folder / name) for name in ("first", "second")]
+        return [make_noisy_digits(one_take, folder / name) for name in ("first", "second")]
 
 
 def heard(made, folder):
@@ -53,8 +41,8 @@ def test_training_speakers_are_heard_twice_and_test_speakers_five_times(made):
     assert made[0].n_clips == 20 * (2 * 8 + 2 + 5 * 2)
 
 
-def test_a_recording_without_noise_is_what_it_was(made, audio):
-    np.testing.assert_array_equal(heard(made, "test-clean"), soundfile.read(audio / f"{STEM}.flac")[0])
+def test_a_recording_without_noise_is_what_it_was(made, one_take):
+    np.testing.assert_array_equal(heard(made, "test-clean"), soundfile.read(one_take / f"{STEM}.flac")[0])
 
 
 def test_the_babble_behind_a_test_recording_is_the_same_at_every_ratio(made):
@@ -101,12 +89,12 @@ def test_the_manifest_says_what_is_where(made):
     assert all(0 <= float(snr) <= 20 for snr in drawn if snr != "clean")
 
 
-def test_a_corpus_that_lacks_a_recording_is_refused_by_its_name(audio, tmp_path):
+def test_a_corpus_that_lacks_a_recording_is_refused_by_its_name(one_take, tmp_path):
     with pytest.raises(ValueError, match="lacks lang-english_speaker-00_trial-5_digit-0, one of the 2,400"):
-        make_noisy_digits(audio, tmp_path / "noisy")
+        make_noisy_digits(one_take, tmp_path / "noisy")
     assert not any(tmp_path.iterdir())
 
 
-def test_nothing_is_replaced(audio, tmp_path):
+def test_nothing_is_replaced(one_take, tmp_path):
     with pytest.raises(OutputError, match="exists already"):
-        make_noisy_digits(audio, tmp_path)
+        make_noisy_digits(one_take, tmp_path)
