@@ -64,6 +64,13 @@ def test_data_for_pytorch_need_neither_audio_nor_pictures():
     }  # PyTorch takes tqdm along
 
 
+def test_data_for_pytorch_load_the_cochlea_only_to_encode():
+    for rest, loaded in (("", "loaded"), ("spikedata.torch.SoundDataset", "loaded cochlea")):
+        code = f"import sys, spikedata.torch; {rest}\nprint('loaded', *{{'cochlea'}} & sys.modules.keys())"
+        run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        assert run.stdout.strip() == loaded
+
+
 def test_the_package_serves_only_the_names_that_it_has():
     import spikedata
 

@@ -5,13 +5,19 @@ asked for; `loader` makes dense batches of any of them; `collate`, `collate_dens
 ``DataLoader`` of your own; `TonicDataset` is for tonic's.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
 from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
 from spikedata.torch.loaders import SpikeLoader, loader
 from spikedata.torch.published import SHD, SSC
-from spikedata.torch.sounds import SoundDataset, SoundError
 from spikedata.torch.tonic import TonicDataset
+
+if TYPE_CHECKING:
+    from spikedata.torch.sounds import SoundDataset, SoundError
 
 __all__ = [
     "SHD",
@@ -30,3 +36,12 @@ __all__ = [
     "collate_lists",
     "loader",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # only those who encode load the cochlea, which takes a sixth of a second
+    if name in ("SoundDataset", "SoundError"):
+        from spikedata.torch import sounds
+
+        return getattr(sounds, name)
+    raise AttributeError(f"module 'spikedata.torch' has no attribute {name!r}")

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,12 @@ from spikedata.events.batching import check_steps, largest_count, without_warnin
 from spikedata.events.events import whole_numbers
 from spikedata.events.window import Outside, check_window, joined_outside
 from spikedata.torch.datasets import SpikeDataset
+from spikedata.torch.epochs import Epochs
 from spikedata.torch.layouts import DenseBatch, array_dtype_of, buffer_for, collate_dense, n_units_of
-from spikedata.torch.sounds import SoundDataset
 from spikedata.transforms import EventTransform
+
+if TYPE_CHECKING:
+    from spikedata.torch.sounds import SoundDataset
 
 
 def loader(
@@ -284,7 +288,7 @@ class SpikeLoader:
 
 def _samples_of(dataset: Dataset[object], indices: Sequence[int], epoch: int) -> Sequence[Sample]:
     """Samples of a data set or of what it is made of, drawn for an epoch."""
-    if isinstance(dataset, SpikeDataset | SoundDataset):
+    if _counts_epochs(dataset):
         return dataset.samples(indices, epoch=epoch)
     if isinstance(dataset, Subset):
         chosen = whole_numbers("indices of a Subset", [dataset.indices[index] for index in indices])
@@ -351,10 +355,15 @@ def _outside(
 
 
 def _spike_datasets(dataset: Dataset[object]) -> Iterator[SpikeDataset | SoundDataset]:
-    if isinstance(dataset, SpikeDataset | SoundDataset):
+    if _counts_epochs(dataset):
         yield dataset
     elif isinstance(dataset, Subset):
         yield from _spike_datasets(dataset.dataset)
     elif isinstance(dataset, ConcatDataset):
         for part in dataset.datasets:
             yield from _spike_datasets(part)
+
+
+def _counts_epochs(dataset: Dataset[object]) -> TypeGuard[SpikeDataset | SoundDataset]:
+    """Whether a data set is one of ours, told without loading the cochlea, which `SoundDataset` needs."""
+    return isinstance(getattr(dataset, "_epochs", None), Epochs)
