@@ -100,13 +100,7 @@ class SpikeDataset(Dataset[Any]):
             raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
         if isinstance(transform, type):
             raise TypeError(f"transform must be one that is made, as {transform.__name__}(...), got the class")
-        if target_transform is not None and not callable(target_transform):
-            raise TypeError(f"target_transform must be callable, got {target_transform!r}")
-        if (dt is None) != (n_steps is None):
-            raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
-        self.dt, self.n_steps = dt, n_steps
-        if dt is not None and n_steps is not None:
-            self.dt, self.n_steps, _ = check_steps(dt=dt, n_steps=n_steps)
+        self.dt, self.n_steps = checked_items(target_transform, dt, n_steps)
         self.transform, self.target_transform = transform, target_transform
         self.seed = checked("seed", seed, Seed)
         self._path = None if isinstance(source, Events) else os.fspath(source)
@@ -161,11 +155,7 @@ class SpikeDataset(Dataset[Any]):
         """The items of a batch: what a ``DataLoader`` asks for."""
         if self.dt is None or self.n_steps is None or not len(indices):
             return self.samples(indices)
-        drawn = self._drawn(indices, None)
-        with without_warning():  # the window was checked when the steps were given
-            counts, labels = collate_dense(drawn, dt=self.dt, n_steps=self.n_steps)
-        target_of = self.target_transform or (lambda label: label)
-        return [BinnedSample(*pair, self.dt) for pair in zip(counts, map(target_of, labels.tolist()), strict=True)]
+        return binned_items(self._drawn(indices, None), self.dt, self.n_steps, self.target_transform)
 
     def samples(self, indices: Sequence[int], *, epoch: int | None = None) -> Sequence[Sample]:
         """Samples, transformed, whether the steps are known or not.
@@ -201,19 +191,12 @@ class SpikeDataset(Dataset[Any]):
         if self.transform is None:
             return Selection(self.events, chosen)
         if not isinstance(self.transform, EventTransform):
-            return [self._transformed(self.events[index]) for index in chosen.tolist()]
+            return [by_callable(self.transform, self.events[index], self.n_units) for index in chosen.tolist()]
         epochs = self._epochs.of(chosen, epoch)
         streams = np.empty(chosen.size, np.uint64)
         for number in np.unique(epochs).tolist():
             streams[epochs == number] = streams_of(self.seed, number, chosen[epochs == number])
         return Selection.of_all(transformed(self.transform, self.events.select(chosen), streams, self.events))
-
-    def _transformed(self, sample: Sample) -> Sample:
-        """A sample by a callable, which may have made one that does not say its number of channels."""
-        left = self.transform(sample)  # type: ignore[operator, misc]
-        if isinstance(left, Sample) and not left.n_units:
-            return left._replace(n_units=self.n_units)
-        return left
 
     @property
     def epoch(self) -> int | None:
@@ -309,3 +292,68 @@ def _as_whole(target: Any) -> Any:
         return operator.index(target)
     except TypeError:
         return target
+
+
+def checked_items(
+    target_transform: Callable[[int], Any] | None, dt: float | None, n_steps: int | None
+) -> tuple[float | None, int | None]:
+    """The steps of the items of a data set; None if they are samples and no counts.
+
+    Parameters
+    ----------
+    target_transform, dt, n_steps
+        As `SpikeDataset` takes them.
+
+    Raises
+    ------
+    TypeError
+        If the transform of targets is not callable.
+    ValueError
+        If only one of `dt` and `n_steps` is given, or one is out of its range.
+    """
+    if target_transform is not None and not callable(target_transform):
+        raise TypeError(f"target_transform must be callable, got {target_transform!r}")
+    if (dt is None) != (n_steps is None):
+        raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
+    if dt is None or n_steps is None:
+        return None, None
+    dt, n_steps, _ = check_steps(dt=dt, n_steps=n_steps)
+    return dt, n_steps
+
+
+def binned_items(
+    drawn: Selection | list[Sample], dt: float, n_steps: int, target_transform: Callable[[int], Any] | None
+) -> list[BinnedSample]:
+    """Counts and target of each sample of a batch, as a ``DataLoader`` collates them.
+
+    Parameters
+    ----------
+    drawn : Selection or list of Sample
+        The samples, with the labels of the data set.
+    dt, n_steps
+        The steps, from `checked_items`.
+    target_transform : callable, optional
+        As `SpikeDataset` takes it.
+    """
+    with without_warning():  # the window was checked when the steps were given
+        counts, labels = collate_dense(drawn, dt=dt, n_steps=n_steps)
+    target_of = target_transform or (lambda label: label)
+    return [BinnedSample(*pair, dt) for pair in zip(counts, map(target_of, labels.tolist()), strict=True)]
+
+
+def by_callable(transform: Callable[[Sample], Sample], sample: Sample, n_units: int) -> Sample:
+    """A sample by a callable, which may have made one that does not say its number of channels.
+
+    Parameters
+    ----------
+    transform : callable
+        Takes a sample and returns one.
+    sample : Sample
+        What it is given.
+    n_units : int
+        Number of channels of the data set [1].
+    """
+    left = transform(sample)
+    if isinstance(left, Sample) and not left.n_units:
+        return left._replace(n_units=n_units)
+    return left

@@ -22,10 +22,9 @@ from spikedata.encoding.clips import encode_clip
 from spikedata.encoding.hearing import ear_for
 from spikedata.encoding.surroundings import ByteCache, Surroundings, pool_for
 from spikedata.events import Sample
-from spikedata.events.batching import check_steps, without_warning
 from spikedata.events.events import Events, row_number, whole_numbers
+from spikedata.torch.datasets import binned_items, by_callable, checked_items
 from spikedata.torch.epochs import Epochs
-from spikedata.torch.layouts import BinnedSample, collate_dense
 from spikedata.transforms import EventTransform
 from spikedata.transforms.composition import transformed
 from spikedata.transforms.streams import streams_of
@@ -138,13 +137,7 @@ class SoundDataset(Dataset[Any]):
         is_made = callable(transform) or isinstance(transform, EventTransform)
         if transform is not None and (isinstance(transform, type) or not is_made):
             raise TypeError(f"transform must be an EventTransform or callable, got {transform!r}")
-        if target_transform is not None and not callable(target_transform):
-            raise TypeError(f"target_transform must be callable, got {target_transform!r}")
-        if (dt is None) != (n_steps is None):
-            raise ValueError(f"dt and n_steps must be given together, got {dt} and {n_steps}")
-        self.dt, self.n_steps = dt, n_steps
-        if dt is not None and n_steps is not None:
-            self.dt, self.n_steps, _ = check_steps(dt=dt, n_steps=n_steps)
+        self.dt, self.n_steps = checked_items(target_transform, dt, n_steps)
         if preset not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
         self.scene = None if scene is None else checked_object("scene", scene, Scene)
@@ -175,10 +168,7 @@ class SoundDataset(Dataset[Any]):
         """The items of a batch: what a ``DataLoader`` asks for."""
         if self.dt is None or self.n_steps is None or not len(indices):
             return self.samples(indices)
-        with without_warning():
-            counts, labels = collate_dense(self._drawn(indices, None), dt=self.dt, n_steps=self.n_steps)
-        target_of = self.target_transform or (lambda label: label)
-        return [BinnedSample(*pair, self.dt) for pair in zip(counts, map(target_of, labels.tolist()), strict=True)]
+        return binned_items(self._drawn(indices, None), self.dt, self.n_steps, self.target_transform)
 
     def samples(self, indices: Sequence[int], *, epoch: int | None = None) -> Sequence[Sample]:
         """Clips, encoded, whether the steps are known or not.
@@ -236,8 +226,7 @@ class SoundDataset(Dataset[Any]):
         if self.transform is None:
             return sample
         if not isinstance(self.transform, EventTransform):
-            left = self.transform(sample)
-            return left if left.n_units else left._replace(n_units=self.n_units)
+            return by_callable(self.transform, sample, self.n_units)
         events = Events.from_samples([sample], keys=self.classes, n_units=self.n_units)
         streams = streams_of(self.seed, epoch, [index])
         return transformed(self.transform, events, streams, events.select(np.empty(0, np.int64)))[0]
