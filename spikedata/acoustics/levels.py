@@ -36,7 +36,19 @@ def gain_of(decibels: float) -> float:
     >>> gain_of(20.0), gain_of(-6.0)
     (10.0, 0.5011872336272722)
     """
-    return float(_CONTEXT.power(Decimal(10), _CONTEXT.divide(Decimal(float(decibels)), Decimal(20))))
+    return power_of_ten(float(decibels), 20)
+
+
+def power_of_ten(numerator: float, denominator: float | Decimal) -> float:
+    """10 to the power of a quotient, the same on every machine.
+
+    Parameters
+    ----------
+    numerator, denominator : float
+        Of the exponent; the denominator may be a product that is exact as a `Decimal` [1].
+    """
+    exponent = _CONTEXT.divide(Decimal(numerator), Decimal(denominator))
+    return float(_CONTEXT.power(Decimal(10), exponent))
 
 
 def decibels_of(gain: float) -> float:

@@ -9,16 +9,15 @@ source model would place, are left out, and all frequencies decay alike.
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
 from spikedata.acoustics.chance import normals
-from spikedata.acoustics.levels import as_rate, as_sound, gain_of
+from spikedata.acoustics.levels import as_rate, as_sound, gain_of, power_of_ten
 
 LONGEST = 10.0  # [s] of a reverberation time; a cathedral has 8
-_CONTEXT = Context(prec=30)
 
 
 def impulse_response(
@@ -52,8 +51,7 @@ def impulse_response(
         raise ValueError(f"direct_to_reverberant must be finite, got {direct_to_reverberant!r}")
     n_tail = max(1, round(reverberation_time * as_rate(sample_rate)))
     # One factor per sample, multiplied up in order: no exponential of a library, whose last bits differ.
-    exponent = _CONTEXT.divide(Decimal(-3), Decimal(float(reverberation_time)) * Decimal(sample_rate))
-    factor = float(_CONTEXT.power(Decimal(10), exponent))
+    factor = power_of_ten(-3, Decimal(float(reverberation_time)) * Decimal(sample_rate))
     tail = normals(rng, n_tail) * np.multiply.accumulate(np.full(n_tail, factor))
     tail *= gain_of(-direct_to_reverberant) / np.sqrt(np.sum(np.square(tail)))
     return np.concatenate([[1.0], tail])

@@ -104,13 +104,7 @@ def encode_each(
     surroundings = None if job.scene is None else Surroundings(job.scene, job.pool)
 
     def load(clip: Clip) -> _Loaded:
-        waveform, sample_rate = read_sound(clip.path)
-        waveform = clip.cut(waveform)
-        remark = _remark_on_offset(waveform, clip) if keeps_offset else ""
-        if surroundings is None:
-            return _Loaded(waveform, sample_rate, remark, Drawn())
-        staged = surroundings.stage(waveform, sample_rate, clip, seed=job.seed)
-        return _Loaded(staged.waveform, sample_rate, remark, staged.drawn)
+        return _load(clip, surroundings, seed=job.seed, keeps_offset=keeps_offset)
 
     def read() -> Iterator[tuple[npt.NDArray[np.float64], int, str]]:
         # A scene takes time, so that several threads make scenes; to read a recording takes next to none.
@@ -186,10 +180,7 @@ def encode_clip(
         If this machine has too many open files, or lacks a library.
     """
     try:
-        waveform, sample_rate = read_sound(clip.path)
-        waveform, drawn = clip.cut(waveform), Drawn()
-        if surroundings is not None:
-            waveform, drawn = surroundings.stage(waveform, sample_rate, clip, seed=seed, epoch=epoch)
+        waveform, sample_rate, _, drawn = _load(clip, surroundings, seed=seed, epoch=epoch)
         key = clip.name if epoch == 0 else f"{clip.name}\0{epoch}"
         spikes = cochlea.encode(waveform, sample_rate, params, seed=seed, key=key, refuse_silence=True)
     except NoiseError:
@@ -202,6 +193,19 @@ def encode_clip(
     length = waveform.size / sample_rate
     heard = Sample(times, spikes.units, clip.label, clip.speaker, clip.name, sample_rate, params.n_units, length)
     return heard, drawn
+
+
+def _load(
+    clip: Clip, surroundings: Surroundings | None, *, seed: int, epoch: int = 0, keeps_offset: bool = False
+) -> _Loaded:
+    """A clip in its scene, with a remark on its offset where the cochlea keeps it."""
+    waveform, sample_rate = read_sound(clip.path)
+    waveform = clip.cut(waveform)
+    remark = _remark_on_offset(waveform, clip) if keeps_offset else ""
+    if surroundings is None:
+        return _Loaded(waveform, sample_rate, remark, Drawn())
+    staged = surroundings.stage(waveform, sample_rate, clip, seed=seed, epoch=epoch)
+    return _Loaded(staged.waveform, sample_rate, remark, staged.drawn)
 
 
 def _mapped(
