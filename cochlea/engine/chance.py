@@ -21,7 +21,13 @@ _M0, _M1 = _MULTIPLIERS
 _W0, _W1 = _WEYL
 _HIGH = np.uint64(32)
 
+# SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_A, _MIX_B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_KEY_BLOCK = 2**28 - 1  # a block of the stream of exponential numbers that is never reached
+
 _F = np.float32
+_U = np.uint64
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)  # bit pattern of sqrt(1/2) in float32, the least mantissa in _to_exponentials
 _LN2 = np.float32(0.6931471805599453)  # log(2)
 _LN_RANGE = np.float32(15.942385152878742)  # log(2**23): uniform numbers are u / 2**23
@@ -94,3 +100,36 @@ def _to_exponentials(bits: Array, draws: Array, pattern: Array) -> None:
         series = _F(1.0) + zz * (_F(1 / 3) + zz * (_F(1 / 5) + zz * (_F(1 / 7) + zz * _F(1 / 9))))
         drawn = _LN_RANGE - (_F(np.int32(bits[i])) * _LN2 + _F(2.0) * z * series)
         draws[i] = drawn if drawn > _F(0.0) else _F(0.0)  # near u = 2**23 the error may exceed the number itself
+
+
+@compiled()
+def mixed(number: np.uint64) -> np.uint64:
+    """64 random bits for each number: SplitMix64.
+
+    Parameters
+    ----------
+    number : uint64
+        The number [1].
+    """
+    z = number * _GOLDEN
+    z = (z ^ (z >> _U(30))) * _MIX_A
+    z = (z ^ (z >> _U(27))) * _MIX_B
+    return _U(z ^ (z >> _U(31)))
+
+
+@compiled()
+def key_of_choices(cell: int, words: Array, bits: Array, numbers: Array) -> np.uint64:
+    """The key of the numbers that choose among the fibers of a cell: `mixed` of the key plus 0, 1, ...
+
+    Parameters
+    ----------
+    cell, words, bits
+        As for `fill_exponentials`.
+    numbers : ndarray of float32, shape (DRAWS,)
+        Scratch space.
+    """
+    fill_exponentials(_KEY_BLOCK, cell, words, bits, numbers)
+    key = _U(0)
+    for i in range(8):  # of each number, 23 bits are random
+        key = mixed(key + _U(numbers.view(np.uint32)[i]))
+    return key

@@ -8,11 +8,9 @@ same seed gives the spikes whose sum drives the bushy cells.
 import numpy as np
 
 from cochlea.compilation import Array, compiled
-from cochlea.engine.chance import DRAWS, fill_exponentials
-from cochlea.engine.synapses import mixed
+from cochlea.engine.chance import DRAWS, key_of_choices, mixed
 from cochlea.engine.tiles import LANES
 
-_KEY_BLOCK = 2**28 - 1  # a block of the stream of exponential numbers that is never reached
 _U = np.uint64
 
 
@@ -32,11 +30,7 @@ def fiber_keys(cells: Array, words: Array, keys: Array) -> None:
     bits, numbers = np.empty(DRAWS, np.uint32), np.empty(DRAWS, np.float32)
     for cell in range(cells.shape[0]):
         for j in range(cells.shape[1]):
-            fill_exponentials(_KEY_BLOCK, cells[cell, j], words, bits, numbers)
-            key = _U(0)
-            for i in range(8):  # 23 bits of each are random
-                key = mixed(key + _U(numbers.view(np.uint32)[i]))
-            keys[cell, j] = key
+            keys[cell, j] = key_of_choices(cells[cell, j], words, bits, numbers)
 
 
 @compiled()

@@ -11,8 +11,8 @@ All arithmetic is float32 in a written order, without functions of the C library
 import numpy as np
 
 from cochlea.compilation import Array, compiled
-from cochlea.engine.chance import DRAWS, fill_exponentials
-from cochlea.engine.tiles import LANES
+from cochlea.engine.chance import DRAWS, fill_exponentials, key_of_choices, mixed
+from cochlea.engine.tiles import BITS, LANES, lane_of
 
 N_CLASSES = 3
 MOST_FIBERS = 1023  # of a hair cell: the numbers of the three classes share a word of 32 bits, ten bits for each
@@ -31,16 +31,6 @@ _ROUNDER = np.float32(1.5 * 2**23)  # a float added to it is rounded to a whole 
 # 2**f = sum_i a_i f**i for |f| <= 1/2, within 7.5e-8 of it: the least relative error, by the exchange algorithm.
 _A0, _A1, _A2 = np.float32(1.000000072), np.float32(0.6931469671), np.float32(0.2402211972)
 _A3, _A4, _A5 = np.float32(0.05550713275), np.float32(0.009675541331), np.float32(0.001327647152)
-# SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_A, _MIX_B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_KEY_BLOCK = 2**28 - 1  # a block of the stream of exponential numbers that is never reached
-
-_BITS = np.array([1 << (lane % 32) for lane in range(LANES)], np.int64).astype(np.int32)
-_DE_BRUIJN = np.uint32(0x077CB531)  # as in `tiles`
-_POSITIONS = np.zeros(32, np.int64)
-for _bit in range(32):
-    _POSITIONS[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
 
 
 @compiled()
@@ -58,21 +48,6 @@ def power_of_two(exponent: np.float32) -> np.float32:
     # The whole part of the exponent is added to the exponent of the float.
     whole = _I(rounded.view(np.int32) << _I(23))
     return _I(power.view(np.int32) + whole).view(np.float32)
-
-
-@compiled()
-def mixed(number: np.uint64) -> np.uint64:
-    """64 random bits for each number: SplitMix64.
-
-    Parameters
-    ----------
-    number : uint64
-        The number [1].
-    """
-    z = number * _GOLDEN
-    z = (z ^ (z >> _U(30))) * _MIX_A
-    z = (z ^ (z >> _U(27))) * _MIX_B
-    return _U(z ^ (z >> _U(31)))
 
 
 @compiled()
@@ -209,11 +184,7 @@ def first_streams(
     unused = np.empty(DRAWS, _F)
     for cell in range(cells.shape[0]):
         for j in range(cells.shape[1]):
-            fill_exponentials(_KEY_BLOCK, cells[cell, j], words, bits, unused)
-            key = _U(0)
-            for i in range(8):  # of each number, 23 bits are random
-                key = mixed(key + _U(unused.view(np.uint32)[i]))
-            keys[cell, j] = key
+            keys[cell, j] = key_of_choices(cells[cell, j], words, bits, unused)
             fill_exponentials(0, cells[cell, j], words, bits, draws[cell, j])
             waiting[cell, j] = draws[cell, j, 0]
             drawn[cell, 0, j] = 1
@@ -296,7 +267,7 @@ def fire_classes(
             )
             rest = left[j] - total
             left[j] = rest
-            mask = _I(mask | (_BITS[j] if rest < zero else _I(0)))
+            mask = _I(mask | (BITS[j] if rest < zero else _I(0)))
         for j in range(32, LANES):
             n = _I(n_ready[j] + back[j])
             n_ready[j] = n
@@ -307,7 +278,7 @@ def fire_classes(
             )
             rest = left[j] - total
             left[j] = rest
-            upper = _I(upper | (_BITS[j] if rest < zero else _I(0)))
+            upper = _I(upper | (BITS[j] if rest < zero else _I(0)))
         for j in range(LANES):
             back[j] = _I(0)
         for first in range(0, LANES, 32):
@@ -316,7 +287,7 @@ def fire_classes(
             while mask:
                 bit = _I(mask & -mask)  # the lowest bit that is set
                 mask = _I(mask ^ bit)
-                j = first + _POSITIONS[np.uint32(np.uint32(bit) * _DE_BRUIJN) >> np.uint32(27)]
+                j = first + lane_of(np.uint32(bit))
                 h0, h1, h2 = high[j], medium[j], low[j]
                 n = n_ready[j]
                 rest, fired, step_left = left[j], zero, one

@@ -27,13 +27,27 @@ _MOST_PROBABLE = np.float32(1.0 - 1e-6)  # cap of a fiber's probability per step
 _SERIES_LIMIT = np.float32(0.1)  # up to this probability, seven terms of the series give the hazard within 2e-8
 
 # The lanes in which a fiber fires are marked by bits of two words of 32 (one word of 64 bits was half as fast: the
-# compiler narrows the vectors). The position of a single bit follows from a multiplication with a de Bruijn sequence
-# (Leiserson, Prokop, Randall: Using de Bruijn sequences to index a 1 in a computer word, 1998).
-_BITS = np.array([1 << (lane % 32) for lane in range(LANES)], np.int64).astype(np.int32)
+# compiler narrows the vectors).
+BITS = np.array([1 << (lane % 32) for lane in range(LANES)], np.int64).astype(np.int32)
 _DE_BRUIJN = np.uint32(0x077CB531)
 _POSITIONS = np.zeros(32, np.int64)
 for _bit in range(32):
     _POSITIONS[((1 << _bit) * 0x077CB531 & 0xFFFFFFFF) >> 27] = _bit
+
+
+@compiled()
+def lane_of(bit: np.uint32) -> np.int64:
+    """The position of a single bit in its word, from 0; 0 if there is none.
+
+    By a multiplication with a de Bruijn sequence (Leiserson, Prokop, Randall: Using de Bruijn sequences to index a 1 in
+    a computer word, 1998).
+
+    Parameters
+    ----------
+    bit : uint32
+        A power of two [1].
+    """
+    return np.int64(_POSITIONS[np.uint32(bit * _DE_BRUIJN) >> np.uint32(27)])
 
 
 @compiled()
@@ -200,13 +214,13 @@ def fire_fibers(
                 rest = left[cell, j] - n_ready * hazard[cell, t, j]
                 ready[cell, j] = n_ready
                 left[cell, j] = rest
-                low = np.int32(low | (_BITS[j] if rest < zero else np.int32(0)))
+                low = np.int32(low | (BITS[j] if rest < zero else np.int32(0)))
             for j in range(32, LANES):
                 n_ready = ready[cell, j] + ring[cell, row, j]
                 rest = left[cell, j] - n_ready * hazard[cell, t, j]
                 ready[cell, j] = n_ready
                 left[cell, j] = rest
-                high = np.int32(high | (_BITS[j] if rest < zero else np.int32(0)))
+                high = np.int32(high | (BITS[j] if rest < zero else np.int32(0)))
             for j in range(LANES):
                 ring[cell, row, j] = zero
             for first in range(0, LANES, 32):
@@ -214,7 +228,7 @@ def fire_fibers(
                 n_found = 0
                 while mask != np.uint32(0) or n_found < 2:
                     bit = np.uint32(mask & np.uint32(-np.int32(mask)))  # the lowest bit that is set
-                    lane = first + _POSITIONS[np.uint32(bit * _DE_BRUIJN) >> np.uint32(27)]
+                    lane = first + lane_of(bit)
                     listed[n_listed] = cell * LANES + lane
                     n_listed += int(mask != np.uint32(0))
                     mask = np.uint32(mask ^ bit)
