@@ -7,6 +7,7 @@ generator to store or to advance.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cochlea.compilation import Array, compiled
 
@@ -33,6 +34,17 @@ _LN2 = np.float32(0.6931471805599453)  # log(2)
 _LN_RANGE = np.float32(15.942385152878742)  # log(2**23): uniform numbers are u / 2**23
 
 
+def words_of(seed: int, key: int) -> NDArray[np.uint32]:
+    """The words of a clip's streams: low and high word of the clip's key, low and high word of the seed; shape (4,).
+
+    Parameters
+    ----------
+    seed, key : int
+        Seed of the data set and key of the clip, each below 2**64 [1].
+    """
+    return np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
+
+
 @compiled()
 def fill_exponentials(block: int, cell: int, words: Array, bits: Array, draws: Array) -> None:
     """Fill `draws` with one block of a cell's stream of exponential random numbers of unit mean.
@@ -44,7 +56,7 @@ def fill_exponentials(block: int, cell: int, words: Array, bits: Array, draws: A
     cell : int
         Number of the hair cell, below 2**32 [1].
     words : ndarray of uint32, shape (4,)
-        Low and high word of the clip's key, low and high word of the seed.
+        See `words_of`.
     bits : ndarray of uint32, shape (DRAWS,)
         Scratch space.
     draws : ndarray of float32, shape (DRAWS,)

@@ -5,7 +5,7 @@ segments of a long sound.
 """
 
 from math import e, log2
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
 from cochlea.compression import CompressionParams
-from cochlea.engine.chance import DRAWS
-from cochlea.engine.motion import Motion, motion_of_block, set_in_motion
+from cochlea.engine.blocks import fire_blocks
+from cochlea.engine.chance import DRAWS, words_of
+from cochlea.engine.motion import set_in_motion
 from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.synapses import (
     MOST_FIBERS,
@@ -36,8 +37,6 @@ from cochlea.sumner_hair_cell import (
     step_constants,
 )
 from cochlea.transfer_function import BasilarMembraneParams
-
-_UNIT_BITS = 16  # a spike is kept as one number, its unit in the lower bits, so that sorting numbers sorts spikes
 
 
 class ClassConstants(NamedTuple):
@@ -275,51 +274,16 @@ def class_spike_steps(
     """
     rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = class_constants(rate, hair_cells, nerve, bushy_cells)
-    words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
-    n_channels = membrane.n_places
+    words = words_of(seed, key)
+    n_channels, told_apart = membrane.n_places, output == "nerve"
     states = [at_rest(block, n_channels, rate, hair_cells, nerve, words, output=output) for block in moved.blocks]
-    steps, units = [], []
-    rooms: list[NDArray[np.complex64]] = []  # shared by all blocks and segments
-    for stretch in stretches:
-        found = []
-        for number, (block, state) in enumerate(zip(moved.blocks, states, strict=True)):
-            motion = motion_of_block(moved, stretch, number, rooms)
-            found.append(_fire(motion, stretch.steps, block, constants, words, state))
-        # one number for each spike: sorting numbers is faster than sorting by two columns
-        spikes = np.sort(np.concatenate(found))
-        steps.append(spikes >> _UNIT_BITS)
-        units.append(spikes & (2**_UNIT_BITS - 1))
-    return np.concatenate(steps), np.concatenate(units), rate
-
-
-def _fire(
-    motion: Motion,
-    steps: range,
-    block: range,
-    constants: ClassConstants,
-    words: NDArray[np.uint32],
-    state: ClassState,
-) -> NDArray[np.int64]:
-    # The spikes of a block of channels in a segment: of its bushy cells, or of its fibers if they are told apart.
-    # Each is one number, in no particular order.
-    n_fibers = state.free_at.shape[-1]
-    # A bushy cell, or a fiber, fires at most once in its dead time. A tile's worth of spikes always has room.
-    if n_fibers:
-        per_tile = len(block) * state.cells.shape[0] * n_fibers * (STEPS // int(constants.dead_times[0]) + 1)
-    else:
-        per_tile = len(block) * (STEPS // (constants.n_refractory + 1) + 1)
-    found_steps, found_units = np.empty(0, np.int64), np.empty(0, np.int64)
-    n_found, first = 0, 0
-    while first < len(steps):
-        room = max(2 * found_steps.size, 4 * per_tile)
-        found_steps, found_units = np.resize(found_steps, room), np.resize(found_units, room)
-        # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
-        given: Any = (
-            *motion, steps.start, first, len(steps), len(block), *constants, words, *state,
-            found_steps, found_units, n_found, per_tile,
-        )  # fmt: skip
-        n_found, first = _advance(*given)
-    return (found_steps[:n_found] << _UNIT_BITS) + found_units[:n_found] + (0 if n_fibers else block.start)
+    found = fire_blocks(
+        moved, stretches, _advance, constants, words, states,
+        n_each=hair_cells.n_per_place * nerve.n_fibers if told_apart else 1,
+        n_dead=int(constants.dead_times[0]) if told_apart else constants.n_refractory + 1,
+        gives_lanes=not told_apart,
+    )  # fmt: skip
+    return *found, rate
 
 
 @compiled()

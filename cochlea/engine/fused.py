@@ -5,7 +5,7 @@ cache when the next stage reads it. Every cell keeps its state between the segme
 grow with the length of the sound.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
 from cochlea.compression import CompressionParams
-from cochlea.engine.chance import DRAWS
+from cochlea.engine.blocks import fire_blocks
+from cochlea.engine.chance import DRAWS, words_of
 from cochlea.engine.classes import class_spike_steps
 from cochlea.engine.fibers import fiber_keys, name_fibers
-from cochlea.engine.motion import Motion, motion_of_block, set_in_motion
+from cochlea.engine.motion import set_in_motion
 from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.tiles import (
     LANES,
@@ -131,22 +132,15 @@ def spike_steps(
     rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
     told_apart = output == "nerve"
-    # Philox works on words of 32 bits: low and high word of the key, low and high word of the seed.
-    words = np.array([key % 2**32, key >> 32, seed % 2**32, seed >> 32], np.uint32)
+    words = words_of(seed, key)
     states = [_at_rest(block, rate, hair_cells, nerve, words, told_apart) for block in moved.blocks]
-    steps, units = [], []
-    rooms: list[NDArray[np.complex64]] = []  # shared by all blocks and segments
-    for stretch in stretches:
-        found = []
-        for number, (block, state) in enumerate(zip(moved.blocks, states, strict=True)):
-            motion = motion_of_block(moved, stretch, number, rooms)
-            found.append(_fire(motion, stretch.steps, block, constants, words, state))
-        at, which = (np.concatenate(column) for column in zip(*found, strict=True))
-        # Blocks are in order of channel, which a stable sort keeps in each step. The cells of a channel take turns.
-        order = np.lexsort((which, at)) if told_apart else np.argsort(at, kind="stable")
-        steps.append(at[order])
-        units.append(which[order])
-    return SpikeSteps(np.concatenate(steps), np.concatenate(units), rate)
+    found = fire_blocks(
+        moved, stretches, _advance, constants, words, states,
+        n_each=hair_cells.n_per_place * nerve.n_fibers if told_apart else 1,
+        n_dead=nerve.dead_steps(rate) if told_apart else constants.n_refractory + 1,
+        gives_lanes=not told_apart,
+    )  # fmt: skip
+    return SpikeSteps(*found, rate)
 
 
 def _constants(
@@ -190,32 +184,6 @@ def _at_rest(
         free_at=np.zeros((n_cells, LANES, nerve.n_fibers if told_apart else 0), np.int64),
         bushy=np.zeros((3, LANES)),
     )
-
-
-def _fire(
-    motion: Motion, steps: range, block: range, constants: _Constants, words: NDArray[np.uint32], state: _State
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    # The spikes of a block of channels in a segment: of its bushy cells, ordered by step, then by channel, or of its
-    # fibers, in no particular order. A bushy cell, or a fiber, fires at most once in its dead time. The spikes of a
-    # tile always have room.
-    n_cells, n_dead, _ = state.ring.shape
-    n_fibers = state.free_at.shape[2]
-    if n_fibers:
-        per_tile = len(block) * n_cells * n_fibers * (STEPS // n_dead + 1)
-    else:
-        per_tile = len(block) * (STEPS // (constants.n_refractory + 1) + 1)
-    found_steps, found_units = np.empty(0, np.int64), np.empty(0, np.int64)
-    n_found, first = 0, 0
-    while first < len(steps):
-        room = max(2 * found_steps.size, 16 * per_tile)
-        found_steps, found_units = np.resize(found_steps, room), np.resize(found_units, room)
-        # The kernel takes plain arrays and numbers, so the fields of the records are passed one by one.
-        given: Any = (
-            *motion, steps.start, first, len(steps), len(block), *constants, words, *state, found_steps, found_units,
-            n_found, per_tile,
-        )  # fmt: skip
-        n_found, first = _advance(*given)
-    return found_steps[:n_found], found_units[:n_found] + (0 if n_fibers else block.start)
 
 
 @compiled()

@@ -36,7 +36,7 @@ for _bit in range(32):
 
 
 @compiled()
-def lane_of(bit: np.uint32) -> np.int64:
+def lane_of(bit: np.uint32) -> int:
     """The position of a single bit in its word, from 0; 0 if there is none.
 
     By a multiplication with a de Bruijn sequence (Leiserson, Prokop, Randall: Using de Bruijn sequences to index a 1 in
@@ -47,7 +47,7 @@ def lane_of(bit: np.uint32) -> np.int64:
     bit : uint32
         A power of two [1].
     """
-    return np.int64(_POSITIONS[np.uint32(bit * _DE_BRUIJN) >> np.uint32(27)])
+    return int(_POSITIONS[np.uint32(bit * _DE_BRUIJN) >> np.uint32(27)])
 
 
 @compiled()
