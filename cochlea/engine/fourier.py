@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cochlea.compilation import Array, compiled
 from cochlea.elementary import sin_cos
+from cochlea.engine.turning import turn
 
 
 class Plan(NamedTuple):
@@ -274,22 +275,6 @@ def _multiply(ar: Array, ai: Array, wr: Array, wi: Array) -> None:
 
 
 @compiled()
-def _turn(a: Array, n_rows: int, n_columns: int, b: Array) -> None:
-    # Transposes a matrix. Eight rows at a time: eight neighboring numbers are written together.
-    of, to = a.reshape(n_rows, n_columns), b.reshape(n_columns, n_rows)
-    whole = n_rows // 8 * 8
-    for i in range(0, whole, 8):
-        r0, r1, r2, r3 = of[i], of[i + 1], of[i + 2], of[i + 3]
-        r4, r5, r6, r7 = of[i + 4], of[i + 5], of[i + 6], of[i + 7]
-        for j in range(n_columns):
-            w = to[j, i : i + 8]
-            w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7] = r0[j], r1[j], r2[j], r3[j], r4[j], r5[j], r6[j], r7[j]
-    for i in range(whole, n_rows):
-        for j in range(n_columns):
-            to[j, i] = of[i, j]
-
-
-@compiled()
 def transform(
     ar: Array, ai: Array, br: Array, bi: Array, rows: Array, columns: Array, wr: Array, wi: Array, tr: Array, ti: Array,
 ) -> bool:  # fmt: skip
@@ -316,12 +301,12 @@ def transform(
         n_columns *= factor
     if _over_columns(ar, ai, br, bi, rows, n_columns, wr, wi):
         _multiply(br, bi, tr, ti)
-        _turn(br, n_rows, n_columns, ar)
-        _turn(bi, n_rows, n_columns, ai)
+        turn(br.reshape(n_rows, n_columns), ar.reshape(n_columns, n_rows))
+        turn(bi.reshape(n_rows, n_columns), ai.reshape(n_columns, n_rows))
         return _over_columns(ar, ai, br, bi, columns, n_rows, wr, wi)
     _multiply(ar, ai, tr, ti)
-    _turn(ar, n_rows, n_columns, br)
-    _turn(ai, n_rows, n_columns, bi)
+    turn(ar.reshape(n_rows, n_columns), br.reshape(n_columns, n_rows))
+    turn(ai.reshape(n_rows, n_columns), bi.reshape(n_columns, n_rows))
     return not _over_columns(br, bi, ar, ai, columns, n_rows, wr, wi)
 
 

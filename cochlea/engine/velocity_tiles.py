@@ -7,6 +7,7 @@ from cochlea.compilation import Array, compiled
 from cochlea.engine.compressing import compress_tile
 from cochlea.engine.periodic import N_TAPS, taps_of_steps
 from cochlea.engine.tiles import LANES, REACH
+from cochlea.engine.turning import turn
 from cochlea.hair_cell import NODES, cell_offsets
 from cochlea.interpolation import lagrange_weights
 from cochlea.transfer_table import N_BEYOND
@@ -97,19 +98,8 @@ def copy_tile(grid: Array, first: np.int64, n_steps: int, tile: Array) -> None:
     tile : ndarray of float32, shape (step, row)
         The result [1].
     """
-    # A pair of rows is copied as one number of 64 bits, and eight pairs at a time are written together.
-    n_pairs = grid.shape[0]
-    pairs, turned = grid.view(np.int64)[:, first : first + n_steps, 0], tile.view(np.int64)
-    whole = n_pairs // 8 * 8
-    for pair in range(0, whole, 8):
-        a, b, c, d = pairs[pair], pairs[pair + 1], pairs[pair + 2], pairs[pair + 3]
-        e, f, g, h = pairs[pair + 4], pairs[pair + 5], pairs[pair + 6], pairs[pair + 7]
-        for t in range(n_steps):
-            to = turned[t, pair : pair + 8]
-            to[0], to[1], to[2], to[3], to[4], to[5], to[6], to[7] = a[t], b[t], c[t], d[t], e[t], f[t], g[t], h[t]
-    for pair in range(whole, n_pairs):
-        for t in range(n_steps):
-            turned[t, pair] = pairs[pair, t]
+    # A pair of rows is copied as one number of 64 bits.
+    turn(grid.view(np.int64)[:, first : first + n_steps, 0], tile.view(np.int64))
 
 
 @compiled()
