@@ -10,7 +10,8 @@ is the function. In the order in which sound passes through them, the modules ar
   parameters, `transfer_table` their values, computed once and kept on disk (by `transfer_kernel`);
 - `compression`: the velocity of a membrane that is active for soft and passive for loud sounds, where that is wanted;
 - `hair_cell`: the transmitter pools of the inner hair cells, and the release probability that follows from them;
-  `sumner_hair_cell` is the richer model, with a receptor potential, calcium and three classes of fibers;
+  `sumner_hair_cell` is the richer model, with a receptor potential, calcium and three classes of fibers, and
+  `fiber_classes` says which fibers each of its cells has;
 - `auditory_nerve`: how many refractory nerve fibers fire in each step (`fibers_that_fire`: which of them);
 - `bushy_cell`: one integrate-and-fire cell of the cochlear nucleus per channel, whose spikes are the result.
 

@@ -255,3 +255,18 @@ def logarithms(values: Array) -> Array:
     for i in range(values.size):
         found[i] = log(values[i])
     return found
+
+
+@compiled()
+def exponentials(values: Array) -> Array:
+    """The exponential of each value [1].
+
+    Parameters
+    ----------
+    values : ndarray, shape (...)
+        Exponents [1].
+    """
+    found = np.empty_like(values)
+    for i in range(values.size):
+        found.flat[i] = exp(values.flat[i])
+    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from cochlea.checks import (
     Bounds,
@@ -22,12 +22,11 @@ from cochlea.checks import (
     whole_number,
 )
 from cochlea.compilation import Array, compiled
-from cochlea.elementary import exp
+from cochlea.elementary import exp, exponentials
 from cochlea.signals import as_signals
 
 CLASSES = ("high", "medium", "low")  # the order of the classes in every array
 _ROUNDING = 1e-9  # by which shares may miss a sum of 1: three decimals do not add up exactly
-_JITTER_ROUNDS = 12  # uniform numbers whose sum is nearly normal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -589,7 +588,7 @@ def resting_pools(
     capacity = np.array([each.n_vesicles for each in params.classes])[:, None]
     drive = params.resting_drive
     k = np.maximum(gain * (drive * drive * drive) - threshold[:, None], 0.0)
-    share = 1 - _exponentials(-k)
+    share = 1 - exponentials(-k)
     # What is released and does not return is replenished: lost q share = replenished (M - q).
     lost = params.loss / (params.loss + params.reuptake)
     q = step.replenished * capacity / (step.replenished + lost * share)
@@ -597,92 +596,3 @@ def resting_pools(
     c = step.arrived * released / (1 - step.cleft)
     w = step.returned * released / step.reprocessed
     return np.stack([q, c, w], axis=1)
-
-
-def calcium_conductances(cells: ArrayLike, params: SumnerHairCellParams) -> NDArray[np.float64]:
-    """GCa at the synapses of each class of some hair cells, with the jitter of the class.
-
-    The jitter is a property of the ear: it depends on the number of the cell and on nothing else. All fibers of one
-    class of a cell share it; with some ten fibers per cell, medium and low classes have one or two.
-
-    Parameters
-    ----------
-    cells : array_like of int, shape (cell,)
-        Numbers of the hair cells, from base to apex [1].
-    params : SumnerHairCellParams
-
-    Returns
-    -------
-    ndarray, shape (class, cell)
-        GCa [S].
-    """
-    number = (
-        np.asarray(cells, np.uint64)[None, :] * np.uint64(len(CLASSES))
-        + np.arange(len(CLASSES), dtype=np.uint64)[:, None]
-    )
-    # The sum of twelve uniform numbers is normal but for its tails, which end at six standard deviations, and is exact:
-    # a normal number from a library would depend on its logarithm.
-    total = np.zeros(number.shape, np.uint64)
-    for draw in range(_JITTER_ROUNDS):
-        total += _mixed(number * np.uint64(_JITTER_ROUNDS) + np.uint64(draw)) >> np.uint64(32)
-    normal = (total.astype(np.float64) + _JITTER_ROUNDS / 2) / 2.0**32 - _JITTER_ROUNDS / 2
-    sigma = np.array([each.jitter for each in params.classes])[:, None]
-    conductance = np.array([each.calcium_conductance for each in params.classes])[:, None]
-    # The mean of exp(s n)^3 is exp(9 s^2 / 2); the second term makes it 1.
-    factor: NDArray[np.float64] = _exponentials(sigma * normal - 1.5 * sigma * sigma)
-    return conductance * factor
-
-
-def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    # SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): 64 random bits for each number.
-    z = (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@compiled()
-def _exponentials(x: Array) -> Array:
-    # Of each number; NumPy's own depend on the processor.
-    result = np.empty_like(x)
-    for i in range(x.size):
-        result.flat[i] = exp(x.flat[i])
-    return result
-
-
-def deal_fibers(n_cells: int, n_fibers: int, params: SumnerHairCellParams) -> NDArray[np.int64]:
-    """How many fibers of each class every hair cell has.
-
-    The fibers are numbered along the nerve, and dealt to the classes in such a way that among the first N fibers of the
-    nerve, for any N, the number in each class is within one of its share.
-
-    Parameters
-    ----------
-    n_cells : int
-        Number of hair cells of the ear [cells].
-    n_fibers : int
-        Number of fibers of one hair cell [fibers].
-    params : SumnerHairCellParams
-
-    Returns
-    -------
-    ndarray of int64, shape (class, cell)
-        Number of fibers; the sum over classes is `n_fibers` [fibers].
-
-    Examples
-    --------
-    >>> deal_fibers(4, 8, SumnerHairCellParams())
-    array([[5, 5, 5, 5],
-           [2, 2, 1, 2],
-           [1, 1, 2, 1]])
-    """
-    params = checked_object("params", params, SumnerHairCellParams)
-    n_cells = whole_number("n_cells", n_cells, at_least=1)
-    n_fibers = whole_number("n_fibers", n_fibers, at_least=1)
-    ends = np.arange(n_cells + 1) * n_fibers  # number of fibers before each cell
-    high = np.floor(params.high.share * ends + 0.5).astype(np.int64)
-    # Of those that are left, in their own order: rounding the sum of two shares could deal a negative number.
-    left = ends - high
-    not_high = params.medium.share + params.low.share
-    medium = np.floor((params.medium.share / not_high if not_high > 0 else 0.0) * left + 0.5).astype(np.int64)
-    return np.diff(np.stack([high, medium, left - medium]), axis=1)

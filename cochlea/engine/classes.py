@@ -28,10 +28,9 @@ from cochlea.engine.synapses import (
 )
 from cochlea.engine.tiles import LANES, REACH, STEPS, fire_bushy_cells
 from cochlea.engine.velocity_tiles import cell_taps, load_tile, source_points
+from cochlea.fiber_classes import calcium_conductances, deal_fibers
 from cochlea.sumner_hair_cell import (
     SumnerHairCellParams,
-    calcium_conductances,
-    deal_fibers,
     release_rates,
     resting_pools,
     step_constants,

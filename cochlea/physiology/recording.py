@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import auditory_nerve
 from cochlea.bushy_cell import bushy_cell
 from cochlea.compression import compressive_membrane
+from cochlea.fiber_classes import calcium_conductances, deal_fibers
 from cochlea.hair_cell import HairCellParams, hair_cell, place_hair_cells
 from cochlea.model import CochleaParams
 from cochlea.stimulus import REFERENCE_PRESSURE, apply_ramps
-from cochlea.sumner_hair_cell import CLASSES, calcium_conductances, deal_fibers, sumner_hair_cell
+from cochlea.sumner_hair_cell import CLASSES, sumner_hair_cell
 from cochlea.transfer_table import characteristic_frequencies
 
 SAMPLE_RATE = 48_000  # [Hz], of the sounds; the velocity then has 24 kHz in both presets

@@ -7,11 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from cochlea.compression import CompressionParams
+from cochlea.fiber_classes import deal_fibers
 from cochlea.hair_cell import HairCellParams
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
 from cochlea.physiology.analysis import tuning_width
 from cochlea.stimulus import StimulusParams, pascal
-from cochlea.sumner_hair_cell import deal_fibers, sumner_hair_cell
+from cochlea.sumner_hair_cell import sumner_hair_cell
 from cochlea.transfer_function import transfer_function
 from cochlea.transfer_table import characteristic_frequencies
 

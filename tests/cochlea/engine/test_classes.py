@@ -27,7 +27,7 @@ from cochlea import (
 )
 from cochlea.engine import traveling_wave
 from cochlea.engine.fused import spike_steps
-from cochlea.sumner_hair_cell import calcium_conductances, deal_fibers
+from cochlea.fiber_classes import calcium_conductances, deal_fibers
 
 from .. import independent
 from .test_engine import ACCIDENT, N_SEEDS, PIECE, every_convention, share_found, sound
