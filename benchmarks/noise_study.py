@@ -9,7 +9,9 @@ trained is the test part opened, once for each network: five noise conditions at
 
 Whatever is done is kept in OUT, and the same command goes on from there. Answers, history and cost are in JSON; the
 table and the figure are made of them alone. `--write` puts them into docs/explanation/noise.md and docs/images/.
-`--quick` is a trial of the whole on a few clips, which says nothing about any front end.
+With `--one-noise --front-ends human,human-high,human-weight`, parts of the preset `human` are changed, and the networks
+are asked about the validation part alone. `--quick` is a trial of the whole on a few clips, which says nothing about
+any front end.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
@@ -31,9 +32,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cochlea import CochleaParams, encode_many
+from cochlea import CochleaParams, SumnerHairCellParams, encode_many
+from cochlea.sumner_hair_cell import CLASSES
 from spikedata.acoustics import stream_of
 from spikedata.acoustics.chance import draw_within
+from spikedata.acoustics.levels import REFERENCE_PRESSURE
 from spikedata.corpora import Clip, list_clips
 from spikedata.corpora.audio import read_audio
 from spikedata.corpora.noisy import MIXED, TEST_CONDITIONS, make_noisy_digits
@@ -48,7 +51,6 @@ LEVEL_RANGE = (45.0, 85.0)  # of training and validation, drawn for each clip
 RECIPE = {"matmul_precision": "medium", "batch_size": "64", "augmentation": "", "layout": "dense"}
 INPUT_SHIFT, TIME_STRETCH = 40 / 700, 1.2  # augmentation: those of the recipe adlif_augmented, on arrays
 SAMPLE_RATE = 48_000
-REFERENCE_PRESSURE = 20e-6  # [Pa] of 0 dB SPL
 MARKS = "<!-- noise study: begin -->", "<!-- noise study: end -->"
 CONDITION_NAMES = ("clean", "20 dB", "10 dB", "5 dB", "0 dB")
 
@@ -152,11 +154,32 @@ def default_at(_: float) -> CochleaParams:
     return CochleaParams()
 
 
+def high_alone_at(level: float) -> CochleaParams:
+    params = human_at(level)
+    cells = params.hair_cell
+    if not isinstance(cells, SumnerHairCellParams):
+        raise TypeError(f"the preset human must have the hair cells of Sumner, got {type(cells).__name__}")
+    shares = dict(zip(CLASSES, (1.0, 0.0, 0.0), strict=True))
+    dealt = {name: replace(getattr(cells, name), share=share) for name, share in shares.items()}
+    return replace(params, hair_cell=replace(cells, **dealt))
+
+
+def small_weight_at(level: float) -> CochleaParams:
+    params = human_at(level)
+    return replace(params, bushy_cell=replace(params.bushy_cell, weight=SMALL_WEIGHT))
+
+
+SMALL_WEIGHT = 6500.0  # [1/s] of the bushy cells, instead of 9,000: they fire less, and later reach their limit
+STUDIED = ("published", "default", "human", "logmel")
 FRONT_ENDS = {
     "published": FrontEnd("700 hair cells of 40 fibers, linear", spikes_of(published_at), False, False),
     "default": FrontEnd("3,500 hair cells of 8 fibers, linear", spikes_of(default_at), False, False),
     "human": FrontEnd("3,500 hair cells, three kinds of fibers, compression", spikes_of(human_at), True, False),
     "logmel": FrontEnd(f"log-mel of librosa, {N_MELS} bands, as currents", log_mel, True, True),
+    "human-high": FrontEnd("human with fibers of high spontaneous rate alone", spikes_of(high_alone_at), True, False),
+    "human-weight": FrontEnd(
+        f"human with a weight of {SMALL_WEIGHT:,.0f} of the bushy cells", spikes_of(small_weight_at), True, False
+    ),
 }
 
 
@@ -174,9 +197,9 @@ class Heard(NamedTuple):
         return self.folder if self.level is None else f"{self.folder}_{self.level:.0f}-db-spl"
 
 
-def sets_of(front: FrontEnd) -> list[Heard]:
+def sets_of(study: Study, front: FrontEnd) -> list[Heard]:
     tests = [Heard(folder, level) for folder in TEST_CONDITIONS for level in (LEVELS if front.hears_level else (None,))]
-    return [*(Heard(folder, None) for folder in MIXED), *tests]
+    return [*(Heard(folder, None) for folder in study.mixed), *tests]
 
 
 def level_of(heard: Heard, clip: Clip) -> float:
@@ -189,13 +212,15 @@ def level_of(heard: Heard, clip: Clip) -> float:
 def hear_all(study: Study, name: str, *, is_test: bool) -> None:
     """Hear every set of a front end that has not been heard yet."""
     front = FRONT_ENDS[name]
-    for heard in sets_of(front):
+    is_warm = False
+    for heard in sets_of(study, front):
         path = study.features / name / f"{heard.name}.npz"
         if path.exists() or (heard.folder in TEST_CONDITIONS) != is_test:
             continue
         clips = study.clips(heard.folder)
         sounds = [(read_audio(clip.path)[0], level_of(heard, clip), clip.name) for clip in clips]
-        warm_up(front, sounds[0])
+        if not is_warm:  # kernels and tables are made once, and are no part of the cost of a sound
+            is_warm = bool(list(front.hear(sounds[:1], 1)))
         began, cpu = perf_counter(), process_time()
         arrays = np.stack(list(front.hear(sounds, study.workers)))
         cost = process_time() - cpu
@@ -207,18 +232,6 @@ def hear_all(study: Study, name: str, *, is_test: bool) -> None:
         )  # fmt: skip
         say(f"{name}: {heard.name}: {len(clips)} clips, {cost:.0f} CPU s, {cost / duration:.3f} CPU s per s, "
             f"{perf_counter() - began:.0f} s")  # fmt: skip
-
-
-@lru_cache
-def _warmed(front: FrontEnd, level: float) -> list[bool]:
-    return []
-
-
-def warm_up(front: FrontEnd, sound: Sound) -> None:
-    """Compile the kernels and make the tables, which are made once and are no part of the cost of a sound."""
-    if not (state := _warmed(front, 0.0)):
-        list(front.hear([sound], 1))
-        state.append(True)
 
 
 def save_arrays(path: Path, **arrays: Any) -> None:
@@ -280,7 +293,7 @@ def train_one(study: Study, front: str, seed: int) -> None:
     if (run / "history.json").exists():
         return
     began, cpu = perf_counter(), process_time()
-    parts = [load(study, front, Heard(folder, None)) for folder, part in MIXED.items() if part == "train"]
+    parts = [load(study, front, Heard(folder, None)) for folder, part in study.mixed.items() if part == "train"]
     inputs, labels = np.concatenate([part.inputs for part in parts]), np.concatenate([part.labels for part in parts])
     scale = scale_of(FRONT_ENDS[front], inputs)
     inputs = scale.apply(inputs)
@@ -386,7 +399,7 @@ def test_one(study: Study, front: str, seed: int) -> None:
     )
     scale = Scale(np.array(made["offset"], np.float32), np.array(made["size"], np.float32))
     answers, clips = {}, None
-    for heard in sets_of(FRONT_ENDS[front]):
+    for heard in sets_of(study, FRONT_ENDS[front]):
         if heard.folder in TEST_CONDITIONS:
             data = load(study, front, heard)
             labels = torch.from_numpy(data.labels.astype(np.int64))
@@ -425,12 +438,12 @@ def summarize(study: Study, fronts: Sequence[str], seeds: Sequence[int]) -> dict
             json.loads((study.results / f"{front}_seed-{seed}.json").read_text(encoding="utf-8")) for seed in seeds
         ]
         labels, speakers = np.array(results[0]["labels"]), np.array(results[0]["speakers"])
-        for heard in sets_of(FRONT_ENDS[front]):
+        for heard in sets_of(study, FRONT_ENDS[front]):
             if heard.folder in TEST_CONDITIONS:
                 right = np.array([result["answers"][heard.name] for result in results]) == labels
                 for level in LEVELS if heard.level is None else (heard.level,):
                     cells[front, heard.folder, level] = Cell(right)
-        costs = [load(study, front, heard) for heard in sets_of(FRONT_ENDS[front])]
+        costs = [load(study, front, heard) for heard in sets_of(study, FRONT_ENDS[front])]
         rows[front] = {
             "about": FRONT_ENDS[front].about,
             "hears_level": FRONT_ENDS[front].hears_level,
@@ -564,10 +577,11 @@ def write_page(page: Path, table: str) -> None:
 class Study:
     """Where everything of the study lies."""
 
-    def __init__(self, audio: Path, out: Path, *, workers: int, quick: bool) -> None:
+    def __init__(self, audio: Path, out: Path, *, workers: int, quick: bool, one_noise: bool) -> None:
         self.audio, self.out, self.workers, self.quick = audio, out, workers, quick
         self.noisy, self.features = out / "noisy_digits", out / "features"
-        self.runs, self.results = out / "runs", out / "results"
+        self.runs, self.results = out / ("runs-of-one-noise" if one_noise else "runs"), out / "results"
+        self.mixed = {folder: part for folder, part in MIXED.items() if not one_noise or folder != "train-2"}
         self._listed: dict[str, list[Clip]] = {}
 
     def prepare(self) -> None:
@@ -625,23 +639,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("audio", type=Path, help="the Heidelberg Digits")
     parser.add_argument("out", type=Path, help="folder for all that the study makes")
-    parser.add_argument("--front-ends", default=",".join(FRONT_ENDS), metavar="NAME,...", help="default: %(default)s")
+    parser.add_argument(
+        "--front-ends", default=",".join(STUDIED), metavar="NAME,...", help="some of: " + ", ".join(FRONT_ENDS)
+    )
     parser.add_argument("--seeds", default="0,1,2", metavar="N,...", help="of the networks (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: %(default)s")
     parser.add_argument("--until", choices=("train", "test"), default="test", help="train: leaves the test part closed")
+    parser.add_argument("--one-noise", action="store_true", help="train on each clip in its first noise; until train")
     parser.add_argument("--quick", action="store_true", help="a trial on a few clips")
     parser.add_argument("--write", action="store_true", help="write the table and the figure into docs")
     arguments = parser.parse_args()
     fronts, seeds = arguments.front_ends.split(","), [int(seed) for seed in arguments.seeds.split(",")]
     if unknown := set(fronts) - set(FRONT_ENDS):
         parser.error(f"no front end {', '.join(sorted(unknown))}; there are {', '.join(FRONT_ENDS)}")
-    study = Study(arguments.audio, arguments.out, workers=arguments.workers, quick=arguments.quick)
+    study = Study(
+        arguments.audio, arguments.out, workers=arguments.workers, quick=arguments.quick, one_noise=arguments.one_noise
+    )
     study.prepare()
     tasks = [(front, seed) for front in fronts for seed in seeds]
     for front in fronts:
         hear_all(study, front, is_test=False)
     in_processes(study, train_one, tasks, arguments.workers)
-    if arguments.until == "train":
+    if arguments.until == "train" or arguments.one_noise:
         return
     for front in fronts:
         hear_all(study, front, is_test=True)
