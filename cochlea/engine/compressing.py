@@ -57,23 +57,14 @@ def compress_tile(tile: Array, passive: Array, n_steps: int, constants: Array, p
         average[j], control[j] = state[0, j], state[1, j]
     for t in range(n_steps):
         v, v_passive = tile[t], passive[t]
-        if depth == zero:
-            for j in range(ROWS):
-                size = v_passive[j] if v_passive[j] > zero else -v_passive[j]
-                reached = average[j] + averaged * (size * per_knee[j] - average[j])
-                average[j] = reached
-                above = reached if reached > one else one
-                share = power_of_two(power * log_of_two(above))
-                v[j] = v_passive[j] + share * (v[j] - v_passive[j])
-        else:
-            for j in range(ROWS):
-                size = v_passive[j] if v_passive[j] > zero else -v_passive[j]
-                reached = average[j] + averaged * (size * per_knee[j] - average[j])
-                average[j] = reached
-                above = reached if reached > one else one
-                share = power_of_two(power * log_of_two(above))
-                left = control[j] + followed * (one - depth * (one - share) - control[j])
-                control[j] = left
-                v[j] = v_passive[j] + left * share * (v[j] - v_passive[j])
+        for j in range(ROWS):
+            size = v_passive[j] if v_passive[j] > zero else -v_passive[j]
+            reached = average[j] + averaged * (size * per_knee[j] - average[j])
+            average[j] = reached
+            above = reached if reached > one else one
+            share = power_of_two(power * log_of_two(above))
+            left = control[j] + followed * (one - depth * (one - share) - control[j])  # without efferents, it stays 1
+            control[j] = left
+            v[j] = v_passive[j] + left * share * (v[j] - v_passive[j])
     for j in range(ROWS):
         state[0, j], state[1, j] = average[j], control[j]

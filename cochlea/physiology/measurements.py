@@ -365,13 +365,11 @@ def phase_locking(
         answer = respond(
             pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells, fiber_class=fiber_class
         )
-        start = ONSET + 0.1
-        stop = start + np.floor(0.4 * frequency) / frequency  # whole cycles: part of one would look like locking
         samples = np.arange(answer.probability.size) / answer.sample_rate
         release, fiber, bushy = (
-            vector_strength(times[(times >= start) & (times < stop)], frequency, weights)
+            vector_strength(times[_in_whole_cycles(times, frequency)], frequency, weights)
             for times, weights in (
-                (samples, answer.probability[(samples >= start) & (samples < stop)]),
+                (samples, answer.probability[_in_whole_cycles(samples, frequency)]),
                 (answer.fiber_times, None),
                 (answer.bushy_times, None),
             )
@@ -427,15 +425,19 @@ def modulation_transfer(
         answer = respond(
             pressure, channel, params, rng, n_fibers=n_fibers, n_bushy_cells=n_bushy_cells, fiber_class=fiber_class
         )
-        start = ONSET + 0.1
-        stop = start + np.floor(0.4 * modulation) / modulation
         rows.append(
             [
-                modulation_gain(times[(times >= start) & (times < stop)], modulation, 1.0)
+                modulation_gain(times[_in_whole_cycles(times, modulation)], modulation, 1.0)
                 for times in (answer.fiber_times, answer.bushy_times)
             ]
         )
     return ModulationTransfer(*np.array(rows).T)
+
+
+def _in_whole_cycles(times: NDArray[np.float64], frequency: float) -> NDArray[np.bool_]:
+    # Which times are in the 0.4 s after 0.1 s of adaptation, less a part of a cycle, which would look like locking.
+    start = ONSET + 0.1
+    return (times >= start) & (times < start + np.floor(0.4 * frequency) / frequency)
 
 
 def _count(times: NDArray[np.float64], start: float, stop: float) -> int:
