@@ -437,7 +437,7 @@ def modulation_transfer(
 def _in_whole_cycles(times: NDArray[np.float64], frequency: float) -> NDArray[np.bool_]:
     # Which times are in the 0.4 s after 0.1 s of adaptation, less a part of a cycle, which would look like locking.
     start = ONSET + 0.1
-    return (times >= start) & (times < start + np.floor(0.4 * frequency) / frequency)
+    return np.asarray((times >= start) & (times < start + np.floor(0.4 * frequency) / frequency))
 
 
 def _count(times: NDArray[np.float64], start: float, stop: float) -> int:
