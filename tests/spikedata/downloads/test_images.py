@@ -54,5 +54,5 @@ def test_what_is_there_is_not_fetched_again(served, params, tmp_path):
 
 def test_another_file_in_its_place_is_refused(served, params, tmp_path, host):
     host.pages[f"/{served[0].archive}"] = gzip.compress(b"other")
-    with pytest.raises(ChecksumError, match="sha256"):
+    with pytest.raises(ChecksumError, match="SHA256 is"):
         fetch_file(replace(served[0], size=None), tmp_path, params, quiet)

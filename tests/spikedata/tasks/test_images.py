@@ -34,10 +34,10 @@ def test_the_threshold_itself_does_not_fire():
 
 
 def test_a_pixel_barely_above_the_threshold_is_dropped_beyond_the_end_of_the_clip():
-    times = times_of(latency_images(ALL_VALUES, [0], duration=0.06))
+    times = times_of(latency_images(ALL_VALUES, [0], duration=0.07))
     assert np.isinf(times[52])  # 79 ms
-    assert times[53] < 0.06
-    assert times[np.isfinite(times)].max() < 0.06
+    assert 0.06 < times[53] < 0.07  # 66 ms
+    assert times[np.isfinite(times)].max() < 0.07
 
 
 def test_the_linear_code_leaves_out_black_and_nearly_black():
