@@ -4,9 +4,15 @@ A rule here replaces the gradient of a network of `spikedata.nn`; `spikedata.tra
 here knows optimizers, recipes or files.
 """
 
+from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.losses import first_spike_loss, van_rossum_distance
+from spikedata.learning.online import Online, check_online, online_gradients
 
 __all__ = [
+    "Online",
+    "check_online",
+    "feedback_weights",
     "first_spike_loss",
+    "online_gradients",
     "van_rossum_distance",
 ]
