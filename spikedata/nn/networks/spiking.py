@@ -38,7 +38,7 @@ class SpikingNetworkParams:
     neuron : LIFParams, AdLIFParams or ALIFParams, or a tuple of them
         Neurons of all hidden layers, or, as a tuple, of each of them [1].
     readout : str
-        How the readout becomes scores [1]: "max", "softmax_sum" or "last", see `class_scores`.
+        How the readout becomes scores [1]: "max", "softmax_sum", "last", "mean" or "exp_mean", see `class_scores`.
     tau_readout : float
         Time constant of the readout's membranes [s]. After LIF neurons, the readout has their synapses, too; adaptive
         neurons drive its membranes directly.
