@@ -77,53 +77,63 @@ def factors(s: float, tau_mem: float, tau_syn: float) -> tuple[float, float, flo
 
 
 @compiled
-def crossing(v: float, i: float, longest: float, tau_mem: float, tau_syn: float, threshold: float) -> float:
+def rise_of(v: float, i: float, tau_mem: float, tau_syn: float) -> float:
+    """How long a membrane `v` with a larger, positive current `i` rises, for ever if it comes from far below 0."""
+    delta = 1.0 / tau_syn - 1.0 / tau_mem
+    if delta == 0.0:
+        return (1.0 - v / i) * tau_syn
+    ratio = (v / i - 1.0) * delta * tau_syn
+    return -math.log1p(ratio) / delta if ratio > -1.0 else math.inf
+
+
+@compiled
+def crossing(
+    v: float, i: float, longest: float, tau_mem: float, tau_syn: float, threshold: float, is_above: bool
+) -> float:
     """The time after which a membrane `v` with current `i` first rises to the threshold, or -1 if not by `longest`.
 
     As long as V rises towards a positive threshold it is concave, so its crossing is the only one up to its maximum.
+    `is_above` says that it is above the threshold at `longest`, so that there is no need to look for its maximum.
     """
     if not i > threshold:  # V = threshold and dV/dt > 0 ask for it, and I decays
         return -1.0
     if v >= threshold:  # by rounding
         return 0.0 if i > v else -1.0
-    delta = 1.0 / tau_syn - 1.0 / tau_mem
     high = longest
-    if delta == 0.0:
-        high = min(high, (1.0 - v / i) * tau_syn)
-    else:
-        ratio = (v / i - 1.0) * delta * tau_syn
-        if ratio <= -1.0:  # V rises towards 0 from below for ever
+    if not is_above:
+        high = min(high, rise_of(v, i, tau_mem, tau_syn))
+        membrane, _, response = factors(high, tau_mem, tau_syn)
+        if v * membrane + i * response < threshold:
             return -1.0
-        high = min(high, -math.log1p(ratio) / delta)
-    membrane, current, response = factors(high, tau_mem, tau_syn)
-    if v * membrane + i * response < threshold:
-        return -1.0
     if tau_mem == 2.0 * tau_syn:  # V = (v + i) x - i x^2 with x = exp(-s/tau_mem)
         total = v + i
         x = (total + math.sqrt(max(total * total - 4.0 * i * threshold, 0.0))) / (2.0 * i)
         return min(max(-tau_mem * math.log(x), 0.0), high)
+    # the third-order term of what a step leaves, below which the step is the last one
+    small = 1e-16 * threshold * tau_mem * min(tau_mem, tau_syn) * tau_syn / i
     low, s = 0.0, 0.0
     value, slope = v, (i - v) / tau_mem
-    bend = -(i / tau_syn + slope) / tau_mem
+    drive = i
     for _ in range(_ITERATIONS):
         lacking = threshold - value
+        bend = -(drive / tau_syn + slope) / tau_mem
         root = slope * slope + 2.0 * bend * lacking
         # where the parabola through V, V' and V'' crosses; where it does not, the tangent
         step = 2.0 * lacking / (slope + math.sqrt(root)) if root > 0.0 else lacking / slope
         new = s + step
         if not low <= new <= high:
             new = 0.5 * (low + high)
-        if abs(new - s) <= 2e-16 * (tau_mem + s):
+            step = new - s
+        if abs(step * step * step) <= small and (root > 0.0 or step == 0.0):
             return new
         s = new
         membrane, current, response = factors(s, tau_mem, tau_syn)
-        value, current = v * membrane + i * response, i * current
+        value, drive = v * membrane + i * response, i * current
+        slope = (drive - value) / tau_mem
         if value < threshold:
             low = s
         else:
             high = s
-        slope = (current - value) / tau_mem
-        bend = -(current / tau_syn + slope) / tau_mem
     return s
 
 
@@ -196,7 +206,7 @@ def feedforward_forward(
                         if not may_cross[j] or has_fired[j]:
                             continue
                         vj, ij, left = float(v[j]), float(i[j]), at - now
-                        s = crossing(vj, ij, left, tau_mem, tau_syn, threshold)
+                        s = crossing(vj, ij, left, tau_mem, tau_syn, threshold, new_v[j] >= low)
                         if s < 0.0:
                             continue
                         while s >= 0.0:
@@ -212,7 +222,7 @@ def feedforward_forward(
                                 has_fired[j] = True
                                 n_silent -= 1
                                 break
-                            s = crossing(vj, ij, left, tau_mem, tau_syn, threshold)
+                            s = crossing(vj, ij, left, tau_mem, tau_syn, threshold, False)
                         membrane, current, response = factors(left, tau_mem, tau_syn)
                         new_v[j] = t(ij * response)
                         new_i[j] = t(ij * current)
@@ -328,7 +338,7 @@ def recurrent_forward(
                         continue
                     at_end, drive = v[j] * m + i[j] * r, i[j] * c
                     if at_end >= low or drive < at_end:
-                        s = crossing(float(v[j]), float(i[j]), soonest, tau_mem, tau_syn, threshold)
+                        s = crossing(float(v[j]), float(i[j]), soonest, tau_mem, tau_syn, threshold, at_end >= low)
                         if s >= 0.0 and (s < soonest or winner < 0):
                             soonest, winner = s, j
                             membrane, current, response = factors(soonest, tau_mem, tau_syn)
@@ -426,7 +436,6 @@ def peak_forward(
     """
     n = weight.shape[1]
     v, i = np.empty(n), np.empty(n)
-    delta = 1.0 / tau_syn - 1.0 / tau_mem
     for clip in range(begin, end):
         first, last = offsets[clip], offsets[clip + 1]
         while last > first and times[last - 1] >= duration:
@@ -454,10 +463,7 @@ def peak_forward(
                     peak[j], peak_time[j], place[j], fall[j] = vj, now, k, min(ij - vj, 0.0)
                 at_end, drive = vj * membrane + ij * response, ij * current
                 if drive < at_end and ij > vj and ij > peak[j]:
-                    if delta == 0.0:
-                        s = (1.0 - vj / ij) * tau_syn
-                    else:
-                        s = -math.log1p((vj / ij - 1.0) * delta * tau_syn) / delta
+                    s = rise_of(vj, ij, tau_mem, tau_syn)
                     value = ij * math.exp(-s / tau_syn)
                     if value > peak[j]:
                         peak[j], peak_time[j], place[j], fall[j] = value, now + s, k, 0.0
