@@ -3,3 +3,10 @@
 A rule here replaces the gradient of a network of `spikedata.nn`; `spikedata.training` takes it by a switch. Nothing
 here knows optimizers, recipes or files.
 """
+
+from spikedata.learning.losses import first_spike_loss, van_rossum_distance
+
+__all__ = [
+    "first_spike_loss",
+    "van_rossum_distance",
+]

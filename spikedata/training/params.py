@@ -7,7 +7,7 @@ from typing import Annotated
 
 from spikedata.checks import Bounds, Count, NotNegative, OneOf, ShareBelowOne, check_fields
 from spikedata.training.devices import PRECISIONS
-from spikedata.training.losses import ActivityParams
+from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.schedules import SCHEDULES
 from spikedata.transforms.named import augmentation_of, control_of
 
@@ -45,6 +45,9 @@ class TrainParams:
         Number of epochs without a better validation accuracy before one more makes a plateau [1].
     schedule_rise : float
         Share of the training in which "one_cycle" raises the learning rate [1].
+    loss : str
+        Loss of the classes [1]: cross_entropy, binary_cross_entropy or step_cross_entropy, see
+        `spikedata.training.losses.classification_loss`. Scoring gives the cross-entropy of the scores for any of them.
     label_smoothing : float
         Share of the target that is spread evenly over all classes [1].
     activity : ActivityParams
@@ -82,6 +85,7 @@ class TrainParams:
     schedule_factor: Annotated[float, Bounds(above=0, below=1)] = 0.7
     schedule_patience: Annotated[int, Bounds(at_least=0)] = 5
     schedule_rise: Annotated[float, Bounds(above=0, below=1)] = 0.3
+    loss: Annotated[str, OneOf(LOSSES)] = "cross_entropy"
     label_smoothing: ShareBelowOne = 0.0
     activity: ActivityParams = field(default_factory=ActivityParams)
     unit_shift: NotNegative = 0.03

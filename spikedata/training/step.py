@@ -86,7 +86,7 @@ class Passage(NamedTuple):
     Attributes
     ----------
     loss : float
-        Cross-entropy [nat].
+        Loss of the classes [nat].
     accuracy : float
         Fraction of clips classified correctly [1].
     """
@@ -137,7 +137,7 @@ def train_epoch(
         optimizer.zero_grad()
         with at_precision(params.matmul_precision):
             activity = network(step.inputs, generator=generator)
-            loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing)
+            loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing, kind=params.loss)
             objective = loss + activity_penalty(activity.spikes, params.activity)
             (objective * step.weight).backward()
         sum_gradients(network, processes)
