@@ -253,8 +253,8 @@ def _fire(layer: Layer, spikes: Array, numbers: Numbers, n_rest: int, slopes: Ar
 def _learn(
     traces: Array, slopes: Array, errors: Array, n: int, ends: bool, numbers: Numbers, synapses: Array
 ) -> None:  # fmt: skip
-    # e = alpha e + psp slope;  x += gain (e - x);  m += x error; x is lambda in the paper. Four steps at a time: the three states of a synapse
-    # are then read and written once for four.
+    # e = alpha e + psp slope;  x += gain (e - x);  m += x error;  x is lambda in the paper. Four steps at a time: the
+    # three states of a synapse are then read and written once for four.
     alpha, gain = numbers.alpha, numbers.gain
     tiny, zero = numbers.negligible, synapses.dtype.type(0.0)
     n_post, n_pre = synapses.shape[1:]
