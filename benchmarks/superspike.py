@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 
 from spikedata.disk import write_atomically
 from spikedata.events import Events, Sample
-from spikedata.learning.superspike import FEEDBACKS, SuperSpikeParams, learn_spike_trains
+from spikedata.learning import SuperSpikeParams, learn_spike_trains
+from spikedata.learning.superspike import FEEDBACKS
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GREEN, INK, LEGEND, LINE, VERMILION, new_figure, styled
 

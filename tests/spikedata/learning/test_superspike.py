@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from spikedata.events import Events, Sample
-from spikedata.learning import superspike
-from spikedata.learning.superspike import (
-    FEEDBACKS,
+from spikedata.events import Events, Sample, steps_of
+from spikedata.learning import (
     SuperSpikeCheckpoint,
     SuperSpikeDivergedError,
     SuperSpikeParams,
@@ -18,8 +16,10 @@ from spikedata.learning.superspike import (
     learn_spike_trains,
     respond,
     rmaxprop,
+    spike_trains,
     superspike_loop,
 )
+from spikedata.learning.superspike import FEEDBACKS
 from spikedata.nn.surrogate import SurrogateParams, spike
 
 ROUNDING = 1e-11  # relative: sums of some thousand terms in float64, in two orders
@@ -40,7 +40,7 @@ def counts_of(events, number, params):
     sample = events[number]
     n_steps = round(sample.duration / params.dt)
     counts = np.zeros((n_steps, events.n_units))
-    np.add.at(counts, (superspike.steps_of(sample.times, dt=params.dt), sample.units), 1)
+    np.add.at(counts, (steps_of(sample.times, dt=params.dt), sample.units), 1)
     return counts
 
 
@@ -138,7 +138,7 @@ def test_a_trial_does_not_depend_on_how_it_is_cut(monkeypatch, chunk, dtype):
     params = SuperSpikeParams(dt=5e-4, dtype=dtype, heterosynaptic=1e-5)
     inputs, target = task()
     whole = learn_spike_trains(inputs, target, params, n_trials=2, n_hidden=4)
-    monkeypatch.setattr(superspike, "_CHUNK", chunk)
+    monkeypatch.setattr(spike_trains, "_CHUNK", chunk)
     cut = learn_spike_trains(inputs, target, params, n_trials=2, n_hidden=4)
     assert all(np.array_equal(a, b) for a, b in zip(whole.weights, cut.weights, strict=True))
     assert np.array_equal(whole.outputs.times, cut.outputs.times)
