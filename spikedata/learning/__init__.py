@@ -5,7 +5,6 @@ here knows optimizers, recipes or files. `learn_spike_trains` is SuperSpike on t
 """
 
 from spikedata.learning.spike_trains import (
-    SuperSpikeCheckpoint,
     SuperSpikeDivergedError,
     SuperSpikeResult,
     TrialRecord,
@@ -13,6 +12,7 @@ from spikedata.learning.spike_trains import (
     respond,
 )
 from spikedata.learning.superspike import SuperSpikeParams, initial_weights, rmaxprop, superspike_loop
+from spikedata.learning.superspike_state import SuperSpikeCheckpoint
 
 __all__ = [
     "SuperSpikeCheckpoint",

@@ -7,14 +7,12 @@ thread; between trials stand the checks, the checkpoint, and the caller. The rul
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import math
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +21,11 @@ from spikedata.checks import Positive, Seed, checked, checked_object, whole_numb
 from spikedata.events import Events, steps_of
 from spikedata.events.events import offsets_of
 from spikedata.learning.superspike import LEAST_ROOT, SuperSpikeParams, initial_weights
-from spikedata.learning.superspike_passes import Layer, Numbers, Spikes, run_steps, update_weights
+from spikedata.learning.superspike_passes import Numbers, Spikes, run_steps, update_weights
+from spikedata.learning.superspike_state import State, SuperSpikeCheckpoint, check_identity
 
 _CHUNK = 2048  # steps run at once: memory is the same for any number of steps
 _NEGLIGIBLE = {"float32": 1e-30, "float64": 1e-290}  # below it a decaying state is zero, and never a subnormal number
-_FORMAT = 1  # of a checkpoint
 _log = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
@@ -56,57 +54,6 @@ class TrialRecord(NamedTuple):
     n_output_spikes: int
     n_hidden_spikes: int
     learning_rate: float
-
-
-class SuperSpikeCheckpoint(NamedTuple):
-    """Everything that a training needs to go on as if it had never stopped.
-
-    Attributes
-    ----------
-    identity : dict
-        What must be the same to go on: params, seed, sizes, digest of the spikes.
-    errors : ndarray of float64, shape (n_trials,)
-        Errors of the finished trials [unmatched spikes].
-    arrays : dict of str to ndarray
-        States of neurons, traces and synapses, and the last output spikes of each clip.
-    """
-
-    identity: dict[str, Any]
-    errors: npt.NDArray[np.float64]
-    arrays: dict[str, Array]
-
-    def to_bytes(self) -> bytes:
-        """The checkpoint as the bytes of a NumPy archive, which runs no code when it is read."""
-        header = np.frombuffer(json.dumps({"format": _FORMAT, "identity": self.identity}).encode(), np.uint8)
-        file = io.BytesIO()
-        named: Any = {f"arrays/{name}": array for name, array in self.arrays.items()}
-        np.savez(file, header=header, errors=self.errors, **named)
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """The checkpoint in the bytes of a file.
-
-        Parameters
-        ----------
-        content : bytes
-            As `to_bytes` returns them.
-
-        Raises
-        ------
-        ValueError
-            If they are no checkpoint of this version.
-        """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                held = {name: file[name] for name in file.files}
-            header = json.loads(held["header"].tobytes())
-            if header["format"] != _FORMAT:
-                raise ValueError(f"its format must be {_FORMAT}, got {header['format']}")
-            arrays = {name.removeprefix("arrays/"): held[name] for name in held if name.startswith("arrays/")}
-            return cls(header["identity"], held["errors"], arrays)
-        except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"is no checkpoint of SuperSpike: {error}") from error
 
 
 class SuperSpikeDivergedError(FloatingPointError):
@@ -221,10 +168,10 @@ def learn_spike_trains(
         "spikes": _digest(clips),
     }
     weights, feedback = initial_weights(inputs.n_units, n_hidden, target.n_units, params, seed=seed)
-    state = _State.fresh(weights, feedback, len(clips), params)
+    state = State.fresh(weights, feedback, len(clips), params)
     errors: list[float] = []
     if checkpoint is not None:
-        _check_identity(checkpoint, identity)
+        check_identity(checkpoint, identity)
         state.restore(checkpoint.arrays)
         errors = checkpoint.errors.tolist()
         if len(errors) > n_trials:
@@ -252,7 +199,7 @@ def learn_spike_trains(
     is_wanted[clips[_clip_number(len(errors) - 1, len(clips), seed, params)].target[1]] = True
     result = SuperSpikeResult(
         errors=np.array(errors),
-        outputs=state.outputs(target, clips, params),
+        outputs=_outputs(state, target, clips, params),
         weights=tuple(layer.weights.copy() for layer in state.layers),
         silent_outputs=np.flatnonzero(is_wanted & (state.output.n_spikes == 0)),
         silent_hidden=np.flatnonzero(state.hidden.n_spikes == 0),
@@ -311,14 +258,14 @@ def respond(
         )
         clips = _clips_of(inputs, unwanted, params, duration, is_learned=False)
         feedback = np.ones((n_units, sizes[1] if depth == 2 else 0), params.dtype)
-        state = _State.fresh(weights[:depth], feedback, len(clips), params)
+        state = State.fresh(weights[:depth], feedback, len(clips), params)
         for number, clip in enumerate(clips):
             state.rest()
             spikes, numbers, energy = _spikes_of(clip), _numbers(params), np.zeros(n_units)
             spans = [(first, min(clip.n_steps, first + _CHUNK)) for first in range(0, clip.n_steps, _CHUNK)]
             parts = [_run(spikes, state, params, numbers, *span, energy, learns=False) for span in spans]
             state.fired[number] = _joined(parts)
-        answers.append(state.outputs(unwanted, clips, params))
+        answers.append(_outputs(state, unwanted, clips, params))
     return tuple(answers)
 
 
@@ -368,14 +315,6 @@ def _digest(clips: list[_Clip]) -> str:
     return digest.hexdigest()
 
 
-def _check_identity(checkpoint: SuperSpikeCheckpoint, identity: Mapping[str, Any]) -> None:
-    there = {**checkpoint.identity, **checkpoint.identity["params"]}
-    here = {**identity, **identity["params"]}
-    for name, value in here.items():
-        if name != "params" and there.get(name) != value:
-            raise ValueError(f"checkpoint is of another training: {name} is {there.get(name)} there and {value} here")
-
-
 def _clip_number(trial: int, n_clips: int, seed: int, params: SuperSpikeParams) -> int:
     passage, place = divmod(trial, n_clips)
     if not params.shuffles:
@@ -402,91 +341,23 @@ def _spikes_of(clip: _Clip) -> tuple[Spikes, Spikes]:
     return given, target
 
 
-def _empty_layer(shape: tuple[int, ...], dtype: str, *, has_excess: bool) -> Layer:
-    n_post, n_pre = shape
-    return Layer(
-        weights=np.zeros((n_post, n_pre), dtype),
-        by_input=np.zeros((n_pre, n_post), dtype),
-        neurons=np.zeros((5, n_post), dtype),
-        resting=np.zeros(n_post, np.int64),
-        traces=np.zeros((2, n_pre), dtype),
-        synapses=np.zeros((3, n_post, n_pre), dtype),
-        peak=np.zeros((n_post, n_pre), dtype),
-        excess=np.zeros(n_post if has_excess else 0, dtype),
-        n_spikes=np.zeros(n_post, np.int64),
+def _outputs(state: State, like: Events, clips: list[_Clip], params: SuperSpikeParams) -> Events:
+    numbers = [number for number, pair in enumerate(state.fired) if pair is not None]
+    pairs = [pair for pair in state.fired if pair is not None]
+    return like.select(numbers).changed(
+        times=np.concatenate([np.empty(0), *(steps * params.dt for steps, _ in pairs)]),
+        units=np.concatenate([np.empty(0, np.uint16), *(units.astype(np.uint16) for _, units in pairs)]),
+        offsets=offsets_of([len(steps) for steps, _ in pairs]),
+        durations=np.array([clips[number].n_steps * params.dt for number in numbers], np.float64),
+        is_sorted=True,
     )
-
-
-class _State(NamedTuple):
-    # all that is carried from trial to trial
-    hidden: Layer
-    output: Layer
-    feedback: Array
-    since_update: Array  # steps, shape (1,)
-    fired: list[tuple[Array, Array] | None]  # of each clip, in its last trial
-
-    @classmethod
-    def fresh(cls, weights: tuple[Array, ...], feedback: Array, n_clips: int, params: SuperSpikeParams) -> Self:
-        has_hidden = len(weights) == 2
-        hidden = _empty_layer(weights[0].shape if has_hidden else (0, 0), params.dtype, has_excess=has_hidden)
-        output = _empty_layer(weights[-1].shape, params.dtype, has_excess=False)
-        state = cls(hidden, output, feedback, np.zeros(1, np.int64), [None] * n_clips)
-        for layer, weight in zip(state.layers, weights, strict=True):
-            layer.weights[:], layer.by_input[:] = weight, weight.T
-        return state
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        return (self.hidden, self.output) if self.hidden.weights.size else (self.output,)
-
-    def rest(self) -> None:
-        for layer in self.layers:
-            for array in (layer.neurons, layer.resting, layer.traces):
-                array[:] = 0
-            layer.synapses[:2] = 0
-
-    def _named(self) -> dict[str, Array]:
-        layers = {"hidden": self.hidden, "output": self.output}
-        named = {f"{name}/{field}": a for name, layer in layers.items() for field, a in layer._asdict().items()}
-        return {**named, "feedback": self.feedback, "since_update": self.since_update}
-
-    def copies(self) -> dict[str, Array]:
-        arrays = {name: array.copy() for name, array in self._named().items()}
-        return arrays | self._fired_arrays()
-
-    def copy_to(self, arrays: dict[str, Array]) -> None:
-        for name, array in self._named().items():
-            np.copyto(arrays[name], array)
-        arrays.update(self._fired_arrays())  # made anew in each trial, so not copied
-
-    def _fired_arrays(self) -> dict[str, Array]:
-        return {f"fired/{i}": np.stack(pair) for i, pair in enumerate(self.fired) if pair is not None}
-
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        for name, array in self._named().items():
-            np.copyto(array, arrays[name])
-        for number in range(len(self.fired)):
-            if f"fired/{number}" in arrays:
-                steps, units = arrays[f"fired/{number}"]
-                self.fired[number] = steps, units
-
-    def outputs(self, like: Events, clips: list[_Clip], params: SuperSpikeParams) -> Events:
-        numbers = [number for number, pair in enumerate(self.fired) if pair is not None]
-        pairs = [pair for pair in self.fired if pair is not None]
-        return like.select(numbers).changed(
-            times=np.concatenate([np.empty(0), *(steps * params.dt for steps, _ in pairs)]),
-            units=np.concatenate([np.empty(0, np.uint16), *(units.astype(np.uint16) for _, units in pairs)]),
-            offsets=offsets_of([len(steps) for steps, _ in pairs]),
-            durations=np.array([clips[number].n_steps * params.dt for number in numbers], np.float64),
-            is_sorted=True,
-        )
 
 
 def _run_trial(
     clip: _Clip,
     spikes: tuple[Spikes, Spikes],
     number: int,
-    state: _State,
+    state: State,
     params: SuperSpikeParams,
     numbers: Numbers,
     rate: float,
@@ -511,7 +382,7 @@ def _run_trial(
 
 def _run(
     spikes: tuple[Spikes, Spikes],
-    state: _State,
+    state: State,
     params: SuperSpikeParams,
     numbers: Numbers,
     first: int,
@@ -542,7 +413,7 @@ def _joined(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     return np.concatenate(steps), np.concatenate(units)
 
 
-def _update(state: _State, params: SuperSpikeParams, interval: int, rate: float) -> bool:
+def _update(state: State, params: SuperSpikeParams, interval: int, rate: float) -> bool:
     dtype: Any = np.dtype(params.dtype).type
     gamma = math.exp(-interval * params.dt / params.tau_rms)
     bound = math.inf if params.weight_bound is None else params.weight_bound
