@@ -27,12 +27,12 @@ from matplotlib.figure import Figure
 from spikedata.disk import write_atomically
 from spikedata.events import Events, Sample
 from spikedata.learning import SuperSpikeParams, learn_spike_trains
-from spikedata.learning.superspike import FEEDBACKS
+from spikedata.learning.feedback import FEEDBACK
 from spikedata.plot import save_figure
 from spikedata.plot.figure import BLUE, GREEN, INK, LEGEND, LINE, VERMILION, new_figure, styled
 
 DOCS = Path(__file__).parents[1] / "docs"
-COLORS = dict(zip(FEEDBACKS, (BLUE, VERMILION, GREEN), strict=True))
+COLORS = dict(zip(FEEDBACK, (BLUE, VERMILION, GREEN), strict=True))
 N_POINTS = 60  # of a curve that is kept: means over equal parts of a training
 SEEDS = {"neuron": 10, "hidden": 10, "bitmap": 5}
 TRIALS = {"neuron": 1600, "hidden": 1600, "bitmap": 300}
@@ -97,8 +97,8 @@ def settings(study: str) -> dict[str, dict[str, Any]]:
     if study == "neuron":
         return {"one neuron": SINGLE}
     if study == "hidden":
-        return {name: {**SINGLE, "feedback": name} for name in FEEDBACKS}
-    plain = {name: {**PICTURE, "feedback": name} for name in FEEDBACKS}
+        return {name: {**SINGLE, "feedback": name} for name in FEEDBACK}
+    plain = {name: {**PICTURE, "feedback": name} for name in FEEDBACK}
     heterosynaptic = {
         f"{name}, heterosynaptic": {**PICTURE, "feedback": name, "heterosynaptic": HETEROSYNAPTIC}
         for name in ("random", "uniform")

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
         events,
         export,
         files,
+        learning,
         nn,
         plot,
         recognition,
         report,
         splits,
         synth,
+        tasks,
         torch,
         training,
         transforms,
@@ -49,8 +51,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "acoustics", "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "nn", "plot",
-    "recognition", "report", "splits", "synth", "torch", "training", "transforms",
+    "acoustics", "baseline", "corpora", "downloads", "encoding", "events", "export", "files", "learning", "nn",
+    "plot", "recognition", "report", "splits", "synth", "tasks", "torch", "training", "transforms",
 )  # fmt: skip
 _NAMES = {
     "spikedata.acoustics": ("Scene",),
@@ -105,6 +107,7 @@ __all__ = [
     "events",
     "export",
     "files",
+    "learning",
     "load_pretrained",
     "load_run",
     "loader",
@@ -119,6 +122,7 @@ __all__ = [
     "report",
     "splits",
     "synth",
+    "tasks",
     "torch",
     "train_run",
     "training",

@@ -57,7 +57,7 @@ CHOSEN = {
         "devices": ("Device", "describe_devices", "resolve_device"),
         "history": ("EpochRecord", "Trained"),
         "loop": ("train",),
-        "losses": ("ActivityParams", "activity_penalty", "classification_loss"),
+        "losses": ("LOSSES", "ActivityParams", "activity_penalty", "classification_loss"),
         "params": ("TrainParams",),
         "schedules": ("learning_rate_at",),
         "scoring": ("Score", "evaluate"),

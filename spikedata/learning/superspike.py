@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.checks import Bounds, NotNegative, OneOf, Order, Positive, Share, check_fields
+from spikedata.learning.feedback import FEEDBACK
 
-FEEDBACKS = ("symmetric", "random", "uniform")
 DTYPES = ("float32", "float64")
 LEAST_ROOT = 1e-12  # added to the root in RMaxProp, against a division by zero; of the authors' simulations
 
@@ -96,7 +96,7 @@ class SuperSpikeParams:
     refractory: NotNegative = 5e-3
     steepness: Positive = 1.0
     floor: Annotated[float, Bounds(at_most=0)] = -20.0
-    feedback: Annotated[str, OneOf(FEEDBACKS)] = "symmetric"
+    feedback: Annotated[str, OneOf(FEEDBACK)] = "symmetric"
     learning_rate: NotNegative = 1.0
     milestones: Annotated[tuple[int, ...], Bounds(at_least=1), Order(rises=True)] = ()
     decay: Share = 0.1

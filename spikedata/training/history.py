@@ -14,16 +14,17 @@ from spikedata.nn.networks import Network
 
 
 class EpochRecord(NamedTuple):
-    """Results of one epoch. Losses are cross-entropies [nat], without regularization.
+    """Results of one epoch. Losses are without regularization [nat].
 
     Parameters
     ----------
     epoch : int
         Counted from 1.
     train_loss, train_accuracy : float
-        Measured during training, so each batch with the weights that it met.
+        Measured during training, so each batch with the weights that it met; the loss is `TrainParams.loss`.
     validation_loss, validation_accuracy : float
-        Measured with the weights at the end of the epoch; NaN if nothing was validated.
+        Measured with the weights at the end of the epoch, the loss as the cross-entropy of the scores, whatever was
+        trained with; NaN if nothing was validated.
     hidden_spikes : float
         Mean number of spikes per hidden neuron and validation clip; NaN if nothing was validated.
     learning_rate : float

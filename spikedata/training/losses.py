@@ -1,18 +1,21 @@
-"""The training loss: cross-entropy of the classes, plus penalties on hidden activity that is too low or too high."""
+"""The training loss: that of the classes, plus penalties on hidden activity that is too low or too high."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 from spikedata.checks import NotNegative, OneOf, check_fields
 from spikedata.nn.networks.activity import Activity
 
+#: Losses of the classes, by name.
+LOSSES = ("cross_entropy", "binary_cross_entropy", "step_cross_entropy")
 NORMS = ("l1", "l2")
 LEVELS = ("neuron", "population")
 
@@ -64,11 +67,13 @@ class ActivityParams:
 NO_LIMITS = ActivityParams(lower_strength=0.0, upper_strength=0.0)
 
 
-def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-    """The mean cross-entropy of the class scores [nat].
+def classification_loss(
+    activity: Activity, labels: Tensor, *, label_smoothing: float = 0.0, kind: str = "cross_entropy"
+) -> Tensor:
+    """The mean loss of the classes over the clips of a batch [nat].
 
-    With the readout "softmax_sum" the scores are sums of softmaxes, and this is the loss of Bittar & Garner (2022),
-    Hammouamri et al. (2024) and Baronig et al. (2024).
+    With the readout "softmax_sum" the scores are sums of softmaxes, and "cross_entropy" is the loss of Bittar & Garner
+    (2022), Hammouamri et al. (2024) and Baronig et al. (2024).
 
     Parameters
     ----------
@@ -78,10 +83,21 @@ def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: 
         True classes.
     label_smoothing : float
         Share of each target that is spread evenly over all classes [1] (Szegedy et al., CVPR 2016).
+    kind : str
+        One of `LOSSES`. "cross_entropy": -log p of the true class, where p is the softmax of the scores.
+        "binary_cross_entropy": each class is one decision of its own, yes for the true class and no for the others,
+        and the sum over the classes of -y log p - (1 - y) log(1 - p) is taken, where p is the same softmax (Zenke 2019,
+        with the readout "max"). "step_cross_entropy": the cross-entropy of the readout at every step instead of the
+        scores, as the mean over the steps (Bellec et al., Nature Communications 11:3625, 2020).
 
     Returns
     -------
     Tensor, ()
+
+    Raises
+    ------
+    ValueError
+        If there is no such loss.
 
     Examples
     --------
@@ -90,7 +106,28 @@ def classification_loss(activity: Activity, labels: Tensor, *, label_smoothing: 
     >>> round(classification_loss(activity, torch.tensor([0, 1, 1])).item(), 4)
     0.6931
     """
-    return cross_entropy(activity.logits, labels, label_smoothing=label_smoothing)
+    match kind:
+        case "cross_entropy":
+            return cross_entropy(activity.logits, labels, label_smoothing=label_smoothing)
+        case "binary_cross_entropy":
+            return _binary_cross_entropy(activity.logits, labels, label_smoothing)
+        case "step_cross_entropy":
+            # every clip has the same number of steps, so the mean over all rows is that over clips and steps
+            rows = activity.readout.flatten(0, 1)
+            of_rows = labels.repeat_interleave(activity.readout.shape[1])
+            return cross_entropy(rows, of_rows, label_smoothing=label_smoothing)
+    raise ValueError(f"no loss {kind!r}; there are: {', '.join(LOSSES)}")
+
+
+def _binary_cross_entropy(scores: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+    n_classes = scores.shape[1]
+    target = one_hot(labels, n_classes).to(scores.dtype) * (1 - label_smoothing) + label_smoothing / n_classes
+    total = torch.logsumexp(scores, dim=1, keepdim=True)
+    # 1 - p of a class is the share of all others, summed without it: 1 - p itself would be 0 where p rounds to 1
+    itself = torch.eye(n_classes, dtype=torch.bool, device=scores.device)
+    others = torch.logsumexp(scores.unsqueeze(1).masked_fill(itself, -math.inf), dim=2)
+    entropy = target * (total - scores) + (1 - target) * (total - others)
+    return entropy.sum(dim=1).mean()
 
 
 def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor:

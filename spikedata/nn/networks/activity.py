@@ -10,7 +10,7 @@ from torch import Tensor
 from spikedata.nn.kernels import max_over_time
 
 #: Ways to get one score per class out of the readout's potentials over time.
-READOUTS = ("max", "softmax_sum", "last")
+READOUTS = ("max", "softmax_sum", "last", "mean", "exp_mean")
 
 
 class Activity(NamedTuple):
@@ -48,7 +48,9 @@ def class_scores(readout: Tensor, kind: str) -> Tensor:
     kind : str
         "max": the largest value over time (Cramer et al., IEEE TNNLS 33:2744, 2022). "softmax_sum": the sum over time
         of the softmax over classes (Bittar & Garner 2022; Hammouamri et al. 2024; Baronig et al. 2024). "last": the
-        value at the last step.
+        value at the last step. "mean": the mean over time. "exp_mean": the mean over the N steps, step n weighted by
+        ``exp(-n / N)``, so that early steps count more (Nowotny, Turner, Knight, Neuromorphic Computing and
+        Engineering 5:014001, 2025).
 
     Returns
     -------
@@ -73,4 +75,10 @@ def class_scores(readout: Tensor, kind: str) -> Tensor:
             return torch.softmax(readout, dim=2).sum(dim=1)
         case "last":
             return readout[:, -1]
+        case "mean":
+            return readout.mean(dim=1)
+        case "exp_mean":
+            n_steps = readout.shape[1]
+            steps = torch.arange(n_steps, dtype=readout.dtype, device=readout.device)
+            return torch.matmul(torch.exp(-steps / n_steps) / n_steps, readout)
     raise ValueError(f"no readout {kind!r}; there are: {', '.join(READOUTS)}")

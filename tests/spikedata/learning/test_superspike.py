@@ -18,8 +18,9 @@ from spikedata.learning import (
     rmaxprop,
     spike_trains,
     superspike_loop,
+    van_rossum_distance,
 )
-from spikedata.learning.superspike import FEEDBACKS
+from spikedata.learning.feedback import FEEDBACK
 from spikedata.nn.surrogate import SurrogateParams, spike
 
 ROUNDING = 1e-11  # relative: sums of some thousand terms in float64, in two orders
@@ -101,7 +102,7 @@ def test_the_sum_over_a_trial_is_the_gradient_of_autograd_without_the_path_throu
     assert trial.errors.sum() == pytest.approx(2 * loss.item() * params.dt / params.unmatched_energy)
 
 
-@pytest.mark.parametrize("feedback", FEEDBACKS)
+@pytest.mark.parametrize("feedback", FEEDBACK)
 @pytest.mark.parametrize("n_hidden", [0, 5])
 def test_the_compiled_passes_do_what_the_plain_form_does(n_hidden, feedback):
     params = SuperSpikeParams(dt=5e-4, feedback=feedback, heterosynaptic=1e-5, milestones=(2,), weight_bound=40.0)
@@ -127,7 +128,18 @@ def test_a_spike_without_a_partner_is_an_error_of_one():
     assert superspike_loop(silent, lone, (np.zeros((1, 1)),), params).errors[0] == pytest.approx(1.0, abs=1e-9)
 
 
-def test_the_error_is_the_van_rossum_distance_as_published():
+def test_the_error_is_the_van_rossum_distance_of_the_losses():
+    params = SuperSpikeParams(learning_rate=0.0)
+    inputs, target = task(duration=0.3)
+    learned = learn_spike_trains(inputs, target, params, n_trials=1)
+    spikes, wanted = (torch.from_numpy(counts_of(events, 0, params))[None] for events in (learned.outputs, target))
+    distance = van_rossum_distance(spikes, wanted, tau_rise=params.tau_syn, tau_decay=params.tau_mem, dt=params.dt)
+    assert learned.errors[0] > 3
+    # that kernel decays exactly, this one's second filter goes by Euler steps of 1 % of its time constant
+    assert learned.errors[0] == pytest.approx(distance.sum().item(), rel=0.01)
+
+
+def test_the_energy_of_an_unmatched_spike_is_that_of_the_kernel():
     # the kernel on the grid against its integral for tau 10 and 5 ms, 5/6 ms
     assert SuperSpikeParams(dt=1e-6).unmatched_energy == pytest.approx(5 / 6 * 1e-3, rel=1e-3)
 
@@ -169,7 +181,7 @@ def test_the_same_seed_gives_the_same_result_and_another_seed_another():
 
 
 def test_kinds_of_feedback_start_from_the_same_weights():
-    drawn = [initial_weights(5, 3, 2, SuperSpikeParams(feedback=kind), seed=4) for kind in FEEDBACKS]
+    drawn = [initial_weights(5, 3, 2, SuperSpikeParams(feedback=kind), seed=4) for kind in FEEDBACK]
     assert all(np.array_equal(drawn[0][0][0], weights[0]) for weights, _ in drawn)
     assert len({feedback.tobytes() for _, feedback in drawn}) == 3
 

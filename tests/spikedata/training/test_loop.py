@@ -9,10 +9,10 @@ from spikedata.nn.networks import CountParams, SpikingNetworkParams, make_networ
 from spikedata.nn.networks.delays import delay_width
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.networks.spiking import SpikingNetwork
-from spikedata.torch import SpikeDataset
+from spikedata.torch import SpikeDataset, collate_dense
 from spikedata.training.counts import fit_counts
 from spikedata.training.loop import train
-from spikedata.training.losses import ActivityParams
+from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.params import TrainParams
 from spikedata.training.scoring import evaluate
 
@@ -172,6 +172,24 @@ def test_a_step_is_no_longer_than_the_gradient_may_be(make_events):
 def test_label_smoothing_takes_part(make_events):
     smooth = _train(make_events, replace(PARAMS, label_smoothing=0.2))
     assert not torch.equal(_weights(smooth.network), _weights(_train(make_events).network))
+
+
+@pytest.mark.parametrize("loss", LOSSES[1:])
+def test_the_loss_takes_part_and_scoring_stays_cross_entropy(loss, make_events):
+    run = _train(make_events, replace(PARAMS, loss=loss))
+    usual = _train(make_events)
+    assert not torch.equal(_weights(run.network), _weights(usual.network))
+    assert run.history[-1].train_loss != usual.history[-1].train_loss
+    clips = make_events((3,), seed=1)
+    counts = collate_dense(list(clips), dt=0.01, n_steps=20).counts
+    wanted = torch.nn.functional.cross_entropy(run.network(counts).logits, torch.as_tensor(clips.labels))
+    assert evaluate(run.network, clips).loss == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_the_loss_by_default_is_that_of_runs_made_before(make_events):
+    assert TrainParams().loss == "cross_entropy"
+    with pytest.raises(ValueError, match=r"TrainParams\.loss must be one of cross_entropy, binary_cross_entropy, step"):
+        TrainParams(loss="hinge")
 
 
 def test_training_multiplies_in_its_own_precision_and_gives_the_former_back(make_events, monkeypatch):

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from spikedata.nn.networks.activity import Activity, class_scores
-from spikedata.training.losses import ActivityParams, activity_penalty, classification_loss
+from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
+from spikedata.training.losses import LOSSES, ActivityParams, activity_penalty, classification_loss
 
 
 def _activity(readout, kind):
@@ -47,10 +47,45 @@ def test_smoothing_moves_part_of_the_target_to_all_classes(readout):
     torch.testing.assert_close(found, -(target * log_probability).sum(dim=1).mean())
 
 
-@pytest.mark.parametrize("kind", ["max", "softmax_sum", "last"])
-def test_gradients_of_the_loss_are_differences(kind, readout):
+def test_the_binary_loss_is_one_decision_for_each_class(readout):
+    activity = _activity(readout, "max")
+    by_hand = 0.0
+    for scores, label in zip(activity.logits.tolist(), LABELS.tolist(), strict=True):
+        total = sum(math.exp(x) for x in scores)
+        for k, score in enumerate(scores):
+            p = math.exp(score) / total
+            by_hand -= math.log(p) if k == label else math.log(1 - p)
+    found = classification_loss(activity, LABELS, kind="binary_cross_entropy")
+    assert found.item() == pytest.approx(by_hand / 4, rel=1e-12)
+
+
+def test_the_binary_loss_of_a_certain_error_is_finite():
+    scores = torch.tensor([[0.0, 200.0, 0.0]], requires_grad=True)
+    activity = Activity(scores, scores[:, None], ())
+    loss = classification_loss(activity, torch.tensor([0]), kind="binary_cross_entropy")
+    assert loss.item() == pytest.approx(400 - math.log(2), rel=1e-4)
+    loss.backward()
+    assert torch.isfinite(scores.grad).all()
+
+
+def test_the_loss_of_steps_is_the_mean_over_steps(readout):
+    found = classification_loss(_activity(readout, "max"), LABELS, kind="step_cross_entropy")
+    by_hand = sum(torch.nn.CrossEntropyLoss()(readout[:, step], LABELS) for step in range(7)) / 7
+    torch.testing.assert_close(found, by_hand)
+
+
+def test_an_unknown_loss_is_refused(readout):
+    with pytest.raises(ValueError, match="no loss 'hinge'; there are: cross_entropy, binary_cross_entropy, step_cross"):
+        classification_loss(_activity(readout, "max"), LABELS, kind="hinge")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", READOUTS)
+def test_gradients_of_every_loss_of_every_readout_are_differences(kind, loss, readout):
     readout.requires_grad_()
-    assert torch.autograd.gradcheck(lambda value: classification_loss(_activity(value, kind), LABELS), (readout,))
+    assert torch.autograd.gradcheck(
+        lambda value: classification_loss(_activity(value, kind), LABELS, label_smoothing=0.1, kind=loss), (readout,)
+    )
 
 
 def test_by_default_the_penalty_is_that_of_runs_made_before(spikes):
