@@ -42,7 +42,7 @@ from spikedata.nn.kernels.weights import sum_in_order
 from spikedata.nn.networks import Activity, Inputs, SpikingNetwork, class_scores
 from spikedata.nn.networks.inputs import check_inputs
 from spikedata.nn.networks.layers import SpikingLayer
-from spikedata.nn.neurons import AdLIFFractions, adlif_coefficients
+from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, adlif_coefficients
 
 #: Rules that take the place of back-propagation through time, by name.
 RULES = ("eprop", "superspike")
@@ -142,7 +142,9 @@ def online_gradients(
     if not is_fused(weight):
         from spikedata.learning.plain import online_gradients_plain
 
-        return online_gradients_plain(network, inputs, given, rule=rule, feedback=feedback, feedback_seed=feedback_seed)
+        return online_gradients_plain(
+            network, inputs, given, rule=rule, feedback=feedback, feedback_seed=feedback_seed
+        )
     batch = _Batch(network, _listed(inputs, weight.dtype), given, rule, feedback, feedback_seed, chunk)
     parts = over_chunks(batch.of_clips, n_clips, CLIPS)
     gradients = {name: sum_in_order([part.gradients[name] for part in parts]) for name in parts[0].gradients}
