@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.adlif import adlif_backward, adlif_forward
