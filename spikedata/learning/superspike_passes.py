@@ -58,28 +58,28 @@ class Numbers(NamedTuple):
 
     Attributes
     ----------
-    alpha : floating
+    alpha : float
         Decay of a synaptic current in a step.
-    gain : floating
+    gain : float
         Share of the way to its target that a membrane, or a trace filtered twice, goes in a step: dt / tau_mem.
-    threshold, steepness, floor : floating
+    threshold, steepness, floor : float
         Threshold, steepness of the surrogate, and the voltage below which that is zero.
-    beta : floating
+    beta : float
         Decay of the activity in a step.
-    exponent : floating
+    exponent : float
         Power of the activity in the heterosynaptic term; 0 for no such term.
-    negligible : floating
+    negligible : float
         Size below which a state is set to zero, before it becomes a subnormal number.
     """
 
-    alpha: np.floating
-    gain: np.floating
-    threshold: np.floating
-    steepness: np.floating
-    floor: np.floating
-    beta: np.floating
-    exponent: np.floating
-    negligible: np.floating
+    alpha: float
+    gain: float
+    threshold: float
+    steepness: float
+    floor: float
+    beta: float
+    exponent: float
+    negligible: float
 
 
 class Spikes(NamedTuple):
@@ -253,8 +253,8 @@ def _fire(layer: Layer, spikes: Array, numbers: Numbers, n_rest: int, slopes: Ar
 def _learn(
     traces: Array, slopes: Array, errors: Array, n: int, ends: bool, numbers: Numbers, synapses: Array
 ) -> None:  # fmt: skip
-    # e = alpha e + psp slope;  x += gain (e - x);  m += x error; x is lambda in the paper. Four steps at a time: the three states of a synapse
-    # are then read and written once for four.
+    # e = alpha e + psp slope;  x += gain (e - x);  m += x error;  x is lambda in the paper. Four steps at a time: the
+    # three states of a synapse are then read and written once for four.
     alpha, gain = numbers.alpha, numbers.gain
     tiny, zero = numbers.negligible, synapses.dtype.type(0.0)
     n_post, n_pre = synapses.shape[1:]
