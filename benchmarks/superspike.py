@@ -99,11 +99,8 @@ def settings(study: str) -> dict[str, dict[str, Any]]:
     if study == "hidden":
         return {name: {**SINGLE, "feedback": name} for name in FEEDBACK}
     plain = {name: {**PICTURE, "feedback": name} for name in FEEDBACK}
-    heterosynaptic = {
-        f"{name}, heterosynaptic": {**PICTURE, "feedback": name, "heterosynaptic": HETEROSYNAPTIC}
-        for name in ("random", "uniform")
-    }
-    return {**plain, **heterosynaptic}
+    # as the authors' run with random feedback has it
+    return {**plain, "random, heterosynaptic": {**plain["random"], "heterosynaptic": HETEROSYNAPTIC}}
 
 
 def task_of(study: str, seed: int) -> tuple[Events, Events, int]:
