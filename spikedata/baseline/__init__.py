@@ -23,7 +23,7 @@ from spikedata.nn.networks import (
     SpikingNetworkParams,
     make_network,
 )
-from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
 from spikedata.nn.surrogate import SurrogateParams
 from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.loop import train
@@ -33,6 +33,7 @@ from spikedata.training.scoring import Score, evaluate
 
 __all__ = [
     "RECIPES",
+    "ALIFParams",
     "Activity",
     "ActivityParams",
     "AdLIFParams",

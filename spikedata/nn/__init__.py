@@ -3,7 +3,7 @@
 From the equations up:
 
 - `surrogate`: a step function that gradients can pass, by one of six surrogate derivatives
-- `neurons`: LIF, adaptive LIF and the leaky integrator: their params, one step, and the plain loop over all steps
+- `neurons`: LIF, two kinds of adaptive LIF, the leaky integrator: params, one step, and the plain loop over all steps
 - `kernels`: the same loops compiled for the CPU, forward and backward, with projections, dropout and readout
 - `networks`: whole networks, made by `make_network` from params that describe them
 
@@ -28,10 +28,11 @@ from spikedata.nn.networks import (
     make_network,
 )
 from spikedata.nn.networks.initialization import InitializationParams
-from spikedata.nn.neurons import AdLIFParams, IntegratorParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, IntegratorParams, LIFParams
 from spikedata.nn.surrogate import SurrogateParams, spike, surrogate_derivative
 
 __all__ = [
+    "ALIFParams",
     "Activity",
     "AdLIFParams",
     "ConvolutionNetwork",

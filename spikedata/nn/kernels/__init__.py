@@ -5,6 +5,7 @@ which can be differentiated once. The device and dtype of the arguments decide w
 """
 
 from spikedata.nn.kernels.adlif import run_adlif
+from spikedata.nn.kernels.alif import run_alif
 from spikedata.nn.kernels.chunks import kernel_threads
 from spikedata.nn.kernels.dropout import drop
 from spikedata.nn.kernels.integrator import run_integrator
@@ -20,6 +21,7 @@ __all__ = [
     "project_events",
     "project_spikes",
     "run_adlif",
+    "run_alif",
     "run_integrator",
     "run_lif",
 ]

@@ -5,12 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikedata.nn.kernels import run_adlif, run_integrator, run_lif
+from spikedata.nn.kernels import run_adlif, run_alif, run_integrator, run_lif
 from spikedata.nn.networks.delays import Delays
 from spikedata.nn.networks.inputs import Inputs, project_inputs
-from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, IntegratorParams, LIFParams, adlif_coefficients
+from spikedata.nn.neurons import (
+    AdLIFFractions,
+    AdLIFParams,
+    ALIFParams,
+    IntegratorParams,
+    LIFParams,
+    adlif_coefficients,
+)
 
-NeuronParams = LIFParams | AdLIFParams
+NeuronParams = LIFParams | AdLIFParams | ALIFParams
 
 _NORM_MOMENTUM = 0.05  # Bittar & Garner (2022)
 
@@ -58,12 +65,12 @@ class SpikingLayer(nn.Module):
         Connections from the layer below.
     recurrent_weight : Tensor, (neuron, neuron), or None
         Initial weights within the layer, from the row's neuron to the column's.
-    neuron : LIFParams or AdLIFParams
-        Neurons of the layer. Time constants and couplings of adaptive neurons are trained, within their ranges.
+    neuron : LIFParams, AdLIFParams or ALIFParams
+        Neurons of the layer. Time constants and couplings of AdLIF neurons are trained, within their ranges.
     dt : float
         Length of a step [s].
     generator : torch.Generator
-        Draws the initial time constants and couplings of adaptive neurons, uniformly over their ranges.
+        Draws the initial time constants and couplings of AdLIF neurons, uniformly over their ranges.
     """
 
     def __init__(
@@ -90,6 +97,8 @@ class SpikingLayer(nn.Module):
         drive = self.projection(inputs)
         if isinstance(self.neuron, LIFParams):
             return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
+        if isinstance(self.neuron, ALIFParams):
+            return run_alif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
         coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), self.neuron, dt=self.dt)
         return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron)
 

@@ -1,8 +1,8 @@
 """Spiking networks: hidden layers of LIF or adaptive LIF neurons, read out by leaky integrators.
 
 The params cover the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the networks
-of adaptive neurons of Bittar & Garner (2022) and Baronig et al. (2024), and feed-forward networks with learned delays
-as in Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
+of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022) and Baronig et al. (2024), and feed-forward networks
+with learned delays as in Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SpikingNetworkParams:
         Number of neurons of each hidden layer [1].
     recurrent : bool
         Whether the neurons of a hidden layer are connected to each other [1].
-    neuron : LIFParams or AdLIFParams, or a tuple of them
+    neuron : LIFParams, AdLIFParams or ALIFParams, or a tuple of them
         Neurons of all hidden layers, or, as a tuple, of each of them [1].
     readout : str
         How the readout becomes scores [1]: "max", "softmax_sum", "last", "mean" or "exp_mean", see `class_scores`.

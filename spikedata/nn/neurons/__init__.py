@@ -4,11 +4,14 @@
 """
 
 from spikedata.nn.neurons.adlif import AdLIFCoefficients, AdLIFParams, AdLIFState, adlif_loop, adlif_step
+from spikedata.nn.neurons.alif import ALIFParams, ALIFState, alif_loop, alif_step
 from spikedata.nn.neurons.coefficients import AdLIFFractions, adlif_coefficients
 from spikedata.nn.neurons.integrator import IntegratorParams, leaky_integrator
 from spikedata.nn.neurons.lif import LIFParams, LIFState, lif_loop, lif_step
 
 __all__ = [
+    "ALIFParams",
+    "ALIFState",
     "AdLIFCoefficients",
     "AdLIFFractions",
     "AdLIFParams",
@@ -19,6 +22,8 @@ __all__ = [
     "adlif_coefficients",
     "adlif_loop",
     "adlif_step",
+    "alif_loop",
+    "alif_step",
     "leaky_integrator",
     "lif_loop",
     "lif_step",

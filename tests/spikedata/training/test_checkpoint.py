@@ -7,7 +7,7 @@ import torch
 
 from spikedata.nn.networks import SpikingNetworkParams, make_network
 from spikedata.nn.networks.initialization import InitializationParams
-from spikedata.nn.neurons import AdLIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams
 from spikedata.training.checkpoint import Checkpoint, checkpoint_bytes, checkpoint_from, difference
 from spikedata.training.loop import train
 from spikedata.training.params import OPTIMIZERS, TrainParams
@@ -62,8 +62,9 @@ def test_a_training_that_repeats_epochs_goes_on_from_its_file_to_the_same_bits(m
     assert "nan" in str(kept[1].history)
 
 
-def test_adaptive_neurons_with_normalization_go_on_too(make_events):
-    network, kept = replace(NETWORK, neuron=AdLIFParams(), batch_norm=True, readout="softmax_sum"), []
+@pytest.mark.parametrize("neuron", [AdLIFParams(), ALIFParams()], ids=["adlif", "alif"])
+def test_adaptive_neurons_with_normalization_go_on_too(neuron, make_events):
+    network, kept = replace(NETWORK, neuron=neuron, batch_norm=True, readout="softmax_sum"), []
     whole = _train(make_events, network=network, on_checkpoint=kept.append)
     assert _same(whole.network, _train(make_events, network=network, checkpoint=_through_file(kept[2])).network)
 

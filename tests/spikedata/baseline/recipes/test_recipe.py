@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
 from spikedata.nn.networks import CountParams, SequenceParams, SpikingNetworkParams
-from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
 from spikedata.training.params import TrainParams
 
 LAYERS = SpikingNetworkParams(hidden=(6, 4), neuron=(LIFParams(tau_mem=30e-3), AdLIFParams()))
@@ -19,6 +20,17 @@ def test_layers_of_unlike_neurons_come_back_from_json():
     content = json.loads(json.dumps(_mine().to_json()))
     assert [neuron["type"] for neuron in content["network"]["neuron"]] == ["LIFParams", "AdLIFParams"]
     assert Recipe.from_json(content) == _mine()
+
+
+def test_an_adaptive_threshold_is_set_by_name_and_comes_back_from_json():
+    recipe = _mine(SpikingNetworkParams(neuron=ALIFParams()))
+    changed = with_params(recipe, {"tau_adaptation": "0.2", "adaptation": "0", "refractory": "0.002", "scale": "2"})
+    assert changed.network.neuron == ALIFParams(
+        tau_adaptation=0.2, adaptation=0.0, refractory=2e-3, surrogate=replace(ALIFParams().surrogate, scale=2.0)
+    )
+    assert Recipe.from_json(json.loads(json.dumps(changed.to_json()))) == changed
+    with pytest.raises(ValueError, match=r"ALIFParams\.refractory must be >= 0, got -1\.0"):
+        with_params(recipe, {"refractory": "-1"})
 
 
 def test_lists_and_numbers_of_numpy_are_what_they_stand_for():

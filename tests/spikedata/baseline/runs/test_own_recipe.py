@@ -15,7 +15,7 @@ from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.cli import main
 from spikedata.nn.networks import CountParams
-from spikedata.nn.neurons import AdLIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 TRAINING = TrainParams(epochs=2, batch_size=16, unit_shift=0.0)
@@ -23,7 +23,7 @@ GRID = {"duration": 0.2, "dt": 10e-3}
 OWN = {
     "one neuron": SpikingNetworkParams(hidden=(8,), **GRID),
     "a neuron a layer": SpikingNetworkParams(hidden=(6, 4), neuron=(LIFParams(), LIFParams(tau_mem=40e-3)), **GRID),
-    "unlike neurons": SpikingNetworkParams(hidden=(6, 4), neuron=(LIFParams(), AdLIFParams()), **GRID),
+    "unlike neurons": SpikingNetworkParams(hidden=(6, 4), neuron=(AdLIFParams(), ALIFParams()), **GRID),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spikedata.nn.networks.initialization import InitializationParams, draw_weight, layer_weights, readout_weight
-from spikedata.nn.neurons import AdLIFParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
 
 SIZES = {"n_from": 300, "n_neurons": 400, "recurrent": True, "from_input": True}
 
@@ -81,9 +81,19 @@ def test_the_readout_of_fluctuation_driven_weights_is_normal():
     assert torch.equal(readout_weight(params, 9, 4, _generator()), draw_weight("normal", 9, 4, 2.0, _generator()))
 
 
-def test_adaptive_neurons_have_no_closed_form():
+@pytest.mark.parametrize("neuron", [AdLIFParams(), ALIFParams()], ids=["adlif", "alif"])
+def test_adaptive_neurons_have_no_closed_form(neuron):
     with pytest.raises(ValueError, match="kind 'fluctuation' needs LIF neurons, got adaptive ones"):
-        _layer(InitializationParams(kind="fluctuation"), AdLIFParams())
+        _layer(InitializationParams(kind="fluctuation"), neuron)
+
+
+def test_with_gain_one_every_normal_weight_is_as_in_bellec_et_al_2020():
+    # N(0, 1 / sqrt(n_from)) for input, recurrent and readout weights alike
+    params = InitializationParams(input_gain=1.0, recurrent_gain=1.0, readout_gain=1.0)
+    weight, recurrent = _layer(params, ALIFParams())
+    readout = readout_weight(params, 400, 20, _generator())
+    for drawn in (weight, recurrent, readout):
+        assert drawn.std().item() * math.sqrt(len(drawn)) == pytest.approx(1.0, rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
+    ALIFParams,
     IntegratorParams,
     LIFParams,
     adlif_coefficients,
     adlif_loop,
+    alif_loop,
     leaky_integrator,
     lif_loop,
 )
@@ -27,6 +29,7 @@ VARIANTS = {
     "feed-forward, 3 layers": dataclasses.replace(PLAIN, hidden=(6, 5, 4), recurrent=False),
     "adaptive, 2 layers": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=AdLIFParams(), readout="softmax_sum"),
     "euler": dataclasses.replace(PLAIN, neuron=AdLIFParams(scheme="euler"), bias=True, readout="last"),
+    "adaptive threshold": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=ALIFParams(refractory=20e-3)),
     "one neuron for each layer": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=(LIFParams(), AdLIFParams())),
     "normalized": dataclasses.replace(PLAIN, hidden=(6, 5), batch_norm=True, bias=True),
     "dropout": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4),
@@ -34,6 +37,9 @@ VARIANTS = {
     "delays": dataclasses.replace(PLAIN, hidden=(6, 5), recurrent=False, max_delay=0.05),
 }
 WEIGHTS = ("layers.0.projection.weight", "layers.0.recurrent_weight", "readout.projection.weight")
+by_plain_loops = pytest.mark.parametrize(
+    "name", ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler", "adaptive threshold"]
+)
 every_variant = pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS.keys())
 
 
@@ -53,6 +59,8 @@ def _by_plain_loops(network, spikes):
         drive = drive if layer.projection.bias is None else drive + layer.projection.bias
         if isinstance(layer.neuron, LIFParams):
             spikes = lif_loop(drive, layer.recurrent_weight, layer.neuron, dt=network.dt)
+        elif isinstance(layer.neuron, ALIFParams):
+            spikes = alif_loop(drive, layer.recurrent_weight, layer.neuron, dt=network.dt)
         else:
             coefficients = adlif_coefficients(AdLIFFractions(**layer.fractions), layer.neuron, dt=network.dt)
             spikes = adlif_loop(drive, layer.recurrent_weight, coefficients, layer.neuron)
@@ -91,7 +99,7 @@ def test_gradients_reach_every_parameter(params, make_spikes):
     assert [name for name in silent if not (params.batch_norm and name.endswith("projection.bias"))] == []
 
 
-@pytest.mark.parametrize("name", ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler"])
+@by_plain_loops
 def test_layers_are_what_the_plain_loops_make_of_their_weights(name, make_spikes):
     network, spikes = _network(VARIANTS[name]), make_spikes()
     activity = network(spikes)
@@ -100,7 +108,7 @@ def test_layers_are_what_the_plain_loops_make_of_their_weights(name, make_spikes
     torch.testing.assert_close(activity.readout, readout)
 
 
-@pytest.mark.parametrize("name", ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler"])
+@by_plain_loops
 def test_gradients_are_those_of_the_plain_loops(name, make_spikes):
     network, spikes = _network(VARIANTS[name]), make_spikes()
     fused = torch.autograd.grad(network(spikes).readout.square().sum(), list(network.parameters()))
@@ -241,7 +249,7 @@ def test_silence_stays_silent():
     assert not activity.readout.any()
 
 
-@pytest.mark.parametrize("neuron", [LIFParams(), AdLIFParams()], ids=["lif", "adlif"])
+@pytest.mark.parametrize("neuron", [LIFParams(), AdLIFParams(), ALIFParams()], ids=["lif", "adlif", "alif"])
 def test_a_network_that_never_spikes_still_learns(neuron, make_spikes):
     quiet = InitializationParams(input_gain=1e-3)
     network = _network(dataclasses.replace(PLAIN, neuron=neuron, initialization=quiet))
@@ -251,7 +259,11 @@ def test_a_network_that_never_spikes_still_learns(neuron, make_spikes):
     assert network.layers[0].projection.weight.grad.any()
 
 
-@pytest.mark.parametrize("neuron", [LIFParams(), AdLIFParams(spike_coupling=(0.0, 0.0))], ids=["lif", "adlif"])
+@pytest.mark.parametrize(
+    "neuron",
+    [LIFParams(), AdLIFParams(spike_coupling=(0.0, 0.0)), ALIFParams(adaptation=0.0, refractory=0.0)],
+    ids=["lif", "adlif", "alif"],
+)
 def test_a_network_that_always_spikes_has_finite_gradients(neuron, make_spikes):
     network = _network(dataclasses.replace(PLAIN, neuron=neuron, recurrent=False, bias=True))
     with torch.no_grad():
