@@ -5,8 +5,8 @@
 
 The first form trains on all clips of the training file for the recipe's 100 epochs, takes the weights of the last
 epoch, opens the test file once, and appends a line to OUT/results.jsonl for each seed. Nothing is chosen. It goes on
-where it stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each epoch on
-them, and opens no test file.
+where it stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each
+epoch on them, and opens no test file.
 """
 
 import argparse

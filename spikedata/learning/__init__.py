@@ -6,7 +6,9 @@ here knows optimizers, recipes or files.
 
 from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.losses import first_spike_loss, van_rossum_distance
-from spikedata.learning.online import Online, check_online, online_gradients
+from spikedata.learning.online import online_gradients
+from spikedata.learning.plain import online_gradients_plain
+from spikedata.learning.rules import Online, check_online
 
 __all__ = [
     "Online",
@@ -14,5 +16,6 @@ __all__ = [
     "feedback_weights",
     "first_spike_loss",
     "online_gradients",
+    "online_gradients_plain",
     "van_rossum_distance",
 ]

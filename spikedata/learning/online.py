@@ -21,18 +21,18 @@ than a chunk, they pass forward a second time instead of being remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
 from spikedata.checks import whole_number
 from spikedata.compilation import Array, compiled
-from spikedata.learning.feedback import FEEDBACK, feedback_weights
+from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.passes import Buffers, Cells, Chunk, State, at_rest, backward, cells_of, forward
+from spikedata.learning.plain import online_gradients_plain
+from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online
 from spikedata.nn.kernels import run_integrator
 from spikedata.nn.kernels.arguments import is_fused
 from spikedata.nn.kernels.chunks import CHUNK as CLIPS
@@ -42,35 +42,11 @@ from spikedata.nn.kernels.weights import sum_in_order
 from spikedata.nn.networks import Activity, Inputs, SpikingNetwork, class_scores
 from spikedata.nn.networks.inputs import check_inputs
 from spikedata.nn.networks.layers import SpikingLayer
-from spikedata.nn.neurons import AdLIFFractions, adlif_coefficients
 
-#: Rules that take the place of back-propagation through time, by name.
-RULES = ("eprop", "superspike")
 #: Steps in which traces are kept by neuron instead of by synapse.
 CHUNK = 512
 _TOGETHER = 2048  # steps of all clips that pass together: enough for compiled passes, few enough for the cache
 _NEAR = 2**20  # bytes of gradient that fit a core's cache
-
-#: A loss of some clips: called with their activity and which clips of the batch they are.
-Objective = Callable[[Activity, slice], Tensor]
-
-
-class Online(NamedTuple):
-    """What `online_gradients` tells of a batch.
-
-    Parameters
-    ----------
-    loss : Tensor, ()
-        Sum of the objective over the batch.
-    logits : Tensor, (batch, class)
-        Score of each class [1].
-    counts : tuple of Tensor, one (batch, neuron) for each hidden layer
-        Number of spikes of each neuron in each clip [1].
-    """
-
-    loss: Tensor
-    logits: Tensor
-    counts: tuple[Tensor, ...]
 
 
 def online_gradients(
@@ -140,8 +116,6 @@ def online_gradients(
     given = as_objective(objective, n_clips)
     weight = network.readout.projection.weight
     if not is_fused(weight):
-        from spikedata.learning.plain import online_gradients_plain
-
         return online_gradients_plain(network, inputs, given, rule=rule, feedback=feedback, feedback_seed=feedback_seed)
     batch = _Batch(network, _listed(inputs, weight.dtype), given, rule, feedback, feedback_seed, chunk)
     parts = over_chunks(batch.of_clips, n_clips, CLIPS)
@@ -155,38 +129,6 @@ def online_gradients(
         torch.cat([part.logits for part in parts]),
         tuple(torch.cat(layer) for layer in zip(*(part.counts for part in parts), strict=True)),
     )
-
-
-def check_online(network: nn.Module, *, rule: str, feedback: str) -> None:
-    """Raise ValueError, with what fits, unless an online rule can train a network.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Network to train.
-    rule, feedback
-        As `online_gradients` takes them.
-    """
-    if rule not in RULES:
-        raise ValueError(f"no rule {rule!r}; there are: {', '.join(RULES)}")
-    if feedback not in FEEDBACK:
-        raise ValueError(f"no feedback {feedback!r}; there are: {', '.join(FEEDBACK)}")
-    if type(network) is not SpikingNetwork:
-        raise ValueError(f"{rule} trains a SpikingNetwork, got a {type(network).__name__}; gradient 'bptt' fits it")
-    for name in ("max_delay", "dropout", "batch_norm"):
-        value = getattr(network.params, name)
-        if value:
-            raise ValueError(f"{rule} trains networks with {name} {type(value)(0)}, got {value}; 'bptt' fits it")
-
-
-def as_objective(objective: Tensor | Objective, n_clips: int) -> Objective:
-    """The objective of a batch; labels stand for the mean cross-entropy of the scores."""
-    if not isinstance(objective, Tensor):
-        return objective
-    labels = objective
-    if labels.shape != (n_clips,):
-        raise ValueError(f"labels must be ({n_clips},), one for each clip, got {tuple(labels.shape)}")
-    return lambda activity, clips: cross_entropy(activity.logits, labels[clips], reduction="sum") / n_clips
 
 
 class _Dense(NamedTuple):
@@ -526,18 +468,3 @@ def advance(traces: Array, phi: Array) -> None:
             new = phi[0, 0, i] * one[i] + phi[0, 1, i] * two[i]
             two[i] = phi[1, 0, i] * one[i] + phi[1, 1, i] * two[i]
             one[i] = new
-
-
-def add_gradients(network: SpikingNetwork, gradients: dict[str, Tensor]) -> None:
-    """Add gradients to those of the network's parameters; those of coefficients go on to what is trained of them."""
-    named: dict[str, Any] = dict(network.named_parameters())
-    for name, gradient in gradients.items():
-        if name.endswith(".fractions"):
-            layer: Any = network.get_submodule(name.removesuffix(".fractions"))
-            with torch.enable_grad():
-                found = torch.stack(adlif_coefficients(AdLIFFractions(**layer.fractions), layer.neuron, dt=layer.dt))
-            if found.requires_grad:
-                torch.autograd.backward(found, gradient.to(found.dtype))
-        elif named[name].requires_grad:
-            before = named[name].grad
-            named[name].grad = gradient if before is None else before + gradient

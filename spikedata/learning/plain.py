@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from spikedata.learning.feedback import feedback_weights
-from spikedata.learning.online import Objective, Online, add_gradients, as_objective, check_online
+from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online
 from spikedata.nn.networks import Activity, Inputs, SpikingNetwork, class_scores
 from spikedata.nn.networks.inputs import as_dense, check_inputs
 from spikedata.nn.networks.layers import SpikingLayer

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.learning.online import check_online, online_gradients
+from spikedata.learning import check_online, online_gradients
 from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
 from spikedata.training.devices import at_precision
 from spikedata.training.losses import activity_penalty, classification_loss

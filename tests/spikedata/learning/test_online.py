@@ -10,8 +10,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from spikedata.learning.feedback import feedback_weights
-from spikedata.learning.online import check_online, online_gradients
+from spikedata.learning.online import online_gradients
 from spikedata.learning.plain import eligibility_sum, online_gradients_plain
+from spikedata.learning.rules import check_online
 from spikedata.nn.kernels import kernel_threads
 from spikedata.nn.networks import (
     Activity,
