@@ -38,8 +38,8 @@ from spikedata.transforms import Compose, EventTransform
 from spikedata.transforms.named import apply_control, augmentation_of, control_of
 
 _SILENCE = (
-    "no hidden neuron fired in epoch %d: the readout cannot learn from them, and they learn only as far as the surrogate"
-    " reaches; larger initial weights (input_gain) or a lower bound on activity (lower_strength) make them fire"
+    "no hidden neuron fired in epoch %d: the readout has nothing to learn from, and they learn only as far as the "
+    "surrogate reaches; larger weights (input_gain) or a lower bound on activity (lower_strength) make them fire"
 )
 _logger = logging.getLogger(__name__)
 

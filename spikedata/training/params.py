@@ -7,7 +7,7 @@ from typing import Annotated
 
 from spikedata.checks import Bounds, Count, NotNegative, OneOf, ShareBelowOne, check_fields
 from spikedata.learning.feedback import FEEDBACK
-from spikedata.learning.online import RULES
+from spikedata.learning.rules import RULES
 from spikedata.training.devices import PRECISIONS
 from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.schedules import SCHEDULES

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.learning.online import check_online, online_gradients
+from spikedata.learning import check_online, online_gradients
 from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
 from spikedata.training.devices import at_precision
 from spikedata.training.losses import activity_penalty, classification_loss
@@ -210,7 +210,8 @@ def _online(network: SpikingNetwork, step: Step, params: TrainParams, seed: int)
         labels = step.labels[clips]
         loss = classification_loss(activity, labels, label_smoothing=params.label_smoothing, kind=params.loss)
         losses[clips.start] = loss.item() * share
-        return (loss + activity_penalty(activity.spikes, params.activity)) * (share * step.weight)
+        penalized = loss + activity_penalty(activity.spikes, params.activity)
+        return torch.mul(penalized, share * step.weight)
 
     online = online_gradients(
         network, step.inputs, objective, rule=params.gradient, feedback=params.feedback, feedback_seed=seed

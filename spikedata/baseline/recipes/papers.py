@@ -223,7 +223,8 @@ def _dcls_delays() -> Recipe:
 def _eprop_alif() -> Recipe:
     """e-prop with adaptive thresholds: Bellec et al., Nature Communications 11:3625 (2020), on spoken digits.
 
-    Network and training are those of Knight & Nowotny's published runs on the Heidelberg Digits; they stepped by 1 ms, five times as often.
+    Network and training are those of Knight & Nowotny's published runs on the Heidelberg Digits, but for the steps,
+    which were of 1 ms, and the window, which was as long as the longest clip.
     """
     return Recipe(
         name="eprop_alif",
