@@ -196,7 +196,7 @@ class _Batch(NamedTuple):
         n_steps = self.inputs.n_steps
         n_chunks = -(-n_steps // self.chunk)
         length = -(-n_steps // n_chunks)
-        together = max(1, _TOGETHER // length)
+        together = max(1, _TOGETHER // n_steps)
         found: list[_Passed] = []
         for first in range(begin, end, together):
             clips = slice(first, min(first + together, end))
