@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.nn.networks import Inputs, Network
+from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network, wake_silent
 from spikedata.training.devices import at_precision
-from spikedata.training.losses import activity_penalty, classification_loss
+from spikedata.training.losses import activity_penalty, classification_loss, late_penalty
 from spikedata.training.parallel import Processes, share_buffers, sum_gradients, sum_numbers
 from spikedata.training.params import TrainParams
+
+_logger = logging.getLogger(__name__)
 
 
 def make_optimizer(network: nn.Module, params: TrainParams) -> optim.Optimizer:
@@ -64,7 +67,7 @@ class Step(NamedTuple):
 
     Attributes
     ----------
-    inputs : Tensor (batch, step, input), or ListBatch
+    inputs : Tensor (batch, step, input), ListBatch or TimesBatch
         Spikes.
     labels : Tensor of int64, (batch,)
         Class of each clip.
@@ -131,7 +134,7 @@ def train_epoch(
     """
     network.train()
     device = next(network.parameters()).device
-    total_loss, n_correct, n_clips = 0.0, 0.0, 0.0
+    total_loss, n_correct, n_clips, n_woken = 0.0, 0.0, 0.0, 0
     for number, step in enumerate(steps, start=1):
         set_learning_rate(optimizer, step.learning_rate)
         optimizer.zero_grad()
@@ -139,19 +142,34 @@ def train_epoch(
             activity = network(step.inputs, generator=generator)
             loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing, kind=params.loss)
             objective = loss + activity_penalty(activity.spikes, params.activity)
+            if params.late_strength:
+                objective = objective + _late_penalty(network, activity, step.labels, params)
             (objective * step.weight).backward()
         sum_gradients(network, processes)
         if params.gradient_clip:
             clip_grad_norm_(network.parameters(), params.gradient_clip)
         optimizer.step()
+        n_woken += wake_silent(network, lambda numbers: sum_numbers(numbers, device, processes))
         n_here = len(step.labels) if step.weight else 0
         total_loss += loss.item() * n_here
         n_correct += int((activity.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0
         n_clips += n_here
         check_loss(total_loss, network, where=f"in epoch {epoch}, batch {number}", learning_rate=step.learning_rate)
+    if n_woken:
+        _logger.info("epoch %d: weights of silent neurons raised %d times", epoch, n_woken)
     share_buffers(network, processes)
     total_loss, n_correct, n_clips = sum_numbers((total_loss, n_correct, n_clips), device, processes)
     return Passage(total_loss / n_clips, n_correct / n_clips)
+
+
+def _late_penalty(network: Network, activity: Activity, labels: Tensor, params: TrainParams) -> Tensor:
+    if not isinstance(network, EventDrivenNetwork) or network.params.readout != "first_spike":
+        raise ValueError(
+            'TrainParams.late_strength must be 0 but for the readout "first_spike" of EventDrivenParams, '
+            f"got {params.late_strength}"
+        )
+    times = -network.params.tau_score * activity.logits
+    return late_penalty(times, labels, strength=params.late_strength, tau=params.late_tau)
 
 
 def check_loss(loss: float, network: torch.nn.Module, *, where: str, learning_rate: float) -> None:

@@ -30,7 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -502,7 +502,7 @@ def peak_backward(
                 on_i[j] = on_i[j] * current + vj * response
                 on_v[j] = vj * membrane
                 if place[j] == k:
-                    m, c, r = factors(peak_time[j] - before, tau_mem, tau_syn)
+                    m, _, r = factors(peak_time[j] - before, tau_mem, tau_syn)
                     jump = -grad[j] / tau_mem
                     on_v[j] += jump * m
                     on_i[j] += jump * gain * r
@@ -688,6 +688,18 @@ def check_exact(params: LIFParams) -> None:
         )
 
 
+@compiled
+def has_disorder(times: Array, offsets: Array) -> bool:
+    """Whether a time is negative or not finite, or earlier than the one before it in the same clip."""
+    for clip in range(offsets.size - 1):
+        before = 0.0
+        for k in range(offsets[clip], offsets[clip + 1]):
+            if not before <= times[k] < np.inf:
+                return True
+            before = times[k]
+    return False
+
+
 def _check(spikes: SpikeTimes, weight: Tensor, recurrent_weight: Tensor | None) -> None:
     """Raise ValueError unless the arguments fit: compiled passes check no bounds."""
     times, units, offsets = spikes
@@ -701,14 +713,12 @@ def _check(spikes: SpikeTimes, weight: Tensor, recurrent_weight: Tensor | None) 
     kinds = (times.dtype, units.dtype, offsets.dtype)
     if kinds != (torch.float64, torch.int64, torch.int64) or times.ndim != 1 or times.shape != units.shape:
         raise ValueError(f"SpikeTimes must be float64 times and int64 units, as many, and int64 offsets, got {kinds}")
-    bounds, found = offsets.numpy(), times.detach().numpy()
-    if len(bounds) < 2 or bounds[0] != 0 or bounds[-1] != len(found) or (np.diff(bounds) < 0).any():
-        raise ValueError(f"SpikeTimes.offsets must rise from 0 to {len(found)}, got {bounds.tolist()[:5]} ...")
-    falls = np.diff(found) < 0
-    falls[(inner := bounds[1:-1])[(inner > 0) & (inner < len(found))] - 1] = False
-    if len(found) and (falls.any() or not np.isfinite(found).all() or found[bounds[:-1][np.diff(bounds) > 0]].min() < 0):
+    bounds, seen = offsets.numpy(), times.detach().numpy()
+    if len(bounds) < 2 or bounds[0] != 0 or bounds[-1] != len(seen) or (np.diff(bounds) < 0).any():
+        raise ValueError(f"SpikeTimes.offsets must rise from 0 to {len(seen)}, got {bounds.tolist()[:5]} ...")
+    if has_disorder(seen, bounds):
         raise ValueError("SpikeTimes.times must be finite, >= 0 and sorted in each clip")
-    if len(found) and not 0 <= int(units.min()) <= int(units.max()) < len(weight):
+    if len(seen) and not 0 <= int(units.min()) <= int(units.max()) < len(weight):
         raise ValueError(f"SpikeTimes.units must be in 0..{len(weight) - 1}, got {int(units.max())}")
 
 
@@ -752,12 +762,12 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        times, _, _, *weights = ctx.given[: 3 + ctx.n_weights]
+        times, weights = ctx.given[0], ctx.given[3 : 3 + ctx.n_weights]
         grad_spikes = gradients[0].contiguous().numpy()
         with_times = bool(ctx.needs_input_grad[0])
         grad_times = np.zeros(len(times) if with_times else 0)
         starts = np.cumsum([0, *(len(fired.times) for fired in ctx.fired)])
-        work = recurrent_backward if ctx.n_weights == 2 else feedforward_backward
+        work: Any = recurrent_backward if ctx.n_weights == 2 else feedforward_backward
 
         def sums_of(chunk: int) -> list[Array]:
             fired: _Fired = ctx.fired[chunk]
@@ -814,21 +824,22 @@ class _Peak(torch.autograd.Function):
         n_clips, shape = len(offsets) - 1, (len(offsets) - 1, weight.shape[1])
         peaks = torch.empty(shape, dtype=weight.dtype)
         ctx.found = np.empty(shape), np.empty(shape, np.int64), np.empty(shape)
-        out = peaks.numpy(), *ctx.found
-        over_chunks(lambda begin, end: peak_forward(*ctx.given, float(duration), begin, end, *out), n_clips)
+        out, work = (peaks.numpy(), *ctx.found), cast(Any, peak_forward)
+        over_chunks(lambda begin, end: work(*ctx.given, float(duration), begin, end, *out), n_clips)
         return peaks
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         times, _, offsets, weight, *_ = ctx.given
+        work: Any = peak_backward
         with_times = bool(ctx.needs_input_grad[0])
         grad_times = np.zeros(len(times) if with_times else 0)
         gradient = gradients[0].contiguous().numpy()
 
         def sum_of(begin: int, end: int) -> Array:
-            total = np.zeros_like(weight)
-            peak_backward(*ctx.given, begin, end, gradient, *ctx.found, with_times, grad_times, total)
+            total: Array = np.zeros_like(weight)
+            work(*ctx.given, begin, end, gradient, *ctx.found, with_times, grad_times, total)
             return total
 
         total = torch.from_numpy(sum_arrays(over_chunks(sum_of, len(offsets) - 1)))
