@@ -140,6 +140,7 @@ def train_epoch(
         optimizer.zero_grad()
         with at_precision(params.matmul_precision):
             activity = network(step.inputs, generator=generator)
+            activity = _without_silent_classes(network, activity, step.labels)
             loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing, kind=params.loss)
             objective = loss + activity_penalty(activity.spikes, params.activity)
             if params.late_strength:
@@ -160,6 +161,18 @@ def train_epoch(
     share_buffers(network, processes)
     total_loss, n_correct, n_clips = sum_numbers((total_loss, n_correct, n_clips), device, processes)
     return Passage(total_loss / n_clips, n_correct / n_clips)
+
+
+def _without_silent_classes(network: Network, activity: Activity, labels: Tensor) -> Activity:
+    """The same activity, without a gradient for clips whose true class is to answer by a first spike and has none.
+
+    There, the loss could only make the other classes later, until they are silent, too (Wunderlich & Pehle 2021 leave
+    such clips out as well); `wake_silent` brings the class back.
+    """
+    if not isinstance(network, EventDrivenNetwork) or network.readout.has_fired is None:
+        return activity
+    has_fired = network.readout.has_fired.gather(1, labels[:, None])
+    return activity._replace(logits=torch.where(has_fired, activity.logits, activity.logits.detach()))
 
 
 def _late_penalty(network: Network, activity: Activity, labels: Tensor, params: TrainParams) -> Tensor:
