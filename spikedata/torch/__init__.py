@@ -1,8 +1,8 @@
 """Spike files as PyTorch data sets, batches and loaders.
 
 `SHD`, `SSC` and `SpikeDataset` are data sets, and `SoundDataset` is one of recordings that are encoded as they are
-asked for; `loader` makes dense batches of any of them; `collate`, `collate_dense` and `collate_lists` are for a
-``DataLoader`` of your own; `TonicDataset` is for tonic's.
+asked for; `loader` makes dense batches of any of them; `collate`, `collate_dense`, `collate_lists` and
+`collate_times` are for a ``DataLoader`` of your own; `TonicDataset` is for tonic's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
+from spikedata.torch.layouts import (
+    DenseBatch,
+    ListBatch,
+    TimeFirstBatch,
+    TimesBatch,
+    collate_dense,
+    collate_lists,
+    collate_times,
+)
 from spikedata.torch.loaders import SpikeLoader, loader
 from spikedata.torch.published import SHD, SSC
 from spikedata.torch.tonic import TonicDataset
@@ -30,10 +38,12 @@ __all__ = [
     "SpikeDataset",
     "SpikeLoader",
     "TimeFirstBatch",
+    "TimesBatch",
     "TonicDataset",
     "collate",
     "collate_dense",
     "collate_lists",
+    "collate_times",
     "loader",
 ]
 

@@ -130,6 +130,38 @@ def _binary_cross_entropy(scores: Tensor, labels: Tensor, label_smoothing: float
     return entropy.sum(dim=1).mean()
 
 
+def late_penalty(times: Tensor, labels: Tensor, *, strength: float, tau: float) -> Tensor:
+    """The penalty on late first spikes of the true classes, the mean over the clips of a batch.
+
+    ``strength * (exp(t / tau) - 1)``, with t the time of the true class's spike (Wunderlich & Pehle, Scientific Reports
+    11:12829, 2021): the classes' loss alone asks for their order only, and lets all of them drift to the end.
+
+    Parameters
+    ----------
+    times : Tensor, (batch, class)
+        Time of each class's first spike [s].
+    labels : Tensor of int64, (batch,)
+        True classes.
+    strength : float
+        Weight of the penalty [1].
+    tau : float
+        Its time constant [s].
+
+    Returns
+    -------
+    Tensor, ()
+
+    Examples
+    --------
+    >>> import torch
+    >>> times, labels = torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    >>> round(late_penalty(times, labels, strength=1.0, tau=1.0).item(), 4)
+    0.8591
+    """
+    own = times.gather(1, labels[:, None])
+    return strength * torch.expm1(own / tau).mean()
+
+
 def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor:
     """The penalty on the activity of hidden layers, summed over the layers.
 
