@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import torch
@@ -63,7 +63,7 @@ class ActivityParams:
     upper_threshold: NotNegative = 30.0
     upper_strength: NotNegative = 1e-3
     norm: Annotated[str, OneOf(NORMS)] = "l2"
-    lower_norm: Annotated[str, OneOf((_SAME, *NORMS))] = _SAME
+    lower_norm: Annotated[str, OneOf((_SAME, *NORMS))] = field(default=_SAME, metadata={"added_later": True})
     lower_level: Annotated[str, OneOf(LEVELS)] = "neuron"
     upper_level: Annotated[str, OneOf(LEVELS)] = "population"
 
