@@ -39,8 +39,8 @@ def add_commands(commands: Commands) -> None:
         takes_params=True,
     )
     sub.epilog = (
-        "Any param of a task can be given as --NAME VALUE; --list shows them. The file says which clips train, validate "
-        "and test: spikedata train OUT.h5 --split listed, then evaluate."
+        "Any param of a task can be given as --NAME VALUE; --list shows them. The file says which clips train, "
+        "validate and test: spikedata train OUT.h5 --split listed, then evaluate."
     )
     sub.add_argument("name", nargs="?", type=one_of(_names), metavar="NAME", help="task; none: list them")
     sub.add_argument("out", nargs="?", metavar="OUT.h5", help="spike file to make")

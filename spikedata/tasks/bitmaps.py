@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ def read_bitmap(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
         raise ValueError(f"{path}: a picture must be .png or .npy, got {place.suffix or 'no suffix'}")
     try:
         if place.suffix == ".npy":
-            pixels = np.load(place, allow_pickle=False)
+            pixels: npt.NDArray[Any] = np.load(place, allow_pickle=False)
         else:
             from matplotlib.image import imread
 
@@ -49,7 +50,7 @@ def read_bitmap(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
     except (ValueError, EOFError, OSError, SyntaxError) as error:
         raise ValueError(f"{path}: cannot be read as a picture: {' '.join(str(error).split())}") from None
     if pixels.dtype == np.bool_ and pixels.ndim == 2:
-        return pixels
+        return np.asarray(pixels, np.bool_)
     if pixels.dtype == np.uint8:
         pixels = pixels / 255
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):  # gray or color, with opacity

@@ -51,22 +51,29 @@ class Task(NamedTuple):
         What it is, in one line.
     function : callable
         The function whose keyword arguments are its params.
+    citation : str
+        Publication to cite; empty where that of the images stands in `spikedata.downloads.DATASETS`, or there is none.
     """
 
     about: str
     function: Callable[..., Events]
+    citation: str = ""
 
+
+_ZENKE_VOGELS = "Zenke, Vogels, Neural Computation 33:899 (2021)"
+_ZENKE_GANGULI = "Zenke, Ganguli, Neural Computation 30:1514 (2018)"
+_KRIENER = "Kriener, Göltz, Petrovici, The Yin-Yang dataset, NICE 2022, 107-111"
 
 #: The tasks, by name.
 TASKS: Mapping[str, Task] = {
-    "randman": Task("smooth random manifolds, told apart by spike times alone", randman),
-    "yin_yang": Task("points of the plane in three classes, as latencies of 4 units and a bias", yin_yang),
+    "randman": Task("smooth random manifolds, told apart by spike times alone", randman, _ZENKE_VOGELS),
+    "yin_yang": Task("points of the plane in three classes, as latencies of 4 units and a bias", yin_yang, _KRIENER),
     "mnist": Task("handwritten digits as latencies of 784 pixels", latency_images),
     "fashion_mnist": Task("clothes as latencies of 784 pixels", latency_images),
-    "delayed_xor": Task("whether one of two stimuli was there, one after the other", delayed_xor),
-    "patterns": Task("frozen Poisson inputs", spike_patterns),
-    "equidistant": Task("target: evenly spaced spikes", equidistant_targets),
-    "raster": Task("target: a picture as spikes, by default a cochlea", bitmap_raster),
+    "delayed_xor": Task("whether one of two stimuli was there, one after the other", delayed_xor, _ZENKE_GANGULI),
+    "patterns": Task("frozen Poisson inputs", spike_patterns, _ZENKE_GANGULI),
+    "equidistant": Task("target: evenly spaced spikes", equidistant_targets, _ZENKE_GANGULI),
+    "raster": Task("target: a picture as spikes, by default a cochlea", bitmap_raster, _ZENKE_GANGULI),
 }
 
 
