@@ -46,7 +46,17 @@ if TYPE_CHECKING:
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
-    from spikedata.torch import SHD, SSC, SoundDataset, SpikeDataset, collate, collate_dense, collate_lists, loader
+    from spikedata.torch import (
+        SHD,
+        SSC,
+        MelDataset,
+        SoundDataset,
+        SpikeDataset,
+        collate,
+        collate_dense,
+        collate_lists,
+        loader,
+    )
 
 __version__ = "0.1.0"
 
@@ -82,6 +92,7 @@ __all__ = [
     "SSC",
     "Card",
     "Events",
+    "MelDataset",
     "Recipe",
     "Sample",
     "Scene",
