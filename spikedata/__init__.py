@@ -81,7 +81,8 @@ _NAMES = {
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
     "spikedata.torch": (
-        "SHD", "SSC", "SoundDataset", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader",
+        "SHD", "SSC", "MelDataset", "SoundDataset", "SpikeDataset", "collate", "collate_dense", "collate_lists",
+        "loader",
     ),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

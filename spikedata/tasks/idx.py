@@ -169,4 +169,4 @@ def _from_archive(path: Path, part: str, kind: str) -> npt.NDArray[np.uint8]:
         raise ValueError(f"{path}: no archive of images: {' '.join(str(error).split())}") from None
     if array.dtype.kind not in "iu" or (array.size and not (array.min() >= 0 and array.max() <= 255)):
         raise ValueError(f"{path}: {name} must be whole numbers in 0..255, got {array.dtype}")
-    return array.astype(np.uint8, copy=False)
+    return np.asarray(array, np.uint8)
