@@ -3,10 +3,10 @@
     python benchmarks/eprop_digits.py shd_train.h5 shd_test.h5 --out eprop_digits [--seeds 5] [--set gradient=bptt]
     python benchmarks/eprop_digits.py shd_train.h5 --choose 4,5 --out eprop_digits --seeds 1 --set epochs=15
 
-The first form trains on all clips of the training file for the recipe's 100 epochs, takes the weights of the last epoch,
-opens the test file once, and appends a line to OUT/results.jsonl for each seed. Nothing is chosen. It goes on where it
-stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each epoch on
-them, and opens no test file.
+The first form trains on all clips of the training file for the recipe's 100 epochs, takes the weights of the last
+epoch, opens the test file once, and appends a line to OUT/results.jsonl for each seed. Nothing is chosen. It goes on
+where it stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each
+epoch on them, and opens no test file.
 """
 
 import argparse
@@ -81,7 +81,9 @@ def main(args):
         if args.choose:
             is_out = np.isin(training.speakers, [int(number) for number in args.choose.split(",")])
             held_out, own = training.select(np.flatnonzero(is_out)), training.select(np.flatnonzero(~is_out))
-        result, spent = trained(recipe, own, held_out, seed, args.out / f"{'choose ' if args.choose else ''}{name}-{seed}")
+        result, spent = trained(
+            recipe, own, held_out, seed, args.out / f"{'choose ' if args.choose else ''}{name}-{seed}"
+        )
         line = {"name": name, "seed": seed, "cpu_s": round(spent), "train": result.history[-1].train_accuracy}
         if args.choose:
             line["held_out"] = [round(record.validation_accuracy, 4) for record in result.history]
