@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ from spikedata.plot.figure import BLUE, GRAY, INK, LEGEND, LINE, VERMILION, new_
 from spikedata.training.scoring import evaluate
 
 RECIPE = "latency_mnist"
-NONE = float("inf")  # no bound
+NONE = math.inf  # no bound
 BOUNDS = (NONE, 0.2, 0.05, 0.01, 0.1, 0.02, 0.5)  # spikes per hidden neuron and image, in the order of their turns
 HEADLINES, TELLING = (NONE, 0.2), (0.1, 0.05)  # bounds with five seeds, and with three
 PUBLISHED = {"mnist": (98.09, 0.34 * 400), "fashion_mnist": (86.3, None)}  # percent, hidden spikes per image
@@ -206,7 +207,7 @@ class _Seen:
 def table(lines: Sequence[Line]) -> str:
     """A row for each data set and bound, means and standard deviations over the seeds, as Markdown."""
     rows = [
-        "| images | bound | seeds | test accuracy | per hidden neuron | hidden spikes | with input | fires twice | silent |",
+        "| images | bound | seeds | test accuracy | per hidden neuron | hidden spikes | with input | fire twice | silent |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for data in _names(lines):

@@ -1,6 +1,6 @@
 """Does the shape of the surrogate matter, or its scale? After Zenke and Vogels, Neural Computation 33:899 (2021).
 
-    python benchmarks/surrogates.py [TASK ...] --out FOLDER [--digits FILE.h5] [--audio FOLDER] [--seeds N] [--full] [--write]
+    python benchmarks/surrogates.py [TASK ...] --out FOLDER [--digits FILE.h5] [--audio FOLDER] [--seeds N] [--write]
 
 Trains their network (100 LIF neurons, 100 steps) for every shape, scale, learning rate and kind of recurrence, with and
 without gradients through the reset, and under bounds on its spikes. Each finished run is a line of FOLDER/TASK.jsonl:
@@ -308,25 +308,24 @@ def key_of(line: dict[str, Any]) -> tuple[Any, ...]:
     return (*(line[name] for name in Setting.__dataclass_fields__), line["seed"], line["full"])
 
 
-def study(name: str, task: Task, out: Path, *, seeds: int, full: bool, seconds: float) -> None:
-    """Make all runs of a task that are not there, seed after seed, so that every setting has as many as any other."""
+def study(name: str, task: Task, out: Path, *, seed: int, full: bool, seconds: float) -> None:
+    """Make the runs of a task and a seed that are not there, unless so much CPU time has passed."""
     lines = out / f"{name}.jsonl"
     done = {key_of(line) for line in finished(lines)}
-    for seed in range(seeds):
-        parts: Parts | None = None
-        for setting in settings_of(task, full=full):
-            if key_of({**asdict(setting), "seed": seed, "full": full}) in done:
-                continue
-            if time.process_time() > seconds:
-                return
-            if parts is None:
-                parts = task.load(seed, full)
-            line = run(task, parts, setting, seed=seed, full=full)
-            with lines.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        print(f"{name}: seed {seed} done after {time.process_time():.0f} s", flush=True)
+    parts: Parts | None = None
+    for setting in settings_of(task, full=full):
+        if key_of({**asdict(setting), "seed": seed, "full": full}) in done:
+            continue
+        if time.process_time() > seconds:
+            return
+        if parts is None:
+            parts = task.load(seed, full)
+        line = run(task, parts, setting, seed=seed, full=full)
+        with lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    print(f"{name}: seed {seed} done after {time.process_time():.0f} s", flush=True)
 
 
 if __name__ == "__main__":
@@ -350,14 +349,14 @@ if __name__ == "__main__":
         parser.error(f"no task or no data for {', '.join(unknown)}; there are: {', '.join(known)}")
     folder = WorkFolder(args.out, busy=f"{args.out}: another process works there")
     try:
-        for each in () if args.only_report else args.tasks or known:
+        # seed after seed, so that an early end leaves as many seeds of every task
+        for seed, each in itertools.product(range(1 if args.quick else args.seeds), args.tasks or known):
             chosen_task = known[each]
             if args.quick:
-                chosen_task = replace(chosen_task, scales=(0.2, 5.0, 100.0), rates=chosen_task.rates[1:2])
-            study(
-                each, chosen_task, args.out, seeds=1 if args.quick else args.seeds, full=args.full,
-                seconds=60 * args.minutes,
-            )  # fmt: skip
+                rates = {"rates": chosen_task.rates[1:2], "rates_recurrent": chosen_task.rates_recurrent[:1]}
+                chosen_task = replace(chosen_task, scales=(1.0, 5.0, 100.0), **rates)
+            if not args.only_report:
+                study(each, chosen_task, args.out, seed=seed, full=args.full, seconds=60 * args.minutes)
         runs = {name: finished(args.out / f"{name}.jsonl") for name in TASKS}
         chosen = {name: [line for line in lines if line["full"] == args.full] for name, lines in runs.items()}
         write_report(chosen, args.out, docs=Path(__file__).parents[1] / "docs" if args.write else None)

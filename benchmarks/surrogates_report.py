@@ -25,6 +25,8 @@ VARIANTS = {
     "recurrent": "recurrent",
     "recurrent_reset": "recurrent, and through the reset",
 }
+SHORT = VARIANTS | {"reset": "through the reset", "recurrent_reset": "recurrent, reset"}
+COLUMNS = 4
 SHAPES = ("superspike", "sigmoid", "triangle")
 COLORS = {"superspike": INK, "sigmoid": BLUE, "triangle": VERMILION, "asymptotic": GREEN}
 CONTROLS = {"constant": "constant", "none": "none (the true gradient)"}
@@ -79,9 +81,9 @@ class Study:
         settings = defaultdict(dict)
         for line in lines:
             settings[self._setting(line)][line["seed"]] = line
-        most = max((len(runs) for runs in settings.values()), default=0)
-        self._runs = {setting: runs for setting, runs in settings.items() if len(runs) == most}
-        self.n_runs, self.seconds, self.n_seeds = len(lines), sum(line["seconds"] for line in lines), most
+        seeds = set.intersection(*(set(runs) for runs in settings.values()))
+        self._runs = {setting: {seed: runs[seed] for seed in sorted(seeds)} for setting, runs in settings.items()}
+        self.n_runs, self.seconds, self.n_seeds = len(lines), sum(line["seconds"] for line in lines), len(seeds)
         self.n_diverged = sum(line["diverged"] for line in lines)
 
     @staticmethod
@@ -99,6 +101,10 @@ class Study:
     def scales(self, variant: str, shape: str, gain: float = 1.0) -> list[float]:
         """Scales at which a shape was tried."""
         return sorted({key[2] for key in self._runs if (*key[:2], *key[3:5]) == (variant, shape, gain, None)})
+
+    def gains(self) -> list[float]:
+        """Factors of the first weights from the input."""
+        return sorted({key[3] for key in self._runs})
 
     def bounds(self) -> list[float]:
         """Upper bounds, from the highest."""
@@ -211,7 +217,7 @@ def table_of_starts(studies: list[Study]) -> str:
     rows = []
     scales: list[float] = []
     for study in studies:
-        gains = sorted({key[3] for key in study._runs if key[4] is None})
+        gains = study.gains()
         if len(gains) < 2:
             continue
         scales = study.scales("feedforward", "superspike", gains[-1])
@@ -247,7 +253,7 @@ def _panel(axes: Axes, study: Study, variant: str, *, gain: float = 1.0) -> None
             )
     axes.axhline(100 / CLASSES[study.task], color=GRAY, lw=0.8, ls=":")
     axes.set(xscale="log", ylim=(0, 102))
-    axes.set_title(f"{TASKS[study.task]}\n{VARIANTS[variant] if gain == 1 else 'feed-forward, active from the start'}")
+    axes.set_title(f"{TASKS[study.task]}\n{SHORT[variant] if gain == 1 else 'active at first'}")
 
 
 @styled
@@ -255,21 +261,21 @@ def draw_scales(studies: list[Study]) -> Figure:
     """A panel for each task and kind of network: accuracy against the scale, a line for each shape."""
     panels: list[tuple[Study, str, float]] = [(study, v, 1.0) for study in studies for v in study.variants()]
     for study in studies:
-        gains = sorted({key[3] for key in study._runs})
-        panels += [(study, "feedforward", gain) for gain in gains if gain != 1]
-    n_rows = -(-len(panels) // 3)
-    figure = new_figure(8.4, 0.4 + 2.3 * n_rows)
-    grid = figure.subplots(n_rows, 3, squeeze=False, sharey=True)
-    for axes, (study, variant, gain) in zip(grid.ravel(), panels, strict=False):
+        panels += [(study, "feedforward", gain) for gain in study.gains() if gain != 1]
+    n_rows = len(panels) // COLUMNS + 1  # with a place for the legend
+    figure = new_figure(8.4, 0.3 + 1.9 * n_rows)
+    grid = figure.subplots(n_rows, COLUMNS, squeeze=False, sharey=True)
+    places = grid.ravel()
+    for axes, (study, variant, gain) in zip(places, panels, strict=False):
         _panel(axes, study, variant, gain=gain)
-    for axes in grid.ravel()[len(panels) :]:
+    for axes in places[len(panels) :]:
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("Test accuracy (%)")
-    for axes in grid[-1]:
-        axes.set_xlabel("Scale of the surrogate")
-    with_most = max(grid.ravel(), key=lambda axes: len(axes.get_legend_handles_labels()[1]))
-    with_most.legend(loc="lower left", **LEGEND)
+    for i in range(max(0, len(panels) - COLUMNS), len(panels)):
+        places[i].set_xlabel("Scale")
+    with_most = max(places[: len(panels)], key=lambda axes: len(axes.get_legend_handles_labels()[1]))
+    places[len(panels)].legend(*with_most.get_legend_handles_labels(), loc="center left", title="Shape", **LEGEND)
     return figure
 
 
@@ -302,8 +308,8 @@ def report_of(studies: list[Study]) -> str:
     )
     diverged = sum(study.n_diverged for study in studies)
     parts = [
-        f"{cost}. {diverged:,} runs diverged; they count as chance. Accuracies are those on test clips in percent, with the 95 %"
-        " intervals of a mean over seeds (Student's t); differences are paired, seed by seed.",
+        f"{cost}. {diverged:,} runs diverged; they count as chance. Accuracies are those on test clips in percent, with"
+        " the 95 % intervals of a mean over seeds (Student's t); differences are paired, seed by seed.",
         "**How far the three shapes are apart, from the worst to the best**, the median over scales and rates:",
         table_of_spreads(studies),
         "**Each shape at its own best scale**, and the difference from SuperSpike at its own:",

@@ -77,7 +77,10 @@ class Learner:
     ) -> None:
         layer, readout = network.layers[0], network.readout
         params = layer.neuron
-        assert isinstance(params, LIFParams) and params.reset == "zero" and network.params.readout == "max"
+        if not isinstance(params, LIFParams) or params.reset != "zero" or network.params.readout != "max":
+            raise ValueError(
+                f"the network must have LIF neurons, reset to zero, and the readout max, got {network.params}"
+            )
         within = None if layer.recurrent_weight is None else layer.recurrent_weight.detach().numpy()
         self.weights = (
             layer.projection.weight.detach().numpy(),
@@ -93,14 +96,8 @@ class Learner:
         shape, scale, height = surrogate_numbers(params.surrogate, torch.float32)
         self.surrogate = (shape, scale, height)
         self.tiny = negligible(torch.float32)
-        self.bounds = tuple(
-            map(
-                np.float32,
-                (
-                    activity.lower_threshold, activity.lower_strength, activity.upper_threshold, activity.upper_strength,
-                ),
-            )
-        )  # fmt: skip
+        low = activity.lower_threshold, activity.lower_strength
+        self.bounds = tuple(map(np.float32, (*low, activity.upper_threshold, activity.upper_strength)))
 
     def pass_over(self, clips: Clips, order: npt.NDArray[np.int64], batch: int) -> float:
         """Learn clips in an order, a batch at a time; return the loss of the last batch, NaN once one is not finite."""

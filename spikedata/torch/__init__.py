@@ -2,7 +2,8 @@
 
 `SHD`, `SSC` and `SpikeDataset` are data sets, `SoundDataset` is one of recordings that are encoded as they are asked
 for, and `MelDataset` one of recordings as mel bands; `loader` makes dense batches of spikes; `collate`,
-`collate_dense`, `collate_lists` and `collate_times` are for a ``DataLoader`` of your own; `TonicDataset` is for tonic's.
+`collate_dense`, `collate_lists` and `collate_times` are for a ``DataLoader`` of your own; `TonicDataset` is for
+tonic's.
 """
 
 from __future__ import annotations

@@ -45,12 +45,13 @@ _AUGMENTED = TrainParams(
     layout="lists",
 )
 
+
 def _latency_mnist() -> Recipe:
     """The network of SpyTorch's notebooks for images (Neftci, Mostafa, Zenke 2019), in 20 steps instead of 100.
 
-    By their code nearly all pixels have fired after 40 ms. Ours, chosen on validation images: the flatter surrogate, the
-    reset, the optimizer, and that a fifth of the input's spikes is dropped. ``upper_threshold`` bounds the hidden
-    spikes, once ``upper_strength`` is not 0.
+    By their code nearly all pixels have fired after 40 ms. Ours, chosen on validation images: the flatter surrogate,
+    the reset, the learning rate, and that a fifth of the input's spikes is dropped. ``upper_threshold`` bounds the
+    hidden spikes, once ``upper_strength`` is not 0.
     """
     return Recipe(
         name="latency_mnist",

@@ -4,8 +4,9 @@ The network of Wunderlich & Pehle, Scientific Reports 11:12829 (2021): hidden la
 is either a layer of such neurons, of which each answers by its first spike, or leaky integrators, by their membranes.
 Equations and gradients are in `spikedata.nn.kernels.event_driven`.
 
-The gradient of a silent neuron is zero, so a neuron that has fallen silent would stay so. `wake_silent` raises its
-weights, as Göltz et al., Nature Machine Intelligence 3:823 (2021), do.
+The gradient of a silent neuron is zero, so a neuron that has fallen silent in all clips stays so. Wunderlich & Pehle
+leave it at that; `wake_silent` raises its weights after each batch, as Göltz et al., Nature Machine Intelligence 3:823
+(2021), do.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ class EventDrivenParams:
     readout_mean, readout_deviation : float
         The same to the readout [1].
     bump : float
-        By how much all weights to a silent neuron are raised after a batch in training, see `wake_silent` [1].
+        By how much all weights to a silent neuron are raised after a batch in training, see `wake_silent` [1]. Raised
+        on and on, sparse networks unlearn what the gradient teaches, so it is 0 by default.
     max_silent : float
-        Share of the pairs of clip and neuron of a hidden layer that may be silent [1].
+        Share of the pairs of clip and neuron of a layer that may be silent without any being raised [1].
     n_merged : int
         Number of neighboring units of the file that are merged into one input [1].
     duration : float
@@ -95,7 +97,7 @@ class EventDrivenParams:
     recurrent_deviation: NotNegative = 0.02
     readout_mean: float = 0.93
     readout_deviation: NotNegative = 0.1
-    bump: NotNegative = 5e-4
+    bump: NotNegative = 0.0
     max_silent: Share = 0.3
     n_merged: Count = 1
     duration: Positive = 60e-3
@@ -237,8 +239,8 @@ def wake_silent(
 ) -> int:
     """Raise the weights to neurons that were silent in the last batch; other networks are left as they are.
 
-    A hidden neuron is raised if it was silent in all clips, and more of its layer's pairs of clip and neuron were
-    silent than ``max_silent``; a readout neuron if it was silent in any clip.
+    A neuron is raised if it was silent in all clips, and more of its layer's pairs of clip and neuron were silent than
+    ``max_silent``.
 
     Parameters
     ----------
@@ -252,7 +254,7 @@ def wake_silent(
     int
         Number of neurons whose weights were raised.
     """
-    if not isinstance(network, EventDrivenNetwork):
+    if not isinstance(network, EventDrivenNetwork) or not network.params.bump:
         return 0
     n_raised = 0
     for layer in (*network.layers, network.readout):
@@ -260,12 +262,9 @@ def wake_silent(
             continue
         n_clips, *counts = total((len(layer.has_fired), *layer.has_fired.sum(dim=0).tolist()))
         n_fired = layer.weight.new_tensor(counts)
-        if layer is network.readout:
-            silent = n_fired < n_clips
-        elif n_fired.mean() >= (1 - network.params.max_silent) * n_clips:
+        if n_fired.mean() >= (1 - network.params.max_silent) * n_clips:
             continue
-        else:
-            silent = n_fired == 0
+        silent = n_fired == 0
         n_raised += int(silent.sum())
         layer.weight += network.params.bump * silent
     return n_raised

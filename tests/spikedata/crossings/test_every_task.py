@@ -1,4 +1,4 @@
-"""Every task that can be made goes through all that reads a spike file: info, verify, page, picture, loader, export, run."""
+"""Every task that can be made goes through all that reads a spike file: info, page, picture, loader, export, run."""
 
 import json
 
@@ -22,6 +22,10 @@ SMALL = {
     "equidistant": {"n_units": 3},
     "raster": {},
 }
+TRAINING = (
+    "--recipe", "recurrent", "--split", "listed", "--epochs", "1", "-q",
+    "--hidden", "16", "--n-merged", "1", "--duration", "0.1", "--unit-shift", "0",
+)  # fmt: skip
 TO_BE_CLASSIFIED = ("randman", "yin_yang", "mnist", "fashion_mnist", "delayed_xor")
 
 
@@ -65,7 +69,7 @@ def test_verify_finds_the_file_whole(name, made, capsys):
 
 def test_verify_says_that_a_task_has_no_recordings(made, capsys):
     assert main(["verify", str(made / "yin_yang.h5"), "--deep", str(made)]) == 1
-    assert "was made from 'yin_yang', which is none of heidelberg_digits" in capsys.readouterr().err
+    assert "has the task yin_yang, which was not encoded from recordings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -110,7 +114,7 @@ def test_other_formats_take_a_task(name, form, made, tmp_path, capsys):
 
 
 def test_a_data_card_says_what_the_task_is(made, tmp_path):
-    write_data_card(made / "yin_yang.h5", out=tmp_path / "README.md")
+    write_data_card(made / "yin_yang.h5", out=tmp_path)
     card = (tmp_path / "README.md").read_text("utf-8")
     assert "the task yin_yang" in card
     assert "Kriener" in card
@@ -118,24 +122,13 @@ def test_a_data_card_says_what_the_task_is(made, tmp_path):
 
 
 def test_the_license_of_images_is_that_of_the_data_set(made, tmp_path):
-    write_data_card(made / "fashion_mnist.h5", out=tmp_path / "README.md")
+    write_data_card(made / "fashion_mnist.h5", out=tmp_path)
     assert "Fashion-MNIST, images of clothes: MIT" in (tmp_path / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", TO_BE_CLASSIFIED)
 def test_a_run_trains_chooses_and_is_tested_on_the_parts_of_the_file(name, made, tmp_path, capsys):
-    words = [
-        "train",
-        str(made / f"{name}.h5"),
-        "--recipe",
-        "recurrent",
-        "--split",
-        "listed",
-        "--out",
-        str(tmp_path / "r"),
-    ]
-    params = ["--hidden", "16", "--n-merged", "1", "--duration", "0.1", "--unit-shift", "0"]
-    assert main([*words, "--epochs", "1", *params, "-q"]) == 0
+    assert main(["train", str(made / f"{name}.h5"), "--out", str(tmp_path / "r"), *TRAINING]) == 0
     assert main(["evaluate", str(tmp_path / "r"), "-q"]) == 0
     card = json.loads((tmp_path / "r" / "card.json").read_text("utf-8"))
     with sd.SpikeFile(made / f"{name}.h5") as file:
@@ -154,18 +147,7 @@ def test_a_run_without_a_split_is_told_of_the_parts(made, tmp_path, capsys):
 
 def test_a_test_file_of_its_own_is_scored(made, tmp_path):
     write_task(make_task("randman", n_classes=3, n_clips=20, part="test"), tmp_path / "test.h5")
-    words = [
-        "train",
-        str(made / "randman.h5"),
-        "--recipe",
-        "recurrent",
-        "--split",
-        "listed",
-        "--out",
-        str(tmp_path / "r"),
-    ]
-    params = ["--hidden", "16", "--n-merged", "1", "--duration", "0.1", "--unit-shift", "0"]
-    assert main([*words, "--epochs", "1", *params, "-q"]) == 0
+    assert main(["train", str(made / "randman.h5"), "--out", str(tmp_path / "r"), *TRAINING]) == 0
     assert main(["evaluate", str(tmp_path / "r"), str(tmp_path / "test.h5"), "-q"]) == 0
     card = json.loads((tmp_path / "r" / "card.json").read_text("utf-8"))
     assert card["tests"][0]["score"]["n"] == 6

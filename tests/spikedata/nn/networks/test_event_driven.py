@@ -107,13 +107,21 @@ def test_a_neuron_that_never_fires_is_woken() -> None:
 
 
 def test_a_layer_that_fires_enough_is_left_alone() -> None:
-    network = made(replace(SMALL, max_silent=1.0)).train()
+    network = made(replace(SMALL, max_silent=1.0, bump=0.25)).train()
     with torch.no_grad():
         network.layers[0].weight[:, 3] = -1.0
     before = network.layers[0].weight.clone()
     network(some_clips())
     wake_silent(network)
     assert torch.equal(network.layers[0].weight, before)
+
+
+def test_nothing_is_woken_by_default() -> None:
+    network = made().train()
+    with torch.no_grad():
+        network.layers[0].weight[:] = -1.0
+    network(some_clips())
+    assert wake_silent(network) == 0 and (network.layers[0].weight == -1.0).all()
 
 
 def test_other_networks_have_no_silent_neurons_to_wake() -> None:
