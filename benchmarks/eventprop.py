@@ -11,8 +11,8 @@ OUT/TASK.jsonl, and each epoch of an unfinished one a checkpoint: the same comma
 measures time for each clip of one training step, in turns with the fused network of the same size that surrogate
 gradients train on the same data. ``table`` writes OUT/eventprop.json, .md and .png.
 
-MNIST comes as npz with the arrays train_images, train_labels, test_images and test_labels. 5,000 of its training images,
-drawn once, are the validation part.
+MNIST comes as npz with the arrays train_images, train_labels, test_images and test_labels. 5,000 of its training
+images, drawn once, are the validation part.
 """
 
 import argparse
@@ -24,13 +24,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
 from spikedata.baseline.recipes.catalog import network_of, recipe_from
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.events import Events
-from spikedata.plot import save_figure
-from spikedata.plot.figure import BLUE, GRAY, LEGEND, LINE, VERMILION, new_figure, styled
 from spikedata.tasks import latency_images, yin_yang
 from spikedata.training.checkpoint import checkpoint_bytes, checkpoint_from
 from spikedata.training.loop import train

@@ -134,7 +134,7 @@ def train_epoch(
     """
     network.train()
     device = next(network.parameters()).device
-    total_loss, n_correct, n_clips, n_woken = 0.0, 0.0, 0.0, 0
+    total_loss, n_correct, n_clips, n_woken, n_spikes = 0.0, 0.0, 0.0, 0, 0.0
     for number, step in enumerate(steps, start=1):
         set_learning_rate(optimizer, step.learning_rate)
         optimizer.zero_grad()
@@ -151,6 +151,8 @@ def train_epoch(
             clip_grad_norm_(network.parameters(), params.gradient_clip)
         optimizer.step()
         n_woken += wake_silent(network, lambda numbers: sum_numbers(numbers, device, processes))
+        if isinstance(network, EventDrivenNetwork):
+            n_spikes += float(activity.spikes[-1].sum())
         n_here = len(step.labels) if step.weight else 0
         total_loss += loss.item() * n_here
         n_correct += int((activity.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0
@@ -158,6 +160,12 @@ def train_epoch(
         check_loss(total_loss, network, where=f"in epoch {epoch}, batch {number}", learning_rate=step.learning_rate)
     if n_woken:
         _logger.info("epoch %d: weights of silent neurons raised %d times", epoch, n_woken)
+    if isinstance(network, EventDrivenNetwork) and not n_spikes:
+        _logger.warning(
+            "epoch %d: no hidden neuron has fired, so no weight has a gradient: larger initial weights are needed, or "
+            "EventDrivenParams.bump, which raises those of silent neurons",
+            epoch,
+        )
     share_buffers(network, processes)
     total_loss, n_correct, n_clips = sum_numbers((total_loss, n_correct, n_clips), device, processes)
     return Passage(total_loss / n_clips, n_correct / n_clips)
