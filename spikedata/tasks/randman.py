@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.acoustics.chance import stream_of, uniforms
 from spikedata.checks import Count, OneOf, Positive, Seed, checked
 from spikedata.events import Events
 from spikedata.tasks.latencies import events_from_latencies
@@ -92,11 +93,12 @@ def randman(
     seed = checked("seed", seed, Seed)
     latencies = []
     for label in range(n_classes):  # streams of their own: a class does not depend on how many others there are
-        draws, points = (np.random.default_rng((seed, label, purpose)) for purpose in range(2))
-        random = draws.random((n_units, dim, 3, len(weights)))
+        of_manifold, of_points = (stream_of(seed, f"randman/{label}", purpose=what) for what in ("manifold", "points"))
+        random = uniforms(of_manifold, n_units * dim * 3 * len(weights)).reshape(n_units, dim, 3, -1)
+        points = uniforms(of_points, n_clips * dim).reshape(n_clips, dim)
         if definition == "released":
             random[:, :, 0, 0] = 0.0
-        latencies.append(_unit_range(_coordinates(points.random((n_clips, dim)), random, weights, frequencies)))
+        latencies.append(_unit_range(_coordinates(points, random, weights, frequencies)))
     labels = np.repeat(np.arange(n_classes), n_clips)
     sources = [f"randman/{label}/{clip:05}" for label in range(n_classes) for clip in range(n_clips)]
     keys = [str(label) for label in range(n_classes)]

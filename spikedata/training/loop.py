@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from spikedata.training.schedules import learning_rate_at
 from spikedata.training.scoring import check_clips, grid_of, layout_of, score_clips
 from spikedata.training.step import (
     Step,
+    check_gradient,
     check_loss,
     make_optimizer,
     moments_of,
@@ -34,6 +36,12 @@ from spikedata.training.step import (
 )
 from spikedata.transforms import Compose, EventTransform
 from spikedata.transforms.named import apply_control, augmentation_of, control_of
+
+_SILENCE = (
+    "no hidden neuron fired in epoch %d: the readout has nothing to learn from, and they learn only as far as the "
+    "surrogate reaches; larger weights (input_gain) or a lower bound on activity (lower_strength) make them fire"
+)
+_logger = logging.getLogger(__name__)
 
 
 def train(
@@ -88,12 +96,14 @@ def train(
     Raises
     ------
     ValueError
-        If a part holds no clip, or both or neither of a validation part and epochs to repeat are given.
+        If a part holds no clip, both or neither of a validation part and epochs to repeat are given, or the gradient
+        does not fit the network.
     FloatingPointError
         If the loss, or a weight at the end of an epoch, is not finite; the message says where.
     """
     if (validation is None) != bool(repeated):
         raise ValueError("training needs either a validation part or epochs to repeat, not both")
+    check_gradient(network, params)
     check_clips(network, training, "training part")
     if validation is not None:
         check_clips(network, validation, "validation part")
@@ -109,6 +119,7 @@ def train(
     chosen_by = None if validation is None else SpikeDataset(apply_control(validation, params.control, seed=seed))
     n_all = len(learned) + (0 if chosen_by is None else len(chosen_by))
     n_epochs = len(repeated) or params.epochs
+    was_silent = False
     for epoch in range(len(state.history) + 1, n_epochs + 1):
         began = time.perf_counter()
         learned.set_epoch(epoch)
@@ -124,7 +135,11 @@ def train(
             epoch=epoch,
             generator=_generator(network, seed, epoch, processes),
             processes=processes,
+            seed=seed,
         )
+        if passage.is_silent and not was_silent:
+            _logger.warning(_SILENCE, epoch)
+        was_silent = passage.is_silent
         if chosen_by is None:
             validated = _Validated()
             _check_weights(network, epoch=epoch, learning_rate=rates[-1])

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from spikedata.checks import Bounds, Count, NotNegative, OneOf, Positive, ShareBelowOne, check_fields
+from spikedata.learning.feedback import FEEDBACK
+from spikedata.learning.rules import RULES
 from spikedata.training.devices import PRECISIONS
 from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.schedules import SCHEDULES
@@ -13,7 +15,9 @@ from spikedata.transforms.named import augmentation_of, control_of
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
+GRADIENTS = ("bptt", *RULES)
 
+_LATER = {"added_later": True}  # cards from before have no such param: it had its default
 _LARGEST_RATE = 1e3  # above it, optimizers overflow before the loss can be checked
 
 
@@ -73,6 +77,13 @@ class TrainParams:
     matmul_precision : str
         Precision of matrix products in training [1]: see `spikedata.training.devices.at_precision`. Gathered spikes,
         and all scoring, keep full precision.
+    gradient : str
+        How the gradient is computed [1]: "bptt", back-propagation through time, or by an online rule, "eprop" or
+        "superspike", for spiking networks without delays, dropout and batch normalization: see
+        `spikedata.learning.online_gradients`.
+    feedback : str
+        How the errors of an online rule reach hidden neurons [1]: "symmetric", "random" or "uniform", see
+        `spikedata.learning.feedback.feedback_weights`. The seed of the training draws the random one.
 
     Raises
     ------
@@ -91,19 +102,24 @@ class TrainParams:
     schedule_factor: Annotated[float, Bounds(above=0, below=1)] = 0.7
     schedule_patience: Annotated[int, Bounds(at_least=0)] = 5
     schedule_rise: Annotated[float, Bounds(above=0, below=1)] = 0.3
-    loss: Annotated[str, OneOf(LOSSES)] = "cross_entropy"
+    loss: Annotated[str, OneOf(LOSSES)] = field(default="cross_entropy", metadata=_LATER)
     label_smoothing: ShareBelowOne = 0.0
-    late_strength: NotNegative = 0.0
-    late_tau: Positive = 6.4e-3
+    late_strength: NotNegative = field(default=0.0, metadata=_LATER)
+    late_tau: Positive = field(default=6.4e-3, metadata=_LATER)
     activity: ActivityParams = field(default_factory=ActivityParams)
     unit_shift: NotNegative = 0.03
     augmentation: tuple[str, ...] = ()
     control: str = "none"
     layout: Annotated[str, OneOf(LAYOUTS)] = "dense"
     matmul_precision: Annotated[str, OneOf(PRECISIONS)] = "highest"
+    gradient: Annotated[str, OneOf(GRADIENTS)] = field(default="bptt", metadata=_LATER)
+    feedback: Annotated[str, OneOf(FEEDBACK)] = field(default="symmetric", metadata=_LATER)
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.feedback != "symmetric" and self.gradient == "bptt":
+            rule = "must be 'symmetric' for the gradient 'bptt', which knows no other feedback"
+            raise ValueError(f"TrainParams.feedback {rule}, got {self.feedback!r}")
         try:
             augmentation_of(self.augmentation)
             control_of(self.control)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network, wake_silent
+from spikedata.learning import check_online, online_gradients
+from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network, SpikingNetwork, wake_silent
 from spikedata.training.devices import at_precision
 from spikedata.training.losses import activity_penalty, classification_loss, late_penalty
 from spikedata.training.parallel import Processes, share_buffers, sum_gradients, sum_numbers
@@ -92,10 +93,34 @@ class Passage(NamedTuple):
         Loss of the classes [nat].
     accuracy : float
         Fraction of clips classified correctly [1].
+    is_silent : bool
+        Whether the network has hidden neurons and none of them fired in any clip.
     """
 
     loss: float
     accuracy: float
+    is_silent: bool = False
+
+
+def check_gradient(network: nn.Module, params: TrainParams) -> None:
+    """Raise ValueError, with what fits, unless the gradient of a training fits its network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Network to train.
+    params : TrainParams
+        How to train.
+    """
+    if params.gradient == "bptt":
+        return
+    check_online(network, rule=params.gradient, feedback=params.feedback)
+    readout = getattr(network.params, "readout", "")
+    if params.feedback == "uniform" and (params.loss == "step_cross_entropy" or readout == "softmax_sum"):
+        raise ValueError(
+            "feedback 'uniform' adds up the errors of all classes, which is 0 for a softmax at every step; "
+            "'symmetric' or 'random' fit it, or the readout 'max' with the loss 'cross_entropy'"
+        )
 
 
 def train_epoch(
@@ -107,6 +132,7 @@ def train_epoch(
     epoch: int,
     generator: torch.Generator,
     processes: Processes,
+    seed: int = 0,
 ) -> Passage:
     """Take every step of an epoch, changing network and optimizer in place.
 
@@ -126,6 +152,8 @@ def train_epoch(
         Decides what dropout drops.
     processes : Processes
         Rank of this process and number of processes.
+    seed : int
+        Seed of the training, which draws random feedback [1].
 
     Raises
     ------
@@ -134,41 +162,71 @@ def train_epoch(
     """
     network.train()
     device = next(network.parameters()).device
-    total_loss, n_correct, n_clips, n_woken, n_spikes = 0.0, 0.0, 0.0, 0, 0.0
+    total_loss, n_correct, n_clips, n_firing, n_woken = 0.0, 0.0, 0.0, 0.0, 0
     for number, step in enumerate(steps, start=1):
         set_learning_rate(optimizer, step.learning_rate)
         optimizer.zero_grad()
         with at_precision(params.matmul_precision):
-            activity = network(step.inputs, generator=generator)
-            activity = _without_silent_classes(network, activity, step.labels)
-            loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing, kind=params.loss)
-            objective = loss + activity_penalty(activity.spikes, params.activity)
-            if params.late_strength:
-                objective = objective + _late_penalty(network, activity, step.labels, params)
-            (objective * step.weight).backward()
+            if params.gradient == "bptt":
+                seen = _through_time(network, step, params, generator)
+            else:
+                seen = _online(cast(SpikingNetwork, network), step, params, seed)
         sum_gradients(network, processes)
         if params.gradient_clip:
             clip_grad_norm_(network.parameters(), params.gradient_clip)
         optimizer.step()
         n_woken += wake_silent(network, lambda numbers: sum_numbers(numbers, device, processes))
-        if isinstance(network, EventDrivenNetwork):
-            n_spikes += float(activity.spikes[-1].sum())
         n_here = len(step.labels) if step.weight else 0
-        total_loss += loss.item() * n_here
-        n_correct += int((activity.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0
+        total_loss += seen.loss * n_here
+        n_correct += int((seen.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0
         n_clips += n_here
+        # one batch in which a neuron fires is enough, so the others need not be looked through
+        n_firing = n_firing or float(not seen.spikes or any(bool(layer.any()) for layer in seen.spikes))
         check_loss(total_loss, network, where=f"in epoch {epoch}, batch {number}", learning_rate=step.learning_rate)
     if n_woken:
         _logger.info("epoch %d: weights of silent neurons raised %d times", epoch, n_woken)
-    if isinstance(network, EventDrivenNetwork) and not n_spikes:
-        _logger.warning(
-            "epoch %d: no hidden neuron has fired, so no weight has a gradient: larger initial weights are needed, or "
-            "EventDrivenParams.bump, which raises those of silent neurons",
-            epoch,
-        )
     share_buffers(network, processes)
-    total_loss, n_correct, n_clips = sum_numbers((total_loss, n_correct, n_clips), device, processes)
-    return Passage(total_loss / n_clips, n_correct / n_clips)
+    sums = total_loss, n_correct, n_clips, n_firing
+    total_loss, n_correct, n_clips, n_firing = sum_numbers(sums, device, processes)
+    return Passage(total_loss / n_clips, n_correct / n_clips, not n_firing)
+
+
+class _Seen(NamedTuple):
+    """Of a batch: its loss, scores, and the spikes of each hidden layer, or their numbers."""
+
+    loss: float
+    logits: Tensor
+    spikes: tuple[Tensor, ...]
+
+
+def _through_time(network: Network, step: Step, params: TrainParams, generator: torch.Generator) -> _Seen:
+    activity = network(step.inputs, generator=generator)
+    activity = _without_silent_classes(network, activity, step.labels)
+    loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing, kind=params.loss)
+    objective = loss + activity_penalty(activity.spikes, params.activity)
+    if params.late_strength:
+        objective = objective + _late_penalty(network, activity, step.labels, params)
+    (objective * step.weight).backward()
+    return _Seen(loss.item(), activity.logits, activity.spikes)
+
+
+def _online(network: SpikingNetwork, step: Step, params: TrainParams, seed: int) -> _Seen:
+    n_clips = len(step.labels)
+    losses: dict[int, float] = {}
+
+    def objective(activity: Activity, clips: slice) -> Tensor:
+        share = (clips.stop - clips.start) / n_clips
+        labels = step.labels[clips]
+        loss = classification_loss(activity, labels, label_smoothing=params.label_smoothing, kind=params.loss)
+        losses[clips.start] = loss.item() * share
+        penalized = loss + activity_penalty(activity.spikes, params.activity)
+        return torch.mul(penalized, share * step.weight)
+
+    online = online_gradients(
+        network, step.inputs, objective, rule=params.gradient, feedback=params.feedback, feedback_seed=seed
+    )
+    # in the order of the clips, since threads may have come to them in another one
+    return _Seen(sum(losses[first] for first in sorted(losses)), online.logits, online.counts)
 
 
 def _without_silent_classes(network: Network, activity: Activity, labels: Tensor) -> Activity:

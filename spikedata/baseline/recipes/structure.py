@@ -80,7 +80,8 @@ def from_json(content: Any, kind: Any, where: str, *, tagged: bool = False) -> A
     Raises
     ------
     ValueError
-        If there is no such type, a param is unknown or missing, or one is not of its type or refused.
+        If there is no such type, a param is unknown or missing, or one is not of its type or refused. A param whose
+        field says in its metadata that it was ``added_later`` may be missing: it had its default when there was none.
     """
     kinds = _alternatives(kind)
     if is_dataclass(content) and type(content) in kinds:
@@ -108,16 +109,18 @@ def fields_from_json(content: Any, kind: type, where: str, *, tagged: bool = Fal
     if not isinstance(content, Mapping):
         raise ValueError(f"{where} must be {kind.__name__}, got {_shown(content)}")
     kinds = _kinds_of(kind)
-    names = [field.name for field in fields(typing.cast(Any, kind))]
+    known = fields(typing.cast(Any, kind))
+    names = [field.name for field in known]
     for name in content:
         if name not in names and not (tagged and name == TYPE):
             nearest = difflib.get_close_matches(str(name), names, n=3)
             hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
             raise ValueError(f"{where}: {kind.__name__} has no param {name!r}{hint}")
-    for name in names:
-        if name not in content:
-            raise ValueError(f"{where}: {kind.__name__} lacks the param {name!r}")
-    return kind(**{name: from_json(content[name], kinds[name], f"{where}.{name}", tagged=tagged) for name in names})
+    for field in known:
+        if field.name not in content and not field.metadata.get("added_later"):
+            raise ValueError(f"{where}: {kind.__name__} lacks the param {field.name!r}")
+    given = [name for name in names if name in content]
+    return kind(**{name: from_json(content[name], kinds[name], f"{where}.{name}", tagged=tagged) for name in given})
 
 
 def flattened(content: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

@@ -35,9 +35,11 @@ def gather_rows(units: Array, values: Array, starts: Array, ends: Array, weight:
     """Set each row of `drive` (clip, step, to) to the sum of the weight's rows of its spikes, each times its value."""
     for clip in range(drive.shape[0]):
         for step in range(drive.shape[1]):
-            total = drive[clip, step]
-            total[:] = 0
-            add_rows(weight, units, values, starts[clip, step], ends[clip, step], total)
+            for j in range(drive.shape[2]):
+                drive[clip, step, j] = 0
+            first, last = starts[clip, step], ends[clip, step]
+            if first < last:  # calling for nothing takes several times as long as asking
+                add_rows(weight, units, values, first, last, drive[clip, step])
 
 
 @compiled

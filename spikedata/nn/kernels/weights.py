@@ -13,14 +13,17 @@ from spikedata.nn.kernels.spike_lists import SpikeLists, gather_back, room_for
 
 # All measured.
 _SPARSE_UP_TO = 0.1  # share of neurons firing up to which gathering rows beats a matrix product
-_FEW = 256  # neurons; finding the spikes of shorter rows takes longer than multiplying them
+_FEW = 256  # neurons; the spikes of shorter rows must be fewer, since finding them takes its time
+_SPARSE_UP_TO_IF_FEW = 0.05  # the same share for them
 _FOUND_UP_TO, _FEW_FOUND = 0.2, 32  # the same for a recurrent layer, which has listed its spikes already
 _FOUND_UP_TO_IF_QUICK = 0.05  # the same where products are made in bfloat16
 
 
 def sparse_up_to(n_to: int) -> float:
     """The share of neurons firing up to which rows of ``n_to`` values are gathered, not multiplied [1]; 0: never."""
-    return _SPARSE_UP_TO if n_to >= _FEW else 0.0
+    if n_to >= _FEW:
+        return _SPARSE_UP_TO
+    return 0.0 if has_quick_products() else _SPARSE_UP_TO_IF_FEW
 
 
 def lists_to_fill(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spikedata.nn.neurons import ALIFParams, LIFParams, alif_loop, lif_loop
 from spikedata.nn.surrogate import SHAPES, SurrogateParams, spike, surrogate_derivative
 
 FORMULAS = {
@@ -51,6 +52,30 @@ def test_the_derivative_is_the_height_at_the_threshold_and_even(shape):
     assert surrogate_derivative(torch.zeros(1), params).item() == pytest.approx(0.7)
     x = torch.linspace(0, 3, 31)
     torch.testing.assert_close(surrogate_derivative(x, params), surrogate_derivative(-x, params), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("scale", [0.1, 10.0, 1000.0])
+def test_a_height_that_grows_with_the_scale_is_the_asymptotic_superspike(scale):
+    # Zenke & Vogels (2021), figure 5: beta / (1 + beta |x|)^2, whose area does not depend on beta
+    x = np.linspace(-2, 2, 41)
+    found = surrogate_derivative(torch.from_numpy(x), SurrogateParams(scale=scale, height=scale)).numpy()
+    np.testing.assert_allclose(found, scale / (1 + scale * np.abs(x)) ** 2, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("kind", "loop"), [(LIFParams, lif_loop), (ALIFParams, alif_loop)], ids=["lif", "alif"])
+def test_a_gradient_through_the_reset_explodes_where_the_height_is_large(kind, loop):
+    # Zenke & Vogels (2021): the reset is a recurrence, too, unless it is detached
+    noise = torch.randn(1, 150, 40, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+    def largest(*, detach_reset):
+        surrogate = SurrogateParams(scale=100.0, height=100.0)
+        drive = (0.05 + 0.02 * noise).requires_grad_()
+        spikes = loop(drive, None, kind(detach_reset=detach_reset, surrogate=surrogate), dt=1e-3)
+        assert 0 < spikes.mean() < 0.5
+        spikes.sum().backward()
+        return drive.grad.abs().max().item()
+
+    assert largest(detach_reset=False) > 500 * largest(detach_reset=True)
 
 
 def test_spikes_keep_the_type_of_the_membrane():
