@@ -8,6 +8,8 @@ at most than before. Inputs are event lists. Writes OUT.json, OUT.md and OUT.png
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import subprocess
 import sys
@@ -83,6 +85,8 @@ def memory(file, neuron, n_steps, rule):
     network, inputs, labels = network_and_batch(file, neuron, n_steps)
     small = network_and_batch(file, neuron, 10)
     gradient(rule, *small)  # loads the kernels
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # give back what is free, which would be used again unseen
     Path("/proc/self/clear_refs").write_text("5")  # forget the most so far
     before = _memory("VmRSS")
     gradient(rule, network, inputs, labels)
