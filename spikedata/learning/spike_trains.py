@@ -34,7 +34,7 @@ Array = npt.NDArray[Any]
 class TrialRecord(NamedTuple):
     """What came of a trial.
 
-    Attributes
+    Parameters
     ----------
     trial : int
         Number of the trial, counted from 0.
@@ -75,7 +75,7 @@ class SuperSpikeDivergedError(FloatingPointError):
 class SuperSpikeResult(NamedTuple):
     """What has been learned.
 
-    Attributes
+    Parameters
     ----------
     errors : ndarray of float64, shape (n_trials,)
         van Rossum distance of all outputs together, in each trial [unmatched spikes].

@@ -23,7 +23,7 @@ from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.parallel import ALONE, Processes, shares_of
 from spikedata.training.params import TrainParams
 from spikedata.training.schedules import learning_rate_at
-from spikedata.training.scoring import check_clips, grid_of, score_clips
+from spikedata.training.scoring import check_clips, grid_of, layout_of, score_clips
 from spikedata.training.step import (
     Step,
     check_gradient,
@@ -249,7 +249,7 @@ def _plan_epoch(
         dataset,
         shares,
         grid_of(network),
-        layout=params.layout,
+        layout=layout_of(network, params.layout),
         device=next(network.parameters()).device,
         shifts=shifts if shifts.any() else None,
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from spikedata.baseline.recipes.recipe import Recipe, with_params
-from spikedata.nn.networks import SpikingNetworkParams
+from spikedata.nn.networks import EventDrivenParams, SpikingNetworkParams
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
 from spikedata.nn.surrogate import SurrogateParams
@@ -262,6 +262,35 @@ def _eprop_alif() -> Recipe:
     )
 
 
+def _eventprop(
+    name: str,
+    about: str,
+    network: EventDrivenParams,
+    *,
+    batch_size: int,
+    late_strength: float,
+    augmentation: tuple[str, ...],
+) -> Recipe:
+    """EventProp: Wunderlich, Pehle, Scientific Reports 11:12829 (2021)."""
+    return Recipe(
+        name=name,
+        about=about,
+        network=network,
+        training=TrainParams(
+            epochs=100,
+            batch_size=batch_size,
+            optimizer="adam",
+            learning_rate=5e-3,
+            schedule="exponential",
+            schedule_factor=0.95,
+            late_strength=late_strength,
+            activity=NO_LIMITS,
+            unit_shift=0.0,
+            augmentation=augmentation,
+        ),
+    )
+
+
 _JITTER = ("channel_jitter sigma=20",)
 
 PAPERS = (
@@ -308,4 +337,27 @@ PAPERS = (
     _radlif(),
     _dcls_delays(),
     _eprop_alif(),
+    _eventprop(
+        "eventprop_yin_yang",
+        "Yin-Yang in continuous time by exact gradients: 200 LIF neurons, first spikes (published: 98.1)",
+        EventDrivenParams(),
+        batch_size=32,
+        late_strength=3e-3,
+        augmentation=(),
+    ),
+    _eventprop(
+        "eventprop_mnist",
+        "latency MNIST in continuous time by exact gradients: 350 LIF neurons, highest membranes (published: 97.6)",
+        EventDrivenParams(
+            hidden=(350,),
+            readout="max",
+            input_mean=0.078,
+            input_deviation=0.045,
+            readout_mean=0.2,
+            readout_deviation=0.37,
+        ),
+        batch_size=5,
+        late_strength=0.0,
+        augmentation=("event_drop probability=0.2",),
+    ),
 )
