@@ -95,7 +95,8 @@ def memory(file, neuron, n_steps, rule):
 
 def _memory(name):
     """Bytes in use (VmRSS), or at most so far (VmHWM), as Linux counts them."""
-    (line,) = (line for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines() if line.startswith(name))
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith(name))
     return 1024 * int(line.split()[1])
 
 
