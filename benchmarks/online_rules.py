@@ -116,7 +116,9 @@ def table(lines):
     for line in lines:
         seconds = [f"{line[rule]['ms']:.0f} ms" + f" ({line[rule]['ratio']:.2f})" * (rule != "bptt") for rule in RULES]
         megabytes = [f"{line[rule]['megabytes']:.0f} MB" for rule in RULES]
-        rows.append(f"| {line['neuron']} | {line['n_steps']:,} | {line['spikes']} | {' | '.join(seconds + megabytes)} |")
+        rows.append(
+            f"| {line['neuron']} | {line['n_steps']:,} | {line['spikes']} | {' | '.join(seconds + megabytes)} |"
+        )
     return "\n".join(rows)
 
 
