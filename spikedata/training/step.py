@@ -116,9 +116,9 @@ def check_gradient(network: nn.Module, params: TrainParams) -> None:
         return
     check_online(network, rule=params.gradient, feedback=params.feedback)
     readout = getattr(network.params, "readout", "")
-    if params.feedback == "uniform" and (params.loss == "step_cross_entropy" or readout == "softmax_sum"):
+    if params.feedback == "uniform" and (params.loss == "step_cross_entropy" or readout != "max"):
         raise ValueError(
-            "feedback 'uniform' adds up the errors of all classes, which is 0 for a softmax at every step; "
+            "feedback 'uniform' adds up the errors of all classes, which is 0 at every step; "
             "'symmetric' or 'random' fit it, or the readout 'max' with the loss 'cross_entropy'"
         )
 
