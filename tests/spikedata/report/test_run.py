@@ -19,6 +19,8 @@ from spikedata.baseline.runs.inspect_run import watch_clip
 from spikedata.baseline.runs.train import train_run
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
+from spikedata.nn.networks import READOUTS
+from spikedata.plot.network import RULES
 from spikedata.report import report, report_board, report_run
 
 RECIPE = recipe_from("recurrent", {"epochs": "2", "hidden": "8", "duration": "0.2", "n_merged": "2"})
@@ -125,6 +127,16 @@ def test_the_readout_is_shown_as_it_decides(spikes: Path, tmp_path: Path) -> Non
     for clip in data_of(tmp_path / "page.html")["clips"]:
         assert 0 <= float(clip["readout"]["low"]) <= 0.334  # the shares of three classes add up to 1
         assert 0.333 <= float(clip["readout"]["high"]) <= 1
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_every_readout_is_shown_with_its_rule(readout: str, spikes: Path, tmp_path: Path) -> None:
+    params = {"epochs": "1", "hidden": "8", "duration": "0.2", "n_merged": "2", "readout": readout}
+    train_run(spikes, tmp_path / "run", recipe=recipe_from("recurrent", params), **SPEAKERS)
+
+    report_run(tmp_path / "run", tmp_path / "page.html", clips=1)
+
+    assert f"The readout over time: {RULES[readout]}" in text_of(tmp_path / "page.html")
 
 
 @pytest.mark.parametrize("name", ["counts", "gru"])
