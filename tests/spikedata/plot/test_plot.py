@@ -554,7 +554,7 @@ def test_the_class_that_is_named_first_wins_by_the_rule_of_the_network(rule, win
 
 
 def test_a_rule_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="rule must be one of max, softmax_sum, last, .*, got 'median'"):
+    with pytest.raises(ValueError, match=r"rule must be one of max, softmax_sum, last, .*, got 'median'"):
         draw_hidden(rule="median")
 
 
