@@ -139,6 +139,13 @@ def test_a_run_trains_chooses_and_is_tested_on_the_parts_of_the_file(name, made,
     assert f"made as the task {name}" in capsys.readouterr().out
 
 
+def test_a_network_in_continuous_time_takes_the_times_of_a_task(made, tmp_path):
+    words = ["train", str(made / "yin_yang.h5"), "--recipe", "eventprop_yin_yang", "--split", "listed", "--epochs", "1"]
+    assert main([*words, "--out", str(tmp_path / "r"), "--hidden", "20", "-q"]) == 0
+    assert main(["evaluate", str(tmp_path / "r"), "-q"]) == 0
+    assert main(["report", str(tmp_path / "r"), "--out", str(tmp_path / "r.html"), "-q"]) == 0
+
+
 def test_a_run_without_a_split_is_told_of_the_parts(made, tmp_path, capsys):
     words = ["train", str(made / "randman.h5"), "--recipe", "counts", "--out", str(tmp_path / "r")]
     assert main(words) == 1
