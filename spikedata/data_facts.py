@@ -10,11 +10,18 @@ from spikedata.downloads import DATASETS, origin_of
 from spikedata.downloads.entries import DataSet
 from spikedata.downloads.origin import Origin
 from spikedata.downloads.registry import data_set_of
+from spikedata.files.schema import TASK
 from spikedata.printable import number_of
+from spikedata.tasks import TASKS
 
 UNNAMED = ("", "folder", "manifest", "files")  # corpora that have no name of their own
 UNKNOWN_LICENSE = "unknown"
-_LICENSES = {"CC BY 4.0": "cc-by-4.0", "CC BY-SA 4.0": "cc-by-sa-4.0", "MIT": "mit"}  # as Hugging Face names them
+_LICENSES = {  # as Hugging Face names them
+    "CC BY 4.0": "cc-by-4.0",
+    "CC BY-SA 3.0": "cc-by-sa-3.0",
+    "CC BY-SA 4.0": "cc-by-sa-4.0",
+    "MIT": "mit",
+}
 
 
 class Known(NamedTuple):
@@ -63,11 +70,13 @@ def summary_of(d: Mapping[str, Any], corpus: str) -> str:
     corpus : str
         Name of its corpus; empty if unknown.
     """
-    who = number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers who are not known"
-    of = f"the corpus {corpus}" if corpus not in UNNAMED else "recordings"
+    task = task_in(d)
+    who = number_of(len(d["speakers"]), "speaker") if d["speakers"] else "" if task else "speakers who are not known"
+    of = f"the task {task}" if task else f"the corpus {corpus}" if corpus not in UNNAMED else "recordings"
+    counted = [number_of(len(d["classes"]), "class", "classes"), who, number_of(d["spikes"]["total"], "spike")]
     return (
         f"Spikes of {number_of(d['channels'], 'unit')} for {number_of(d['samples'], 'clip')} of {of}: "
-        f"{number_of(len(d['classes']), 'class', 'classes')}, {who}, {number_of(d['spikes']['total'], 'spike')}."
+        f"{', '.join(filter(None, counted))}."
     )
 
 
@@ -109,6 +118,11 @@ def how_it_was_made(d: Mapping[str, Any], published: Sequence[str], parts: Seque
         return "; ".join(published) + "."
     if made is None:
         return "Not known: the file has no provenance, so another program wrote it."
+    task = task_in(d)
+    if task:
+        only = f", {' and '.join(parts)}" if made["part"] else ""
+        drawn = f"By spikedata-audio {made['package_version']}, the task {task}{only}; seed {made['seed']}."
+        return f"{drawn} No ear heard it: params and seed determine every spike."
     part = f", {' and '.join(parts)} of the split “{made['split']}”" if made["part"] else ""
     return (
         f"By spikedata-audio {made['package_version']}, a model of the cochlea, from the corpus {made['corpus']}"
@@ -117,7 +131,7 @@ def how_it_was_made(d: Mapping[str, Any], published: Sequence[str], parts: Seque
 
 
 def preset_of(d: Mapping[str, Any]) -> str:
-    """Name of the params of the cochlea; empty where the file does not say how it was made.
+    """Name of the params of the cochlea; empty where the file does not say how it was made, or is of a task.
 
     Parameters
     ----------
@@ -125,25 +139,44 @@ def preset_of(d: Mapping[str, Any]) -> str:
         The description.
     """
     made = d["provenance"]
-    if made is None:
+    if made is None or task_in(d):
         return ""
     return str(made["params"].get("preset", "own")) if isinstance(made["params"], dict) else "own"
 
 
-def credit_of(entry: DataSet | None) -> list[str]:
+def task_in(d: Mapping[str, Any]) -> str:
+    """Name of the task whose spikes a data set has; empty for those of a cochlea, or if unknown.
+
+    Parameters
+    ----------
+    d : mapping
+        The description.
+    """
+    params = (d["provenance"] or {}).get("params")
+    return str(params.get(TASK, "")) if isinstance(params, dict) else ""
+
+
+def credit_of(entry: DataSet | None, task: str = "") -> list[str]:
     """License and citation of the recordings, in paragraphs.
 
     Parameters
     ----------
     entry : DataSet or None
         The registry's entry of them.
+    task : str
+        Name of the task, for spikes that no ear made.
     """
+    if task and entry is None:
+        cited = TASKS[task].citation if task in TASKS else ""
+        return ["A program drew the spikes: there are no recordings, and no license of any."] + (
+            [f"Please cite: {cited}."] if cited else []
+        )
     if entry is None:
         return ["The license of the recordings and how to cite them are not known to the program that wrote this card."]
     return [
         f"{entry.title}: {entry.license}. Page: {entry.homepage}",
         f"Please cite: {entry.citation}.",
-        "The spikes are made from these recordings, so respect their license.",
+        f"The spikes are made from these {'images' if task else 'recordings'}, so respect their license.",
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs, tasks
 from spikedata.cli.command import TASKS, CommandParser, Commands, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
 from spikedata.cli.output import (
@@ -181,6 +181,7 @@ def build_parser() -> CommandParser:
     machine.add_demo(commands)
     corpus.add_commands(commands)
     encoding.add_commands(commands)
+    tasks.add_commands(commands)
     files.add_commands(commands)
     export.add_commands(commands)
     runs.add_commands(commands)

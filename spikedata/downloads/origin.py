@@ -42,7 +42,8 @@ class Origin(NamedTuple):
     corpus : str
         Name of the corpus; empty if unknown.
     preset, part, run, version : str
-        For files made by this package: params of the cochlea, part of a split, digest of the encoding, version.
+        For files made by this package: params of the cochlea (empty for a task), part of a split, digest of the
+        encoding, version.
     md5 : str
         MD5 in hexadecimal digits, for files that this package did not make.
     """
@@ -60,6 +61,8 @@ class Origin(NamedTuple):
         """The origin in words."""
         if self.kind == "official":
             return f"official ({self.published}.h5 as published)"
+        if self.kind == "remade" and not self.preset:
+            return f"made as the task {self.corpus} (spikedata-audio {self.version})"
         if self.kind == "remade":
             made = f"preset {self.preset}, spikedata-audio {self.version}"
             return f"remade from {self.corpus} ({made}), not the official file"
@@ -230,7 +233,11 @@ def _provenance_of(path: Path) -> Provenance | None:
 
 
 def _preset_of(made: Provenance) -> str:
+    from spikedata.files.schema import task_of
+
     params: object = json.loads(made.params)
+    if task_of(made):
+        return ""
     return str(params.get("preset", "own")) if isinstance(params, Mapping) else "own"
 
 

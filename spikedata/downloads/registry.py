@@ -19,7 +19,7 @@ def files_of(name: str, form: str = "zip") -> tuple[PublishedFile, ...]:
     name : str
         One of `NAMES`.
     form : {"zip", "gz"}
-        Format of the archives of SHD and SSC; recordings come in a single format.
+        Format of the archives of SHD and SSC; recordings and images come in a single format.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def files_of(name: str, form: str = "zip") -> tuple[PublishedFile, ...]:
     if form not in FORMS:
         raise ValueError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
     names = DATASETS[name].files if name in DATASETS else (name,)
-    return tuple(FILES[part].get(form) or FILES[part]["tar.gz"] for part in names)
+    return tuple(FILES[part].get(form) or next(iter(FILES[part].values())) for part in names)
 
 
 def data_set_of(name: str) -> DataSet:
@@ -62,6 +62,36 @@ def _spikes(name: str, *, zip_md5: str, gz_md5: str = "", md5: str = "", unpacke
             unpacked_size=unpacked,
         )
     return forms
+
+
+def _image_files(data_set: str) -> tuple[str, ...]:
+    return tuple(f"{data_set}_{part}_{kind}" for part in ("train", "test") for kind in ("images", "labels"))
+
+
+def _images(
+    data_set: str, host: str, mirror: str, sums: dict[str, tuple[str, int]]
+) -> dict[str, dict[str, PublishedFile]]:
+    """The four files of a data set of images, each packed by itself; they get names of their own in the one folder."""
+    files = {}
+    for part, stem, n_images in (("train", "train", 60_000), ("test", "t10k", 10_000)):
+        for kind, index, n_each in (("images", "idx3", 28 * 28), ("labels", "idx1", 1)):
+            name, archive = f"{data_set}_{part}_{kind}", f"{stem}-{kind}-{index}-ubyte.gz"
+            value, size = sums[f"{part}_{kind}"]
+            unpacked = n_images * n_each + (16 if kind == "images" else 8)
+            file = PublishedFile(
+                name=name,
+                archive=f"{data_set}-{archive}",
+                urls=(host + archive, mirror + archive),
+                target=f"{name}.idx",
+                members="",
+                max_bytes=unpacked,
+                max_members=1,
+                checksum=Checksum(algorithm="sha256", value=value),
+                size=size,
+                unpacked_size=unpacked,
+            )
+            files[name] = {"gz": file}
+    return files
 
 
 _SUMS = tuple(f"{host}md5sums.txt" for host in HOSTS)
@@ -148,6 +178,28 @@ FILES: dict[str, dict[str, PublishedFile]] = {
             unpacked_size=2_900_000_000,  # 30,000 clips of at most 47,998 samples of 2 bytes
         )
     },
+    **_images(
+        "mnist",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        {
+            "train_images": ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
+            "train_labels": ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
+            "test_images": ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
+            "test_labels": ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
+        },
+    ),
+    **_images(
+        "fashion_mnist",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        {
+            "train_images": ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
+            "train_labels": ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
+            "test_images": ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
+            "test_labels": ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
+        },
+    ),
 }
 
 _SPIKING = {
@@ -188,6 +240,22 @@ DATASETS: dict[str, DataSet] = {
             license="MIT",
             citation="Becker et al., AudioMNIST, Journal of the Franklin Institute 361:418 (2024), arXiv 1807.03418",
             homepage="https://github.com/soerenab/AudioMNIST",
+        ),
+        DataSet(
+            name="mnist",
+            title="MNIST, images of handwritten digits",
+            files=_image_files("mnist"),
+            license="CC BY-SA 3.0",
+            citation="LeCun, Bottou, Bengio, Haffner, Proceedings of the IEEE 86:2278 (1998)",
+            homepage="https://yann.lecun.com/exdb/mnist/",
+        ),
+        DataSet(
+            name="fashion_mnist",
+            title="Fashion-MNIST, images of clothes",
+            files=_image_files("fashion_mnist"),
+            license="MIT",
+            citation="Xiao, Rasul, Vollgraf, Fashion-MNIST, arXiv 1708.07747 (2017)",
+            homepage="https://github.com/zalandoresearch/fashion-mnist",
         ),
     )
 }

@@ -25,6 +25,7 @@ from spikedata.data_facts import (
     how_it_was_made,
     known_of,
     summary_of,
+    task_in,
 )
 from spikedata.disk import check_output, file_digest, write_atomically
 from spikedata.downloads.entries import DataSet
@@ -397,8 +398,10 @@ def _body(
     made = d["provenance"]
     yield f"# {_cell(_title(said))}\n"
     yield summary_of(d, said["corpus"])
-    unit = "fiber of the auditory nerve" if d["unit"] == "fiber" else "frequency channel"
-    yield f"Times are in seconds from the beginning of the clip; a unit is a {unit}.\n"
+    unit = {"fiber": "; a unit is a fiber of the auditory nerve", "unit": ""}.get(
+        d["unit"], "; a unit is a frequency channel"
+    )
+    yield f"Times are in seconds from the beginning of the clip{unit}.\n"
     if said["time_unit"]:
         names = ", ".join(_cell(file.url) for file in files if file.kind == "hdf5")
         yield f"In {names} itself, times are in {said['time_unit']}.\n"
@@ -424,7 +427,7 @@ def _body(
     yield "## License and citation\n"
     if said["license"] != UNKNOWN_LICENSE:
         yield f"This data set: {_cell(said['license'])}.\n"
-    yield from (f"{line}\n" for line in credit_of(known))
+    yield from (f"{line}\n" for line in credit_of(known, task_in(d)))
     yield "## Checks\n"
     yield from (f"- {_cell(line)}" for line in checks_of(d))
     yield ""

@@ -19,7 +19,7 @@ from spikedata.events.events import Events
 from spikedata.events.sample import UNKNOWN_SPEAKER
 from spikedata.events.window import NEARLY_ALL, Outside, find_outside, joined_outside, percent
 from spikedata.files.reader import SpikeFile
-from spikedata.files.schema import unit_name_of
+from spikedata.files.schema import TASK, unit_name_of
 from spikedata.printable import number_of, printable
 from spikedata.splits import available_splits
 
@@ -222,6 +222,8 @@ def format_description(description: dict[str, Any]) -> str:
     made = d["provenance"]
     who = number_of(len(d["speakers"]), "speaker") if d["speakers"] else "speakers unknown"
     silent, without = d["silent_channels"], d["samples_without_spikes"]
+    params = made["params"] if made is not None and isinstance(made["params"], dict) else {}
+    task = params.get(TASK)
     lines = [
         f"{d['file']}: {number_of(d['samples'], 'clip')}, {number_of(len(d['classes']), 'class', 'classes')}, "
         f"{who}, {number_of(d['channels'], d['unit'])}{_whence(d)}",
@@ -235,7 +237,7 @@ def format_description(description: dict[str, Any]) -> str:
         f"  {d['unit'] + 's':10}  {_bands(d['rate_by_channel'])} per second",
         f"  classes     {_counts(d['classes'])}",
         f"  speakers    {_speakers(d['speakers'], d['samples_of_unknown_speaker'])}",
-        "  recordings  " + (", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"),
+        *([] if task else [f"  recordings  {_sample_rates(d)}"]),
         f"  duration    {_durations(d)}",
         f"  columns     {', '.join(d['columns'])}",
         f"  integrity   {_integrity(d['integrity'])}",
@@ -253,14 +255,26 @@ def format_description(description: dict[str, Any]) -> str:
         lines.append(f"  scene       {_scene(made['scene'])}")
     if made is None:
         lines.append("  made by     unknown (no provenance in the file)")
+    elif task:
+        lines.append(f"  made by     spikedata-audio {made['package_version']}, task {task}, seed {made['seed']}")
+        lines.append(f"  params      {', '.join(f'{name} {_said(params[name])}' for name in params if name != TASK)}")
     else:
-        preset = made["params"].get("preset", "own") if isinstance(made["params"], dict) else "own"
         lines.append(
-            f"  made by     spikedata-audio {made['package_version']} from {made['corpus']}, preset {preset}, "
-            f"seed {made['seed']}"
+            f"  made by     spikedata-audio {made['package_version']} from {made['corpus']}, "
+            f"preset {params.get('preset', 'own')}, seed {made['seed']}"
         )
-        lines += [f"  ear         {ear}"] if (ear := _ear(made["params"])) else []
+        lines += [f"  ear         {ear}"] if (ear := _ear(params)) else []
     return "\n".join(map(printable, lines))  # names of files and classes may hold control characters
+
+
+def _sample_rates(d: dict[str, Any]) -> str:
+    return ", ".join(f"{rate} Hz" for rate in d["sample_rates"] if rate) or "sample rate unknown"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_said, value))
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _ear(params: Any) -> str:

@@ -33,6 +33,7 @@ DIGEST_ATTRIBUTE = "spikedata_digest"
 COMPLETE_ATTRIBUTE = "spikedata_complete"  # the number of samples, written last
 
 FORMAT = 1
+TASK = "task"  # the param that names a task: spikes that no ear made
 
 _LARGEST_ATTRIBUTE = 60_000  # bytes; HDF5 allows 64 KiB including its header
 TEXTS_OF_PROVENANCE = {  # and the attributes that store them
@@ -60,7 +61,7 @@ class Provenance:
     package_version : str
         Version of the package that encoded the clips [1].
     params : str
-        Params of the cochlea as JSON [1].
+        Params of the cochlea as JSON [1]; of a task (`spikedata.tasks`), its name as "task" and its params.
     seed : int
         Seed of the encoding [1].
     corpus : str
@@ -139,14 +140,28 @@ def provenance_of(attributes: Mapping[str, str | int]) -> Provenance | None:
     return Provenance(seed=int(attributes[SEED_ATTRIBUTE]), **texts)
 
 
-def unit_name_of(provenance: Provenance | None) -> str:
-    """What a unit of a file is: "fiber" of the nerve where its params say so, otherwise "channel".
+def task_of(provenance: Provenance | None) -> str:
+    """Name of the task whose spikes a file has; empty for those of a cochlea, or if unknown.
 
     Parameters
     ----------
     provenance : Provenance or None
         Of the file.
     """
+    params = None if provenance is None else json.loads(provenance.params)
+    return str(params.get(TASK, "")) if isinstance(params, dict) else ""
+
+
+def unit_name_of(provenance: Provenance | None) -> str:
+    """What a unit of a file is: "fiber" of the nerve where its params say so, "unit" of a task, otherwise "channel".
+
+    Parameters
+    ----------
+    provenance : Provenance or None
+        Of the file.
+    """
+    if task_of(provenance):
+        return "unit"
     params = None if provenance is None else json.loads(provenance.params)
     return "fiber" if isinstance(params, dict) and params.get("output") == "nerve" else "channel"
 

@@ -16,7 +16,7 @@ from spikedata.encoding.ear import ear_params
 from spikedata.encoding.hear import hear, stored_frequencies, unit_frequencies
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
-from spikedata.files.schema import unit_name_of
+from spikedata.files.schema import task_of, unit_name_of
 from spikedata.plot.clip import plot_cochleagram, plot_raster, plot_recording
 from spikedata.plot.dataset import plot_classes, plot_means, plot_rates, plot_speakers
 from spikedata.plot.figure import Picture, new_figure
@@ -325,6 +325,8 @@ def _preset_of(file: SpikeFile) -> str:
     """The preset that a file says it was made with; empty where it says nothing."""
     import json
 
+    if task_of(file.provenance):
+        return ""
     params = json.loads(file.provenance.params) if file.provenance is not None else None
     return "" if params is None else str(params.get("preset", "own")) if isinstance(params, dict) else "own"
 

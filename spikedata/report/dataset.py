@@ -21,6 +21,7 @@ from spikedata.data_facts import (
     known_of,
     preset_of,
     summary_of,
+    task_in,
 )
 from spikedata.disk import file_digest
 from spikedata.events.events import Events
@@ -157,7 +158,9 @@ def report_data_set(
     write_page(out, page, max_size=max_size, clips=clips, overwrite=overwrite)
     notes = [f"{len(packed):,} of {len(file):,} clips are on the page"] if len(packed) < len(file) else []
     notes += (
-        [] if audio is not None or not packed else ["clips have no sound: --audio FOLDER, the recordings of the file"]
+        []
+        if audio is not None or not packed or task_in(d)
+        else ["clips have no sound: --audio FOLDER, the recordings of the file"]
     )
     return Report(str(out), "data set", len(packed), len(page), tuple(notes))
 
@@ -383,15 +386,15 @@ class _About:
             ("file", f"{self.name}, {self.size:,} bytes"),
             ("SHA-256", self.sha256),
             ("corpus", origin.corpus if origin.corpus not in UNNAMED else "not named"),
-            ("preset", preset_of(d) or "unknown"),
+            *([] if task_in(d) else [("preset", preset_of(d) or "unknown")]),
             *content_of(d),
         ]
         shown = [facts(rows), "<h3>How it was made</h3>"]
         shown.append(paragraphs([how_it_was_made(d, said, part)]))
         if not said and d["provenance"] is not None:
             written = json.dumps(d["provenance"]["params"], ensure_ascii=False, indent=2, sort_keys=True)
-            shown.append(folded("All params of the cochlea", preformatted(written)))
-        shown += ["<h3>License and citation</h3>", paragraphs(credit_of(self.known.entry))]
+            shown.append(folded("All params" if task_in(d) else "All params of the cochlea", preformatted(written)))
+        shown += ["<h3>License and citation</h3>", paragraphs(credit_of(self.known.entry, task_in(self.d)))]
         remarks = [f"{len(self.remarks):,} clips have a remark, the first: {self.remarks[0]}"] if self.remarks else []
         shown += [
             "<h3>Checks</h3>",

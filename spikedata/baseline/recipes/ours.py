@@ -8,7 +8,7 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.nn.networks import ConvolutionParams, CountParams, SequenceParams, SpikingNetworkParams
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.neurons import AdLIFParams, LIFParams
-from spikedata.training.losses import NO_LIMITS
+from spikedata.training.losses import NO_LIMITS, ActivityParams
 from spikedata.training.params import TrainParams
 
 _REFERENCE = TrainParams(
@@ -44,6 +44,40 @@ _AUGMENTED = TrainParams(
     ),
     layout="lists",
 )
+
+
+def _latency_mnist() -> Recipe:
+    """The network of SpyTorch's notebooks for images (Neftci, Mostafa, Zenke 2019), in 20 steps instead of 100.
+
+    By their code nearly all pixels have fired after 40 ms. Ours, chosen on validation images: the flatter surrogate,
+    the reset, the learning rate, and that a fifth of the input's spikes is dropped. ``upper_threshold`` bounds the
+    hidden spikes, once ``upper_strength`` is not 0.
+    """
+    return Recipe(
+        name="latency_mnist",
+        about="100 LIF neurons without recurrence, for images whose brighter pixels fire earlier",
+        network=SpikingNetworkParams(
+            hidden=(100,),
+            recurrent=False,
+            neuron=LIFParams(tau_mem=10e-3, tau_syn=5e-3),
+            tau_readout=10e-3,
+            initialization=InitializationParams(input_gain=1.0),
+            duration=40e-3,
+            dt=2e-3,
+        ),
+        training=TrainParams(
+            epochs=15,
+            batch_size=256,
+            optimizer="adam",
+            learning_rate=5e-3,
+            schedule="one_cycle",
+            activity=ActivityParams(lower_strength=0.0, upper_threshold=1.0, upper_strength=0.0),
+            unit_shift=0.0,
+            augmentation=("event_drop probability=0.2",),
+            layout="lists",
+        ),
+    )
+
 
 OURS = (
     Recipe(
@@ -109,4 +143,5 @@ OURS = (
         network=ConvolutionParams(),
         training=_REFERENCE,
     ),
+    _latency_mnist(),
 )

@@ -131,6 +131,8 @@ class DataEntry:
             return f"official: {self.official}.h5 as published"
         if self.provenance is None:
             return "origin unknown"
+        if self.preset is None:
+            return f"made as the task {self.provenance.corpus}"
         return f"encoded from {self.provenance.corpus}, preset {self.preset}"
 
 

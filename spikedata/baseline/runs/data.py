@@ -164,7 +164,7 @@ def choose_split(events: Events, choice: SplitChoice, parts: Sequence[str] = ())
         Choice of the split.
     parts : sequence of str
         Part of each clip, where the file says it, for the split "listed". Where they have no validation part, one is
-        drawn from the training part.
+        drawn from the training part. Where no speaker is known, the error of "by_speaker" names that split.
 
     Raises
     ------
@@ -175,6 +175,8 @@ def choose_split(events: Events, choice: SplitChoice, parts: Sequence[str] = ())
     """
     name, validation, test = choice.name, choice.validation_speakers, choice.test_speakers
     if name == BY_SPEAKER:
+        if any(parts) and not known_speakers(events.speakers):
+            raise ValueError("no speaker is known to divide clips by, but the file says their parts: --split listed")
         return split_by_speaker(events.speakers, events.labels, validation=validation, test=test, seed=choice.seed)
     if validation is not None or test is not None:
         raise ValueError(f"speakers can be named only for the split {BY_SPEAKER!r}, got split {name!r}")

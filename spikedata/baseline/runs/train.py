@@ -498,7 +498,7 @@ def _plan(
         spike_path, window=recipe.network.duration, time_unit=time_unit, n_units=n_units, on_progress=on_progress
     )
     try:
-        parts = parts_of_file(spike_path, time_unit) if choice.name == LISTED else ()
+        parts = parts_of_file(spike_path, time_unit) if choice.name in (BY_SPEAKER, LISTED) else ()
         split = choose_split(events, choice, parts)
     except ValueError as error:
         raise ValueError(f"{spike_path}: {error}") from error

@@ -9,6 +9,7 @@ from spikedata.downloads.plan import format_plan, how_checked, plan_download
 from spikedata.downloads.registry import DATASETS, FILES, NAMES, data_set_of, files_of
 
 ALL = [file for forms in FILES.values() for file in forms.values()]
+IMAGES = ("train_images", "train_labels", "test_images", "test_labels")
 DIGITS = {"md5": 32, "sha256": 64, "git-tree": 40}
 
 
@@ -36,7 +37,18 @@ def test_no_two_files_share_a_checksum_or_an_archive():
 
 def test_the_names_are_those_of_the_command():
     spikes = ("shd_train", "shd_test", "ssc_train", "ssc_valid", "ssc_test")
-    assert ("shd", "ssc", "heidelberg_digits", "speech_commands", "fsdd", "audiomnist", *spikes) == NAMES
+    images = [f"{name}_{part}" for name in ("mnist", "fashion_mnist") for part in IMAGES]
+    recordings = ("heidelberg_digits", "speech_commands", "fsdd", "audiomnist")
+    assert ("shd", "ssc", *recordings, "mnist", "fashion_mnist", *spikes, *images) == NAMES
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_images_are_four_files_with_names_of_their_own_and_known_contents(name):
+    files = files_of(name)
+    assert [file.target for file in files] == [f"{name}_{part}.idx" for part in IMAGES]
+    assert [file.unpacked_size for file in files] == [47_040_016, 60_008, 7_840_016, 10_008]
+    assert all(file.checksum.algorithm == "sha256" and file.checksum.value for file in files)
+    assert [url.rpartition("/")[2] for url in files[2].urls] == ["t10k-images-idx3-ubyte.gz"] * 2
 
 
 @pytest.mark.parametrize("name", NAMES)
