@@ -294,7 +294,7 @@ def sentence(lines: Sequence[Line]) -> str:
         soon = 1e3 * some[0].dt * (1 + int(np.argmax(by_step >= by_step[-1] - 0.001)))
         parts.append(
             f"**{TITLES.get(data, data)}: {spikes:.2f} spikes per hidden neuron and image, {hidden:.0f} in all, are "
-            f"enough for {100 * accuracy:.1f} %** (asked for: {100 * TARGETS[data]:g} %), and {soon:.0f} ms for all but "
+            f"enough for {100 * accuracy:.1f} %** (goal: {100 * TARGETS[data]:g} %), and {soon:.0f} ms for all but "
             "0.1 point of it."
         )
     return " ".join(parts)
