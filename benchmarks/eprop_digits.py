@@ -93,12 +93,27 @@ def main(args):
         with lines.open("a") as file:
             file.write(json.dumps(line) + "\n")
         done.append(line)
-    for each in dict.fromkeys(line["name"] for line in done):
-        if not args.choose:
-            found = np.array([line["test"] for line in done if line["name"] == each])
-            spread = f" ± {100 * found.std(ddof=1):.1f}" if len(found) > 1 else ""
-            seconds = np.mean([line["cpu_s"] for line in done if line["name"] == each])
-            print(f"{each}: test {100 * found.mean():.1f}{spread} ({len(found)} seeds, {seconds:.0f} CPU s a seed)")
+    if not args.choose:
+        table = as_table(done)
+        (args.out / "results.md").write_text(table + "\n", encoding="utf-8")
+        print(table)
+
+
+def as_table(done):
+    """Accuracies of each setting as Markdown: mean and deviation over the seeds."""
+    rows = [
+        "| setting | seeds | training | test | spikes of a neuron | CPU s a seed |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in dict.fromkeys(line["name"] for line in done):
+        some = [line for line in done if line["name"] == name]
+        test = 100 * np.array([line["test"] for line in some])
+        spread = f" ± {test.std(ddof=1):.1f}" if len(some) > 1 else ""
+        train, spikes, spent = (np.mean([line[what] for line in some]) for what in ("train", "hidden_spikes", "cpu_s"))
+        rows.append(
+            f"| {name} | {len(some)} | {train:.1%} | {test.mean():.1f}{spread} % | {spikes:.0f} | {spent:,.0f} |"
+        )
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":

@@ -99,8 +99,11 @@ def settings(study: str) -> dict[str, dict[str, Any]]:
     if study == "hidden":
         return {name: {**SINGLE, "feedback": name} for name in FEEDBACK}
     plain = {name: {**PICTURE, "feedback": name} for name in FEEDBACK}
-    # as the authors' run with random feedback has it
-    return {**plain, "random, heterosynaptic": {**plain["random"], "heterosynaptic": HETEROSYNAPTIC}}
+    heterosynaptic = {
+        f"{name}, heterosynaptic": {**plain[name], "heterosynaptic": HETEROSYNAPTIC}
+        for name in ("random", "uniform")  # random: as in the authors' run
+    }
+    return {**plain, **heterosynaptic}
 
 
 def task_of(study: str, seed: int) -> tuple[Events, Events, int]:

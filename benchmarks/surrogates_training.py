@@ -1,8 +1,8 @@
 """Training of one small network in one compiled call for each epoch, made of the passes of `spikedata.nn.kernels`.
 
-An update of 100 neurons and 16 clips takes these passes 0.7 ms, but 2 ms more by way of autograd and of the products of
-small matrices. A study of thousands of trainings saves them. `surrogates.py --check` compares the gradients with those
-of autograd.
+An update of 100 neurons and 16 clips takes 0.7 ms in these passes, but 2 ms more by way of autograd and of products of
+small matrices. A study of thousands of trainings saves them. `surrogates.py` compares the gradients with those of
+autograd whenever it begins.
 """
 
 from __future__ import annotations

@@ -197,18 +197,19 @@ class _Batch(NamedTuple):
         n_chunks = -(-n_steps // self.chunk)
         length = -(-n_steps // n_chunks)
         together = max(1, _TOGETHER // n_steps)
-        found: list[_Passed] = []
-        for first in range(begin, end, together):
+        # made before anything else: small results between large arrays that come and go would scatter the memory
+        kind = stack.readout.dtype
+        logits = torch.from_numpy(np.zeros((end - begin, stack.readout.shape[1]), kind))
+        counts = [np.zeros((end - begin, cell.n_neurons), kind) for cell in stack.cells]
+        losses = torch.zeros(-(-(end - begin) // together), dtype=logits.dtype)
+        for number, first in enumerate(range(begin, end, together)):
             clips = slice(first, min(first + together, end))
             lists = self.inputs.of_clips(clips.start, clips.stop)
-            found.append(_pass(stack, self.network, lists, clips, self.objective, length))
-        n_layers = len(stack.cells)
-        return _Part(
-            {name: torch.from_numpy(total) for name, total in stack.totals.items()},
-            torch.stack([passed.loss for passed in found]).sum(),
-            torch.cat([passed.logits for passed in found]),
-            tuple(torch.cat([passed.counts[i] for passed in found]) for i in range(n_layers)),
-        )
+            here = slice(clips.start - begin, clips.stop - begin)
+            some = [count[here] for count in counts]
+            losses[number] = _pass(stack, self.network, lists, clips, self.objective, length, logits[here], some)
+        gradients = {name: torch.from_numpy(total) for name, total in stack.totals.items()}
+        return _Part(gradients, losses.sum(), logits, tuple(torch.from_numpy(count) for count in counts))
 
 
 class _Stack(NamedTuple):
@@ -250,20 +251,20 @@ def _stack(network: SpikingNetwork, *, rule: str, feedback: str, seed: int) -> _
     )
 
 
-class _Passed(NamedTuple):
-    loss: Tensor
-    logits: Tensor
-    counts: tuple[Tensor, ...]
-
-
 def _pass(
-    stack: _Stack, network: SpikingNetwork, lists: SpikeLists, clips: slice, objective: Objective, length: int
-) -> _Passed:
-    """Let a few clips pass forward, compute their loss, and add their gradients to the totals."""
+    stack: _Stack,
+    network: SpikingNetwork,
+    lists: SpikeLists,
+    clips: slice,
+    objective: Objective,
+    length: int,
+    logits: Tensor,
+    counts: list[Array],
+) -> Tensor:
+    """Pass a few clips forward, add their gradients to the totals, fill their scores and counts; return their loss."""
     n_clips, n_steps = lists.starts.shape
     bounds = [(first, min(first + length, n_steps)) for first in range(0, n_steps, length)]
-    counts = [np.zeros((n_clips, cell.n_neurons), cell.weight.dtype) for cell in stack.cells]
-    drive = np.empty((n_clips, n_steps, stack.readout.shape[1]), stack.readout.dtype)
+    drive = stack.buffers.take("readout of all steps", (n_clips, n_steps, stack.readout.shape[1]))
     chunks: list[Chunk] = []
     states = [at_rest(cell, n_clips) for cell in stack.cells]
     for first, last in bounds:
@@ -275,7 +276,7 @@ def _pass(
         drive[:, first:last] = into[:, 1:]
     if stack.readout_bias is not None:
         drive += stack.readout_bias
-    passed, grad_drive, grad_counts = _judge(network, drive, counts, objective, clips)
+    loss, grad_drive, grad_counts = _judge(network, drive, counts, objective, clips, logits)
     if "readout.projection.bias" in stack.totals:
         stack.totals["readout.projection.bias"] += grad_drive.sum(axis=(0, 1))
     traces = [_Traces.zero(cell, n_clips) for cell in stack.cells] if len(bounds) > 1 else []
@@ -291,7 +292,7 @@ def _pass(
         for i, chunk in enumerate(chunks):
             _learn(stack, i, below, chunk, errors, grad_counts[i], traces[i] if traces else None, last == n_steps)
             below = chunk.upward
-    return passed
+    return loss
 
 
 def _forward(stack: _Stack, lists: SpikeLists, states: list[State], first: int, last: int) -> list[Chunk]:
@@ -311,8 +312,8 @@ def _of_chunk(lists: SpikeLists, first: int, last: int) -> SpikeLists:
 
 
 def _judge(
-    network: SpikingNetwork, drive: Array, counts: list[Array], objective: Objective, clips: slice
-) -> tuple[_Passed, Array, list[Array | None]]:
+    network: SpikingNetwork, drive: Array, counts: list[Array], objective: Objective, clips: slice, scores: Tensor
+) -> tuple[Tensor, Array, list[Array | None]]:
     """What some clips add to the objective, and its gradient with respect to the readout's drive and the counts."""
     with torch.enable_grad():
         driven = torch.from_numpy(drive).requires_grad_()
@@ -323,9 +324,9 @@ def _judge(
         if not value.requires_grad:
             raise ValueError("the objective must depend on the activity that it is given, got a constant")
         of_drive, *of_counts = torch.autograd.grad(value, [driven, *counted], allow_unused=True)
-    passed = _Passed(value.detach(), logits.detach(), tuple(count.detach() for count in counted))
+    scores[:] = logits.detach()
     gradient = np.zeros_like(drive) if of_drive is None else of_drive.contiguous().numpy()
-    return passed, gradient, [None if found is None else found.numpy() for found in of_counts]
+    return value.detach(), gradient, [None if found is None else found.numpy() for found in of_counts]
 
 
 class _Traces(NamedTuple):

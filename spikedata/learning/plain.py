@@ -61,7 +61,7 @@ def online_gradients_plain(
         If there is no such rule or feedback, or the rule does not fit the network or its inputs.
     """
     check_online(network, rule=rule, feedback=feedback)
-    check_inputs(inputs, network.n_inputs, network.dt)
+    inputs = check_inputs(inputs, network.n_inputs, network.dt)
     readout = network.readout
     layers: list[SpikingLayer] = list(network.layers)  # type: ignore[arg-type]
     below = [as_dense(inputs, dtype=readout.projection.weight.dtype)]

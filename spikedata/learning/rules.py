@@ -52,7 +52,7 @@ def check_online(network: nn.Module, *, rule: str, feedback: str) -> None:
     if feedback not in FEEDBACK:
         raise ValueError(f"no feedback {feedback!r}; there are: {', '.join(FEEDBACK)}")
     if type(network) is not SpikingNetwork:
-        raise ValueError(f"{rule} trains a SpikingNetwork, got a {type(network).__name__}; gradient 'bptt' fits it")
+        raise ValueError(f"{rule} trains a SpikingNetwork, got {type(network).__name__}; gradient 'bptt' fits it")
     for name in ("max_delay", "dropout", "batch_norm"):
         value = getattr(network.params, name)
         if value:

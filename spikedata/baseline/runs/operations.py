@@ -169,7 +169,7 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
             picture = block(picture)
         yield source_of(picture.transpose(1, 2).flatten(2)), network.weight
     else:
-        yield source_of(values.sum(dim=1).sqrt()), network.weight
+        yield source_of(values.sum(dim=1).sqrt()), cast(Tensor, network.weight)
 
 
 def _exact_connections(
@@ -177,10 +177,10 @@ def _exact_connections(
 ) -> Iterator[tuple[Source, Tensor]]:
     source = source_of_times(inputs)
     for layer, counts in zip(cast(Iterable[EventDrivenLayer], network.layers), activity.spikes, strict=True):
-        yield source, layer.weight
+        yield source, cast(Tensor, layer.weight)
         source = Source(counts.sum(dim=(0, 1), dtype=torch.float64), True, len(counts))
         if layer.recurrent_weight is not None:
-            yield source, layer.recurrent_weight
+            yield source, cast(Tensor, layer.recurrent_weight)
     yield source, cast(Tensor, network.readout.weight)
 
 

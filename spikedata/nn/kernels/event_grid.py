@@ -2,11 +2,11 @@
 
 For devices and batches to which following every event does not suit: plain PyTorch, one loop over the steps, any
 device. Equations and names are those of `spikedata.nn.kernels.event_driven`; between two points both directions are
-exact, and only the times of spikes are those of the grid, so results and gradients approach the exact ones as dt does 0.
+exact, and only the times of spikes are those of the grid, so results and gradients approach the exact ones with dt.
 
 A gradient of spikes is here that of the loss with respect to their times [1/s], where there is a spike, and layers pass
-it on as such; so these layers can only be stacked with each other. A highest membrane that lies at an input spike itself
-moves with it, which `spikedata.nn.kernels.event_driven.max_voltage` knows and a maximum over the points does not.
+it on as such; so these layers can only be stacked with each other. A highest membrane that lies at an input spike
+itself moves with it, which `spikedata.nn.kernels.event_driven.max_voltage` knows and a maximum over points does not.
 """
 
 from __future__ import annotations

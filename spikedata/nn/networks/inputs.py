@@ -85,7 +85,7 @@ def _check_lists(lists: ListBatch) -> None:
         found = f"{tuple(offsets.shape)} of {offsets.dtype}"
         raise ValueError(f"ListBatch.offsets must be (batch, n_steps + 1) of int64 over flat units, got {found}")
     flat = offsets.flatten()
-    if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat.diff() < 0).any()):
+    if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat[1:] < flat[:-1]).any()):
         raise ValueError(f"ListBatch.offsets must rise from 0 to at most {len(units)}, one per unit")
     # PyTorch has no max for uint16, so NumPy finds it.
     if len(units) and not 0 <= int(units.numpy().min()) <= int(units.numpy().max()) < lists.n_units:

@@ -17,6 +17,7 @@ from spikedata.nn.kernels import kernel_threads
 from spikedata.nn.networks import (
     Activity,
     CountParams,
+    EventDrivenParams,
     SequenceParams,
     SpikingNetwork,
     SpikingNetworkParams,
@@ -378,10 +379,14 @@ def test_what_the_rule_cannot_train_is_refused(changes, match):
         online_gradients(network, _spikes(), LABELS)
 
 
-@pytest.mark.parametrize("params", [CountParams(), SequenceParams(duration=0.3)], ids=["count", "sequence"])
-def test_networks_without_spikes_are_refused(params):
+@pytest.mark.parametrize(
+    "params",
+    [CountParams(), SequenceParams(duration=0.3), EventDrivenParams()],
+    ids=["count", "sequence", "event-driven"],
+)
+def test_other_networks_are_refused(params):
     network = make_network(params, n_units=20, n_classes=2, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(ValueError, match=r"superspike trains a SpikingNetwork, got a .*; gradient 'bptt' fits it"):
+    with pytest.raises(ValueError, match=r"superspike trains a SpikingNetwork, got .*; gradient 'bptt' fits it"):
         check_online(network, rule="superspike", feedback="random")
 
 

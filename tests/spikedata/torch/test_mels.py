@@ -113,3 +113,19 @@ def test_currents_reach_neurons_as_by_a_product():
     network = make_network(SpikingNetworkParams(hidden=(3,)), n_units=5, n_classes=2, generator=generator).double()
     drive = network.layers[0].projection(currents)
     torch.testing.assert_close(drive, currents @ network.layers[0].projection.weight)
+
+
+def test_the_bands_are_their_equation():
+    from librosa.filters import mel
+
+    sound = np.random.default_rng(1).normal(0, 0.1, 3000)
+    lifted = np.append(sound[:1], sound[1:] - 0.95 * sound[:-1])
+    window = np.zeros(512)
+    window[56:456] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)  # 25 ms, in the middle of the transform
+    padded = np.concatenate([np.zeros(256), lifted, np.zeros(256)])
+    frames = np.array([padded[first : first + 512] * window for first in range(0, 3001, 160)])
+    power = np.abs(np.fft.rfft(frames)) ** 2 @ mel(sr=RATE, n_fft=512, n_mels=40).T
+    bands = np.log10(power)
+    wanted = (bands - bands.mean()) / bands.std()
+    found = log_mel(sound, RATE)
+    np.testing.assert_allclose(found[: len(wanted)], wanted, atol=1e-4)

@@ -9,8 +9,21 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.folder import read_card
 from spikedata.cli import main
 
-SMALL = "--hidden 8 --epochs 2 --batch-size 16 --duration 0.2 --dt 0.01 --unit-shift 0".split()
-PARTS = "--validation-speakers 3 --test-speakers 4,5".split()
+SMALL = [
+    "--hidden",
+    "8",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "16",
+    "--duration",
+    "0.2",
+    "--dt",
+    "0.01",
+    "--unit-shift",
+    "0",
+]
+PARTS = ["--validation-speakers", "3", "--test-speakers", "4,5"]
 LATER = ("gradient", "feedback", "loss")
 
 

@@ -12,6 +12,7 @@ from spikedata.nn.kernels import event_driven
 from spikedata.nn.kernels.event_driven import (
     SpikeTimes,
     crossing,
+    delay,
     factors,
     fire,
     first_spikes,
@@ -183,7 +184,8 @@ def test_a_layer_without_recurrence_equals_one_with_weights_of_zero() -> None:
     zeros = torch.zeros(N_HIDDEN, N_HIDDEN, dtype=torch.float64)
     alone = fire(spikes, weight, None, neuron(20.0, 5.0), duration=DURATION)
     together = fire(spikes, weight, zeros, neuron(20.0, 5.0), duration=DURATION)
-    assert alone.units.tolist() == together.units.tolist() and alone.offsets.tolist() == together.offsets.tolist()
+    assert alone.units.tolist() == together.units.tolist()
+    assert alone.offsets.tolist() == together.offsets.tolist()
     np.testing.assert_allclose(alone.times, together.times, rtol=1e-13)
 
 
@@ -270,6 +272,27 @@ def test_readouts_equal_those_of_a_fine_grid(tau_mem: float, tau_syn: float) -> 
     np.testing.assert_allclose(max_voltage(spikes, weight, **constants)[0], membranes.max(axis=0), atol=1e-4)
     weighted = np.trapezoid(membranes * np.exp(-0.1 * grid)[:, None], grid, axis=0) / DURATION
     np.testing.assert_allclose(mean_voltage(spikes, weight, **constants, decay=0.1)[0], weighted, atol=1e-7)
+
+
+def test_the_gradient_of_delays_equals_finite_differences() -> None:
+    rng = np.random.default_rng(12)
+    spikes, (weight, _, readout) = some_spikes(rng), some_weights(rng)
+    delays = torch.tensor(rng.uniform(0, 8, N_HIDDEN), requires_grad=True)
+
+    def loss() -> torch.Tensor:
+        hidden = delay(fire(spikes, weight, None, neuron(20.0, 5.0), duration=DURATION), delays)
+        values = max_voltage(hidden, readout, tau_mem=20.0, tau_syn=5.0, duration=DURATION)
+        return (values * torch.cos(torch.arange(values.numel())).view(values.shape)).sum()
+
+    loss().backward()
+    for unit in range(N_HIDDEN):
+        before, changed = delays.data[unit].item(), []
+        for step in (1e-6, -1e-6):
+            delays.data[unit] = before + step
+            changed.append(loss().item())
+        delays.data[unit] = before
+        assert delays.grad[unit].item() == pytest.approx((changed[0] - changed[1]) / 2e-6, rel=1e-6, abs=1e-6)
+    assert (delays.grad != 0).sum() >= N_HIDDEN - 1
 
 
 def test_single_precision_tells_nearly_the_same_times() -> None:

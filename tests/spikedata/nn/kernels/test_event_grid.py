@@ -10,7 +10,7 @@ from spikedata.nn.neurons import LIFParams
 
 PARAMS = LIFParams(tau_mem=20e-3, tau_syn=5e-3, reset="zero")
 CONSTANTS = {"tau_mem": PARAMS.tau_mem, "tau_syn": PARAMS.tau_syn}
-DURATION, DT, N_CLIPS = 50e-3, 0.1e-3, 24
+DURATION, DT, N_CLIPS = 50e-3, 0.1e-3, 32
 OF_CLASS = torch.tensor([1.0, -0.7, 0.4], dtype=torch.float64)
 Weights = list[torch.Tensor | None]
 

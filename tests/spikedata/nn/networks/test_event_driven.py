@@ -40,7 +40,8 @@ def test_every_weight_learns_from_an_ordinary_loss(readout: str, recurrent: bool
     network = made(replace(SMALL, hidden=(30, 20), readout=readout, recurrent=recurrent, hidden_mean=0.9))
     batch = some_clips(32)
     activity = network(batch)
-    assert activity.logits.shape == (32, 3) and activity.readout.shape == (32, 1, 3)
+    assert activity.logits.shape == (32, 3)
+    assert activity.readout.shape == (32, 1, 3)
     assert [spikes.shape for spikes in activity.spikes] == [(32, 1, 30), (32, 1, 20)]
     cross_entropy(activity.logits, batch.labels).backward()
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in network.parameters())
@@ -102,7 +103,8 @@ def test_a_neuron_that_never_fires_is_woken() -> None:
     n_hidden = int((network(some_clips()).spikes[0].sum(dim=(0, 1)) == 0).sum())
     assert wake_silent(network) >= n_hidden + 1
     raised = [(after - weight) for after, weight in zip(network.parameters(), before, strict=True)]
-    assert (raised[0][:, 3] == 0.25).all() and (raised[1][:, 2] == 0.25).all()
+    assert (raised[0][:, 3] == 0.25).all()
+    assert (raised[1][:, 2] == 0.25).all()
     assert (raised[0][:, network(some_clips()).spikes[0].sum(dim=(0, 1)) > 8] == 0).all()
 
 
@@ -121,7 +123,8 @@ def test_nothing_is_woken_by_default() -> None:
     with torch.no_grad():
         network.layers[0].weight[:] = -1.0
     network(some_clips())
-    assert wake_silent(network) == 0 and (network.layers[0].weight == -1.0).all()
+    assert wake_silent(network) == 0
+    assert (network.layers[0].weight == -1.0).all()
 
 
 def test_other_networks_have_no_silent_neurons_to_wake() -> None:
@@ -162,13 +165,16 @@ def test_times_are_those_of_the_file_in_order() -> None:
     )  # fmt: skip
     batch, again = collate_times(events), collate_times(unsorted)
     assert batch.times.tolist() == events.times.tolist() == again.times.tolist()
-    assert batch.units.dtype == torch.int64 and batch.times.dtype == torch.float64
+    assert batch.units.dtype == torch.int64
+    assert batch.times.dtype == torch.float64
     merged = collate_times(events, n_merged=2)
-    assert merged.n_units == 3 and merged.units.tolist() == (batch.units // 2).tolist()
+    assert merged.n_units == 3
+    assert merged.units.tolist() == (batch.units // 2).tolist()
 
 
 def test_a_clip_without_spikes_gives_a_silent_network() -> None:
     nothing = TimesBatch(torch.zeros(0).double(), torch.zeros(0).long(), torch.tensor([0, 0]), torch.tensor([0]), 5)
     for readout in ("first_spike", "max", "exp_mean"):
         activity = made(replace(SMALL, readout=readout))(nothing)
-        assert activity.spikes[0].sum() == 0 and np.isfinite(activity.logits.detach().numpy()).all()
+        assert activity.spikes[0].sum() == 0
+        assert np.isfinite(activity.logits.detach().numpy()).all()
