@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 SMALLEST_SHARE = 0.02  # [1] of a row of the confusion matrix that is still written out
 # how a readout decides, as `spikedata.nn` calls it, and what is said of it
-RULES = {"max": "highest peak wins", "softmax_sum": "largest share over time wins", "last": "highest at the end wins"}
+RULES = {
+    "max": "highest peak wins",
+    "softmax_sum": "largest share over time wins",
+    "last": "highest at the end wins",
+    "mean": "highest mean wins",
+    "exp_mean": "highest mean wins, in which early times count more",
+    "first_spike": "first spike wins",
+}
 COLUMNS = ("epoch", "train_accuracy", "validation_accuracy", "train_loss", "validation_loss")
 
 
@@ -61,9 +68,10 @@ def plot_hidden(
         Membrane of each readout unit [1].
     keys : sequence of str
         Class names.
-    rule : {"max", "softmax_sum", "last"}
+    rule : {"max", "softmax_sum", "last", "mean", "exp_mean", "first_spike"}
         How the readout becomes the score of a class: its maximum over time, the sum over time of its softmax over
-        classes, or its last value.
+        classes, its last value, its mean, in the second form weighted by exp(-t / duration); or the first spike, where
+        the readout is the score itself.
     title : str
         Headline.
     ax : matplotlib.axes.Axes, optional
@@ -97,7 +105,8 @@ def plot_hidden(
     time = (np.arange(n_steps) + 0.5) * dt
     if rule == "softmax_sum":
         readout = softmax(readout, axis=1)
-    scores = {"max": readout.max(axis=0), "softmax_sum": readout.sum(axis=0), "last": readout[-1]}[rule]
+    weights = np.exp(-np.arange(n_steps) / n_steps) if rule == "exp_mean" else np.ones(n_steps)
+    scores = {"max": readout.max(axis=0), "last": readout[-1]}.get(rule, weights @ readout)
     named = np.argsort(-scores, kind="stable")[:3]
     others = np.setdiff1d(np.arange(len(keys)), named)
     traces.plot(time, readout[:, others], color=PALE, linewidth=0.8)
