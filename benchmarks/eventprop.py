@@ -205,14 +205,17 @@ def _spread(values: list[float]) -> str:
 def draw(found: dict[str, Any]) -> Figure:
     """Validation error against epochs: each seed, and the published test accuracy."""
     figure = new_figure(6.2, 3.0)
-    for number, (task, color) in enumerate((("yin_yang", BLUE), ("mnist", VERMILION))):
-        axes = figure.add_subplot(1, 2, number + 1)
-        for seed in found.get(task, {}).get("seeds", ()):
+    tasks = [task for task in PUBLISHED if task in found]
+    for number, task in enumerate(tasks):
+        axes, color = figure.add_subplot(1, len(tasks), number + 1), (BLUE, VERMILION)[number]
+        for seed in found[task]["seeds"]:
             errors = 100 - 100 * np.array(seed["validation"])
             axes.plot(np.arange(1, len(errors) + 1), errors, color=color, lw=LINE, alpha=0.6)
         axes.axhline(100 - PUBLISHED[task][0], color=GRAY, lw=0.8, ls=":")
         axes.set(yscale="log", xlabel="Epoch", title={"yin_yang": "Yin-Yang", "mnist": "MNIST"}[task])
         axes.set_ylabel("Validation error (%)" if not number else "")
+        axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        axes.minorticks_off()
     return figure
 
 
