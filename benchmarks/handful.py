@@ -315,19 +315,25 @@ def draw(lines: Sequence[Line]) -> Figure:
         for bound, style in zip(bounds, ("-", "--"), strict=False):
             found = _of(lines, data, bound)
             by_step = 100 * np.mean([line.by_step for line in found], axis=0)
-            label = "no bound" if bound == NONE else f"bound {bound:g}"
+            label = f"{TITLES.get(data, data)}, {'no bound' if bound == NONE else f'bound {bound:g}'}"
             times = 1e3 * found[0].dt * np.arange(1, len(by_step) + 1)
             time.plot(times, by_step, color=color, ls=style, lw=LINE, label=label)
         percent, spikes = PUBLISHED.get(data, (None, None))
         if percent and spikes:
             hidden.plot(spikes, percent, marker="x", color=INK, ls="", label="400 neurons, published")
     hidden.set(xscale="log", xlabel="Hidden spikes per image", ylabel="Test accuracy (%)")
-    everything.set(xscale="log", xlabel="Input and hidden spikes per image")
-    time.set(xlabel="Readout stops after (ms)", ylabel="Validation accuracy (%)")
+    _say_powers(hidden, (1, 3, 10, 30, 100, 300))
+    everything.set(xlabel="Input and hidden spikes per image")
+    time.set(xlabel="Readout stops after (ms)", ylabel="Validation accuracy (%)", ylim=(50, 100))
     hidden.legend(loc="lower right", **LEGEND)
     time.legend(loc="lower right", **LEGEND)
     hidden.axvline(100, color=GRAY, lw=0.8, ls=":")  # one spike for each of 100 neurons
     return figure
+
+
+def _say_powers(axes: Axes, ticks: tuple[int, ...]) -> None:
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _draw_against(axes: Axes, lines: Sequence[Line], data: str, color: str, *, with_input: bool) -> None:
