@@ -3,10 +3,10 @@
     python benchmarks/eprop_digits.py shd_train.h5 shd_test.h5 --out eprop_digits [--seeds 5] [--set gradient=bptt]
     python benchmarks/eprop_digits.py shd_train.h5 --choose 4,5 --out eprop_digits --seeds 1 --set epochs=15
 
-The first form trains on all clips of the training file for the recipe's 100 epochs, takes the weights of the last epoch,
-opens the test file once, and appends a line to OUT/results.jsonl for each seed. Nothing is chosen. It goes on where it
-stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each epoch on
-them, and opens no test file.
+The first form trains on all clips of the training file for the recipe's 100 epochs, takes the weights of the last
+epoch, opens the test file once, and appends a line to OUT/results.jsonl for each seed. Nothing is chosen. It goes on
+where it stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each
+epoch on them, and opens no test file.
 """
 
 import argparse
@@ -81,7 +81,9 @@ def main(args):
         if args.choose:
             is_out = np.isin(training.speakers, [int(number) for number in args.choose.split(",")])
             held_out, own = training.select(np.flatnonzero(is_out)), training.select(np.flatnonzero(~is_out))
-        result, spent = trained(recipe, own, held_out, seed, args.out / f"{'choose ' if args.choose else ''}{name}-{seed}")
+        result, spent = trained(
+            recipe, own, held_out, seed, args.out / f"{'choose ' if args.choose else ''}{name}-{seed}"
+        )
         line = {"name": name, "seed": seed, "cpu_s": round(spent), "train": result.history[-1].train_accuracy}
         if args.choose:
             line["held_out"] = [round(record.validation_accuracy, 4) for record in result.history]
@@ -91,12 +93,27 @@ def main(args):
         with lines.open("a") as file:
             file.write(json.dumps(line) + "\n")
         done.append(line)
-    for each in dict.fromkeys(line["name"] for line in done):
-        if not args.choose:
-            found = np.array([line["test"] for line in done if line["name"] == each])
-            spread = f" ± {100 * found.std(ddof=1):.1f}" if len(found) > 1 else ""
-            seconds = np.mean([line["cpu_s"] for line in done if line["name"] == each])
-            print(f"{each}: test {100 * found.mean():.1f}{spread} ({len(found)} seeds, {seconds:.0f} CPU s a seed)")
+    if not args.choose:
+        table = as_table(done)
+        (args.out / "results.md").write_text(table + "\n", encoding="utf-8")
+        print(table)
+
+
+def as_table(done):
+    """Accuracies of each setting as Markdown: mean and deviation over the seeds."""
+    rows = [
+        "| setting | seeds | training | test | spikes of a neuron | CPU s a seed |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in dict.fromkeys(line["name"] for line in done):
+        some = [line for line in done if line["name"] == name]
+        test = 100 * np.array([line["test"] for line in some])
+        spread = f" ± {test.std(ddof=1):.1f}" if len(some) > 1 else ""
+        train, spikes, spent = (np.mean([line[what] for line in some]) for what in ("train", "hidden_spikes", "cpu_s"))
+        rows.append(
+            f"| {name} | {len(some)} | {train:.1%} | {test.mean():.1f}{spread} % | {spikes:.0f} | {spent:,.0f} |"
+        )
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":

@@ -99,8 +99,11 @@ def settings(study: str) -> dict[str, dict[str, Any]]:
     if study == "hidden":
         return {name: {**SINGLE, "feedback": name} for name in FEEDBACK}
     plain = {name: {**PICTURE, "feedback": name} for name in FEEDBACK}
-    # as the authors' run with random feedback has it
-    return {**plain, "random, heterosynaptic": {**plain["random"], "heterosynaptic": HETEROSYNAPTIC}}
+    heterosynaptic = {
+        f"{name}, heterosynaptic": {**plain[name], "heterosynaptic": HETEROSYNAPTIC}
+        for name in ("random", "uniform")  # random: as in the authors' run
+    }
+    return {**plain, **heterosynaptic}
 
 
 def task_of(study: str, seed: int) -> tuple[Events, Events, int]:
@@ -263,7 +266,7 @@ def tables(lines: list[Line]) -> Iterator[str]:
         yield "| Picture, 200-256-200 | seeds | before | after | after, per target spike | CPU s a seed |"
         yield "|---|---:|---:|---:|---:|---:|"
     for name, runs in found.items():
-        first, last = ([run["curve"][i] for run in runs] for i in (0, -1))
+        first, last = [run["first"] for run in runs], [run["curve"][-1] for run in runs]
         share = [run["curve"][-1] / run["n_target"] for run in runs]
         yield (
             f"| {name} | {len(runs)} | {np.mean(first):.0f} | {np.mean(last):.0f} ± {deviation(last):.0f} "
@@ -301,8 +304,9 @@ def draw_curves(lines: list[Line]) -> Figure:
             axes.plot(trials, curves.mean(axis=0), color=color, ls=style, lw=LINE, label=name)
             if study == "neuron":
                 axes.plot(trials, curves.T, color=color, lw=0.5, alpha=0.3)
-        axes.set(title=title, xlabel="Trial", ylabel="Unmatched spikes", yscale="linear", ylim=(0, None))
-        if study != "neuron":
+        axes.set(title=title, xlabel="Trial", ylabel="Unmatched spikes", yscale="log")
+        axes.set_ylim(1e-3 if study != "bitmap" else None, None)  # down to nothing to speak of
+        if study != "neuron" and axes.lines:
             axes.legend(**LEGEND)
     return figure
 
@@ -317,9 +321,12 @@ def draw_pictures(out: Path, lines: list[Line]) -> Figure:
         if path.exists() and runs:
             with np.load(path) as held:
                 shown.append((name, held["times"], held["units"]))
-    figure = new_figure(9.0, 5.6)
-    for axes, (name, times, units) in zip(figure.subplots(2, 3).flat, shown, strict=False):
-        axes.plot(times, units, ls="none", marker="o", ms=0.7, mew=0, color=INK, rasterized=True)
+    figure = new_figure(7.5, 4.2)
+    panels = figure.subplots(2, 3, sharex=True, sharey=True).flat
+    for axes in panels[len(shown) :]:
+        axes.remove()
+    for axes, (name, times, units) in zip(panels, shown, strict=False):
+        axes.plot(times, units, ls="none", marker="o", ms=0.5, mew=0, color=INK, rasterized=True)
         axes.set(title=name, xlabel="Time (s)", ylabel="Output", ylim=(N_ROWS, 0), xlim=(0, N_COLUMNS * COLUMN))
     return figure
 

@@ -46,7 +46,17 @@ if TYPE_CHECKING:
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
-    from spikedata.torch import SHD, SSC, SoundDataset, SpikeDataset, collate, collate_dense, collate_lists, loader
+    from spikedata.torch import (
+        SHD,
+        SSC,
+        MelDataset,
+        SoundDataset,
+        SpikeDataset,
+        collate,
+        collate_dense,
+        collate_lists,
+        loader,
+    )
 
 __version__ = "0.1.0"
 
@@ -71,7 +81,8 @@ _NAMES = {
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
     "spikedata.torch": (
-        "SHD", "SSC", "SoundDataset", "SpikeDataset", "collate", "collate_dense", "collate_lists", "loader",
+        "SHD", "SSC", "MelDataset", "SoundDataset", "SpikeDataset", "collate", "collate_dense", "collate_lists",
+        "loader",
     ),
 }  # fmt: skip
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
@@ -82,6 +93,7 @@ __all__ = [
     "SSC",
     "Card",
     "Events",
+    "MelDataset",
     "Recipe",
     "Sample",
     "Scene",

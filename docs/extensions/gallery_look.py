@@ -16,6 +16,7 @@ ORDER = (
     "held_out_speakers",
     "rate_or_timing",
     "learning_rule",
+    "yin_yang",
     "neo_and_brian",
     "nir_data",
     "many_workers",

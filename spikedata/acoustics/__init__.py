@@ -1,13 +1,14 @@
 """Sound before the cochlea: noise, level, speed and rooms, as pure functions of waveforms.
 
 `Scene` says what is drawn for each clip and `set_scene` applies it; `mix_noise`, `set_level`, `change_speed` and
-`reverberate` are its parts. All random numbers are those of a seed, a clip and an epoch (`chance`), and no result
-depends on the processor. This room knows neither files nor the cochlea: `spikedata.encoding.surroundings` reads the
-recordings of which noise is made.
+`reverberate` are its parts. `log_mel` gives the bands of a spectrum, a front end to compare an ear with. All random
+numbers are those of a seed, a clip and an epoch (`chance`), and no scene depends on the processor. This room knows
+neither files nor the cochlea: `spikedata.encoding.surroundings` reads the recordings of which noise is made.
 """
 
 from spikedata.acoustics.chance import stream_of
 from spikedata.acoustics.levels import active_rms, gain_of, level_of, set_level
+from spikedata.acoustics.mel import LogMelParams, log_mel
 from spikedata.acoustics.noise import (
     NoiseError,
     average_spectrum,
@@ -22,6 +23,7 @@ from spikedata.acoustics.speed import change_speed, resample
 
 __all__ = [
     "Drawn",
+    "LogMelParams",
     "NoiseError",
     "Scene",
     "Staged",
@@ -33,6 +35,7 @@ __all__ = [
     "gain_of",
     "impulse_response",
     "level_of",
+    "log_mel",
     "mix_noise",
     "resample",
     "reverberate",

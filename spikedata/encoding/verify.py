@@ -26,7 +26,7 @@ from spikedata.encoding.surroundings import Pool, make_pool, pool_of_folder, sce
 from spikedata.events import Sample
 from spikedata.files.columns import CHECKSUM
 from spikedata.files.reader import SpikeFile
-from spikedata.files.schema import FormatError, Provenance
+from spikedata.files.schema import FormatError, Provenance, task_of
 from spikedata.splits import SPLITS, make_split
 
 Report = Callable[[str, int, int], None]
@@ -247,6 +247,8 @@ def _find_origin(
     made = file.provenance
     if made is None:
         raise ValueError(f"{file.path}: has no provenance, so it cannot be compared with recordings")
+    if task_of(made):
+        raise ValueError(f"{file.path}: has the task {task_of(made)}, which was not encoded from recordings")
     preset = _preset_of(made)
     if preset not in (*PRESETS, OWN):
         raise ValueError(f"{file.path}: was not made with a known preset ({', '.join(PRESETS)})")

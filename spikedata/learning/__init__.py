@@ -6,7 +6,9 @@ here knows optimizers, recipes or files. `learn_spike_trains` is SuperSpike on t
 
 from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.losses import first_spike_loss, van_rossum_distance
-from spikedata.learning.online import Online, check_online, online_gradients
+from spikedata.learning.online import online_gradients
+from spikedata.learning.plain import online_gradients_plain
+from spikedata.learning.rules import Online, check_online
 from spikedata.learning.spike_trains import (
     SuperSpikeDivergedError,
     SuperSpikeResult,
@@ -30,6 +32,7 @@ __all__ = [
     "initial_weights",
     "learn_spike_trains",
     "online_gradients",
+    "online_gradients_plain",
     "respond",
     "rmaxprop",
     "superspike_loop",

@@ -21,18 +21,18 @@ than a chunk, they pass forward a second time instead of being remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 
 from spikedata.checks import whole_number
 from spikedata.compilation import Array, compiled
-from spikedata.learning.feedback import FEEDBACK, feedback_weights
+from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.passes import Buffers, Cells, Chunk, State, at_rest, backward, cells_of, forward
+from spikedata.learning.plain import online_gradients_plain
+from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online
 from spikedata.nn.kernels import run_integrator
 from spikedata.nn.kernels.arguments import is_fused
 from spikedata.nn.kernels.chunks import CHUNK as CLIPS
@@ -42,35 +42,11 @@ from spikedata.nn.kernels.weights import sum_in_order
 from spikedata.nn.networks import Activity, Inputs, SpikingNetwork, class_scores
 from spikedata.nn.networks.inputs import check_inputs
 from spikedata.nn.networks.layers import SpikingLayer
-from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, adlif_coefficients
 
-#: Rules that take the place of back-propagation through time, by name.
-RULES = ("eprop", "superspike")
 #: Steps in which traces are kept by neuron instead of by synapse.
 CHUNK = 512
 _TOGETHER = 2048  # steps of all clips that pass together: enough for compiled passes, few enough for the cache
 _NEAR = 2**20  # bytes of gradient that fit a core's cache
-
-#: A loss of some clips: called with their activity and which clips of the batch they are.
-Objective = Callable[[Activity, slice], Tensor]
-
-
-class Online(NamedTuple):
-    """What `online_gradients` tells of a batch.
-
-    Parameters
-    ----------
-    loss : Tensor, ()
-        Sum of the objective over the batch.
-    logits : Tensor, (batch, class)
-        Score of each class [1].
-    counts : tuple of Tensor, one (batch, neuron) for each hidden layer
-        Number of spikes of each neuron in each clip [1].
-    """
-
-    loss: Tensor
-    logits: Tensor
-    counts: tuple[Tensor, ...]
 
 
 def online_gradients(
@@ -137,18 +113,17 @@ def online_gradients(
     n_clips = len(inputs) if isinstance(inputs, Tensor) else len(inputs.offsets)
     if not n_clips:
         raise ValueError("inputs must hold a clip, got none")
-    given = _mean_cross_entropy(objective, n_clips) if isinstance(objective, Tensor) else objective
+    given = as_objective(objective, n_clips)
     weight = network.readout.projection.weight
     if not is_fused(weight):
-        from spikedata.learning.plain import online_gradients_plain
-
-        return online_gradients_plain(
-            network, inputs, given, rule=rule, feedback=feedback, feedback_seed=feedback_seed
-        )
+        return online_gradients_plain(network, inputs, given, rule=rule, feedback=feedback, feedback_seed=feedback_seed)
     batch = _Batch(network, _listed(inputs, weight.dtype), given, rule, feedback, feedback_seed, chunk)
     parts = over_chunks(batch.of_clips, n_clips, CLIPS)
     gradients = {name: sum_in_order([part.gradients[name] for part in parts]) for name in parts[0].gradients}
-    _add_gradients(network, gradients)
+    for i, cells in enumerate(_stack(network, rule=rule, feedback=feedback, seed=feedback_seed).cells):
+        if cells.trains_coefficients:  # the passes leave this factor out
+            gradients[f"layers.{i}.fractions"][0] /= 1.0 - torch.from_numpy(cells.coefficients[0]).double()
+    add_gradients(network, gradients)
     return Online(
         torch.stack([part.loss for part in parts]).sum(),
         torch.cat([part.logits for part in parts]),
@@ -156,52 +131,17 @@ def online_gradients(
     )
 
 
-def check_online(network: nn.Module, *, rule: str, feedback: str) -> None:
-    """Raise ValueError, with what fits, unless an online rule can train a network.
+class _Dense(NamedTuple):
+    """Counts, of which a few clips at a time are listed."""
 
-    Parameters
-    ----------
-    network : nn.Module
-        Network to train.
-    rule, feedback
-        As `online_gradients` takes them.
-    """
-    if rule not in RULES:
-        raise ValueError(f"no rule {rule!r}; there are: {', '.join(RULES)}")
-    if feedback not in FEEDBACK:
-        raise ValueError(f"no feedback {feedback!r}; there are: {', '.join(FEEDBACK)}")
-    if type(network) is not SpikingNetwork:
-        raise ValueError(f"{rule} trains a SpikingNetwork, got a {type(network).__name__}; gradient 'bptt' fits it")
-    for name in ("max_delay", "dropout", "batch_norm"):
-        value = getattr(network.params, name)
-        if value:
-            raise ValueError(f"{rule} trains networks with {name} {type(value)(0)}, got {value}; 'bptt' fits it")
-
-
-def _mean_cross_entropy(labels: Tensor, n_clips: int) -> Objective:
-    if labels.shape != (n_clips,):
-        raise ValueError(f"labels must be ({n_clips},), one for each clip, got {tuple(labels.shape)}")
-    return lambda activity, clips: cross_entropy(activity.logits, labels[clips], reduction="sum") / n_clips
-
-
-class _Listed(NamedTuple):
-    """Inputs as lists, or as dense counts of which a few clips at a time are listed."""
-
-    lists: SpikeLists | None
-    dense: Array | None
+    counts: Array
 
     @property
     def n_steps(self) -> int:
-        if self.dense is not None:
-            return int(self.dense.shape[1])
-        assert self.lists is not None
-        return int(self.lists.starts.shape[1])
+        return int(self.counts.shape[1])
 
     def of_clips(self, begin: int, end: int) -> SpikeLists:
-        if self.lists is not None:
-            return self.lists.of_clips(begin, end)
-        assert self.dense is not None
-        some = self.dense[begin:end]
+        some = self.counts[begin:end]
         room = int(np.count_nonzero(some)) + 2 * some.shape[2]
         starts, ends = np.zeros((2, *some.shape[:2]), np.int64)
         lists = SpikeLists(np.empty(room, np.uint32), np.empty(room, some.dtype), starts, ends)
@@ -209,12 +149,25 @@ class _Listed(NamedTuple):
         return lists
 
 
-def _listed(inputs: Inputs, dtype: torch.dtype) -> _Listed:
+class _Listed(NamedTuple):
+    """Spikes that are lists already."""
+
+    lists: SpikeLists
+
+    @property
+    def n_steps(self) -> int:
+        return int(self.lists.starts.shape[1])
+
+    def of_clips(self, begin: int, end: int) -> SpikeLists:
+        return self.lists.of_clips(begin, end)
+
+
+def _listed(inputs: Inputs, dtype: torch.dtype) -> _Dense | _Listed:
     if isinstance(inputs, Tensor):
-        return _Listed(None, inputs.detach().to(dtype).contiguous().numpy())
+        return _Dense(inputs.detach().to(dtype).contiguous().numpy())
     units, offsets = inputs.units.contiguous().numpy(), inputs.offsets.numpy()
     ones = np.ones(len(units), torch.empty(0, dtype=dtype).numpy().dtype)
-    return _Listed(SpikeLists(units, ones, offsets[:, :-1], offsets[:, 1:]), None)
+    return _Listed(SpikeLists(units, ones, offsets[:, :-1], offsets[:, 1:]))
 
 
 class _Part(NamedTuple):
@@ -230,7 +183,7 @@ class _Batch(NamedTuple):
     """A batch, and how its gradients are to be made."""
 
     network: SpikingNetwork
-    inputs: _Listed
+    inputs: _Dense | _Listed
     objective: Objective
     rule: str
     feedback: str
@@ -243,19 +196,20 @@ class _Batch(NamedTuple):
         n_steps = self.inputs.n_steps
         n_chunks = -(-n_steps // self.chunk)
         length = -(-n_steps // n_chunks)
-        together = max(1, _TOGETHER // length)
-        found: list[_Passed] = []
-        for first in range(begin, end, together):
+        together = max(1, _TOGETHER // n_steps)
+        # made before anything else: small results between large arrays that come and go would scatter the memory
+        kind = stack.readout.dtype
+        logits = torch.from_numpy(np.zeros((end - begin, stack.readout.shape[1]), kind))
+        counts = [np.zeros((end - begin, cell.n_neurons), kind) for cell in stack.cells]
+        losses = torch.zeros(-(-(end - begin) // together), dtype=logits.dtype)
+        for number, first in enumerate(range(begin, end, together)):
             clips = slice(first, min(first + together, end))
             lists = self.inputs.of_clips(clips.start, clips.stop)
-            found.append(_pass(stack, self.network, lists, clips, self.objective, length))
-        n_layers = len(stack.cells)
-        return _Part(
-            {name: torch.from_numpy(total) for name, total in stack.totals.items()},
-            torch.stack([passed.loss for passed in found]).sum(),
-            torch.cat([passed.logits for passed in found]),
-            tuple(torch.cat([passed.counts[i] for passed in found]) for i in range(n_layers)),
-        )
+            here = slice(clips.start - begin, clips.stop - begin)
+            some = [count[here] for count in counts]
+            losses[number] = _pass(stack, self.network, lists, clips, self.objective, length, logits[here], some)
+        gradients = {name: torch.from_numpy(total) for name, total in stack.totals.items()}
+        return _Part(gradients, losses.sum(), logits, tuple(torch.from_numpy(count) for count in counts))
 
 
 class _Stack(NamedTuple):
@@ -297,20 +251,20 @@ def _stack(network: SpikingNetwork, *, rule: str, feedback: str, seed: int) -> _
     )
 
 
-class _Passed(NamedTuple):
-    loss: Tensor
-    logits: Tensor
-    counts: tuple[Tensor, ...]
-
-
 def _pass(
-    stack: _Stack, network: SpikingNetwork, lists: SpikeLists, clips: slice, objective: Objective, length: int
-) -> _Passed:
-    """Let a few clips pass forward, compute their loss, and add their gradients to the totals."""
+    stack: _Stack,
+    network: SpikingNetwork,
+    lists: SpikeLists,
+    clips: slice,
+    objective: Objective,
+    length: int,
+    logits: Tensor,
+    counts: list[Array],
+) -> Tensor:
+    """Pass a few clips forward, add their gradients to the totals, fill their scores and counts; return their loss."""
     n_clips, n_steps = lists.starts.shape
     bounds = [(first, min(first + length, n_steps)) for first in range(0, n_steps, length)]
-    counts = [np.zeros((n_clips, cell.n_neurons), cell.weight.dtype) for cell in stack.cells]
-    drive = np.empty((n_clips, n_steps, stack.readout.shape[1]), stack.readout.dtype)
+    drive = stack.buffers.take("readout of all steps", (n_clips, n_steps, stack.readout.shape[1]))
     chunks: list[Chunk] = []
     states = [at_rest(cell, n_clips) for cell in stack.cells]
     for first, last in bounds:
@@ -322,7 +276,7 @@ def _pass(
         drive[:, first:last] = into[:, 1:]
     if stack.readout_bias is not None:
         drive += stack.readout_bias
-    passed, grad_drive, grad_counts = _judge(network, drive, counts, objective, clips)
+    loss, grad_drive, grad_counts = _judge(network, drive, counts, objective, clips, logits)
     if "readout.projection.bias" in stack.totals:
         stack.totals["readout.projection.bias"] += grad_drive.sum(axis=(0, 1))
     traces = [_Traces.zero(cell, n_clips) for cell in stack.cells] if len(bounds) > 1 else []
@@ -335,10 +289,10 @@ def _pass(
         errors[:, 1:] = grad_drive[:, first:last]
         _gather(chunks[-1].upward, errors, 0, stack.totals["readout.projection.weight"])
         below = _of_chunk(lists, first, last)
-        for i, (cell, chunk) in enumerate(zip(stack.cells, chunks, strict=True)):
+        for i, chunk in enumerate(chunks):
             _learn(stack, i, below, chunk, errors, grad_counts[i], traces[i] if traces else None, last == n_steps)
             below = chunk.upward
-    return passed
+    return loss
 
 
 def _forward(stack: _Stack, lists: SpikeLists, states: list[State], first: int, last: int) -> list[Chunk]:
@@ -358,8 +312,8 @@ def _of_chunk(lists: SpikeLists, first: int, last: int) -> SpikeLists:
 
 
 def _judge(
-    network: SpikingNetwork, drive: Array, counts: list[Array], objective: Objective, clips: slice
-) -> tuple[_Passed, Array, list[Array | None]]:
+    network: SpikingNetwork, drive: Array, counts: list[Array], objective: Objective, clips: slice, scores: Tensor
+) -> tuple[Tensor, Array, list[Array | None]]:
     """What some clips add to the objective, and its gradient with respect to the readout's drive and the counts."""
     with torch.enable_grad():
         driven = torch.from_numpy(drive).requires_grad_()
@@ -370,9 +324,9 @@ def _judge(
         if not value.requires_grad:
             raise ValueError("the objective must depend on the activity that it is given, got a constant")
         of_drive, *of_counts = torch.autograd.grad(value, [driven, *counted], allow_unused=True)
-    passed = _Passed(value.detach(), logits.detach(), tuple(count.detach() for count in counted))
+    scores[:] = logits.detach()
     gradient = np.zeros_like(drive) if of_drive is None else of_drive.contiguous().numpy()
-    return passed, gradient, [None if found is None else found.numpy() for found in of_counts]
+    return value.detach(), gradient, [None if found is None else found.numpy() for found in of_counts]
 
 
 class _Traces(NamedTuple):
@@ -423,7 +377,7 @@ def _learn(
     torch.mm(flat, stack.feedback[i], out=torch.from_numpy(given).flatten(0, 1))
     if grad_counts is not None:
         given += grad_counts[:, None]
-    n_clips, n_steps, n = shape
+    n_clips, _, n = shape
     carried = np.zeros((cells.n_carried, n_clips, n), given.dtype)
     weight = totals[f"layers.{i}.projection.weight"]
     bias, recurrent = totals.get(f"layers.{i}.projection.bias"), totals.get(f"layers.{i}.recurrent_weight")
@@ -453,7 +407,7 @@ def _advance(
     stack: _Stack, cells: Cells, chunk: Chunk, below: SpikeLists, recurrently: SpikeLists, traces: _Traces
 ) -> None:
     """Take the traces from the beginning of a chunk to its end."""
-    n_clips, n_steps, n = shape = chunk.spikes.shape
+    n_clips, _, n = shape = chunk.spikes.shape
     nothing = stack.buffers.take("grad_spikes", shape)
     nothing[:] = 0
     gradients = [stack.buffers.take(f"grad_drive {k}", shape) for k in range(2)]
@@ -515,19 +469,3 @@ def advance(traces: Array, phi: Array) -> None:
             new = phi[0, 0, i] * one[i] + phi[0, 1, i] * two[i]
             two[i] = phi[1, 0, i] * one[i] + phi[1, 1, i] * two[i]
             one[i] = new
-
-
-def _add_gradients(network: SpikingNetwork, gradients: dict[str, Tensor]) -> None:
-    """Add gradients to those of the network's parameters; those of coefficients go on to what is trained of them."""
-    named: dict[str, Any] = dict(network.named_parameters())
-    for name, gradient in gradients.items():
-        if name.endswith(".fractions"):
-            layer: Any = network.get_submodule(name.removesuffix(".fractions"))
-            with torch.enable_grad():
-                found = adlif_coefficients(AdLIFFractions(**layer.fractions), layer.neuron, dt=layer.dt)
-            gradient[0] /= 1.0 - found.membrane_decay.detach().double()
-            if any(values.requires_grad for values in found):
-                torch.autograd.backward(torch.stack(found), gradient.to(found[0].dtype))
-        elif named[name].requires_grad:
-            before = named[name].grad
-            named[name].grad = gradient if before is None else before + gradient

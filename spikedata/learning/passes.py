@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.adlif import adlif_backward, adlif_forward
@@ -242,23 +241,22 @@ def forward(cells: Cells, inputs: SpikeLists, state: State, buffers: Buffers, na
     # the passes list spikes of recurrent layers alone
     weight = drive[0, :1] if cells.recurrent_weight is None else cells.recurrent_weight
     least, gathers = negligible(cells.dtype), cells.recurrent_weight is not None
-    places = 0, n_clips, 1, n_steps
-    listed: Any = (*chunk.lists, n_listed)
-    kept: Any = (chunk.membranes, chunk.spikes)
+    kept = (chunk.membranes, chunk.decayed) if isinstance(neuron, LIFParams) else (chunk.membranes,)
+    given: Any = (drive, weight, gathers)
+    rest: Any = (0, n_clips, 1, n_steps, *state.arrays, *kept, chunk.spikes, *chunk.lists, n_listed)
     match neuron:
         case LIFParams():
             numbers = scalars(cells.dtype, *neuron.decays(cells.dt), neuron.threshold)
-            kept = chunk.membranes, chunk.decayed, chunk.spikes
             rules: Any = (*numbers, neuron.reset == "zero", least)
-            lif_forward(drive, weight, gathers, *rules, *places, *state.arrays, *kept, *listed)
+            lif_forward(*given, *rules, *rest)
         case AdLIFParams():
             resets = neuron.reset == "zero", neuron.scheme == "symplectic"
             rules = (cells.coefficients, *scalars(cells.dtype, neuron.threshold), *resets, least)
-            adlif_forward(drive, weight, gathers, *rules, *places, *state.arrays, *kept, *listed)
+            adlif_forward(*given, *rules, *rest)
         case ALIFParams():
             numbers = *neuron.decays(cells.dt), neuron.threshold, neuron.adaptation, neuron.n_refractory(cells.dt)
             rules = (*scalars(cells.dtype, *numbers), least)
-            alif_forward(drive, weight, gathers, *rules, *places, *state.arrays, *kept, *listed)
+            alif_forward(*given, *rules, *rest)
     state.spikes[:] = chunk.spikes[:, -1]
     return chunk
 
@@ -293,19 +291,22 @@ def backward(cells: Cells, chunk: Chunk, grad_spikes: Array, carried: Array, gra
             numbers = scalars(cells.dtype, *neuron.decays(cells.dt), neuron.threshold)
             resets = neuron.reset == "zero" and keeps, detached
             rules: Any = (*numbers, *resets, *surrogate)
-            lif_backward(chunk.membranes, chunk.decayed, grad_spikes, alone, *rules, *places, *carried, grad_drive)
+            taken: Any = (chunk.membranes, chunk.decayed, grad_spikes, alone, *rules, *places, *carried, grad_drive)
+            lif_backward(*taken)
         case AdLIFParams():
             coefficients = cells.coefficients.copy()
             if not keeps:
                 coefficients[2:] = 0
-            resets = neuron.reset == "zero" and keeps, detached, neuron.scheme == "symplectic"
-            rules = (coefficients, *scalars(cells.dtype, neuron.threshold), *resets, *surrogate)
-            grad_step = np.empty_like(chunk.membrane_before)
-            adlif_backward(chunk.membranes, grad_spikes, alone, *rules, *places, carried, grad_step, grad_drive, sums)
+            schemes = neuron.reset == "zero" and keeps, detached, neuron.scheme == "symplectic"
+            rules = (coefficients, *scalars(cells.dtype, neuron.threshold), *schemes, *surrogate)
+            filled = carried, np.empty_like(chunk.membrane_before), grad_drive, sums
+            taken = (chunk.membranes, grad_spikes, alone, *rules, *places, *filled)
+            adlif_backward(*taken)
             if sums.size:  # the pass cannot see the last step before
                 sums[0] += (carried[0] * (chunk.membrane_before - chunk.membranes[:, 1])).sum(axis=0)
         case ALIFParams():
             adaptation = neuron.adaptation if keeps else 0.0
             numbers = scalars(cells.dtype, *neuron.decays(cells.dt), neuron.threshold, adaptation)
             rules = (*numbers, detached, *surrogate)
-            alif_backward(chunk.membranes, grad_spikes, alone, *rules, *places, *carried, grad_drive)
+            taken = (chunk.membranes, grad_spikes, alone, *rules, *places, *carried, grad_drive)
+            alif_backward(*taken)

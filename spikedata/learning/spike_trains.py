@@ -24,6 +24,7 @@ from spikedata.learning.superspike import LEAST_ROOT, SuperSpikeParams, initial_
 from spikedata.learning.superspike_passes import Numbers, Spikes, run_steps, update_weights
 from spikedata.learning.superspike_state import State, SuperSpikeCheckpoint, check_identity
 
+_TOO_ACTIVE = 0.5  # share of the largest rate at which hidden neurons tell nothing of their inputs
 _CHUNK = 2048  # steps run at once: memory is the same for any number of steps
 _NEGLIGIBLE = {"float32": 1e-30, "float64": 1e-290}  # below it a decaying state is zero, and never a subnormal number
 _log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ Array = npt.NDArray[Any]
 class TrialRecord(NamedTuple):
     """What came of a trial.
 
-    Attributes
+    Parameters
     ----------
     trial : int
         Number of the trial, counted from 0.
@@ -75,7 +76,7 @@ class SuperSpikeDivergedError(FloatingPointError):
 class SuperSpikeResult(NamedTuple):
     """What has been learned.
 
-    Attributes
+    Parameters
     ----------
     errors : ndarray of float64, shape (n_trials,)
         van Rossum distance of all outputs together, in each trial [unmatched spikes].
@@ -196,7 +197,8 @@ def learn_spike_trains(
             n_output, n_hidden_spikes = (int(layer.n_spikes.sum()) for layer in (state.output, state.hidden))
             on_trial(TrialRecord(trial, number, error, n_output, n_hidden_spikes, rate))
     is_wanted = np.zeros(target.n_units, bool)
-    is_wanted[clips[_clip_number(len(errors) - 1, len(clips), seed, params)].target[1]] = True
+    last = clips[_clip_number(len(errors) - 1, len(clips), seed, params)]
+    is_wanted[last.target[1]] = True
     result = SuperSpikeResult(
         errors=np.array(errors),
         outputs=_outputs(state, target, clips, params),
@@ -205,7 +207,7 @@ def learn_spike_trains(
         silent_hidden=np.flatnonzero(state.hidden.n_spikes == 0),
         checkpoint=SuperSpikeCheckpoint(identity, np.array(errors), before),
     )
-    _tell_of_silence(result, n_outputs=int(is_wanted.sum()), n_hidden=n_hidden)
+    _tell_of_silence(result, state, params, n_outputs=int(is_wanted.sum()), n_steps=last.n_steps)
     return result
 
 
@@ -424,17 +426,31 @@ def _update(state: State, params: SuperSpikeParams, interval: int, rate: float) 
     return is_good
 
 
-def _tell_of_silence(result: SuperSpikeResult, *, n_outputs: int, n_hidden: int) -> None:
-    """A silent neuron is not stuck, as its surrogate is above zero, but somebody should know."""
+def _tell_of_silence(
+    result: SuperSpikeResult, state: State, params: SuperSpikeParams, *, n_outputs: int, n_steps: int
+) -> None:
+    """Warn of what stops learning, or nearly does, and say what the paper has against it."""
     if result.silent_outputs.size:
+        # their surrogate is small, and zero where inhibition holds them below the floor
+        n_held = np.count_nonzero(state.output.neurons[1][result.silent_outputs] < params.floor)
         _log.warning(
-            "SuperSpike: %d of %d outputs with a target fired no spike in the last trial; more trials, a larger "
-            "learning rate or larger initial weights help",
+            "SuperSpike: %d of %d outputs with a target fired no spike in the last trial, %d of them are held below "
+            "%g mV, where nothing is learned; more trials or larger initial weights help",
             result.silent_outputs.size,
             n_outputs,
+            n_held,
+            params.floor,
         )
+    n_hidden = len(state.hidden.n_spikes)
     if n_hidden and result.silent_hidden.size == n_hidden:
         _log.warning(
             "SuperSpike: no hidden neuron fired in the last trial, so the outputs have no input; larger initial "
             "weights help, as the paper's noise on hidden neurons does"
+        )
+    share = state.hidden.n_spikes.sum() * (params.n_rest + 1) / max(1, n_hidden * n_steps)
+    if share > _TOO_ACTIVE:
+        _log.warning(
+            "SuperSpike: hidden neurons fire at %.0f %% of their largest rate; the heterosynaptic term "
+            "(heterosynaptic=1e-6 and more) or a smaller learning rate helps",
+            100 * min(share, 1.0),
         )

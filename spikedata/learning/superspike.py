@@ -154,7 +154,7 @@ class SuperSpikeParams:
 class TrialSums(NamedTuple):
     """What `superspike_loop` returns.
 
-    Attributes
+    Parameters
     ----------
     sums : tuple of ndarray, shape (n_post, n_pre)
         Sum over the steps of eligibility trace times error, for each layer of weights [1].

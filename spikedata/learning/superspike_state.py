@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 class SuperSpikeCheckpoint(NamedTuple):
     """Everything that a training needs to go on as if it had never stopped.
 
-    Attributes
+    Parameters
     ----------
     identity : dict
         What must be the same to go on: params, seed, sizes, digest of the spikes.

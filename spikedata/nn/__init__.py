@@ -17,6 +17,8 @@ from spikedata.nn.networks import (
     ConvolutionParams,
     CountClassifier,
     CountParams,
+    EventDrivenNetwork,
+    EventDrivenParams,
     Network,
     NetworkParams,
     SequenceNetwork,
@@ -26,6 +28,7 @@ from spikedata.nn.networks import (
     anneal_delays,
     class_scores,
     make_network,
+    wake_silent,
 )
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.neurons import AdLIFParams, ALIFParams, IntegratorParams, LIFParams
@@ -39,6 +42,8 @@ __all__ = [
     "ConvolutionParams",
     "CountClassifier",
     "CountParams",
+    "EventDrivenNetwork",
+    "EventDrivenParams",
     "InitializationParams",
     "IntegratorParams",
     "LIFParams",
@@ -54,4 +59,5 @@ __all__ = [
     "make_network",
     "spike",
     "surrogate_derivative",
+    "wake_silent",
 ]

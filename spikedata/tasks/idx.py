@@ -158,15 +158,15 @@ def _unpacked(path: Path) -> bytes:
 def _from_archive(path: Path, part: str, kind: str) -> npt.NDArray[np.uint8]:
     names = (f"{part}_{kind}", f"{_SHORT[kind]}_{part}")
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("must be .npz, as np.savez writes it")
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("is one array")
             name = next((name for name in names if name in archive.files), None)
             if name is None:
                 raise ValueError(f"has no array {names[0]!r}, but {', '.join(archive.files) or 'none'}")
             array = archive[name]
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, AttributeError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise ValueError(f"{path}: no archive of images: {' '.join(str(error).split())}") from None
     if array.dtype.kind not in "iu" or (array.size and not (array.min() >= 0 and array.max() <= 255)):
         raise ValueError(f"{path}: {name} must be whole numbers in 0..255, got {array.dtype}")
-    return array.astype(np.uint8, copy=False)
+    return np.asarray(array, np.uint8)

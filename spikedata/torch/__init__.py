@@ -1,8 +1,9 @@
 """Spike files as PyTorch data sets, batches and loaders.
 
-`SHD`, `SSC` and `SpikeDataset` are data sets, and `SoundDataset` is one of recordings that are encoded as they are
-asked for; `loader` makes dense batches of any of them; `collate`, `collate_dense` and `collate_lists` are for a
-``DataLoader`` of your own; `TonicDataset` is for tonic's.
+`SHD`, `SSC` and `SpikeDataset` are data sets, `SoundDataset` is one of recordings that are encoded as they are asked
+for, and `MelDataset` one of recordings as mel bands; `loader` makes dense batches of spikes; `collate`,
+`collate_dense`, `collate_lists` and `collate_times` are for a ``DataLoader`` of your own; `TonicDataset` is for
+tonic's.
 """
 
 from __future__ import annotations
@@ -11,8 +12,17 @@ from typing import TYPE_CHECKING
 
 from spikedata.torch.batch import Batch, collate
 from spikedata.torch.datasets import SpikeDataset
-from spikedata.torch.layouts import DenseBatch, ListBatch, TimeFirstBatch, collate_dense, collate_lists
+from spikedata.torch.layouts import (
+    DenseBatch,
+    ListBatch,
+    TimeFirstBatch,
+    TimesBatch,
+    collate_dense,
+    collate_lists,
+    collate_times,
+)
 from spikedata.torch.loaders import SpikeLoader, loader
+from spikedata.torch.mels import MelDataset
 from spikedata.torch.published import SHD, SSC
 from spikedata.torch.tonic import TonicDataset
 
@@ -25,15 +35,18 @@ __all__ = [
     "Batch",
     "DenseBatch",
     "ListBatch",
+    "MelDataset",
     "SoundDataset",
     "SoundError",
     "SpikeDataset",
     "SpikeLoader",
     "TimeFirstBatch",
+    "TimesBatch",
     "TonicDataset",
     "collate",
     "collate_dense",
     "collate_lists",
+    "collate_times",
     "loader",
 ]
 

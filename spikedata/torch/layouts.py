@@ -115,6 +115,30 @@ class ListBatch(NamedTuple):
         )
 
 
+class TimesBatch(NamedTuple):
+    """The spikes of some clips with their times, in the order of clip and time, on no grid.
+
+    Parameters
+    ----------
+    times : Tensor of float64, shape (n_spikes,)
+        Time of each spike [s].
+    units : Tensor of int64, shape (n_spikes,)
+        Unit of each spike [1].
+    offsets : Tensor of int64, shape (batch + 1,)
+        The spikes of clip b are those from ``offsets[b]`` up to ``offsets[b + 1]`` [1].
+    labels : Tensor of int64, shape (batch,)
+        Class of each clip [1].
+    n_units : int
+        Number of units [1].
+    """
+
+    times: Tensor
+    units: Tensor
+    offsets: Tensor
+    labels: Tensor
+    n_units: int
+
+
 def collate_dense(
     samples: Sequence[Sample],
     *,
@@ -220,6 +244,49 @@ def collate_lists(
         torch.from_numpy(chosen.labels),
         lists.n_units,
         float(dt),
+    )
+
+
+def collate_times(samples: Sequence[Sample], *, n_units: int | None = None, n_merged: int = 1) -> TimesBatch:
+    """Samples of a data set with the times of their spikes, for networks without a time grid.
+
+    Times are those of the file: half floats, as in the published files, tell times of one second apart by 0.5 ms.
+
+    Parameters
+    ----------
+    samples, n_units, n_merged
+        As `collate_dense`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `collate_dense`.
+
+    Examples
+    --------
+    >>> clip = Sample(np.array([0.012, 0.0, 0.001]), np.array([6, 4, 4], np.uint16), label=1, speaker=0)
+    >>> batch = collate_times([clip], n_units=700)
+    >>> batch.times.tolist(), batch.units.tolist(), batch.offsets.tolist()
+    ([0.0, 0.001, 0.012], [4, 4, 6], [0, 3])
+    """
+    n_merged = whole_number("n_merged", n_merged, at_least=1)
+    chosen = as_selection(samples, n_units)
+    events = chosen.events
+    first, last = events.offsets[:-1][chosen.indices], events.offsets[1:][chosen.indices]
+    offsets = np.concatenate([[0], np.cumsum(last - first)])
+    places = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], last - first)
+    times = events.times[places].astype(np.float64)
+    if not events.is_sorted:
+        clips = np.repeat(np.arange(len(first)), last - first)
+        order = np.lexsort((times, clips))
+        times, places = times[order], places[order]
+    units = events.units[places].astype(np.int64)
+    return TimesBatch(
+        torch.from_numpy(times),
+        torch.from_numpy(units // n_merged if n_merged > 1 else units),
+        torch.from_numpy(offsets),
+        torch.from_numpy(chosen.labels),
+        -(-chosen.n_units // n_merged),
     )
 
 

@@ -1,4 +1,4 @@
-"""Batches of clips as a network takes them: dense counts or event lists.
+"""Batches of clips as a network takes them: dense counts, event lists, or events with their times.
 
 Nothing is binned in advance: a compiled pass bins a batch in far less time than a network needs for it, and an
 augmentation gives different events in every epoch anyway.
@@ -20,7 +20,7 @@ from spikedata.events.batching import without_warning
 from spikedata.events.sample import LARGEST_N_UNITS
 from spikedata.nn.networks.inputs import Inputs, as_dense
 from spikedata.torch import SpikeDataset
-from spikedata.torch.layouts import collate_dense, collate_lists
+from spikedata.torch.layouts import collate_dense, collate_lists, collate_times
 from spikedata.transforms.rows import passed
 
 
@@ -67,7 +67,7 @@ def iterate_batches(
     grid : Grid
         Steps and inputs.
     layout : str
-        "dense" or "lists".
+        "dense", "lists" or "times"; the last has no grid.
     device : torch.device or str
         Device of the tensors. Only lists are copied to it: dense counts are made on the device.
     shifts : ndarray of int64, shape (n_clips,), optional
@@ -75,7 +75,7 @@ def iterate_batches(
 
     Yields
     ------
-    inputs : Tensor of float32, (batch, step, input), or ListBatch
+    inputs : Tensor of float32, (batch, step, input), ListBatch or TimesBatch
         Spikes in each step and input. The next batch overwrites a dense tensor: allocating a fresh one of this size
         costs more than filling it.
     labels : Tensor of int64, (batch,)
@@ -101,6 +101,10 @@ def iterate_batches(
             with without_warning():
                 dense = collate_dense(clips, **grid._asdict(), out=buffer[: len(chosen)])
             yield dense.counts, dense.labels
+            continue
+        if layout == "times":
+            exact = collate_times(clips, n_merged=grid.n_merged)
+            yield exact, exact.labels
             continue
         with without_warning():
             lists = collate_lists(clips, **grid._asdict())

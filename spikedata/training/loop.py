@@ -23,7 +23,7 @@ from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.parallel import ALONE, Processes, shares_of
 from spikedata.training.params import TrainParams
 from spikedata.training.schedules import learning_rate_at
-from spikedata.training.scoring import check_clips, grid_of, score_clips
+from spikedata.training.scoring import check_clips, grid_of, layout_of, score_clips
 from spikedata.training.step import (
     Step,
     check_gradient,
@@ -38,8 +38,8 @@ from spikedata.transforms import Compose, EventTransform
 from spikedata.transforms.named import apply_control, augmentation_of, control_of
 
 _SILENCE = (
-    "no hidden neuron fired in epoch %d: the readout cannot learn from them, and they learn only as far as the surrogate"
-    " reaches; larger initial weights (input_gain) or a lower bound on activity (lower_strength) make them fire"
+    "no hidden neuron fired in epoch %d: the readout has nothing to learn from, and they learn only as far as the "
+    "surrogate reaches; larger weights (input_gain) or a lower bound on activity (lower_strength) make them fire"
 )
 _logger = logging.getLogger(__name__)
 
@@ -249,7 +249,7 @@ def _plan_epoch(
         dataset,
         shares,
         grid_of(network),
-        layout=params.layout,
+        layout=layout_of(network, params.layout),
         device=next(network.parameters()).device,
         shifts=shifts if shifts.any() else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import torch
@@ -18,6 +18,7 @@ from spikedata.nn.networks.activity import Activity
 LOSSES = ("cross_entropy", "binary_cross_entropy", "step_cross_entropy")
 NORMS = ("l1", "l2")
 LEVELS = ("neuron", "population")
+_SAME = "same"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,9 @@ class ActivityParams:
     (level "neuron") or the mean of them over the neurons of a layer (level "population") in one clip, a layer adds
     ``strength * mean(excess)`` ("l1") or ``strength * mean(excess**2)`` ("l2"), the mean over clips and, by neuron,
     over neurons. The excess is max(0, lower_threshold - n), and max(0, n - upper_threshold).
+
+    The bounds of Zenke & Vogels, Neural Computation 33:899 (2021), are ``lower_level="neuron", lower_norm="l2"`` and
+    ``upper_level="population", norm="l1"``.
 
     Parameters
     ----------
@@ -40,7 +44,9 @@ class ActivityParams:
     upper_strength : float
         Weight of the upper penalty [1].
     norm : str
-        "l1" or "l2" [1].
+        "l1" or "l2", of both penalties [1].
+    lower_norm : str
+        Norm of the lower penalty, if it is another one: "l1" or "l2"; or the "same" [1].
     lower_level : str
         What the lower bound applies to [1]: each "neuron", or the mean of the "population".
     upper_level : str
@@ -57,6 +63,7 @@ class ActivityParams:
     upper_threshold: NotNegative = 30.0
     upper_strength: NotNegative = 1e-3
     norm: Annotated[str, OneOf(NORMS)] = "l2"
+    lower_norm: Annotated[str, OneOf((_SAME, *NORMS))] = field(default=_SAME, metadata={"added_later": True})
     lower_level: Annotated[str, OneOf(LEVELS)] = "neuron"
     upper_level: Annotated[str, OneOf(LEVELS)] = "population"
 
@@ -130,6 +137,38 @@ def _binary_cross_entropy(scores: Tensor, labels: Tensor, label_smoothing: float
     return entropy.sum(dim=1).mean()
 
 
+def late_penalty(times: Tensor, labels: Tensor, *, strength: float, tau: float) -> Tensor:
+    """The penalty on late first spikes of the true classes, the mean over the clips of a batch.
+
+    ``strength * (exp(t / tau) - 1)``, with t the time of the true class's spike (Wunderlich & Pehle, Scientific Reports
+    11:12829, 2021): the classes' loss alone asks for their order only, and lets all of them drift to the end.
+
+    Parameters
+    ----------
+    times : Tensor, (batch, class)
+        Time of each class's first spike [s].
+    labels : Tensor of int64, (batch,)
+        True classes.
+    strength : float
+        Weight of the penalty [1].
+    tau : float
+        Its time constant [s].
+
+    Returns
+    -------
+    Tensor, ()
+
+    Examples
+    --------
+    >>> import torch
+    >>> times, labels = torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    >>> round(late_penalty(times, labels, strength=1.0, tau=1.0).item(), 4)
+    0.8591
+    """
+    own = times.gather(1, labels[:, None])
+    return strength * torch.expm1(own / tau).mean()
+
+
 def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor:
     """The penalty on the activity of hidden layers, summed over the layers.
 
@@ -163,5 +202,7 @@ def _layer_penalty(per_neuron: Tensor, params: ActivityParams) -> Tensor:
     lacking = torch.relu(params.lower_threshold - levels[params.lower_level])
     excess = torch.relu(levels[params.upper_level] - params.upper_threshold)
     if params.norm == "l2":
-        lacking, excess = lacking.square(), excess.square()
+        excess = excess.square()
+    if (params.norm if params.lower_norm == _SAME else params.lower_norm) == "l2":
+        lacking = lacking.square()
     return params.lower_strength * lacking.mean() + params.upper_strength * excess.mean()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from spikedata.checks import Bounds, Count, NotNegative, OneOf, ShareBelowOne, check_fields
+from spikedata.checks import Bounds, Count, NotNegative, OneOf, Positive, ShareBelowOne, check_fields
 from spikedata.learning.feedback import FEEDBACK
-from spikedata.learning.online import RULES
+from spikedata.learning.rules import RULES
 from spikedata.training.devices import PRECISIONS
 from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.schedules import SCHEDULES
@@ -44,7 +44,7 @@ class TrainParams:
     schedule : str
         How the learning rate changes [1]: see `spikedata.training.schedules.learning_rate_at`.
     schedule_factor : float
-        Factor of the learning rate at each plateau [1].
+        Factor of the learning rate at each plateau, or, if "exponential", after each epoch [1].
     schedule_patience : int
         Number of epochs without a better validation accuracy before one more makes a plateau [1].
     schedule_rise : float
@@ -54,6 +54,11 @@ class TrainParams:
         `spikedata.training.losses.classification_loss`. Scoring gives the cross-entropy of the scores for any of them.
     label_smoothing : float
         Share of the target that is spread evenly over all classes [1].
+    late_strength : float
+        Weight of a penalty on late first spikes of the true class, exp(t / ``late_tau``) - 1; for networks in
+        continuous time whose readout is "first_spike" [1].
+    late_tau : float
+        Time constant of that penalty [s].
     activity : ActivityParams
         Bounds on the spikes of hidden neurons [1].
     unit_shift : float
@@ -67,7 +72,8 @@ class TrainParams:
         Information that is removed from every clip, including validation and test clips [1]: see
         `spikedata.transforms.named`.
     layout : str
-        Whether the network gets "dense" counts or event "lists" [1]: results agree up to rounding, speed differs.
+        Whether a network on a grid gets "dense" counts or event "lists" [1]: results agree up to rounding, speed
+        differs.
     matmul_precision : str
         Precision of matrix products in training [1]: see `spikedata.training.devices.at_precision`. Gathered spikes,
         and all scoring, keep full precision.
@@ -98,6 +104,8 @@ class TrainParams:
     schedule_rise: Annotated[float, Bounds(above=0, below=1)] = 0.3
     loss: Annotated[str, OneOf(LOSSES)] = field(default="cross_entropy", metadata=_LATER)
     label_smoothing: ShareBelowOne = 0.0
+    late_strength: NotNegative = field(default=0.0, metadata=_LATER)
+    late_tau: Positive = field(default=6.4e-3, metadata=_LATER)
     activity: ActivityParams = field(default_factory=ActivityParams)
     unit_shift: NotNegative = 0.03
     augmentation: tuple[str, ...] = ()

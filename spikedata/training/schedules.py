@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from spikedata.training.history import EpochRecord
 
-SCHEDULES = ("constant", "cosine", "plateau", "one_cycle")
+SCHEDULES = ("constant", "cosine", "plateau", "one_cycle", "exponential")
 ANNEALED = ("cosine", "one_cycle")  # end at a rate of almost 0, so only the last epoch completes a training
 
 _FIRST_SHARE = 1 / 25  # of the largest learning rate, where one cycle begins
@@ -29,12 +29,13 @@ def learning_rate_at(
 ) -> float:
     """The learning rate at a point of a training.
 
-    =========  ====================================================================================================
-    constant   always the same
-    cosine     half a cosine from the full rate to 0; by epochs, as ``progress`` of their beginnings is given
-    plateau    times ``factor`` after each ``patience`` + 1 epochs in a row without a better validation accuracy
-    one_cycle  up from 1/25 during the first part, ``rise``, then down to a 10,000th of that, both along half cosines
-    =========  ====================================================================================================
+    ===========  ==================================================================================================
+    constant     always the same
+    cosine       half a cosine from the full rate to 0; by epochs, as ``progress`` of their beginnings is given
+    plateau      times ``factor`` after each ``patience`` + 1 epochs in a row without a better validation accuracy
+    exponential  times ``factor`` after each epoch
+    one_cycle    up from 1/25 during the first part, ``rise``, then down to a 10,000th of that, along half cosines
+    ===========  ==================================================================================================
 
     Parameters
     ----------
@@ -45,9 +46,9 @@ def learning_rate_at(
     progress : float
         Fraction of the training that is done, 0 to 1 [1].
     history : sequence of EpochRecord
-        The epochs so far, in which plateaus are found.
+        The epochs so far, which are counted, and in which plateaus are found.
     factor : float
-        Factor of the learning rate at each plateau [1].
+        Factor of the learning rate at each plateau, or, if "exponential", after each epoch [1].
     patience : int
         Number of epochs without a better accuracy before one more makes a plateau [1].
     rise : float
@@ -72,6 +73,8 @@ def learning_rate_at(
         raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
     if schedule == "cosine":
         return learning_rate * (1 + math.cos(math.pi * progress)) / 2
+    if schedule == "exponential":
+        return learning_rate * factor ** len(history)
     if schedule == "plateau":
         return learning_rate * factor ** _n_plateaus(history, patience)
     if schedule == "one_cycle":

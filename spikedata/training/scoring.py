@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from spikedata.events import Events
-from spikedata.nn.networks import Activity, Inputs, Network
+from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import Grid, batches_of, iterate_batches
 from spikedata.training.losses import classification_loss
@@ -79,7 +79,7 @@ def evaluate(
     batch_size : int
         Number of clips in a batch [1]; the score does not depend on it, except by rounding.
     layout : str
-        Whether the network gets "dense" counts or event "lists".
+        Whether a network on a grid gets "dense" counts or event "lists".
     watch : callable, optional
         Called with the inputs of each batch and the network's `Activity`.
     on_progress : callable, optional
@@ -121,7 +121,9 @@ def score_clips(
     predictions, total_loss, total_spikes, n_hidden, n_done = [], 0.0, 0.0, 0, 0
     batches = batches_of(np.arange(len(dataset)), batch_size)
     try:
-        for inputs, labels in iterate_batches(dataset, batches, grid_of(network), layout=layout, device=device):
+        for inputs, labels in iterate_batches(
+            dataset, batches, grid_of(network), layout=layout_of(network, layout), device=device
+        ):
             activity = network(inputs)
             predictions.append(activity.logits.argmax(dim=1).cpu().numpy())
             total_loss += classification_loss(activity, labels).item() * len(labels)
@@ -147,6 +149,11 @@ def score_clips(
 def grid_of(network: Network) -> Grid:
     """Time grid and inputs of a network."""
     return Grid(network.dt, network.n_steps, network.n_merged)
+
+
+def layout_of(network: Network, layout: str) -> str:
+    """The layout of a network's batches: "times" for networks in continuous time, else the layout that is asked for."""
+    return "times" if isinstance(network, EventDrivenNetwork) else layout
 
 
 def check_clips(network: Network, events: Events, name: str) -> None:

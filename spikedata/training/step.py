@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from typing import NamedTuple, cast
@@ -10,12 +11,14 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.learning.online import check_online, online_gradients
-from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
+from spikedata.learning import check_online, online_gradients
+from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network, SpikingNetwork, wake_silent
 from spikedata.training.devices import at_precision
-from spikedata.training.losses import activity_penalty, classification_loss
+from spikedata.training.losses import activity_penalty, classification_loss, late_penalty
 from spikedata.training.parallel import Processes, share_buffers, sum_gradients, sum_numbers
 from spikedata.training.params import TrainParams
+
+_logger = logging.getLogger(__name__)
 
 
 def make_optimizer(network: nn.Module, params: TrainParams) -> optim.Optimizer:
@@ -65,7 +68,7 @@ class Step(NamedTuple):
 
     Attributes
     ----------
-    inputs : Tensor (batch, step, input), or ListBatch
+    inputs : Tensor (batch, step, input), ListBatch or TimesBatch
         Spikes.
     labels : Tensor of int64, (batch,)
         Class of each clip.
@@ -113,9 +116,9 @@ def check_gradient(network: nn.Module, params: TrainParams) -> None:
         return
     check_online(network, rule=params.gradient, feedback=params.feedback)
     readout = getattr(network.params, "readout", "")
-    if params.feedback == "uniform" and (params.loss == "step_cross_entropy" or readout == "softmax_sum"):
+    if params.feedback == "uniform" and (params.loss == "step_cross_entropy" or readout != "max"):
         raise ValueError(
-            "feedback 'uniform' adds up the errors of all classes, which is 0 for a softmax at every step; "
+            "feedback 'uniform' adds up the errors of all classes, which is 0 at every step; "
             "'symmetric' or 'random' fit it, or the readout 'max' with the loss 'cross_entropy'"
         )
 
@@ -159,7 +162,7 @@ def train_epoch(
     """
     network.train()
     device = next(network.parameters()).device
-    total_loss, n_correct, n_clips, n_firing = 0.0, 0.0, 0.0, 0.0
+    total_loss, n_correct, n_clips, n_firing, n_woken = 0.0, 0.0, 0.0, 0.0, 0
     for number, step in enumerate(steps, start=1):
         set_learning_rate(optimizer, step.learning_rate)
         optimizer.zero_grad()
@@ -172,6 +175,7 @@ def train_epoch(
         if params.gradient_clip:
             clip_grad_norm_(network.parameters(), params.gradient_clip)
         optimizer.step()
+        n_woken += wake_silent(network, lambda numbers: sum_numbers(numbers, device, processes))
         n_here = len(step.labels) if step.weight else 0
         total_loss += seen.loss * n_here
         n_correct += int((seen.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0
@@ -179,6 +183,8 @@ def train_epoch(
         # one batch in which a neuron fires is enough, so the others need not be looked through
         n_firing = n_firing or float(not seen.spikes or any(bool(layer.any()) for layer in seen.spikes))
         check_loss(total_loss, network, where=f"in epoch {epoch}, batch {number}", learning_rate=step.learning_rate)
+    if n_woken:
+        _logger.info("epoch %d: weights of silent neurons raised %d times", epoch, n_woken)
     share_buffers(network, processes)
     sums = total_loss, n_correct, n_clips, n_firing
     total_loss, n_correct, n_clips, n_firing = sum_numbers(sums, device, processes)
@@ -195,8 +201,11 @@ class _Seen(NamedTuple):
 
 def _through_time(network: Network, step: Step, params: TrainParams, generator: torch.Generator) -> _Seen:
     activity = network(step.inputs, generator=generator)
+    activity = _without_silent_classes(network, activity, step.labels)
     loss = classification_loss(activity, step.labels, label_smoothing=params.label_smoothing, kind=params.loss)
     objective = loss + activity_penalty(activity.spikes, params.activity)
+    if params.late_strength:
+        objective = objective + _late_penalty(network, activity, step.labels, params)
     (objective * step.weight).backward()
     return _Seen(loss.item(), activity.logits, activity.spikes)
 
@@ -210,13 +219,36 @@ def _online(network: SpikingNetwork, step: Step, params: TrainParams, seed: int)
         labels = step.labels[clips]
         loss = classification_loss(activity, labels, label_smoothing=params.label_smoothing, kind=params.loss)
         losses[clips.start] = loss.item() * share
-        return (loss + activity_penalty(activity.spikes, params.activity)) * (share * step.weight)
+        penalized = loss + activity_penalty(activity.spikes, params.activity)
+        return torch.mul(penalized, share * step.weight)
 
     online = online_gradients(
         network, step.inputs, objective, rule=params.gradient, feedback=params.feedback, feedback_seed=seed
     )
     # in the order of the clips, since threads may have come to them in another one
     return _Seen(sum(losses[first] for first in sorted(losses)), online.logits, online.counts)
+
+
+def _without_silent_classes(network: Network, activity: Activity, labels: Tensor) -> Activity:
+    """The same activity, without a gradient for clips whose true class is to answer by a first spike and has none.
+
+    There, the loss could only make the other classes later, until they are silent, too (Wunderlich & Pehle 2021 leave
+    such clips out as well); `wake_silent` brings the class back.
+    """
+    if not isinstance(network, EventDrivenNetwork) or network.readout.has_fired is None:
+        return activity
+    has_fired = network.readout.has_fired.gather(1, labels[:, None])
+    return activity._replace(logits=torch.where(has_fired, activity.logits, activity.logits.detach()))
+
+
+def _late_penalty(network: Network, activity: Activity, labels: Tensor, params: TrainParams) -> Tensor:
+    if not isinstance(network, EventDrivenNetwork) or network.params.readout != "first_spike":
+        raise ValueError(
+            'TrainParams.late_strength must be 0 but for the readout "first_spike" of EventDrivenParams, '
+            f"got {params.late_strength}"
+        )
+    times = -network.params.tau_score * activity.logits
+    return late_penalty(times, labels, strength=params.late_strength, tau=params.late_tau)
 
 
 def check_loss(loss: float, network: torch.nn.Module, *, where: str, learning_rate: float) -> None:

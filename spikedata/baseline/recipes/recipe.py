@@ -17,7 +17,7 @@ from spikedata.baseline.recipes.structure import (
     to_json,
 )
 from spikedata.named_params import Leaf, leaves, nearest, replaced
-from spikedata.nn.networks import CountParams, NetworkParams
+from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkParams
 from spikedata.training.params import TrainParams
 
 _TRUTHS = {"true": True, "false": False}
@@ -71,6 +71,8 @@ class Recipe:
         if isinstance(self.network, CountParams) != (self.training is None):
             rule = "must be given for every network but the linear classifier"
             raise ValueError(f"Recipe.training {rule}, got {self.training}")
+        if isinstance(self.network, EventDrivenParams) and self.training is not None:
+            _check_exact(self.training)
 
     def to_json(self) -> dict[str, Any]:
         """The recipe in JSON's types, with each dataclass as an object that names its ``type``."""
@@ -112,6 +114,16 @@ class Recipe:
         if self.training is None:
             return len(typing.cast(CountParams, self.network).strengths)
         return self.training.epochs
+
+
+def _check_exact(training: TrainParams) -> None:
+    """Raise ValueError unless a training has what the exact gradient of event-driven networks knows."""
+    bounds = training.activity
+    if bounds.lower_strength or bounds.upper_strength:
+        raise ValueError(
+            "ActivityParams must have strengths of 0 for EventDrivenParams, whose exact gradient knows no numbers of "
+            f"spikes, got {bounds.lower_strength} and {bounds.upper_strength}"
+        )
 
 
 def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:

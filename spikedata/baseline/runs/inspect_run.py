@@ -15,7 +15,7 @@ from spikedata.events import Events, Sample
 from spikedata.nn.networks import Activity, Network
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import iterate_batches
-from spikedata.training.scoring import grid_of
+from spikedata.training.scoring import grid_of, layout_of
 
 
 class ClipActivity(NamedTuple):
@@ -103,6 +103,7 @@ def class_logits(network: Network, samples: Sequence[Sample]) -> npt.NDArray[np.
 def _activity(network: Network, samples: Sequence[Sample]) -> Activity:
     keys = [str(label) for label in range(network.n_classes)]
     clips = SpikeDataset(Events.from_samples(samples, keys=keys, n_units=network.n_units))
-    inputs, _ = next(iterate_batches(clips, [np.arange(len(samples))], grid_of(network)))
+    chosen, layout = [np.arange(len(samples))], layout_of(network, "dense")
+    inputs, _ = next(iterate_batches(clips, chosen, grid_of(network), layout=layout))
     activity: Activity = network(inputs)
     return activity

@@ -23,14 +23,16 @@ from spikedata.baseline.runs.card import Measures
 from spikedata.nn.networks import (
     Activity,
     ConvolutionNetwork,
+    EventDrivenNetwork,
     Inputs,
     Network,
     SequenceNetwork,
     SpikingNetwork,
 )
+from spikedata.nn.networks.event_driven import EventDrivenLayer
 from spikedata.nn.networks.inputs import as_dense
 from spikedata.nn.networks.layers import SpikingLayer
-from spikedata.torch.layouts import ListBatch
+from spikedata.torch.layouts import ListBatch, TimesBatch
 from spikedata.training.scoring import Score
 
 
@@ -133,9 +135,15 @@ def source_of_lists(lists: ListBatch) -> Source:
     return Source(n_active, bool((counts == 1).all()), n_places)
 
 
+def source_of_times(times: TimesBatch) -> Source:
+    """The source that spikes with their times are for connections: each spike is one event."""
+    n_spikes = torch.bincount(times.units, minlength=times.n_units).to(torch.float64)
+    return Source(n_spikes, True, len(times.offsets) - 1)
+
+
 def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterator[tuple[Source, Tensor]]:
     """The source and the weights (from, to) of each set of connections of a network."""
-    if isinstance(network, SpikingNetwork):
+    if isinstance(network, SpikingNetwork) and not isinstance(inputs, TimesBatch):
         source = source_of(inputs) if isinstance(inputs, Tensor) else source_of_lists(inputs)
         for layer, spikes in zip(network.layers, activity.spikes, strict=True):
             yield source, cast(SpikingLayer, layer).projection.weight
@@ -143,6 +151,9 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
             if isinstance(layer.recurrent_weight, Tensor):
                 yield source, layer.recurrent_weight
         yield source, network.readout.projection.weight
+        return
+    if isinstance(inputs, TimesBatch):
+        yield from _exact_connections(cast(EventDrivenNetwork, network), inputs, activity)
         return
     values = as_dense(inputs, dtype=torch.float32)
     if isinstance(network, SequenceNetwork):
@@ -158,7 +169,19 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
             picture = block(picture)
         yield source_of(picture.transpose(1, 2).flatten(2)), network.weight
     else:
-        yield source_of(values.sum(dim=1).sqrt()), network.weight
+        yield source_of(values.sum(dim=1).sqrt()), cast(Tensor, network.weight)
+
+
+def _exact_connections(
+    network: EventDrivenNetwork, inputs: TimesBatch, activity: Activity
+) -> Iterator[tuple[Source, Tensor]]:
+    source = source_of_times(inputs)
+    for layer, counts in zip(cast(Iterable[EventDrivenLayer], network.layers), activity.spikes, strict=True):
+        yield source, cast(Tensor, layer.weight)
+        source = Source(counts.sum(dim=(0, 1), dtype=torch.float64), True, len(counts))
+        if layer.recurrent_weight is not None:
+            yield source, cast(Tensor, layer.recurrent_weight)
+    yield source, cast(Tensor, network.readout.weight)
 
 
 def _taps(picture: Tensor, convolution: nn.Conv2d) -> Iterator[tuple[Source, Tensor]]:
@@ -191,10 +214,11 @@ def measure(network: Network, score: Score, operations: Sequence[Operations]) ->
     n_clips = len(score.labels)
     tensors = [*network.parameters(), *network.buffers()]
     spikes = score.n_hidden * score.hidden_spikes if score.n_hidden else None
+    has_steps = bool(score.n_hidden) and not isinstance(network, EventDrivenNetwork)
     return Measures(
         footprint=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         spikes=spikes,
-        activation_sparsity=1 - score.hidden_spikes / network.n_steps if score.n_hidden else None,
+        activation_sparsity=1 - score.hidden_spikes / network.n_steps if has_steps else None,
         effective_acs=total.acs / n_clips,
         effective_macs=total.macs / n_clips,
         dense_operations=total.dense / n_clips,

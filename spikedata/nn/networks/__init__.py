@@ -1,12 +1,14 @@
-"""Networks for binned spikes: spiking ones, and references without spikes or without time.
+"""Networks for spikes: spiking ones, on a grid or in continuous time, and references without spikes or without time.
 
-All take spikes as a dense tensor (batch, step, unit) or as event lists, and return an `Activity`. A network knows
+All return an `Activity`. Those on a grid take spikes as a dense tensor (batch, step, unit) or as event lists, those in
+continuous time with their times. A network knows
 nothing of optimizer, loss, data or logging; its device and dtype are those of its weights.
 """
 
 from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
 from spikedata.nn.networks.delays import anneal_delays
+from spikedata.nn.networks.event_driven import EventDrivenNetwork, EventDrivenParams, wake_silent
 from spikedata.nn.networks.inputs import Inputs
 from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.make import Network, NetworkParams, make_network
@@ -20,6 +22,8 @@ __all__ = [
     "ConvolutionParams",
     "CountClassifier",
     "CountParams",
+    "EventDrivenNetwork",
+    "EventDrivenParams",
     "Inputs",
     "Network",
     "NetworkParams",
@@ -30,4 +34,5 @@ __all__ = [
     "anneal_delays",
     "class_scores",
     "make_network",
+    "wake_silent",
 ]

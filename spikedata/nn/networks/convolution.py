@@ -116,7 +116,7 @@ class ConvolutionNetwork(nn.Module):
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for inputs (batch, step, input); arguments are those of `SpikingNetwork`."""
-        check_inputs(inputs, self.n_inputs, self.dt)
+        inputs = check_inputs(inputs, self.n_inputs, self.dt)
         picture = as_dense(inputs, dtype=self.weight.dtype)[:, None]
         for layer in self.layers:
             picture = drop(layer(picture), self.params.dropout if self.training else 0.0, generator)

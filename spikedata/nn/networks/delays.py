@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, pad
 
-from spikedata.nn.networks.inputs import Inputs, as_dense, project_inputs
+from spikedata.nn.networks.inputs import Binned, as_dense, project_inputs
 
 _LAST_WIDTH = 0.5  # [step], Hammouamri et al. (2024)
 _ANNEALED = 0.25  # of the training, Hammouamri et al. (2024)
@@ -51,7 +51,7 @@ class Delays(nn.Module):
         self.steps = nn.Parameter(torch.rand(n_from, n_to, generator=generator) * longest)
         self.register_buffer("width", torch.tensor(delay_width(0.0, longest=longest)))
 
-    def forward(self, inputs: Inputs, weight: Tensor) -> Tensor:
+    def forward(self, inputs: Binned, weight: Tensor) -> Tensor:
         """Return the drive (batch, step, to) of inputs through weights (from, to), delayed."""
         delayed_weight = self.kernel() * weight
         if isinstance(inputs, Tensor) or weight.device.type != "cpu":

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spikedata.nn.kernels import dense_events, project_events, project_spikes
-from spikedata.torch.layouts import ListBatch
+from spikedata.torch.layouts import ListBatch, TimesBatch
 
 _ROUNDING = 1e-9  # relative tolerance between duration and n_steps * dt
 
@@ -38,11 +38,13 @@ def count_inputs(n_units: int, n_merged: int) -> int:
 
 
 #: Binned spikes that a network takes: a dense tensor (batch, step, unit), or event lists.
-Inputs = Tensor | ListBatch
+Binned = Tensor | ListBatch
+#: Spikes that a network takes: binned, or with their times where it has no grid.
+Inputs = Binned | TimesBatch
 
 
-def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None:
-    """Raise ValueError unless inputs fit a network.
+def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> Binned:
+    """The inputs, if they fit a network on a grid.
 
     Parameters
     ----------
@@ -56,9 +58,11 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None
     Raises
     ------
     ValueError
-        If the shape, the number of units or the length of a step differs, there is no step, or lists on the CPU are
-        not consistent, so that compiled passes would read beyond them.
+        If they are not binned, the shape, the number of units or the length of a step differs, there is no step, or
+        lists on the CPU are not consistent, so that compiled passes would read beyond them.
     """
+    if isinstance(inputs, TimesBatch):
+        raise ValueError("inputs must be binned for a network on a grid, got spike times (TimesBatch)")
     if isinstance(inputs, Tensor):
         if inputs.ndim != 3 or inputs.shape[2] != n_inputs or not inputs.shape[1]:
             raise ValueError(f"inputs must be (batch, step, {n_inputs}), got {tuple(inputs.shape)}")
@@ -69,6 +73,7 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> None
         if dt is not None and inputs.dt is not None and not math.isclose(inputs.dt, dt, rel_tol=1e-9):
             raise ValueError(f"inputs must be in steps of {dt} s, as the network was made for, got {inputs.dt} s")
         _check_lists(inputs)
+    return inputs
 
 
 def _check_lists(lists: ListBatch) -> None:
@@ -80,14 +85,14 @@ def _check_lists(lists: ListBatch) -> None:
         found = f"{tuple(offsets.shape)} of {offsets.dtype}"
         raise ValueError(f"ListBatch.offsets must be (batch, n_steps + 1) of int64 over flat units, got {found}")
     flat = offsets.flatten()
-    if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat.diff() < 0).any()):
+    if flat.numel() and (flat[0] < 0 or flat[-1] > len(units) or (flat[1:] < flat[:-1]).any()):
         raise ValueError(f"ListBatch.offsets must rise from 0 to at most {len(units)}, one per unit")
     # PyTorch has no max for uint16, so NumPy finds it.
     if len(units) and not 0 <= int(units.numpy().min()) <= int(units.numpy().max()) < lists.n_units:
         raise ValueError(f"ListBatch.units must be in 0..{lists.n_units - 1}, got {int(units.numpy().max())}")
 
 
-def project_inputs(inputs: Inputs, weight: Tensor) -> Tensor:
+def project_inputs(inputs: Binned, weight: Tensor) -> Tensor:
     """The input that spikes inject through weights, for all steps at once.
 
     Parameters
@@ -106,7 +111,7 @@ def project_inputs(inputs: Inputs, weight: Tensor) -> Tensor:
     return project_events(inputs.units, inputs.offsets, weight)
 
 
-def as_dense(inputs: Inputs, *, dtype: torch.dtype) -> Tensor:
+def as_dense(inputs: Binned, *, dtype: torch.dtype) -> Tensor:
     """Inputs as a dense tensor of spike counts, for networks that multiply matrices.
 
     Parameters

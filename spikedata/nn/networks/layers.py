@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from spikedata.nn.kernels import run_adlif, run_alif, run_integrator, run_lif
 from spikedata.nn.networks.delays import Delays
-from spikedata.nn.networks.inputs import Inputs, project_inputs
+from spikedata.nn.networks.inputs import Binned, project_inputs
 from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
@@ -46,7 +46,7 @@ class Projection(nn.Module):
         self.norm = nn.BatchNorm1d(n_to, momentum=_NORM_MOMENTUM) if batch_norm else None
         self.delays = delays
 
-    def forward(self, inputs: Inputs) -> Tensor:
+    def forward(self, inputs: Binned) -> Tensor:
         """Return the drive (batch, step, to) of inputs (batch, step, from)."""
         drive = project_inputs(inputs, self.weight) if self.delays is None else self.delays(inputs, self.weight)
         if self.bias is not None:
@@ -92,7 +92,7 @@ class SpikingLayer(nn.Module):
                 {name: nn.Parameter(torch.rand(n_neurons, generator=generator)) for name in AdLIFFractions._fields}
             )
 
-    def forward(self, inputs: Inputs) -> Tensor:
+    def forward(self, inputs: Binned) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
         drive = self.projection(inputs)
         if isinstance(self.neuron, LIFParams):

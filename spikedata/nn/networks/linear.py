@@ -80,7 +80,7 @@ class CountClassifier(nn.Module):
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for inputs (batch, step, unit), with a readout of one step; the generator is not used."""
-        check_inputs(inputs, self.n_units, self.dt)
+        inputs = check_inputs(inputs, self.n_units, self.dt)
         features = as_dense(inputs, dtype=self.weight.dtype).sum(dim=1).sqrt()
         logits = torch.addmm(self.bias, features, self.weight)
         return Activity(logits, logits[:, None, :], ())

@@ -6,14 +6,15 @@ import torch
 
 from spikedata.checks import checked, whole_number
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
+from spikedata.nn.networks.event_driven import EventDrivenNetwork, EventDrivenParams
 from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
 #: Any network that `make_network` makes.
-Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork
+Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork | EventDrivenNetwork
 #: The params of any network.
-NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams
+NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams | EventDrivenParams
 
 
 def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> Network:
@@ -24,7 +25,7 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
 
     Parameters
     ----------
-    params : SpikingNetworkParams, CountParams, SequenceParams or ConvolutionParams
+    params : SpikingNetworkParams, CountParams, SequenceParams, ConvolutionParams or EventDrivenParams
         Their type decides the kind of network.
     n_units : int
         Number of units of the spike file [1].
@@ -61,4 +62,6 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
             return SequenceNetwork(params, **sizes, generator=generator)
         case ConvolutionParams():
             return ConvolutionNetwork(params, **sizes, generator=generator)
+        case EventDrivenParams():
+            return EventDrivenNetwork(params, **sizes, generator=generator)
     raise ValueError(f"no network for {type(params).__name__}")

@@ -109,7 +109,7 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for inputs (batch, step, input); arguments are those of `SpikingNetwork`."""
-        check_inputs(inputs, self.n_inputs, self.dt)
+        inputs = check_inputs(inputs, self.n_inputs, self.dt)
         values = as_dense(inputs, dtype=self.weight.dtype)
         for layer in self.layers:
             values = drop(layer(values)[0], self.params.dropout if self.training else 0.0, generator)

@@ -182,7 +182,7 @@ class SpikingNetwork(nn.Module):
         ValueError
             If the inputs do not fit the network, or the generator that dropout needs is missing.
         """
-        check_inputs(inputs, self.n_inputs, self.dt)
+        inputs = check_inputs(inputs, self.n_inputs, self.dt)
         spikes: list[Tensor] = []
         for layer in self.layers:
             spikes.append(layer(inputs))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -127,6 +128,12 @@ def speech(tmp_path: Path) -> Path:
     sounds = sorted((tmp_path / "recordings" / "7").iterdir())
     soundfile.write(tmp_path / "seven.wav", *read_audio(sounds[0]))
     shutil.copy(sounds[-1], tmp_path / "acht.flac")
+    images, labels = (
+        np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8),
+        np.arange(20, dtype=np.uint8) % 10,
+    )
+    parts = {f"{part}_images": images for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", train_labels=labels, test_labels=labels, **parts)
     return tmp_path
 
 

@@ -257,6 +257,23 @@ def test_silent_hidden_neurons_are_told(caplog):
     assert "no hidden neuron fired" in caplog.text
 
 
+def test_outputs_that_inhibition_holds_below_the_floor_are_told(caplog):
+    params = SuperSpikeParams(weight_scale=2e3, learning_rate=0.0)
+    inputs, target = clips(500.0, 12, duration=0.15, seed=1), task(n_outputs=1)[1]
+    seed = next(s for s in range(99) if initial_weights(12, 0, 1, params, seed=s)[0][0].sum() < -3e3)
+    learn_spike_trains(inputs, target, params, n_trials=1, seed=seed)
+    assert "1 of 1 outputs with a target fired no spike in the last trial, 1 of them" in caplog.text
+    assert "held below -20 mV" in caplog.text
+
+
+def test_hidden_neurons_that_fire_without_pause_are_told(caplog):
+    params = SuperSpikeParams(weight_scale=2e3, learning_rate=0.0)
+    inputs, target = clips(500.0, 12, duration=0.15, seed=1), task()[1]
+    seed = next(s for s in range(99) if initial_weights(12, 1, 3, params, seed=s)[0][0].sum() > 3e3)
+    learn_spike_trains(inputs, target, params, n_trials=1, n_hidden=1, seed=seed)
+    assert "hidden neurons fire at 100 % of their largest rate; the heterosynaptic term" in caplog.text
+
+
 def test_a_silent_output_is_not_stuck():
     inputs, target = task(duration=0.3)
     learned = learn_spike_trains(inputs, target, SuperSpikeParams(dt=5e-4, weight_scale=0.0), n_trials=40)

@@ -112,6 +112,17 @@ def test_norm_and_levels_do_what_they_say(norm, power, lower_level, upper_level,
     assert activity_penalty([spikes], params).item() == pytest.approx(by_hand)
 
 
+@pytest.mark.parametrize(("norm", "lower_norm"), [("l1", "l2"), ("l2", "l1")])
+def test_the_lower_bound_may_have_a_norm_of_its_own(norm, lower_norm, spikes):
+    """Zenke & Vogels (2021) square what a neuron lacks, but not what a layer has too much."""
+    lower, upper = {"lower_threshold": 2.9, "lower_strength": 0.5}, {"upper_threshold": 2.1, "upper_strength": 2.0}
+    both = activity_penalty([spikes], ActivityParams(**lower, **upper, norm=norm, lower_norm=lower_norm))
+    below = activity_penalty([spikes], ActivityParams(**lower, upper_strength=0.0, norm=lower_norm))
+    above = activity_penalty([spikes], ActivityParams(lower_strength=0.0, **upper, norm=norm))
+    assert below > 0 and above > 0
+    torch.testing.assert_close(both, below + above)
+
+
 def test_layers_add_up(spikes):
     params = ActivityParams()
     both = activity_penalty([spikes, 1 - spikes], params)
@@ -145,6 +156,7 @@ def test_the_upper_bound_asks_busy_neurons_for_fewer():
         ({"lower_strength": -1}, "lower_strength must be >= 0, got -1"),
         ({"upper_threshold": math.inf}, "upper_threshold must be finite, got inf"),
         ({"norm": "l3"}, "norm must be one of l1, l2, got 'l3'"),
+        ({"lower_norm": "l3"}, "lower_norm must be one of same, l1, l2, got 'l3'"),
         ({"upper_level": "layer"}, "upper_level must be one of neuron, population, got 'layer'"),
     ],
 )

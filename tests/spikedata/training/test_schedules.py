@@ -51,5 +51,7 @@ def test_one_cycle_goes_as_in_pytorch():
 
 
 def test_an_unknown_schedule_is_refused():
-    with pytest.raises(ValueError, match="schedule must be one of constant, cosine, plateau, one_cycle, got 'step'"):
+    with pytest.raises(
+        ValueError, match="schedule must be one of constant, cosine, plateau, one_cycle, exponential, got 'step'"
+    ):
         learning_rate_at("step", learning_rate=1.0, progress=0.0)

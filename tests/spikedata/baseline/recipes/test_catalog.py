@@ -1,19 +1,22 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from spikedata.baseline.recipes.catalog import RECIPES, changes_of, network_of, recipe_from, typed_params
 from spikedata.baseline.recipes.recipe import Recipe, with_params
-from spikedata.nn.networks import CountClassifier, CountParams, SpikingNetwork
+from spikedata.events import Sample
+from spikedata.nn.networks import CountClassifier, CountParams, EventDrivenNetwork, SpikingNetwork
 from spikedata.nn.neurons import LIFParams
+from spikedata.torch import collate_times
 from spikedata.training.params import TrainParams
 
 NAMED = {
     "recurrent", "counts", "feedforward", "adlif_augmented", "few_clips", "gru", "lstm", "cnn", "spytorch",
     "cramer2022", "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
-    "se_adlif", "radlif", "dcls_delays", "latency_mnist",
+    "se_adlif", "radlif", "dcls_delays", "latency_mnist", "eprop_alif", "eventprop_yin_yang", "eventprop_mnist",
 }  # fmt: skip
 
 
@@ -34,8 +37,12 @@ def test_every_recipe_says_what_it_is_and_comes_back_from_its_card(name):
 def test_every_recipe_makes_a_network_that_classifies(name):
     recipe = recipe_from(name)
     network = network_of(recipe, n_units=700, n_classes=20, seed=1).eval()
-    inputs = torch.zeros(1, min(network.n_steps, 16), -(-700 // network.n_merged))
-    inputs[0, 0, :5] = 1
+    if isinstance(network, EventDrivenNetwork):
+        clip = Sample(np.zeros(5), np.arange(5, dtype=np.uint16), label=0, speaker=0)
+        inputs = collate_times([clip], n_units=700, n_merged=network.n_merged)
+    else:
+        inputs = torch.zeros(1, min(network.n_steps, 16), -(-700 // network.n_merged))
+        inputs[0, 0, :5] = 1
     with torch.no_grad():
         assert network(inputs).logits.shape == (1, 20)
 

@@ -22,6 +22,12 @@ def test_layers_of_unlike_neurons_come_back_from_json():
     assert Recipe.from_json(content) == _mine()
 
 
+def test_a_recipe_from_before_the_lower_bound_had_a_norm_of_its_own_is_read():
+    content = json.loads(json.dumps(_mine().to_json()))
+    del content["training"]["activity"]["lower_norm"]
+    assert Recipe.from_json(content) == _mine()
+
+
 def test_an_adaptive_threshold_is_set_by_name_and_comes_back_from_json():
     recipe = _mine(SpikingNetworkParams(neuron=ALIFParams()))
     changed = with_params(recipe, {"tau_adaptation": "0.2", "adaptation": "0", "refractory": "0.002", "scale": "2"})

@@ -14,16 +14,19 @@ from spikedata.baseline.runs.inspect_run import watch_clip
 from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.cli import main
-from spikedata.nn.networks import CountParams
+from spikedata.nn.networks import CountParams, EventDrivenParams
 from spikedata.nn.neurons import AdLIFParams, ALIFParams
+from spikedata.training.losses import NO_LIMITS
 
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
-TRAINING = TrainParams(epochs=2, batch_size=16, unit_shift=0.0)
+TRAINING = TrainParams(epochs=2, batch_size=16, unit_shift=0.0, activity=NO_LIMITS)
 GRID = {"duration": 0.2, "dt": 10e-3}
 OWN = {
     "one neuron": SpikingNetworkParams(hidden=(8,), **GRID),
     "a neuron a layer": SpikingNetworkParams(hidden=(6, 4), neuron=(LIFParams(), LIFParams(tau_mem=40e-3)), **GRID),
     "unlike neurons": SpikingNetworkParams(hidden=(6, 4), neuron=(AdLIFParams(), ALIFParams()), **GRID),
+    "in continuous time": EventDrivenParams(hidden=(8,), recurrent=True, readout="exp_mean", duration=0.2),
+    "first spikes": EventDrivenParams(hidden=(8,), readout_mean=3.0, duration=0.2),
 }
 
 
@@ -43,7 +46,7 @@ def test_it_trains_is_loaded_scored_and_looked_into(mine, spike_path, make_event
     assert load_run(tmp_path / "run").network.params == mine.network
     evaluate_run(tmp_path / "run")
     assert read_card(tmp_path / "run").tests[-1].score.n == 30
-    assert watch_clip(tmp_path / "run", make_events()[0]).readout.shape == (20, 3)
+    assert watch_clip(tmp_path / "run", make_events()[0]).readout.shape == (mine.network.n_steps, 3)
 
 
 def test_it_goes_on_where_it_stopped(mine, spike_path, tmp_path, stopping_after):
