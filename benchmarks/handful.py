@@ -271,7 +271,8 @@ def table(lines: Sequence[Line]) -> str:
             deviation = f" ± {100 * np.std([line.test for line in found], ddof=1):.2f}" if len(found) > 1 else ""
             rows.append(
                 f"| {TITLES.get(data, data)} | {'none' if bound == NONE else f'{bound:g}'} | {PRICES[bound]:g} "
-                f"| {len(found)} | {100 * mean['test']:.2f}{deviation} | {mean['per_neuron']:.3f} | {mean['hidden']:.1f} "
+                f"| {len(found)} | {100 * mean['test']:.2f}{deviation} | {mean['per_neuron']:.3f} "
+                f"| {mean['hidden']:.1f} "
                 f"| {mean['inputs'] + mean['hidden']:.0f} | {100 * mean['more_than_once']:.1f} % "
                 f"| {100 * mean['silent']:.0f} % |"
             )
