@@ -5,8 +5,8 @@
 
 The first form trains on all clips of the training file for the recipe's 100 epochs, takes the weights of the last
 epoch, opens the test file once, and appends a line to OUT/results.jsonl for each seed. Nothing is chosen. It goes on
-where it stopped. The second form is for choosing settings: it leaves out the speakers that it is told, scores each
-epoch on them, and opens no test file.
+where it stopped; with --seeds 0 it only makes the table. The second form is for choosing settings: it leaves out the
+speakers that it is told, scores each epoch on them, and opens no test file.
 """
 
 import argparse
@@ -24,6 +24,9 @@ from spikedata.training.checkpoint import checkpoint_bytes, checkpoint_from, dif
 from spikedata.training.history import EpochRecord
 from spikedata.training.loop import train
 from spikedata.training.scoring import evaluate
+
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "rules" / "eprop.md"
+BEGIN, END = "<!-- eprop digits: begin -->", "<!-- eprop digits: end -->"
 
 
 def trained(recipe, training, validation, seed, out):
@@ -96,6 +99,10 @@ def main(args):
     if not args.choose:
         table = as_table(done)
         (args.out / "results.md").write_text(table + "\n", encoding="utf-8")
+        if args.write:
+            before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+            text = f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}"
+            PAGE.write_text(text, encoding="utf-8")
         print(table)
 
 
@@ -125,6 +132,7 @@ if __name__ == "__main__":
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[], metavar="PARAM=VALUE", help="params of the recipe")
     parser.add_argument("--choose", metavar="SPEAKERS", help="speakers to leave out and to score each epoch on")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/rules/eprop.md")
     parsed = parser.parse_args()
     if not parsed.choose and parsed.test is None:
         parser.error("give a test file, or --choose")

@@ -11,8 +11,8 @@ that the validation part has chosen. Each finished seed is a line of OUT/TASK.js
 a checkpoint: the same command goes on where it stopped. ``--set epochs=30 batch_size=20`` changes params of a recipe.
 
 ``speed`` writes OUT/speed.json: the CPU time of forward and backward pass for each image of a batch, on one thread, in
-turns with the fused network of the same size that surrogate gradients train on the same images. ``table`` writes
-OUT/eventprop.json and .png of what is there, and the tables between the marks of docs/explanation/rules/eventprop.md.
+turns with the fused network of the same size that surrogate gradients train on the same images. ``table`` writes what
+is there to docs/images/eventprop.json and .png, and the tables into docs/explanation/rules/eventprop.md.
 
 MNIST comes as npz with the arrays train_images, train_labels, test_images and test_labels. 5,000 of its training
 images, drawn once, are the validation part.
@@ -45,7 +45,8 @@ from spikedata.training.loop import train
 from spikedata.training.scoring import evaluate
 
 PUBLISHED = {"yin_yang": (98.10, 0.18), "mnist": (97.58, 0.12)}
-PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "rules" / "eventprop.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "explanation" / "rules" / "eventprop.md"
 N_VALIDATION = 5000  # of the 60,000 training images
 
 Parts = tuple[Events, Events, Events]
@@ -204,21 +205,24 @@ def _spread(values: list[float]) -> str:
 def draw(found: dict[str, Any]) -> Figure:
     """Validation error against epochs: each seed, and the published test accuracy."""
     figure = new_figure(6.2, 3.0)
-    for number, (task, color) in enumerate((("yin_yang", BLUE), ("mnist", VERMILION))):
-        axes = figure.add_subplot(1, 2, number + 1)
-        for seed in found.get(task, {}).get("seeds", ()):
+    tasks = [task for task in PUBLISHED if task in found]
+    for number, task in enumerate(tasks):
+        axes, color = figure.add_subplot(1, len(tasks), number + 1), (BLUE, VERMILION)[number]
+        for seed in found[task]["seeds"]:
             errors = 100 - 100 * np.array(seed["validation"])
             axes.plot(np.arange(1, len(errors) + 1), errors, color=color, lw=LINE, alpha=0.6)
         axes.axhline(100 - PUBLISHED[task][0], color=GRAY, lw=0.8, ls=":")
         axes.set(yscale="log", xlabel="Epoch", title={"yin_yang": "Yin-Yang", "mnist": "MNIST"}[task])
         axes.set_ylabel("Validation error (%)" if not number else "")
+        axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        axes.minorticks_off()
     return figure
 
 
-def write(found: dict[str, Any], out: Path) -> None:
+def write(found: dict[str, Any]) -> None:
     """Write what was found, the figure, and the tables into the page of the docs."""
-    (out / "eventprop.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    save_figure(draw(found), out / "eventprop.png", overwrite=True)
+    (DOCS / "images" / "eventprop.json").write_text(json.dumps(found) + "\n", encoding="utf-8")
+    save_figure(draw(found), DOCS / "images" / "eventprop.png", overwrite=True)
     content = PAGE.read_text(encoding="utf-8")
     before, rest = content.split("<!-- eventprop: begin -->")
     after = rest.split("<!-- eventprop: end -->")[1]
@@ -249,4 +253,4 @@ if __name__ == "__main__":
         (args.out / "speed.json").write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(rates, indent=1))
     else:
-        write(summary(args.out), args.out)
+        write(summary(args.out))

@@ -116,7 +116,7 @@ def measure(file, neuron, n_steps, repeats):
 
 
 def table(lines):
-    head = "| neurons | steps | spikes | BPTT | e-prop | SuperSpike | BPTT | e-prop | SuperSpike |"
+    head = "| neurons | steps | spikes of a neuron | BPTT | e-prop | SuperSpike | memory: BPTT | e-prop | SuperSpike |"
     rows = [head, "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for line in lines:
         seconds = [f"{line[rule]['ms']:.0f} ms" + f" ({line[rule]['ratio']:.2f})" * (rule != "bptt") for rule in RULES]

@@ -181,7 +181,7 @@ def cost() -> Line:
 
 
 def memory_of(inputs: Events, target: Events, params: SuperSpikeParams, duration: float) -> int:
-    """Bytes at the peak of a trial, above what the spikes themselves take."""
+    """Bytes at the peak of a trial, with its spikes on the grid, which are 16 bytes each."""
     tracemalloc.start()
     learn_spike_trains(inputs, target, params, n_trials=1, duration=duration)
     peak = tracemalloc.get_traced_memory()[1]

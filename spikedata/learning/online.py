@@ -43,9 +43,9 @@ from spikedata.nn.networks import Activity, Inputs, SpikingNetwork, class_scores
 from spikedata.nn.networks.inputs import check_inputs
 from spikedata.nn.networks.layers import SpikingLayer
 
-#: Steps in which traces are kept by neuron instead of by synapse.
-CHUNK = 512
-_TOGETHER = 2048  # steps of all clips that pass together: enough for compiled passes, few enough for the cache
+#: Steps of all clips that pass together; of a longer clip, traces are kept by synapse from one such chunk to the next.
+#: Enough for compiled passes, few enough for a cache of 32 MB.
+CHUNK = 2048
 _NEAR = 2**20  # bytes of gradient that fit a core's cache
 
 
@@ -196,7 +196,7 @@ class _Batch(NamedTuple):
         n_steps = self.inputs.n_steps
         n_chunks = -(-n_steps // self.chunk)
         length = -(-n_steps // n_chunks)
-        together = max(1, _TOGETHER // n_steps)
+        together = max(1, CHUNK // n_steps)
         # made before anything else: small results between large arrays that come and go would scatter the memory
         kind = stack.readout.dtype
         logits = torch.from_numpy(np.zeros((end - begin, stack.readout.shape[1]), kind))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from spikedata.events import Events
-from spikedata.nn.networks import Network, anneal_delays
+from spikedata.nn.networks import EventDrivenNetwork, Network, anneal_delays
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import batches_of, iterate_batches
 from spikedata.training.checkpoint import Checkpoint
@@ -37,9 +37,14 @@ from spikedata.training.step import (
 from spikedata.transforms import Compose, EventTransform
 from spikedata.transforms.named import apply_control, augmentation_of, control_of
 
-_SILENCE = (
-    "no hidden neuron fired in epoch %d: the readout has nothing to learn from, and they learn only as far as the "
-    "surrogate reaches; larger weights (input_gain) or a lower bound on activity (lower_strength) make them fire"
+_SILENCE = "no hidden neuron fired in epoch %d: the readout has nothing to learn from, and they %s"
+_HELP = (
+    "learn only as far as the surrogate reaches; larger weights (input_gain) or a lower bound on activity "
+    "(lower_strength) make them fire"
+)
+_HELP_IF_EXACT = (
+    "have no gradient, which is that of spike times; larger weights (input_mean) make them fire, or raising the "
+    "weights of silent neurons while training (bump)"
 )
 _logger = logging.getLogger(__name__)
 
@@ -138,15 +143,16 @@ def train(
             seed=seed,
         )
         if passage.is_silent and not was_silent:
-            _logger.warning(_SILENCE, epoch)
+            _logger.warning(_SILENCE, epoch, _HELP_IF_EXACT if isinstance(network, EventDrivenNetwork) else _HELP)
         was_silent = passage.is_silent
         if chosen_by is None:
             validated = _Validated()
-            _check_weights(network, epoch=epoch, learning_rate=rates[-1])
         else:
             validated = _validate(
                 network, chosen_by, params, epoch=epoch, learning_rate=rates[-1], report=partial(report, len(learned))
             )
+        # a loss has checked neither the last step nor weights whose neurons never fire
+        _check_weights(network, epoch=epoch, learning_rate=rates[-1])
         record = EpochRecord(
             epoch=epoch,
             train_loss=passage.loss,
@@ -220,7 +226,7 @@ def _validate(
 
 
 def _check_weights(network: Network, *, epoch: int, learning_rate: float) -> None:
-    """Raise FloatingPointError if a weight is not finite: no loss has checked the last step of an epoch yet."""
+    """Raise FloatingPointError if a weight is not finite."""
     spoiled = not_finite(network)
     if spoiled:
         raise FloatingPointError(

@@ -73,6 +73,11 @@ class Recipe:
             raise ValueError(f"Recipe.training {rule}, got {self.training}")
         if isinstance(self.network, EventDrivenParams) and self.training is not None:
             _check_exact(self.training)
+        if self.training and self.training.late_strength and getattr(self.network, "readout", "") != "first_spike":
+            raise ValueError(
+                'TrainParams.late_strength must be 0 but for the readout "first_spike" of EventDrivenParams, '
+                f"got {self.training.late_strength}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The recipe in JSON's types, with each dataclass as an object that names its ``type``."""

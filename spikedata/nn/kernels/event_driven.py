@@ -46,6 +46,7 @@ _MOST_SPIKES = 1000  # of a neuron in a clip, on average over a layer: far more 
 _SMALLEST_SLOPE = 1e-9  # of the threshold; a membrane that only touches it would have an infinite gradient
 _NEAR = 1e-2  # relative difference of two rates; with three points, Gauss's rule is then exact to 1e-15
 _GAUSS_PLACES, _GAUSS_PARTS = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5), (5 / 18, 8 / 18, 5 / 18)
+_LARGEST_POWER = 8  # of a polynomial that is solved as one
 _ITERATIONS = 100  # at the very most; nearly all crossings take three
 
 
@@ -89,6 +90,36 @@ def rise_of(v: float, i: float, tau_mem: float, tau_syn: float) -> float:
 
 
 @compiled
+def root_of_power(v: float, i: float, longest: float, tau_mem: float, threshold: float, power: int) -> float:
+    """As `crossing`, which knows that there is one by `longest`, where tau_mem is a whole multiple of tau_syn.
+
+    With x = exp(-s/tau_mem), V is a polynomial in x, whose steps need no exponential: Halley's, within a bracket.
+    """
+    scale = i / (power - 1.0)
+    total = v + scale
+    low, top, x = math.exp(-longest / tau_mem), 1.0, 1.0
+    for _ in range(_ITERATIONS):
+        below = x
+        for _ in range(power - 2):
+            below *= x
+        value = total * x - scale * below * x - threshold
+        slope = total - power * scale * below
+        bend = -power * (power - 1.0) * scale * below / x
+        if value < 0.0:
+            top = x
+        else:
+            low = x
+        new = x - value * slope / (slope * slope - 0.5 * value * bend)
+        if not low <= new <= top:
+            new = 0.5 * (low + top)
+        if abs(new - x) <= 1e-9 * x:  # what is left is of the third power of it
+            x = new
+            break
+        x = new
+    return min(max(-tau_mem * math.log(x), 0.0), longest)
+
+
+@compiled
 def crossing(
     v: float, i: float, longest: float, tau_mem: float, tau_syn: float, threshold: float, is_above: bool
 ) -> float:
@@ -111,6 +142,9 @@ def crossing(
         total = v + i
         x = (total + math.sqrt(max(total * total - 4.0 * i * threshold, 0.0))) / (2.0 * i)
         return min(max(-tau_mem * math.log(x), 0.0), high)
+    power = int(tau_mem / tau_syn + 0.5)
+    if 2 < power <= _LARGEST_POWER and abs(tau_mem - power * tau_syn) <= 1e-15 * tau_mem:
+        return root_of_power(v, i, high, tau_mem, threshold, power)
     # the third-order term of what a step leaves, below which the step is the last one
     small = 1e-16 * threshold * tau_mem * min(tau_mem, tau_syn) * tau_syn / i
     low, s = 0.0, 0.0

@@ -18,6 +18,7 @@ from spikedata.nn import (
     ALIFParams,
     ConvolutionParams,
     CountParams,
+    EventDrivenParams,
     InitializationParams,
     LIFParams,
     SequenceParams,
@@ -31,6 +32,7 @@ from spikedata.training.params import TrainParams
 
 LOUD = InitializationParams(input_gain=3.0)
 PLAIN = SpikingNetworkParams(hidden=(6,), duration=0.2, initialization=LOUD)
+EXACT = EventDrivenParams(hidden=(6,), duration=0.2, input_mean=0.6)
 QUICK = TrainParams(epochs=1, batch_size=16, optimizer="adam", unit_shift=0.0, activity=NO_LIMITS)
 GRADIENTS = {
     "bptt": {"gradient": "bptt"},
@@ -40,6 +42,9 @@ GRADIENTS = {
     "superspike, uniform": {"gradient": "superspike", "feedback": "uniform"},
 }
 every_gradient = pytest.mark.parametrize("how", GRADIENTS.values(), ids=GRADIENTS)
+# a gradient, or a network whose gradient is exact
+RULES = {**GRADIENTS, "EventProp": {"network": EXACT}}
+every_rule = pytest.mark.parametrize("how", RULES.values(), ids=RULES)
 # the same recipe for the command line
 SMALL = {"hidden": "6", "duration": "0.2", "n_merged": "1", "batch_size": "16", "epochs": "3", "input_gain": "3"}
 SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
@@ -48,6 +53,12 @@ SPEAKERS = {"validation_speakers": (3,), "test_speakers": (4, 5)}
 @pytest.fixture
 def spike_path(write_spikes, make_events):
     return write_spikes(make_events(speakers=range(6)))
+
+
+def _made(how, **training):
+    """The network and the training of a rule."""
+    how = dict(how)
+    return _network(how.pop("network", PLAIN)), dataclasses.replace(QUICK, **how, **training)
 
 
 def _network(params=PLAIN, n_units=16):
@@ -160,19 +171,47 @@ def test_what_fits_is_trained(neuron, how, make_events):
     assert sum(changed) == 3 if how["gradient"] == "superspike" else all(changed)
 
 
+@pytest.mark.parametrize(
+    ("neuron", "message"),
+    [
+        (AdLIFParams(), "neuron must be LIFParams, whose gradient EventProp knows exactly; got AdLIFParams"),
+        (ALIFParams(), "neuron must be LIFParams, whose gradient EventProp knows exactly; got ALIFParams"),
+        (LIFParams(), r"LIFParams\.reset must be \"zero\" where gradients are exact \(EventProp\); got 'subtract'"),
+    ],
+)
+def test_exact_gradients_refuse_neurons_that_have_a_surrogate_alone(neuron, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        EventDrivenParams(neuron=neuron)
+    assert "which fits" in str(caught.value)
+
+
+@pytest.mark.parametrize("rule", ["eprop", "superspike"])
+def test_an_online_rule_refuses_a_network_in_continuous_time(rule, make_events):
+    with pytest.raises(ValueError, match=f"{rule} trains a SpikingNetwork, got a EventDrivenNetwork; gradient 'bptt'"):
+        train(_network(EXACT), make_events(), make_events(), dataclasses.replace(QUICK, gradient=rule))
+
+
+def test_a_network_in_continuous_time_refuses_steps():
+    with pytest.raises(ValueError, match=r"inputs must be the times of 16 units \(TimesBatch\)"):
+        _network(EXACT)(torch.zeros(2, 20, 16))
+
+
 # Silence
 
 
-@every_gradient
+@every_rule
 def test_a_silent_network_is_said_once_with_what_helps(how, make_events, caplog):
-    silent = dataclasses.replace(PLAIN, initialization=InitializationParams(input_gain=0.0, recurrent_gain=0.0))
-    params = dataclasses.replace(QUICK, epochs=3, **how)
+    network, params = _made(how, epochs=3, learning_rate=1e-6)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.zero_()
     with caplog.at_level(logging.WARNING, logger="spikedata"):
-        train(_network(silent), make_events(), make_events((3,)), dataclasses.replace(params, learning_rate=1e-6))
+        train(network, make_events(), make_events((3,)), params)
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("no hidden neuron fired in epoch 1")
-    for help_ in ("input_gain", "lower_strength"):
-        assert help_ in said
+    for name in ("input_mean", "bump") if "network" in how else ("input_gain", "lower_strength"):
+        assert name in said
+        assert name in Recipe(name="mine", network=network.params, training=params).params
 
 
 @every_gradient
@@ -182,9 +221,10 @@ def test_a_silent_network_is_said_on_the_command_line(how, spike_path, tmp_path,
     assert "no hidden neuron fired in epoch 1" in capsys.readouterr().err + caplog.text
 
 
-@every_gradient
+@every_rule
 def test_a_network_that_fires_is_not_called_silent(how, make_events, caplog):
-    train(_network(), make_events(), make_events((3,)), dataclasses.replace(QUICK, **how))
+    network, params = _made(how)
+    train(network, make_events(), make_events((3,)), params)
     assert not caplog.records
 
 
@@ -210,13 +250,14 @@ def spoiling(monkeypatch):
     return stop
 
 
-@every_gradient
+@every_rule
 def test_what_is_no_number_stops_with_the_state_before_it(how, spoiling, make_events):
     # 96 clips in batches of 16: six steps an epoch
-    kept, network = [], _network()
-    params = dataclasses.replace(QUICK, epochs=3, **how)
+    kept, (network, params) = [], _made(how, epochs=3)
     clips = make_events(speakers=range(7)).select(range(96))
-    with pytest.raises(FloatingPointError, match=r"training diverged: the loss is nan in epoch 2, batch 4") as caught:
+    # in continuous time a neuron with such a weight does not fire, so that the loss stays a number
+    what = "weights that are not finite after epoch 2: " if "network" in how else "the loss is nan in epoch 2, batch 4"
+    with pytest.raises(FloatingPointError, match=f"training diverged: {what}") as caught:
         train(network, clips, make_events((3,)), params, on_checkpoint=kept.append)
     assert "\n" not in str(caught.value)
     assert [len(checkpoint.history) for checkpoint in kept] == [1]

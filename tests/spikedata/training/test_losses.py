@@ -119,7 +119,8 @@ def test_the_lower_bound_may_have_a_norm_of_its_own(norm, lower_norm, spikes):
     both = activity_penalty([spikes], ActivityParams(**lower, **upper, norm=norm, lower_norm=lower_norm))
     below = activity_penalty([spikes], ActivityParams(**lower, upper_strength=0.0, norm=lower_norm))
     above = activity_penalty([spikes], ActivityParams(lower_strength=0.0, **upper, norm=norm))
-    assert below > 0 and above > 0
+    assert below > 0
+    assert above > 0
     torch.testing.assert_close(both, below + above)
 
 

@@ -10,7 +10,7 @@ from spikedata.nn.neurons import LIFParams
 
 PARAMS = LIFParams(tau_mem=20e-3, tau_syn=5e-3, reset="zero")
 CONSTANTS = {"tau_mem": PARAMS.tau_mem, "tau_syn": PARAMS.tau_syn}
-DURATION, DT, N_CLIPS = 50e-3, 0.1e-3, 32
+DURATION, DT, N_CLIPS = 40e-3, 0.1e-3, 24
 OF_CLASS = torch.tensor([1.0, -0.7, 0.4], dtype=torch.float64)
 Weights = list[torch.Tensor | None]
 
@@ -39,8 +39,7 @@ def exactly(kind: str, times: np.ndarray, units: np.ndarray, weights: Weights) -
     return hidden.offsets.diff(), values @ OF_CLASS
 
 
-@pytest.mark.parametrize("kind", ["first_spike", "mean"])
-@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize(("kind", "recurrent"), [("first_spike", True), ("mean", False)])
 def test_the_error_of_the_gradient_falls_with_the_step(kind: str, recurrent: bool) -> None:
     rng = np.random.default_rng(0)
     times = np.sort(rng.permuted(np.tile(np.arange(250), (N_CLIPS, 1)), axis=1)[:, :12]) * DT
@@ -55,13 +54,13 @@ def test_the_error_of_the_gradient_falls_with_the_step(kind: str, recurrent: boo
     same = torch.isfinite(losses)
     for number, loss in runs:
         same &= (number == counts) & torch.isfinite(loss)
-    assert same.sum() >= 12
+    assert same.sum() >= 9
 
     def gradient(loss: torch.Tensor) -> torch.Tensor:
         return torch.cat([each.flatten() for each in torch.autograd.grad(loss, there, retain_graph=True)])
 
     errors = []
-    for clip in np.flatnonzero(same.numpy())[:12]:
+    for clip in np.flatnonzero(same.numpy())[:9]:
         exact = gradient(losses[clip])
         errors.append([float((gradient(loss[clip]) - exact).norm() / exact.norm()) for _, loss in runs])
     coarse, fine = np.median(errors, axis=0)  # in a few clips, two spikes change their order
