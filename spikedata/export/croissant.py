@@ -141,7 +141,7 @@ def describe_in_croissant(
         "license": said["license_url"],
         "version": "1.0.0",
         "datePublished": said["date"],
-        "keywords": ["spikes", "spiking neural networks", "neuromorphic", "cochlea"],
+        "keywords": ["spikes", "spiking neural networks", "neuromorphic", *([] if said["task"] else ["cochlea"])],
         "distribution": [_file_object(file) for file in files],
         "recordSet": [_classes(class_names), *(_records(file, files) for file in files if file.kind != "hdf5")],
     }

@@ -186,6 +186,7 @@ def _said(
         "name": name or folder.resolve().name,
         "license": each[0].license,
         "corpus": corpus,
+        "task": task_in(d),
         "origins": [
             f"{place.name} is {known.origin}"
             for place, known in zip(paths, each, strict=True)
@@ -320,9 +321,9 @@ def _front_matter(
         "pretty_name": _title(said),
         "license": said["license"],
         "language": list(_LANGUAGES.get(said["corpus"], ())),
-        "task_categories": ["audio-classification"],
+        "task_categories": [] if said["task"] else ["audio-classification"],
         "size_categories": [next((size for most, size in _SIZES if d["samples"] < most), "n>1M")],
-        "tags": ["spikes", "spiking-neural-networks", "neuromorphic", "cochlea"],
+        "tags": ["spikes", "spiking-neural-networks", "neuromorphic", *([] if said["task"] else ["cochlea"])],
         "configs": [
             {
                 "config_name": "default",
