@@ -269,7 +269,7 @@ def tables(lines: list[Line]) -> Iterator[str]:
         first, last = [run["first"] for run in runs], [run["curve"][-1] for run in runs]
         share = [run["curve"][-1] / run["n_target"] for run in runs]
         yield (
-            f"| {name} | {len(runs)} | {np.mean(first):.0f} | {np.mean(last):.0f} ± {deviation(last):.0f} "
+            f"| {name} | {len(runs)} | {np.mean(first):.0f} | {np.mean(last):.0f}{deviation(last)} "
             f"| {np.mean(share):.2f} | {np.mean([run['seconds'] for run in runs]):.0f} |"
         )
     for line in lines:
@@ -285,14 +285,15 @@ def tables(lines: list[Line]) -> Iterator[str]:
             )
 
 
-def deviation(values: list[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+def deviation(values: list[float]) -> str:
+    """The standard deviation, where there is one."""
+    return f" ± {np.std(values, ddof=1):.0f}" if len(values) > 1 else ""
 
 
 @styled
 def draw_curves(lines: list[Line]) -> Figure:
     """Error against trials, mean over the seeds, a panel for each task."""
-    figure = new_figure(9.0, 3.0)
+    figure = new_figure(7.5, 2.6)
     names = {"neuron": "One neuron", "hidden": "Four hidden neurons", "bitmap": "Picture"}
     for axes, (study, title) in zip(figure.subplots(1, 3), names.items(), strict=True):
         trials = [part.mean() + 1 for part in np.array_split(np.arange(TRIALS[study]), N_POINTS)]
