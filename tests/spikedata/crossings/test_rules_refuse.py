@@ -93,7 +93,7 @@ def test_an_online_rule_refuses_what_mixes_steps_or_clips(rule, changes, message
 
 @pytest.mark.parametrize("params", [SequenceParams(duration=0.2), ConvolutionParams(duration=0.2)], ids=["gru", "cnn"])
 def test_an_online_rule_refuses_networks_without_spikes(params, make_events):
-    with pytest.raises(ValueError, match=r"eprop trains a SpikingNetwork, got a .*; gradient 'bptt' fits it"):
+    with pytest.raises(ValueError, match=r"eprop trains a SpikingNetwork, got .*'bptt' fits it"):
         train(_network(params, n_units=200), make_events(), make_events(), dataclasses.replace(QUICK, gradient="eprop"))
 
 
@@ -187,7 +187,7 @@ def test_exact_gradients_refuse_neurons_that_have_a_surrogate_alone(neuron, mess
 
 @pytest.mark.parametrize("rule", ["eprop", "superspike"])
 def test_an_online_rule_refuses_a_network_in_continuous_time(rule, make_events):
-    with pytest.raises(ValueError, match=f"{rule} trains a SpikingNetwork, got a EventDrivenNetwork; gradient 'bptt'"):
+    with pytest.raises(ValueError, match=f"{rule} trains a SpikingNetwork, got EventDrivenNetwork"):
         train(_network(EXACT), make_events(), make_events(), dataclasses.replace(QUICK, gradient=rule))
 
 
