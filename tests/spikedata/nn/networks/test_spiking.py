@@ -319,7 +319,7 @@ def test_inputs_of_another_width_are_refused():
     [
         ({"hidden": ()}, r"hidden must be whole numbers >= 1, at least one, got \(\)"),
         ({"hidden": (8, 0)}, r"hidden must be whole numbers >= 1, at least one, got \(8, 0\)"),
-        ({"readout": "median"}, "readout must be one of max, softmax_sum, last, mean, exp_mean, got 'median'"),
+        ({"readout": "sum"}, "readout must be one of max, softmax_sum, last, mean, exp_mean, got 'sum'"),
         ({"dropout_of": "steps"}, "dropout_of must be one of spikes, neurons, got 'steps'"),
         ({"dropout": 1.0}, "dropout must be >= 0 and < 1, got 1.0"),
         ({"n_merged": 2.5}, "n_merged must be a whole number >= 1, got 2.5"),
