@@ -330,7 +330,7 @@ def draw(lines: Sequence[Line]) -> Figure:
     _say_powers(hidden, (1, 3, 10, 30, 100, 300))
     everything.set(xlabel="Input and hidden spikes per image")
     time.set(xlabel="Readout stops after (ms)", ylabel="Validation accuracy (%)", ylim=(50, 100))
-    hidden.legend(loc="lower right", **LEGEND)
+    hidden.legend(loc="center right", **LEGEND)
     time.legend(loc="lower right", **LEGEND)
     hidden.axvline(100, color=GRAY, lw=0.8, ls=":")  # one spike for each of 100 neurons
     return figure
