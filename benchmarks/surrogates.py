@@ -313,8 +313,9 @@ def known_tasks(digits: Path | None, audio: Path | None) -> dict[str, Task]:
         "randman": Task(load=load_randman, n_classes=10, **randman),
         "yin_yang": Task(load=load_yin_yang, n_classes=3, n_steps=60),
     }
-    # as 100 steps stand for 1 s, the paper multiplies the time constants by 5
-    spoken: Any = {"n_classes": 20, "dt": 10e-3, "slowness": 5.0, "epochs": 15, "rates_recurrent": (1e-3, 5e-3)}
+    # As 100 steps stand for 1 s, the paper multiplies the time constants by 5. A rate of 5e-3 lost to 1e-3 on the
+    # validation clips in all nine settings in which it was tried, by 10 to 30 points.
+    spoken: Any = {"n_classes": 20, "dt": 10e-3, "slowness": 5.0, "epochs": 15, "rates_recurrent": (3e-4, 1e-3)}
     spoken |= {"scales": (1.0, 5.0, 20.0, 100.0)}
     if digits is not None:
         variants = ("recurrent", "recurrent_reset")

@@ -74,17 +74,25 @@ def paired(one: Cell, other: Cell) -> Interval:
 
 
 class Study:
-    """The runs of one task; seeds that not all settings have are left out."""
+    """The runs of one task. Of a study that is not finished, settings that are compared have the same seeds."""
 
     def __init__(self, task: str, lines: list[Line]) -> None:
         self.task = task
         settings = defaultdict(dict)
         for line in lines:
             settings[self._setting(line)][line["seed"]] = line
-        seeds = set.intersection(*(set(runs) for runs in settings.values()))
-        self._runs = {setting: {seed: runs[seed] for seed in sorted(seeds)} for setting, runs in settings.items()}
-        self.n_runs, self.seconds, self.n_seeds = len(lines), sum(line["seconds"] for line in lines), len(seeds)
+        self._runs = {}
+        for group in {self._group(key) for key in settings}:
+            self._runs |= _as_many({key: runs for key, runs in settings.items() if self._group(key) == group})
+        self.n_runs, self.seconds = len(lines), sum(line["seconds"] for line in lines)
+        counts = {len(runs) for runs in self._runs.values()}
+        self.seeds = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts)}"
         self.n_diverged = sum(line["diverged"] for line in lines)
+
+    @staticmethod
+    def _group(setting: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What is compared with each other: variant, first weights, whether there is a bound."""
+        return setting[0], setting[3], setting[4] is None, setting[1] in CONTROLS
 
     @staticmethod
     def _setting(line: Line) -> tuple[Any, ...]:
@@ -150,6 +158,15 @@ class Study:
             cells = [self.cell(variant, shape, scale, rate=rate) for shape in SHAPES]
             spreads.append(np.ptp([cell.interval.mean for cell in cells if cell]))
         return float(np.median(spreads))
+
+
+def _as_many(settings: dict[tuple[Any, ...], dict[int, Line]]) -> dict[tuple[Any, ...], dict[int, Line]]:
+    """The first n seeds of the settings that have so many, with the n that keeps most runs."""
+    kept = {n: sum(len(runs) >= n for runs in settings.values()) * n for n in map(len, settings.values())}
+    most = max(kept, key=lambda n: (kept[n], n))
+    return {
+        key: {seed: runs[seed] for seed in sorted(runs)[:most]} for key, runs in settings.items() if len(runs) >= most
+    }
 
 
 def _rows(head: list[str], rows: list[list[str]]) -> str:
@@ -303,7 +320,7 @@ def draw_bounds(studies: list[Study]) -> Figure:
 def report_of(studies: list[Study]) -> str:
     """All tables, as Markdown."""
     cost = ", ".join(
-        f"{TASKS[study.task]} {study.n_runs:,} runs, {study.n_seeds} seeds, {study.seconds / 60:.0f} CPU minutes"
+        f"{TASKS[study.task]} {study.n_runs:,} runs, seeds {study.seeds}, {study.seconds / 60:.1f} CPU minutes"
         for study in studies
     )
     diverged = sum(study.n_diverged for study in studies)
