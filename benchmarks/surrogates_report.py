@@ -323,7 +323,7 @@ def draw_bounds(studies: list[Study]) -> Figure:
 def report_of(studies: list[Study], *, images: str, n_missing: int) -> str:
     """All tables, as Markdown; how many runs are not finished is said first."""
     cost = "; ".join(
-        f"{TASKS[study.task]} {study.n_runs:,} runs, seeds a setting {study.seeds}, CPU minutes {study.seconds / 60:.1f}"
+        f"{TASKS[study.task]} {study.n_runs:,} runs, {study.seeds} seeds each, {study.seconds / 60:.1f} CPU minutes"
         for study in studies
     )
     diverged = sum(study.n_diverged for study in studies)
