@@ -74,17 +74,25 @@ def paired(one: Cell, other: Cell) -> Interval:
 
 
 class Study:
-    """The runs of one task; seeds that not all settings have are left out."""
+    """The runs of one task. Of a study that is not finished, settings that are compared have the same seeds."""
 
     def __init__(self, task: str, lines: list[Line]) -> None:
         self.task = task
         settings = defaultdict(dict)
         for line in lines:
             settings[self._setting(line)][line["seed"]] = line
-        seeds = set.intersection(*(set(runs) for runs in settings.values()))
-        self._runs = {setting: {seed: runs[seed] for seed in sorted(seeds)} for setting, runs in settings.items()}
-        self.n_runs, self.seconds, self.n_seeds = len(lines), sum(line["seconds"] for line in lines), len(seeds)
+        self._runs = {}
+        for group in {self._group(key) for key in settings}:
+            self._runs |= _as_many({key: runs for key, runs in settings.items() if self._group(key) == group})
+        self.n_runs, self.seconds = len(lines), sum(line["seconds"] for line in lines)
+        counts = {len(runs) for runs in self._runs.values()}
+        self.seeds = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts)}"
         self.n_diverged = sum(line["diverged"] for line in lines)
+
+    @staticmethod
+    def _group(setting: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What is compared with each other: variant, first weights, whether there is a bound."""
+        return setting[0], setting[3], setting[4] is None, setting[1] in CONTROLS
 
     @staticmethod
     def _setting(line: Line) -> tuple[Any, ...]:
@@ -152,6 +160,15 @@ class Study:
         return float(np.median(spreads))
 
 
+def _as_many(settings: dict[tuple[Any, ...], dict[int, Line]]) -> dict[tuple[Any, ...], dict[int, Line]]:
+    """The first n seeds of the settings that have so many, with the n that keeps most runs."""
+    kept = {n: sum(len(runs) >= n for runs in settings.values()) * n for n in map(len, settings.values())}
+    most = max(kept, key=lambda n: (kept[n], n))
+    return {
+        key: {seed: runs[seed] for seed in sorted(runs)[:most]} for key, runs in settings.items() if len(runs) >= most
+    }
+
+
 def _rows(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |".replace("| --- |", "|---|", 1) for line in lines)
@@ -208,8 +225,9 @@ def table_of_controls(studies: list[Study]) -> str:
         plain = study.variants()[0]
         cells = [study.cell(plain, shape) for shape in CONTROLS]
         shown = [str(cell.interval) if cell else "" for cell in cells]
-        rows.append([f"{TASKS[study.task]}, {VARIANTS[plain]}", f"{100 / CLASSES[study.task]:.1f}", *shown])
-    return _rows(["surrogate", "chance", *CONTROLS.values()], rows)
+        if any(shown):
+            rows.append([f"{TASKS[study.task]}, {VARIANTS[plain]}", f"{100 / CLASSES[study.task]:.1f}", *shown])
+    return _rows(["surrogate", "chance", *CONTROLS.values()], rows) if rows else ""
 
 
 def table_of_starts(studies: list[Study]) -> str:
@@ -234,11 +252,13 @@ def table_of_bounds(studies: list[Study]) -> str:
     rows = []
     for study in studies:
         plain = study.variants()[0]
+        if not study.bounds():
+            continue
         found = {bound: study.cell(plain, "superspike", bound=bound) for bound in bounds}
         rows.append([TASKS[study.task], *(str(cell.interval) if cell else "" for cell in found.values())])
         spikes = [f"{np.mean(list(cell.spikes.values())):.2f}" if cell else "" for cell in found.values()]
         rows.append([f"{TASKS[study.task]}: spikes per neuron", *spikes])
-    return _rows(["upper bound", *(f"{bound:g}" for bound in bounds)], rows)
+    return _rows(["upper bound", *(f"{bound:g}" for bound in bounds)], rows) if rows else ""
 
 
 def _panel(axes: Axes, study: Study, variant: str, *, gain: float = 1.0) -> None:
@@ -300,41 +320,46 @@ def draw_bounds(studies: list[Study]) -> Figure:
     return figure
 
 
-def report_of(studies: list[Study]) -> str:
-    """All tables, as Markdown."""
-    cost = ", ".join(
-        f"{TASKS[study.task]} {study.n_runs:,} runs, {study.n_seeds} seeds, {study.seconds / 60:.0f} CPU minutes"
+def report_of(studies: list[Study], *, images: str, n_missing: int) -> str:
+    """All tables, as Markdown; how many runs are not finished is said first."""
+    cost = "; ".join(
+        f"{TASKS[study.task]} {study.n_runs:,} runs, {study.seeds} seeds each, {study.seconds / 60:.1f} CPU minutes"
         for study in studies
     )
     diverged = sum(study.n_diverged for study in studies)
-    parts = [
-        f"{cost}. {diverged:,} runs diverged; they count as chance. Accuracies are those on test clips in percent, with"
-        " the 95 % intervals of a mean over seeds (Student's t); differences are paired, seed by seed.",
-        "**How far the three shapes are apart, from the worst to the best**, the median over scales and rates:",
-        table_of_spreads(studies),
-        "**Each shape at its own best scale**, and the difference from SuperSpike at its own:",
-        table_of_shapes(studies),
-        "**Each shape at each scale**, at the rate that does best there on validation clips:",
-        table_of_scales(studies),
-        "**From another start**, one rate:",
-        table_of_starts(studies),
-        "**No shape at all**, one rate:",
-        table_of_controls(studies),
-        "**The limit of sparseness**, SuperSpike of scale 5, one rate:",
-        table_of_bounds(studies),
-    ]
-    return "\n\n".join(part for part in parts if part)
+    missing = f"**The study is not finished: {n_missing:,} runs are missing.** " if n_missing else ""
+    head = (
+        f"{missing}{cost}. {diverged:,} runs diverged; they count as chance. Accuracies are those on test clips in"
+        " percent, with the 95 % intervals of a mean over seeds (Student's t); differences are paired, seed by seed."
+    )
+    tables = {
+        "**How far the three shapes are apart, from the worst to the best**, the median over scales and rates:": (
+            table_of_spreads(studies)
+        ),
+        "**Each shape at its own best scale**, and the difference from SuperSpike at its own:": table_of_shapes(
+            studies
+        ),
+        "**Each shape at each scale**, at the rate that does best there on validation clips:": table_of_scales(studies),
+        "**From another start**, one rate:": table_of_starts(studies),
+        "**No shape at all**, one rate:": table_of_controls(studies),
+        "**The limit of sparseness**, SuperSpike of scale 5, one rate:": table_of_bounds(studies),
+    }
+    if any(study.bounds() for study in studies):
+        picture = f"![Accuracy against spikes under an upper bound]({images}sparseness.png)"
+        tables[picture] = "Spikes are those of hidden neurons in a clip, without the input's."
+    return "\n\n".join([head, *(f"{title}\n\n{table}" for title, table in tables.items() if table)])
 
 
-def write_report(lines: dict[str, list[Line]], out: Path, *, docs: Path | None = None) -> None:
+def write_report(lines: dict[str, list[Line]], out: Path, *, docs: Path | None = None, n_missing: int = 0) -> None:
     """Write tables and pictures to a folder, or into the page and the images of the docs."""
     studies = [Study(task, found) for task, found in lines.items() if found]
     if not studies:
         return
-    report = report_of(studies)
+    report = report_of(studies, images="" if docs is None else "../../images/", n_missing=n_missing)
     images = out if docs is None else docs / "images"
     save_figure(draw_scales(studies), images / "surrogates.png", overwrite=True)
-    save_figure(draw_bounds(studies), images / "sparseness.png", overwrite=True)
+    if any(study.bounds() for study in studies):
+        save_figure(draw_bounds(studies), images / "sparseness.png", overwrite=True)
     summary = [
         {**dict(zip(("variant", "shape", "scale", "gain", "bound", "rate"), key, strict=True)), "task": study.task}
         | {name: [run[name] for _, run in sorted(runs.items())] for name in ("validation", "test", "spikes")}
