@@ -145,7 +145,7 @@ def run(study: str, setting: str, seed: int, out: Path) -> Line:
 
 def study(name: str, out: Path, lines: list[Line], seeds: int) -> None:
     """All runs of a study that are not there yet, seed by seed."""
-    done = {(line["study"], line["setting"], line["seed"]) for line in lines}
+    done = {(line["study"], line["setting"], line["seed"]) for line in lines if "setting" in line}
     for seed in range(seeds):
         for setting in settings(name):
             if (name, setting, seed) in done:
