@@ -23,6 +23,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "reference" / "command_line.md"
 CALLS = {
     "synth": ["--words", "{root}/words.txt", "--out", "{root}/spoken", "--speakers", "1", "--takes", "1"],
     "noisy-digits": ["{digits}", "--out", "{root}/noisy"],
+    "make": ["yin_yang", "{root}/yin_yang.h5", "--n-clips", "20"],
     "encode": ["folder", "{root}/noises", "{root}/noises.h5", "--shard", "1/1"],
     "merge": ["{root}/noises.shard-0001-of-0001.h5", "--out", "{root}/noises.h5"],
     "info": ["{root}/noises.h5"],
@@ -44,6 +45,7 @@ TYPES = {"file": str, "files": list, "skipped": list, "error": str}  # all other
 TELLS = {
     "synth": {"file", "clips"},
     "noisy-digits": {"file", "clips"},
+    "make": {"file", "clips", "spikes"},
     "encode": {"file", "files", "clips", "spikes", "skipped", "kept"},
     "merge": {"file", "files", "clips", "spikes", "skipped"},
     "info": {"file", "clips", "spikes", "skipped"},

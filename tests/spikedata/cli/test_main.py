@@ -222,12 +222,17 @@ def test_the_help_tells_statuses_and_environment(capsys: pytest.CaptureFixture[s
 def optional_positionals() -> list[tuple[str, ...]]:
     """Each command with words for all its positional arguments, of which the last may be left out."""
     (commands,) = (action for action in build_parser()._actions if action.dest == "command")
-    words = {"recipe": "counts", "name": "shd"}  # what is looked up among names; a path may be any
+    # what is looked up among names; a path may be any
+    words = {"recipe": "counts", "download": "shd", "make": "yin_yang"}
     return [
-        (name, *(words.get(action.dest, f"{action.dest}.h5") for action in parser._get_positional_actions()))
+        (name, *(_word_for(name, action.dest, words) for action in parser._get_positional_actions()))
         for name, parser in commands.choices.items()  # type: ignore[union-attr]
         if any(action.nargs == "?" for action in parser._get_positional_actions())
     ]
+
+
+def _word_for(command: str, argument: str, words: dict[str, str]) -> str:
+    return words.get(command if argument == "name" else argument, f"{argument}.h5")
 
 
 @pytest.mark.parametrize("words", optional_positionals(), ids=lambda words: words[0])
