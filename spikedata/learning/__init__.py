@@ -8,7 +8,7 @@ from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.losses import first_spike_loss, van_rossum_distance
 from spikedata.learning.online import online_gradients
 from spikedata.learning.plain import online_gradients_plain
-from spikedata.learning.rules import Online, check_online
+from spikedata.learning.rules import Online, check_online, check_uniform
 from spikedata.learning.spike_trains import (
     SuperSpikeDivergedError,
     SuperSpikeResult,
@@ -27,6 +27,7 @@ __all__ = [
     "SuperSpikeResult",
     "TrialRecord",
     "check_online",
+    "check_uniform",
     "feedback_weights",
     "first_spike_loss",
     "initial_weights",

@@ -32,7 +32,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.learning.feedback import feedback_weights
 from spikedata.learning.passes import Buffers, Cells, Chunk, State, at_rest, backward, cells_of, forward
 from spikedata.learning.plain import online_gradients_plain
-from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online
+from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online, check_uniform
 from spikedata.nn.kernels import run_integrator
 from spikedata.nn.kernels.arguments import is_fused
 from spikedata.nn.kernels.chunks import CHUNK as CLIPS
@@ -108,6 +108,8 @@ def online_gradients(
     ((4, 2), (8, 8))
     """
     check_online(network, rule=rule, feedback=feedback)
+    if isinstance(objective, Tensor):
+        check_uniform(network, feedback=feedback)
     chunk = whole_number("chunk", chunk, at_least=1)
     check_inputs(inputs, network.n_inputs, network.dt)
     n_clips = len(inputs) if isinstance(inputs, Tensor) else len(inputs.offsets)

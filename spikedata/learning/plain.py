@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from spikedata.learning.feedback import feedback_weights
-from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online
+from spikedata.learning.rules import Objective, Online, add_gradients, as_objective, check_online, check_uniform
 from spikedata.nn.networks import Activity, Inputs, SpikingNetwork, class_scores
 from spikedata.nn.networks.inputs import as_dense, check_inputs
 from spikedata.nn.networks.layers import SpikingLayer
@@ -61,6 +61,8 @@ def online_gradients_plain(
         If there is no such rule or feedback, or the rule does not fit the network or its inputs.
     """
     check_online(network, rule=rule, feedback=feedback)
+    if isinstance(objective, Tensor):
+        check_uniform(network, feedback=feedback)
     inputs = check_inputs(inputs, network.n_inputs, network.dt)
     readout = network.readout
     layers: list[SpikingLayer] = list(network.layers)  # type: ignore[arg-type]

@@ -59,6 +59,25 @@ def check_online(network: nn.Module, *, rule: str, feedback: str) -> None:
             raise ValueError(f"{rule} trains networks with {name} {type(value)(0)}, got {value}; 'bptt' fits it")
 
 
+def check_uniform(network: SpikingNetwork, *, feedback: str, at_each_step: bool = False) -> None:
+    """Raise ValueError if uniform feedback would add up errors of all classes that cancel.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Network to train by a cross-entropy.
+    feedback : str
+        As `online_gradients` takes it.
+    at_each_step : bool
+        Whether the cross-entropy is that of each step, not of the scores.
+    """
+    if feedback == "uniform" and (at_each_step or network.params.readout != "max"):
+        raise ValueError(
+            "feedback 'uniform' adds up the errors of all classes, which is 0 at every step; "
+            "'symmetric' or 'random' fit it, or the readout 'max' with the loss 'cross_entropy'"
+        )
+
+
 def as_objective(objective: Tensor | Objective, n_clips: int) -> Objective:
     """The objective of a batch; labels stand for the mean cross-entropy of the scores."""
     if not isinstance(objective, Tensor):

@@ -293,6 +293,12 @@ def _clips_of(
     clips = []
     for number, length in enumerate(lengths):
         n_steps = max(1, round(float(length) / params.dt))
+        late = target[number].times if duration is None else np.empty(0)
+        if late.size and late.max() >= length:
+            raise ValueError(
+                f"clip {number}: target has a spike at {late.max():g} s, but the input is {length:g} s long; duration "
+                "[s] says how long both are"
+            )
         clips.append(
             _Clip(_on_grid(inputs, number, n_steps, params), _on_grid(target, number, n_steps, params), n_steps)
         )
@@ -303,6 +309,8 @@ def _clips_of(
 
 def _on_grid(events: Events, number: int, n_steps: int, params: SuperSpikeParams) -> tuple[Array, Array]:
     sample = events[number]
+    if len(sample.units) and int(sample.units.max()) >= events.n_units:  # compiled passes check no bounds
+        raise ValueError(f"clip {number}: units must be below {events.n_units}, got {int(sample.units.max())}")
     steps = steps_of(sample.times, dt=params.dt)
     is_within = steps < n_steps
     return steps[is_within], sample.units[is_within].astype(np.int64)

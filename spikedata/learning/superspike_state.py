@@ -40,7 +40,7 @@ class SuperSpikeCheckpoint(NamedTuple):
         """The checkpoint as the bytes of a NumPy archive, which runs no code when it is read."""
         header = np.frombuffer(json.dumps({"format": _FORMAT, "identity": self.identity}).encode(), np.uint8)
         file = io.BytesIO()
-        named: Any = {f"arrays/{name}": array for name, array in self.arrays.items()}
+        named: Any = {f"arrays/{name}": array for name, array in sorted(self.arrays.items())}
         np.savez(file, header=header, errors=self.errors, **named)
         return file.getvalue()
 

@@ -73,7 +73,10 @@ def read_images(path: str | os.PathLike[str], part: str, *, name: str = "") -> I
         images, labels = (_from_archive(place, part, kind) for kind in _KINDS)
         where = f"{place}: {part}"
     else:
-        raise FileNotFoundError(f"{place}: no such folder or file of images")
+        raise FileNotFoundError(
+            f"{place}: no such folder or file of images; spikedata download mnist (or fashion_mnist) fetches them, and "
+            "--images takes a folder of IDX files or a file .npz"
+        )
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or not len(images):
         found_shapes = f"{images.shape} and {labels.shape}"
         raise ValueError(f"{where}: must be (n, height, width) images and n labels, got {found_shapes}")

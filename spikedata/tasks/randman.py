@@ -15,6 +15,7 @@ import numpy.typing as npt
 from spikedata.acoustics.chance import stream_of, uniforms
 from spikedata.checks import Count, OneOf, Positive, Seed, checked
 from spikedata.events import Events
+from spikedata.events.sample import LARGEST_N_UNITS
 from spikedata.tasks.latencies import events_from_latencies
 
 DEFINITIONS = ("paper", "released")
@@ -87,6 +88,8 @@ def randman(
     (10, 20, 20)
     """
     n_classes, n_units = checked("n_classes", n_classes, Count), checked("n_units", n_units, Count)
+    if n_units > LARGEST_N_UNITS:
+        raise ValueError(f"n_units must be <= {LARGEST_N_UNITS}, got {n_units}")
     dim, n_clips = checked("dim", dim, Count), checked("n_clips", n_clips, Count)
     alpha, duration = checked("alpha", alpha, Positive), checked("duration", duration, Positive)
     weights, frequencies = _terms(alpha, definition)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
 
-from spikedata.learning import check_online, online_gradients
+from spikedata.learning import check_online, check_uniform, online_gradients
 from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network, SpikingNetwork, wake_silent
 from spikedata.training.devices import at_precision
 from spikedata.training.losses import activity_penalty, classification_loss, late_penalty
@@ -115,12 +115,8 @@ def check_gradient(network: nn.Module, params: TrainParams) -> None:
     if params.gradient == "bptt":
         return
     check_online(network, rule=params.gradient, feedback=params.feedback)
-    readout = getattr(network.params, "readout", "")
-    if params.feedback == "uniform" and (params.loss == "step_cross_entropy" or readout != "max"):
-        raise ValueError(
-            "feedback 'uniform' adds up the errors of all classes, which is 0 at every step; "
-            "'symmetric' or 'random' fit it, or the readout 'max' with the loss 'cross_entropy'"
-        )
+    at_each_step = params.loss == "step_cross_entropy"
+    check_uniform(cast(SpikingNetwork, network), feedback=params.feedback, at_each_step=at_each_step)
 
 
 def train_epoch(
@@ -238,7 +234,10 @@ def _without_silent_classes(network: Network, activity: Activity, labels: Tensor
     if not isinstance(network, EventDrivenNetwork) or network.readout.has_fired is None:
         return activity
     has_fired = network.readout.has_fired.gather(1, labels[:, None])
-    return activity._replace(logits=torch.where(has_fired, activity.logits, activity.logits.detach()))
+    return activity._replace(
+        logits=torch.where(has_fired, activity.logits, activity.logits.detach()),
+        readout=torch.where(has_fired[:, :, None], activity.readout, activity.readout.detach()),
+    )
 
 
 def _late_penalty(network: Network, activity: Activity, labels: Tensor, params: TrainParams) -> Tensor:

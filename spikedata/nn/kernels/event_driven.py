@@ -37,6 +37,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from spikedata.checks import Positive, checked
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import is_fused
 from spikedata.nn.kernels.chunks import over_chunks
@@ -200,7 +201,8 @@ def advance(
         at_end, drive = vj * membrane + ij * response, ij * current
         new_v[j] = at_end
         new_i[j] = drive
-        may_cross[j] = (ij > threshold) & ((at_end >= threshold) | (drive < at_end))
+        # at the end of a long interval both are 0, as small as they are: the membrane has risen and fallen before
+        may_cross[j] = (ij > threshold) & ((at_end >= threshold) | (drive <= at_end))
 
 
 @compiled
@@ -373,7 +375,7 @@ def recurrent_forward(
                     if not i[j] > low:
                         continue
                     at_end, drive = v[j] * m + i[j] * r, i[j] * c
-                    if at_end >= low or drive < at_end:
+                    if at_end >= low or drive <= at_end:  # both are 0 at the end of a long interval
                         s = crossing(float(v[j]), float(i[j]), soonest, tau_mem, tau_syn, threshold, at_end >= low)
                         if s >= 0.0 and (s < soonest or winner < 0):
                             soonest, winner = s, j
@@ -498,7 +500,7 @@ def peak_forward(
                 if vj > peak[j]:  # it rose up to this input
                     peak[j], peak_time[j], place[j], fall[j] = vj, now, k, min(ij - vj, 0.0)
                 at_end, drive = vj * membrane + ij * response, ij * current
-                if drive < at_end and ij > vj and ij > peak[j]:
+                if drive <= at_end and ij > vj and ij > peak[j]:  # both are 0 at the end of a long interval
                     s = rise_of(vj, ij, tau_mem, tau_syn)
                     value = ij * math.exp(-s / tau_syn)
                     if value > peak[j]:
@@ -592,7 +594,8 @@ def fire(
     Raises
     ------
     ValueError
-        If the shapes do not match, times are not sorted, the reset is another, or neurons fire without end.
+        If the shapes do not match, times are not sorted, the reset is another, the duration is not finite and > 0, or
+        neurons fire without end.
 
     Examples
     --------
@@ -605,6 +608,7 @@ def fire(
     """
     check_exact(params)
     _check(spikes, weight, recurrent_weight)
+    checked("duration", duration, Positive)
     if recurrent_weight is not None and first_only:
         raise ValueError("first_only must be False for a recurrent layer, whose later spikes act on first ones")
     times, units, ends = _Fire.apply(*spikes, weight, recurrent_weight, params, duration, first_only)
@@ -628,6 +632,11 @@ def delay(spikes: SpikeTimes, delays: Tensor) -> SpikeTimes:
     SpikeTimes
         Sorted by clip and time.
 
+    Raises
+    ------
+    ValueError
+        If a delay is negative or not finite, or a spike's unit has none.
+
     Examples
     --------
     >>> import torch
@@ -636,6 +645,9 @@ def delay(spikes: SpikeTimes, delays: Tensor) -> SpikeTimes:
     >>> later.times.tolist(), later.units.tolist()
     ([2.0, 6.0], [1, 0])
     """
+    if delays.ndim != 1 or not (torch.isfinite(delays) & (delays >= 0)).all():
+        raise ValueError("delays must be (unit,), finite and >= 0")
+    _check_units(spikes.units, len(delays))
     times = spikes.times + delays.to(torch.float64)[spikes.units]
     clips = torch.repeat_interleave(spikes.offsets.diff())
     order = torch.from_numpy(np.lexsort((times.detach().numpy(), clips.numpy())))
@@ -652,6 +664,11 @@ def first_spikes(spikes: SpikeTimes, n_units: int) -> Tensor:
     n_units : int
         Number of units [1].
 
+    Raises
+    ------
+    ValueError
+        If a spike is of a unit that there is not.
+
     Examples
     --------
     >>> import torch
@@ -659,6 +676,7 @@ def first_spikes(spikes: SpikeTimes, n_units: int) -> Tensor:
     >>> first_spikes(spikes, 2).tolist()
     [[inf, 1.0], [3.0, inf]]
     """
+    _check_units(spikes.units, n_units)
     clips = torch.repeat_interleave(spikes.offsets.diff())
     cells = clips * n_units + spikes.units
     n_cells = (len(spikes.offsets) - 1) * n_units
@@ -691,7 +709,7 @@ def max_voltage(spikes: SpikeTimes, weight: Tensor, *, tau_mem: float, tau_syn: 
     Raises
     ------
     ValueError
-        If the shapes do not match, or times are not sorted.
+        If the shapes do not match, times are not sorted, or a time constant or the duration is not finite and > 0.
 
     Examples
     --------
@@ -701,6 +719,7 @@ def max_voltage(spikes: SpikeTimes, weight: Tensor, *, tau_mem: float, tau_syn: 
     [[1.0, 0.0]]
     """
     _check(spikes, weight, None)
+    _check_integrator(tau_mem, tau_syn, duration)
     peaks: Tensor = _Peak.apply(*spikes, weight, tau_mem, tau_syn, duration)
     return peaks
 
@@ -733,6 +752,7 @@ def mean_voltage(
     0.2
     """
     _check(spikes, weight, None)
+    _check_integrator(tau_mem, tau_syn, duration)
     left = (duration - spikes.times).clamp(min=0.0)
     fast, slow = decay + 1 / tau_syn, decay + 1 / tau_mem
     if abs(fast - slow) > _NEAR * slow:
@@ -789,8 +809,18 @@ def _check(spikes: SpikeTimes, weight: Tensor, recurrent_weight: Tensor | None) 
         raise ValueError(f"SpikeTimes.offsets must rise from 0 to {len(seen)}, got {bounds.tolist()[:5]} ...")
     if has_disorder(seen, bounds):
         raise ValueError("SpikeTimes.times must be finite, >= 0 and sorted in each clip")
-    if len(seen) and not 0 <= int(units.min()) <= int(units.max()) < len(weight):
-        raise ValueError(f"SpikeTimes.units must be in 0..{len(weight) - 1}, got {int(units.max())}")
+    _check_units(units, len(weight))
+
+
+def _check_units(units: Tensor, n_units: int) -> None:
+    if len(units) and not 0 <= int(units.min()) <= int(units.max()) < n_units:
+        found = f"{int(units.min())} to {int(units.max())}"
+        raise ValueError(f"SpikeTimes.units must be in 0..{n_units - 1}, got {found}")
+
+
+def _check_integrator(tau_mem: float, tau_syn: float, duration: float) -> None:
+    for name, value in (("tau_mem", tau_mem), ("tau_syn", tau_syn), ("duration", duration)):
+        checked(name, value, Positive)
 
 
 class _Fired(NamedTuple):

@@ -9,11 +9,13 @@ import math
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from spikedata.baseline import Recipe, recipe_from, train_run
 from spikedata.cli import main
 from spikedata.learning import online_gradients
 from spikedata.nn import (
+    Activity,
     AdLIFParams,
     ALIFParams,
     ConvolutionParams,
@@ -153,10 +155,22 @@ def test_uniform_feedback_refuses_readouts_whose_errors_cancel(readout, rule, ma
 
 
 @pytest.mark.parametrize("readout", ["mean", "exp_mean", "last", "softmax_sum"])
+def test_gradients_of_labels_refuse_them_too(readout):
+    network = _network(dataclasses.replace(PLAIN, readout=readout))
+    with pytest.raises(ValueError, match="feedback 'uniform' adds up the errors of all classes"):
+        online_gradients(network, torch.ones(6, 20, 16), torch.arange(6) % 3, feedback="uniform")
+
+
+@pytest.mark.parametrize("readout", ["mean", "exp_mean", "last", "softmax_sum"])
 def test_those_errors_do_cancel(readout):
     network = _network(dataclasses.replace(PLAIN, readout=readout)).double()
     spikes = (torch.rand(6, 20, 16, generator=torch.Generator().manual_seed(1)) < 0.3).double()
-    online_gradients(network, spikes, torch.arange(6) % 3, rule="superspike", feedback="uniform")
+    labels = torch.arange(6) % 3
+
+    def objective(activity: Activity, clips: slice) -> torch.Tensor:
+        return cross_entropy(activity.logits, labels[clips], reduction="sum")
+
+    online_gradients(network, spikes, objective, rule="superspike", feedback="uniform")
     assert network.layers[0].projection.weight.grad.abs().max() < 1e-12
     assert network.readout.projection.weight.grad.abs().max() > 1e-4
 

@@ -346,7 +346,7 @@ def test_what_has_no_exact_gradient_is_refused() -> None:
         ({"times": torch.tensor([-1.0, 1.0]).double()}, "sorted in each clip"),
         ({"times": torch.tensor([1.0, np.nan]).double()}, "sorted in each clip"),
         ({"times": torch.tensor([1.0, 2.0])}, "float64 times"),
-        ({"units": torch.tensor([0, N_INPUTS])}, r"units must be in 0..4, got 5"),
+        ({"units": torch.tensor([0, N_INPUTS])}, r"units must be in 0..4, got 0 to 5"),
         ({"offsets": torch.tensor([0, 1])}, "offsets must rise from 0 to 2"),
     ],
 )
@@ -371,3 +371,34 @@ def test_a_threshold_scales_with_the_weights() -> None:
     params = replace(neuron(20.0, 5.0), threshold=2.0)
     twice = fire(spikes, 2 * weight, 2 * within, params, duration=DURATION)
     np.testing.assert_allclose(once.times, twice.times, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_long_silence_after_the_input_loses_no_spike(dtype, recurrent):
+    params = LIFParams(tau_mem=10e-3, tau_syn=5e-3, reset="zero")
+    spikes = SpikeTimes(torch.zeros(1).double(), torch.tensor([0]), torch.tensor([0, 1]))
+    weight, own = torch.full((1, 1), 50.0, dtype=dtype), torch.zeros(1, 1, dtype=dtype) if recurrent else None
+    short, long = (fire(spikes, weight, own, params, duration=duration).times for duration in (0.5, 20.0))
+    assert len(short) > 20
+    torch.testing.assert_close(long, short)
+
+
+def test_a_long_silence_after_the_input_leaves_the_highest_membrane():
+    spikes = SpikeTimes(torch.zeros(1).double(), torch.tensor([0]), torch.tensor([0, 1]))
+    peak = max_voltage(spikes, torch.full((1, 1), 50.0), tau_mem=10e-3, tau_syn=5e-3, duration=20.0)
+    torch.testing.assert_close(peak, torch.full((1, 1), 12.5))
+
+
+@pytest.mark.parametrize("duration", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_duration_that_means_nothing_is_refused(duration):
+    spikes = SpikeTimes(torch.zeros(1).double(), torch.tensor([0]), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="duration must be"):
+        fire(spikes, torch.ones(1, 1), None, LIFParams(reset="zero"), duration=duration)
+
+
+@pytest.mark.parametrize("late", [-1.0, float("nan")])
+def test_a_delay_that_is_no_time_is_refused(late):
+    spikes = SpikeTimes(torch.zeros(1).double(), torch.tensor([0]), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="delays must be"):
+        delay(spikes, torch.tensor([late]))
