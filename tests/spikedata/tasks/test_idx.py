@@ -18,7 +18,7 @@ def idx(array):
 def folder(tmp_path):
     for stem in ("train", "t10k"):
         (tmp_path / f"{stem}-images-idx3-ubyte").write_bytes(idx(IMAGES))
-        (tmp_path / f"{stem}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS)))
+        (tmp_path / f"{stem}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS), mtime=0))
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def test_an_archive_of_numpy_is_read_by_both_names(tmp_path, names):
         (idx(IMAGES)[:-1], "must hold 60 numbers as its header says, got 59"),
         (idx(IMAGES) + b"\0", "must hold 60 numbers as its header says, got 61"),
         (bytes([0, 0, 8, 3]) + b"\xff" * 12, "must hold 79228162458924105385300197375 numbers"),
-        (gzip.compress(idx(IMAGES))[:-9], "damaged: Compressed file ended before the end-of-stream marker"),
+        (gzip.compress(idx(IMAGES), mtime=0)[:-9], "damaged: Compressed file ended before the end-of-stream marker"),
         (b"\x1f\x8b\x08\x00garbage that is no gzip", "damaged: "),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_named_in_one_line(folder, content, rule):
 
 
 def test_images_and_labels_must_be_as_many(folder):
-    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS[:4])))
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS[:4]), mtime=0))
     with pytest.raises(ValueError, match=r"n labels, got \(5, 3, 4\) and \(4,\)"):
         read_images(folder, "train")
 
