@@ -68,6 +68,9 @@ class TrainParams:
     augmentation : tuple of str
         Transforms of the training clips, drawn anew in each epoch [1]: see
         `spikedata.transforms.named.augmentation_of`.
+    weight_average : float
+        Share of the old in each step of an exponential moving average of the weights [1], which takes their place in
+        scoring and in what is kept (Polyak & Juditsky, SIAM J. Control Optim. 30:838, 1992); 0 for none.
     control : str
         Information that is removed from every clip, including validation and test clips [1]: see
         `spikedata.transforms.named`.
@@ -109,6 +112,7 @@ class TrainParams:
     activity: ActivityParams = field(default_factory=ActivityParams)
     unit_shift: NotNegative = 0.03
     augmentation: tuple[str, ...] = ()
+    weight_average: ShareBelowOne = field(default=0.0, metadata=_LATER)
     control: str = "none"
     layout: Annotated[str, OneOf(LAYOUTS)] = "dense"
     matmul_precision: Annotated[str, OneOf(PRECISIONS)] = "highest"

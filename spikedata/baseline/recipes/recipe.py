@@ -124,10 +124,11 @@ class Recipe:
 def _check_exact(training: TrainParams) -> None:
     """Raise ValueError unless a training has what the exact gradient of event-driven networks knows."""
     bounds = training.activity
-    if bounds.lower_strength or bounds.upper_strength:
+    strengths = bounds.lower_strength, bounds.upper_strength, bounds.neuron_strength
+    if any(strengths):
         raise ValueError(
             "ActivityParams must have strengths of 0 for EventDrivenParams, whose exact gradient knows no numbers of "
-            f"spikes, got {bounds.lower_strength} and {bounds.upper_strength}"
+            f"spikes, got {', '.join(map(str, strengths))}"
         )
 
 
