@@ -11,7 +11,7 @@ from spikedata.learning.rules import RULES
 from spikedata.training.devices import PRECISIONS
 from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.schedules import SCHEDULES
-from spikedata.transforms.named import augmentation_of, control_of
+from spikedata.transforms.named import OF_NETWORK, augmentation_of, known_control
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
@@ -69,7 +69,7 @@ class TrainParams:
         Transforms of the training clips, drawn anew in each epoch [1]: see
         `spikedata.transforms.named.augmentation_of`.
     control : str
-        Information that is removed from every clip, including validation and test clips [1]: see
+        Information that is removed from every clip, including validation and test clips, or from the network [1]: see
         `spikedata.transforms.named`.
     layout : str
         Whether a network on a grid gets "dense" counts or event "lists" [1]: results agree up to rounding, speed
@@ -122,6 +122,9 @@ class TrainParams:
             raise ValueError(f"TrainParams.feedback {rule}, got {self.feedback!r}")
         try:
             augmentation_of(self.augmentation)
-            control_of(self.control)
+            known_control(self.control)
         except ValueError as error:
             raise ValueError(f"TrainParams: {error}") from None
+        if self.control == OF_NETWORK and self.gradient != "bptt":
+            rule = f"must be 'bptt' under the control {OF_NETWORK!r}, which leaves no time to a rule"
+            raise ValueError(f"TrainParams.gradient {rule}, got {self.gradient!r}")
