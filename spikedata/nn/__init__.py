@@ -27,6 +27,7 @@ from spikedata.nn.networks import (
     SpikingNetworkParams,
     anneal_delays,
     class_scores,
+    cut_propagation,
     make_network,
     wake_silent,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "SurrogateParams",
     "anneal_delays",
     "class_scores",
+    "cut_propagation",
     "make_network",
     "spike",
     "surrogate_derivative",

@@ -125,8 +125,11 @@ def train(
         if average is not None:
             scored.load_state_dict(checkpoint.averaged)
             average.n_averaged.fill_(1)  # any number but 0, at which the average would begin anew
-    learned = SpikeDataset(training, transform=transform_of(params), seed=seed)
-    chosen_by = None if validation is None else SpikeDataset(apply_control(validation, params.control, seed=seed))
+    dt, n_steps = network.dt, network.n_steps
+    learned = SpikeDataset(training, transform=transform_of(params, dt=dt, n_steps=n_steps), seed=seed)
+    chosen_by = None
+    if validation is not None:
+        chosen_by = SpikeDataset(apply_control(validation, params.control, seed=seed, dt=dt, n_steps=n_steps))
     n_all = len(learned) + (0 if chosen_by is None else len(chosen_by))
     n_epochs = len(repeated) or params.epochs
     was_silent = False
@@ -198,9 +201,20 @@ def _counted(steps: Iterable[Step], n_steps: int, n_clips: int, report: Callable
         report(n_clips * number // n_steps)  # a step may hold this process's share of a batch alone
 
 
-def transform_of(params: TrainParams) -> EventTransform | None:
-    """The transform of training clips: the control, then the augmentation; None if there is neither."""
-    both = [transform for transform in (control_of(params.control), augmentation_of(params.augmentation)) if transform]
+def transform_of(params: TrainParams, *, dt: float, n_steps: int) -> EventTransform | None:
+    """The transform of training clips: the control, then the augmentation; None if there is neither.
+
+    Parameters
+    ----------
+    params : TrainParams
+        How the network is trained.
+    dt : float
+        Length of its steps [s].
+    n_steps : int
+        Number of its steps.
+    """
+    control = control_of(params.control, dt=dt, n_steps=n_steps)
+    both = [transform for transform in (control, augmentation_of(params.augmentation)) if transform]
     return Compose(tuple(both)) if both else None
 
 

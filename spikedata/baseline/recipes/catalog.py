@@ -12,6 +12,7 @@ from spikedata.baseline.recipes.ours import OURS
 from spikedata.baseline.recipes.papers import PAPERS
 from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
 from spikedata.nn.networks import Network, make_network
+from spikedata.transforms.named import OF_NETWORK
 
 #: The named recipes, by name.
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OURS, *PAPERS)}
@@ -90,7 +91,10 @@ def changes_of(recipe: Recipe) -> dict[str, Any]:
 def network_of(recipe: Recipe, *, n_units: int, n_classes: int, seed: int) -> Network:
     """The untrained network of a recipe, for data with `n_units` and `n_classes`; the seed draws its weights."""
     generator = torch.Generator().manual_seed(seed)
-    return make_network(recipe.network, n_units=n_units, n_classes=n_classes, generator=generator)
+    propagates = recipe.training is None or recipe.training.control != OF_NETWORK
+    return make_network(
+        recipe.network, n_units=n_units, n_classes=n_classes, generator=generator, propagates=propagates
+    )
 
 
 def describe_recipes() -> str:

@@ -17,8 +17,9 @@ from spikedata.baseline.recipes.structure import (
     to_json,
 )
 from spikedata.named_params import Leaf, leaves, nearest, replaced
-from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkParams
+from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkParams, require_cuttable
 from spikedata.training.params import TrainParams
+from spikedata.transforms.named import OF_NETWORK
 
 _TRUTHS = {"true": True, "false": False}
 
@@ -73,6 +74,8 @@ class Recipe:
             raise ValueError(f"Recipe.training {rule}, got {self.training}")
         if isinstance(self.network, EventDrivenParams) and self.training is not None:
             _check_exact(self.training)
+        if self.training:
+            check_control(self.training.control, self.network)
         if self.training and self.training.late_strength and getattr(self.network, "readout", "") != "first_spike":
             raise ValueError(
                 'TrainParams.late_strength must be 0 but for the readout "first_spike" of EventDrivenParams, '
@@ -119,6 +122,22 @@ class Recipe:
         if self.training is None:
             return len(typing.cast(CountParams, self.network).strengths)
         return self.training.epochs
+
+
+def check_control(name: str, network: NetworkParams) -> None:
+    """Raise ValueError, in one line, unless a network has what a control takes away.
+
+    Parameters
+    ----------
+    name : str
+        One of `spikedata.transforms.named.CONTROLS`.
+    network : dataclass
+        Params of the network.
+    """
+    if name == OF_NETWORK:
+        require_cuttable(network)
+    if name == "steps_shuffled" and isinstance(network, EventDrivenParams):
+        raise ValueError("EventDrivenParams have no steps to shuffle; counts_only takes all timing away")
 
 
 def _check_exact(training: TrainParams) -> None:

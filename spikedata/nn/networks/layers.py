@@ -16,6 +16,7 @@ from spikedata.nn.neurons import (
     LIFParams,
     adlif_coefficients,
 )
+from spikedata.nn.surrogate import spike
 
 NeuronParams = LIFParams | AdLIFParams | ALIFParams
 
@@ -36,10 +37,15 @@ class Projection(nn.Module):
         shifted (Ioffe & Szegedy, ICML 2015), as in Bittar & Garner (2022).
     delays : Delays or None
         Delay of each connection; None for no delays.
+    propagates : bool
+        Whether delays are kept; if not, every spike arrives in its own step.
     """
 
-    def __init__(self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None) -> None:
+    def __init__(
+        self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None, propagates: bool = True
+    ) -> None:
         super().__init__()
+        self.propagates = propagates
         self.weight = nn.Parameter(weight)
         n_to = weight.shape[1]
         self.bias = nn.Parameter(torch.zeros(n_to)) if bias else None
@@ -48,7 +54,8 @@ class Projection(nn.Module):
 
     def forward(self, inputs: Binned) -> Tensor:
         """Return the drive (batch, step, to) of inputs (batch, step, from)."""
-        drive = project_inputs(inputs, self.weight) if self.delays is None else self.delays(inputs, self.weight)
+        is_delayed = self.delays is not None and self.propagates
+        drive = self.delays(inputs, self.weight) if is_delayed else project_inputs(inputs, self.weight)
         if self.bias is not None:
             drive.add_(self.bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
@@ -71,6 +78,8 @@ class SpikingLayer(nn.Module):
         Length of a step [s].
     generator : torch.Generator
         Draws the initial time constants and couplings of AdLIF neurons, uniformly over their ranges.
+    propagates : bool
+        Whether the neurons carry anything from step to step; if not, see `spikedata.nn.cut_propagation`.
     """
 
     def __init__(
@@ -81,9 +90,10 @@ class SpikingLayer(nn.Module):
         *,
         dt: float,
         generator: torch.Generator,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
-        self.neuron, self.dt = neuron, dt
+        self.neuron, self.dt, self.propagates = neuron, dt, propagates
         self.projection = projection
         self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
         if isinstance(neuron, AdLIFParams):
@@ -95,6 +105,8 @@ class SpikingLayer(nn.Module):
     def forward(self, inputs: Binned) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
         drive = self.projection(inputs)
+        if not self.propagates:
+            return spike(drive - self.neuron.threshold, self.neuron.surrogate)
         if isinstance(self.neuron, LIFParams):
             return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
         if isinstance(self.neuron, ALIFParams):
@@ -114,12 +126,18 @@ class Readout(nn.Module):
         Time constants.
     dt : float
         Length of a step [s].
+    propagates : bool
+        Whether the integrators leak; if not, they hold the sum of their drive so far over the number of steps.
     """
 
-    def __init__(self, projection: Projection, integrator: IntegratorParams, *, dt: float) -> None:
+    def __init__(
+        self, projection: Projection, integrator: IntegratorParams, *, dt: float, propagates: bool = True
+    ) -> None:
         super().__init__()
-        self.projection, self.integrator, self.dt = projection, integrator, dt
+        self.projection, self.integrator, self.dt, self.propagates = projection, integrator, dt, propagates
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
+        if not self.propagates:
+            return self.projection(spikes).cumsum(dim=1) / spikes.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)
