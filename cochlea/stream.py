@@ -86,7 +86,7 @@ class Stream:
     >>> heard = [stream.push(sound[first : first + 160]) for first in range(0, 4_800, 160)]
     >>> heard.append(stream.finish())
     >>> round(stream.latency, 3)
-    0.13
+    0.137
     >>> int(np.median(np.concatenate([spikes.units for spikes in heard])))  # channel 400 responds best to 1 kHz
     392
     """
