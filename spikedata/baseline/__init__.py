@@ -24,7 +24,7 @@ from spikedata.nn.networks import (
     SpikingNetworkParams,
     make_network,
 )
-from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, CSiLIFParams, LIFParams, SiLIFParams
 from spikedata.nn.surrogate import SurrogateParams
 from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.loop import train
@@ -38,6 +38,7 @@ __all__ = [
     "Activity",
     "ActivityParams",
     "AdLIFParams",
+    "CSiLIFParams",
     "Card",
     "ChosenRun",
     "ConvolutionParams",
@@ -49,6 +50,7 @@ __all__ = [
     "Run",
     "Score",
     "SequenceParams",
+    "SiLIFParams",
     "SpikingNetwork",
     "SpikingNetworkParams",
     "SurrogateParams",

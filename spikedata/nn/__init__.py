@@ -32,13 +32,14 @@ from spikedata.nn.networks import (
     wake_silent,
 )
 from spikedata.nn.networks.initialization import InitializationParams
-from spikedata.nn.neurons import AdLIFParams, ALIFParams, IntegratorParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, CSiLIFParams, IntegratorParams, LIFParams, SiLIFParams
 from spikedata.nn.surrogate import SurrogateParams, spike, surrogate_derivative
 
 __all__ = [
     "ALIFParams",
     "Activity",
     "AdLIFParams",
+    "CSiLIFParams",
     "ConvolutionNetwork",
     "ConvolutionParams",
     "CountClassifier",
@@ -52,6 +53,7 @@ __all__ = [
     "NetworkParams",
     "SequenceNetwork",
     "SequenceParams",
+    "SiLIFParams",
     "SpikingNetwork",
     "SpikingNetworkParams",
     "SurrogateParams",

@@ -5,20 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikedata.nn.kernels import run_adlif, run_alif, run_integrator, run_lif
+from spikedata.nn.kernels import run_adlif, run_alif, run_c_silif, run_integrator, run_lif, run_silif
 from spikedata.nn.networks.delays import Delays
 from spikedata.nn.networks.inputs import Binned, project_inputs
 from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
     ALIFParams,
+    CSiLIFParams,
+    CSiLIFValues,
     IntegratorParams,
     LIFParams,
+    SiLIFParams,
+    SiLIFValues,
     adlif_coefficients,
+    c_silif_coefficients,
+    draw_c_silif,
+    draw_silif,
+    silif_coefficients,
 )
 from spikedata.nn.surrogate import spike
 
-NeuronParams = LIFParams | AdLIFParams | ALIFParams
+NeuronParams = LIFParams | AdLIFParams | ALIFParams | SiLIFParams | CSiLIFParams
 
 _NORM_MOMENTUM = 0.05  # Bittar & Garner (2022)
 
@@ -52,14 +60,19 @@ class Projection(nn.Module):
         self.norm = nn.BatchNorm1d(n_to, momentum=_NORM_MOMENTUM) if batch_norm else None
         self.delays = delays
 
-    def forward(self, inputs: Binned) -> Tensor:
-        """Return the drive (batch, step, to) of inputs (batch, step, from)."""
+    def forward(self, inputs: Binned, gain: Tensor | None = None) -> Tensor:
+        """Return the drive (batch, step, to) of inputs (batch, step, from), times a gain (to,) if there is one."""
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
+        if gain is not None and self.norm is None:  # weights are fewer than drives
+            weight, bias = weight * gain, None if bias is None else bias * gain
         is_delayed = self.delays is not None and self.propagates
-        drive = self.delays(inputs, self.weight) if is_delayed else project_inputs(inputs, self.weight)
-        if self.bias is not None:
-            drive.add_(self.bias)  # in place: no gradient needs the drive without its bias
+        drive = self.delays(inputs, weight) if is_delayed else project_inputs(inputs, weight)
+        if bias is not None:
+            drive.add_(bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
             drive = self.norm(drive.flatten(0, 1)).view(drive.shape)
+            drive = drive if gain is None else drive * gain
         return drive
 
 
@@ -72,12 +85,13 @@ class SpikingLayer(nn.Module):
         Connections from the layer below.
     recurrent_weight : Tensor, (neuron, neuron), or None
         Initial weights within the layer, from the row's neuron to the column's.
-    neuron : LIFParams, AdLIFParams or ALIFParams
-        Neurons of the layer. Time constants and couplings of AdLIF neurons are trained, within their ranges.
+    neuron : LIFParams, AdLIFParams, ALIFParams, SiLIFParams or CSiLIFParams
+        Neurons of the layer. Time constants and couplings of AdLIF neurons are trained, within their ranges; of SiLIF
+        and C-SiLIF neurons, what `SiLIFValues` and `CSiLIFValues` name.
     dt : float
         Length of a step [s].
     generator : torch.Generator
-        Draws the initial time constants and couplings of AdLIF neurons, uniformly over their ranges.
+        Draws the initial time constants and couplings of AdLIF, SiLIF and C-SiLIF neurons over their ranges.
     propagates : bool
         Whether the neurons carry anything from step to step; if not, see `spikedata.nn.cut_propagation`.
     """
@@ -96,17 +110,31 @@ class SpikingLayer(nn.Module):
         self.neuron, self.dt, self.propagates = neuron, dt, propagates
         self.projection = projection
         self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
+        n_neurons = projection.weight.shape[1]
         if isinstance(neuron, AdLIFParams):
-            n_neurons = projection.weight.shape[1]
             self.fractions = nn.ParameterDict(
                 {name: nn.Parameter(torch.rand(n_neurons, generator=generator)) for name in AdLIFFractions._fields}
             )
+        elif isinstance(neuron, SiLIFParams | CSiLIFParams):
+            drawn: SiLIFValues | CSiLIFValues
+            if isinstance(neuron, SiLIFParams):
+                drawn = draw_silif(neuron, n_neurons, generator=generator)
+            else:
+                drawn = draw_c_silif(neuron, n_neurons, dt=dt, generator=generator)
+            self.values = nn.ParameterDict({name: nn.Parameter(value) for name, value in drawn._asdict().items()})
 
     def forward(self, inputs: Binned) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
+        if isinstance(self.neuron, CSiLIFParams) and self.propagates:
+            values = CSiLIFValues(**self.values)
+            weight = None if self.recurrent_weight is None else self.recurrent_weight * values.gain
+            return run_c_silif(self.projection(inputs, values.gain), weight, c_silif_coefficients(values), self.neuron)
         drive = self.projection(inputs)
         if not self.propagates:
             return spike(drive - self.neuron.threshold, self.neuron.surrogate)
+        if isinstance(self.neuron, SiLIFParams):
+            found = silif_coefficients(SiLIFValues(**self.values), self.neuron, dt=self.dt)
+            return run_silif(drive, self.recurrent_weight, found, self.neuron)
         if isinstance(self.neuron, LIFParams):
             return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
         if isinstance(self.neuron, ALIFParams):

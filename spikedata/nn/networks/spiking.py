@@ -35,7 +35,7 @@ class SpikingNetworkParams:
         Number of neurons of each hidden layer [1].
     recurrent : bool
         Whether the neurons of a hidden layer are connected to each other [1].
-    neuron : LIFParams, AdLIFParams or ALIFParams, or a tuple of them
+    neuron : LIFParams, AdLIFParams, ALIFParams, SiLIFParams or CSiLIFParams, or a tuple of them
         Neurons of all hidden layers, or, as a tuple, of each of them [1].
     readout : str
         How the readout becomes scores [1]: "max", "softmax_sum", "last", "mean" or "exp_mean", see `class_scores`.
