@@ -6,18 +6,28 @@ import torch
 
 from spikedata.checks import checked, whole_number
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
+from spikedata.nn.networks.custom import CustomNetwork, CustomParams, MakeModule
 from spikedata.nn.networks.event_driven import EventDrivenNetwork, EventDrivenParams
 from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
 #: Any network that `make_network` makes.
-Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork | EventDrivenNetwork
+Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork | EventDrivenNetwork | CustomNetwork
 #: The params of any network.
-NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams | EventDrivenParams
+NetworkParams = (
+    SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams | EventDrivenParams | CustomParams
+)
 
 
-def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> Network:
+def make_network(
+    params: NetworkParams,
+    *,
+    n_units: int,
+    n_classes: int,
+    generator: torch.Generator,
+    make: MakeModule | None = None,
+) -> Network:
     """An untrained network, as its params describe it.
 
     All networks have the same interface: ``network(inputs, generator=None)`` returns an `Activity`, and the attributes
@@ -25,7 +35,7 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
 
     Parameters
     ----------
-    params : SpikingNetworkParams, CountParams, SequenceParams, ConvolutionParams or EventDrivenParams
+    params : SpikingNetworkParams, CountParams, SequenceParams, ConvolutionParams, EventDrivenParams or CustomParams
         Their type decides the kind of network.
     n_units : int
         Number of units of the spike file [1].
@@ -33,11 +43,14 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
         Number of classes [1].
     generator : torch.Generator
         Draws the initial weights; no other source of randomness is used.
+    make : callable, optional
+        Makes the module of a network of one's own: see `CustomNetwork`.
 
     Raises
     ------
     ValueError
-        If there is no unit or class, or the network cannot be made for this number of units.
+        If there is no unit or class, the network cannot be made for this number of units, or ``make`` is missing, or
+        given for another kind of network.
     TypeError
         If the params belong to no network.
 
@@ -53,6 +66,8 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
         "n_units": whole_number("n_units", n_units, at_least=1),
         "n_classes": whole_number("n_classes", n_classes, at_least=1),
     }
+    if make is not None and not isinstance(params, CustomParams):
+        raise ValueError(f"make is for a network of one's own (CustomParams), got it with {type(params).__name__}")
     match params:
         case SpikingNetworkParams():
             return SpikingNetwork(params, **sizes, generator=generator)
@@ -64,4 +79,8 @@ def make_network(params: NetworkParams, *, n_units: int, n_classes: int, generat
             return ConvolutionNetwork(params, **sizes, generator=generator)
         case EventDrivenParams():
             return EventDrivenNetwork(params, **sizes, generator=generator)
+        case CustomParams():
+            if make is None:
+                raise ValueError(f"the code of {params.code.name} must be given, as make={params.code.class_name}")
+            return CustomNetwork(params, **sizes, generator=generator, make=make)
     raise ValueError(f"no network for {type(params).__name__}")
