@@ -34,7 +34,17 @@ if TYPE_CHECKING:
         transforms,
     )
     from spikedata.acoustics import Scene
-    from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
+    from spikedata.baseline import (
+        RECIPES,
+        Card,
+        Recipe,
+        custom_recipe,
+        evaluate_run,
+        load_run,
+        recipe_from,
+        refit_run,
+        train_run,
+    )
     from spikedata.corpora.audio import read_audio
     from spikedata.corpora.embedded import embedded_corpus
     from spikedata.downloads import download
@@ -67,7 +77,8 @@ _ROOMS = (
 _NAMES = {
     "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
-        "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
+        "RECIPES", "Card", "Recipe", "custom_recipe", "evaluate_run", "load_run", "recipe_from", "refit_run",
+        "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
     "spikedata.corpora.embedded": ("embedded_corpus",),
@@ -110,6 +121,7 @@ __all__ = [
     "collate_dense",
     "collate_lists",
     "corpora",
+    "custom_recipe",
     "download",
     "downloads",
     "embedded_corpus",
