@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.recognition.listening import listen
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
@@ -77,6 +78,7 @@ _NAMES = {
     "spikedata.events": ("Events", "Sample", "bin_events"),
     "spikedata.files.reader": ("SpikeFile",),
     "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.recognition.listening": ("listen",),
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
@@ -120,6 +122,7 @@ __all__ = [
     "export",
     "files",
     "learning",
+    "listen",
     "load_pretrained",
     "load_run",
     "loader",
