@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.recognition.listening import listen
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
@@ -88,6 +89,7 @@ _NAMES = {
     "spikedata.events": ("Events", "Sample", "bin_events"),
     "spikedata.files.reader": ("SpikeFile",),
     "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.recognition.listening": ("listen",),
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
@@ -132,6 +134,7 @@ __all__ = [
     "export",
     "files",
     "learning",
+    "listen",
     "load_pretrained",
     "load_run",
     "loader",
