@@ -88,7 +88,7 @@ class Stream:
     >>> round(stream.latency, 3)
     0.137
     >>> int(np.median(np.concatenate([spikes.units for spikes in heard])))  # channel 400 responds best to 1 kHz
-    392
+    378
     """
 
     def __init__(

@@ -13,8 +13,8 @@ from cochlea import CochleaParams, Spikes, StimulusParams, Stream, encode
 from cochlea.basilar_membrane import memory
 from cochlea.engine import traveling_wave
 from cochlea.high_pass import RunningHighPass, high_pass
-from cochlea.stream import _Ramps, _Resampler
 from cochlea.stimulus import apply_ramps, resample
+from cochlea.stream import _Ramps, _Resampler
 
 RATE = 16_000
 EAR = CochleaParams().with_channels(64)
@@ -171,9 +171,9 @@ def test_the_block_is_left_as_it_is():
 def test_a_finished_stream_takes_no_more():
     stream = Stream(RATE, EAR, full_scale_db_spl=FULL)
     stream.finish()
-    with pytest.raises(ValueError, match="^finish must not be called on a stream that is finished; make another one$"):
+    with pytest.raises(ValueError, match=r"^finish must not be called on a stream that is finished; make another one$"):
         stream.finish()
-    with pytest.raises(ValueError, match="^push must not be called on a stream that is finished"):
+    with pytest.raises(ValueError, match=r"^push must not be called on a stream that is finished"):
         stream.push([0.1])
 
 
@@ -237,7 +237,7 @@ def test_params_that_need_the_end_of_the_sound_are_refused(params, message):
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Stream(**{"sample_rate": RATE, "full_scale_db_spl": FULL, **arguments})
-    with pytest.raises(TypeError, match="^params must be CochleaParams"):
+    with pytest.raises(TypeError, match=r"^params must be CochleaParams"):
         Stream(RATE, "human")  # type: ignore[arg-type]
 
 

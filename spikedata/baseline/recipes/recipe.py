@@ -17,7 +17,7 @@ from spikedata.baseline.recipes.structure import (
     to_json,
 )
 from spikedata.named_params import Leaf, leaves, nearest, replaced
-from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkParams, require_cuttable
+from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkCode, NetworkParams, require_cuttable
 from spikedata.training.params import TrainParams
 from spikedata.transforms.named import OF_NETWORK
 
@@ -177,7 +177,7 @@ def with_params(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     >>> [(neuron.threshold, neuron.tau_mem) for neuron in changed.network.neurons]
     [(2.0, 0.02), (2.0, 0.04)]
     """
-    there = _leaves(recipe)
+    there = [leaf for leaf in _leaves(recipe) if leaf.owner is not NetworkCode]  # whose code it is cannot be set
     fitting: dict[tuple[str, ...], Any] = {}
     for name, value in sorted(values.items(), key=lambda item: "." in item[0]):  # a path says more than a name
         meant = [leaf for leaf in there if name in (leaf.path[-1], leaf.name)]

@@ -17,13 +17,13 @@ import numpy.typing as npt
 import torch
 
 from spikedata import __version__
-from spikedata.baseline.recipes.catalog import typed_params
+from spikedata.baseline.recipes.catalog import typed_arguments, typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.runs.statistics import count_of_ranges, wilson_interval
 from spikedata.events.sample import PUBLISHED_N_UNITS
 from spikedata.files.schema import Provenance, known_speakers
-from spikedata.nn.networks import Network
+from spikedata.nn.networks import CustomParams, Network
 from spikedata.training.history import Trained
 from spikedata.training.scoring import Score
 
@@ -304,11 +304,12 @@ class Measures:
     footprint : int
         Memory of weights and other state [byte].
     spikes : float or None
-        Spikes of all hidden neurons [1]; None where nothing spikes.
+        Spikes of all hidden neurons [1]; None where nothing spikes, or a network of one's own does not tell.
     activation_sparsity : float or None
         Part of (neuron, step) without a spike [1]; None where nothing spikes.
-    effective_acs, effective_macs, dense_operations : float
-        Synaptic operations [1]: see `spikedata.baseline.runs.operations`.
+    effective_acs, effective_macs, dense_operations : float or None
+        Synaptic operations [1]: see `spikedata.baseline.runs.operations`. None for a network of one's own, whose
+        connections are not known.
     n_steps : int
         Steps that a clip takes [1].
     dt : float
@@ -323,9 +324,9 @@ class Measures:
     footprint: int
     spikes: float | None
     activation_sparsity: float | None
-    effective_acs: float
-    effective_macs: float
-    dense_operations: float
+    effective_acs: float | None
+    effective_macs: float | None
+    dense_operations: float | None
     n_steps: int
     dt: float
     connection_sparsity: float | None = field(default=None, metadata=_LATER)
@@ -374,6 +375,8 @@ class ScoredEntry:
         Fraction of the spikes of these clips outside the window of the recipe [1]; None on cards that do not say it.
     n_silent : int or None
         Clips without a spike [1]; None on cards that do not say it.
+    code : str or None
+        SHA-256 of the code of a network of one's own that was scored, where that has changed since the training [1].
     """
 
     file: str
@@ -394,6 +397,7 @@ class ScoredEntry:
     time_unit: str | None = None
     outside: float | None = None
     n_silent: int | None = None
+    code: str | None = field(default=None, metadata=_LATER)
 
     def __post_init__(self) -> None:
         for name, n in (("clips", self.score.n), ("wrong", self.score.n - self.score.n_correct)):
@@ -419,6 +423,8 @@ class ControlEntry:
         The file, the SHA-256 of its bytes, and what of it was scored [1].
     score : ScoreEntry
         The score.
+    code : str or None
+        As `ScoredEntry` has it [1].
     """
 
     control: str
@@ -426,6 +432,7 @@ class ControlEntry:
     sha256: str
     part: str
     score: ScoreEntry
+    code: str | None = field(default=None, metadata=_LATER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -659,11 +666,12 @@ def how_to_make(
     threads: int = 1,
     refit: str | os.PathLike[str] | None = None,
     reading: Mapping[str, Any] | None = None,
+    network: str | None = None,
 ) -> str:
     """The command that makes the same run, with its split and each param that was changed.
 
     For a recipe that cannot be typed as a command, it is the call in Python instead, which takes the recipe from the
-    card.
+    card, and of a network of one's own the class by its name.
 
     Parameters
     ----------
@@ -675,8 +683,14 @@ def how_to_make(
         The run that chose, of a refit: it says recipe, split and params, and how to read the file.
     reading : mapping, optional
         What the file does not say: see `DataEntry.reading`.
+    network : str, optional
+        How a command names a network of one's own; None if it cannot, or for other networks.
     """
+    own = recipe.network.code if isinstance(recipe.network, CustomParams) else None
     params = {} if refit is not None else typed_params(recipe)
+    arguments = typed_arguments(own) if own is not None and refit is None else []
+    if own is not None and (network is None or arguments is None):
+        params = None
     options = {"seed": seed, "device": device, **split}
     options |= {} if refit is not None else (reading or {})
     options |= {"keep_epochs": True} if keep_epochs else {}
@@ -684,8 +698,13 @@ def how_to_make(
     if params is None:
         given = "".join(f", {name}={value!r}" for name, value in options.items())
         path, run = os.fspath(spike_path), os.fspath(run_dir)
+        given += f", network={own.class_name}" if own is not None else ""
+        if refit is not None:
+            return f"refit_run({path!r}, {run!r}, chosen=read_chosen_run({os.fspath(refit)!r}){given})"
         return f"train_run({path!r}, {run!r}, recipe=read_card({run!r}).recipe{given})"
-    what = ["--recipe", recipe.name] if refit is None else ["--refit", os.fspath(refit)]
+    what = ["--refit", os.fspath(refit)] if refit is not None else [] if network else ["--recipe", recipe.name]
+    what += ["--network", network] if network else []
+    what += [word for argument in arguments or () for word in ("--network-arg", argument)]
     words = ["spikedata", "train", os.fspath(spike_path), *what, "--out", os.fspath(run_dir)]
     for name, value in (options | params).items():
         words += [f"--{_OPTIONS.get(name, name).replace('_', '-')}"]

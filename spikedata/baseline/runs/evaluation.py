@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from spikedata.baseline.recipes.own_network import OwnNetwork, own_network
 from spikedata.baseline.recipes.recipe import Recipe, check_control
 from spikedata.baseline.runs.card import (
     Card,
@@ -22,14 +23,14 @@ from spikedata.baseline.runs.card import (
     tallies_by_speaker,
 )
 from spikedata.baseline.runs.data import is_same_numbering, read_run_data
-from spikedata.baseline.runs.folder import load_run, read_split, update_card
+from spikedata.baseline.runs.folder import code_of_run, load_run, read_split, update_card
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
 from spikedata.events import Events
 from spikedata.events.time_units import check_time_unit
 from spikedata.events.window import find_outside
 from spikedata.files.schema import known_speakers
-from spikedata.nn.networks import Network, cut_propagation
+from spikedata.nn.networks import MakeModule, Network, cut_propagation
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
 from spikedata.training.scoring import Score, evaluate
@@ -88,6 +89,7 @@ def evaluate_run(
     run_dir: str | os.PathLike[str],
     spike_path: str | os.PathLike[str] | None = None,
     *,
+    network: str | MakeModule | OwnNetwork | None = None,
     control: str = "none",
     device: str = "cpu",
     time_unit: str | None = None,
@@ -109,6 +111,9 @@ def evaluate_run(
     spike_path : str or path-like, optional
         Another file, all of whose clips are scored. With None, or the file that the run was trained on, its test part
         is scored.
+    network : str, class or callable, optional
+        The code of a network of one's own, as `load_run` takes it. If it has changed since the training, the score says
+        so.
     control : str
         Information to remove from the clips: see `spikedata.transforms.named`.
     device : str
@@ -129,23 +134,29 @@ def evaluate_run(
     FileNotFoundError
         If the run or the file does not exist.
     ValueError
-        If the run is damaged, the file has changed, has other classes or units, or no test part, there is no such
-        control or device, a control is asked for before the plain score, or nearly all spikes fall outside the
-        network's window.
+        If the run is damaged, the code of its network is missing, the file has changed, has other classes or units, or
+        no test part, there is no such control or device, a control is asked for before the plain score, or nearly all
+        spikes fall outside the network's window.
     OutputError
         If the card cannot be written.
     """
     control = known_control(control)
-    network, card = load_run(run_dir)
+    own = None if network is None else own_network(network)
+    trained, card = load_run(run_dir, network=own)
     check_control(control, card.recipe.network)
-    network.to(resolve_device(device))
+    digest = code_of_run(run_dir, card, own).digest
+    trained.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if control == "none":
-        test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file, on_progress)
+        test = _test_of(card, file.sha256) or replace(
+            _test_entry(run_dir, trained, card, file, on_progress), code=digest
+        )
         return write_on_card(run_dir, card, lambda now: _with_test(now, test))
     require_scored(run_dir, card, file)
     known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
-    scored = next(known, None) or _control_entry(run_dir, network, card, file, control, on_progress)
+    scored = next(known, None) or replace(
+        _control_entry(run_dir, trained, card, file, control, on_progress), code=digest
+    )
     return write_on_card(run_dir, card, lambda now: _with_control(now, scored))
 
 

@@ -24,6 +24,7 @@ from spikedata.baseline.runs.membranes import count_updates
 from spikedata.nn.networks import (
     Activity,
     ConvolutionNetwork,
+    CustomNetwork,
     EventDrivenNetwork,
     Inputs,
     Network,
@@ -163,6 +164,8 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
     if isinstance(inputs, TimesBatch):
         yield from _exact_connections(cast(EventDrivenNetwork, network), inputs, activity)
         return
+    if isinstance(network, CustomNetwork):  # whose connections nobody knows
+        return
     values = as_dense(inputs, dtype=torch.float32)
     if isinstance(network, SequenceNetwork):
         for gates in cast(Iterable[nn.RNNBase], network.layers):
@@ -224,13 +227,14 @@ def measure(network: Network, score: Score, operations: Sequence[Operations]) ->
     tensors = [*network.parameters(), *network.buffers()]
     spikes = score.n_hidden * score.hidden_spikes if score.n_hidden else None
     has_steps = bool(score.n_hidden) and not isinstance(network, EventDrivenNetwork)
+    is_known = not isinstance(network, CustomNetwork)
     return Measures(
         footprint=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         spikes=spikes,
         activation_sparsity=1 - score.hidden_spikes / network.n_steps if has_steps else None,
-        effective_acs=total.acs / n_clips,
-        effective_macs=total.macs / n_clips,
-        dense_operations=total.dense / n_clips,
+        effective_acs=total.acs / n_clips if is_known else None,
+        effective_macs=total.macs / n_clips if is_known else None,
+        dense_operations=total.dense / n_clips if is_known else None,
         n_steps=network.n_steps,
         dt=network.dt,
         connection_sparsity=connection_sparsity(network),

@@ -6,6 +6,7 @@ import torch
 
 from spikedata.checks import checked, whole_number
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
+from spikedata.nn.networks.custom import CustomNetwork, CustomParams, MakeModule
 from spikedata.nn.networks.event_driven import EventDrivenNetwork, EventDrivenParams
 from spikedata.nn.networks.linear import CountClassifier, CountParams
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
@@ -13,13 +14,21 @@ from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
 
 #: Any network that `make_network` makes.
-Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork | EventDrivenNetwork
+Network = SpikingNetwork | CountClassifier | SequenceNetwork | ConvolutionNetwork | EventDrivenNetwork | CustomNetwork
 #: The params of any network.
-NetworkParams = SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams | EventDrivenParams
+NetworkParams = (
+    SpikingNetworkParams | CountParams | SequenceParams | ConvolutionParams | EventDrivenParams | CustomParams
+)
 
 
 def make_network(
-    params: NetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator, propagates: bool = True
+    params: NetworkParams,
+    *,
+    n_units: int,
+    n_classes: int,
+    generator: torch.Generator,
+    propagates: bool = True,
+    make: MakeModule | None = None,
 ) -> Network:
     """An untrained network, as its params describe it.
 
@@ -28,7 +37,7 @@ def make_network(
 
     Parameters
     ----------
-    params : SpikingNetworkParams, CountParams, SequenceParams, ConvolutionParams or EventDrivenParams
+    params : SpikingNetworkParams, CountParams, SequenceParams, ConvolutionParams, EventDrivenParams or CustomParams
         Their type decides the kind of network.
     n_units : int
         Number of units of the spike file [1].
@@ -38,12 +47,14 @@ def make_network(
         Draws the initial weights; no other source of randomness is used.
     propagates : bool
         Whether the network carries anything from step to step: see `cut_propagation`.
+    make : callable, optional
+        Makes the module of a network of one's own: see `CustomNetwork`.
 
     Raises
     ------
     ValueError
-        If there is no unit or class, or the network cannot be made for this number of units, or not without
-        propagation.
+        If there is no unit or class, the network cannot be made for this number of units, or not without propagation,
+        or ``make`` is missing, or given for another kind of network.
     TypeError
         If the params belong to no network.
 
@@ -61,6 +72,8 @@ def make_network(
     }
     if not propagates:
         require_cuttable(params)
+    if make is not None and not isinstance(params, CustomParams):
+        raise ValueError(f"make is for a network of one's own (CustomParams), got it with {type(params).__name__}")
     match params:
         case SpikingNetworkParams():
             return SpikingNetwork(params, **sizes, generator=generator, propagates=propagates)
@@ -72,6 +85,10 @@ def make_network(
             return ConvolutionNetwork(params, **sizes, generator=generator)
         case EventDrivenParams():
             return EventDrivenNetwork(params, **sizes, generator=generator)
+        case CustomParams():
+            if make is None:
+                raise ValueError(f"the code of {params.code.name} must be given, as make={params.code.class_name}")
+            return CustomNetwork(params, **sizes, generator=generator, make=make)
     raise ValueError(f"no network for {type(params).__name__}")
 
 
