@@ -67,7 +67,8 @@ _ROOMS = (
 _NAMES = {
     "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
-        "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
+        "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "probe_run", "quantize_run",
+        "recipe_from", "refit_run", "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
     "spikedata.corpora.embedded": ("embedded_corpus",),
@@ -126,6 +127,8 @@ __all__ = [
     "make_split",
     "nn",
     "plot",
+    "probe_run",
+    "quantize_run",
     "read_audio",
     "recipe_from",
     "recognition",

@@ -54,8 +54,8 @@ class Projection(nn.Module):
 
     def forward(self, inputs: Binned) -> Tensor:
         """Return the drive (batch, step, to) of inputs (batch, step, from)."""
-        is_delayed = self.delays is not None and self.propagates
-        drive = self.delays(inputs, self.weight) if is_delayed else project_inputs(inputs, self.weight)
+        delays = self.delays if self.propagates else None
+        drive = project_inputs(inputs, self.weight) if delays is None else delays(inputs, self.weight)
         if self.bias is not None:
             drive.add_(self.bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
@@ -139,5 +139,6 @@ class Readout(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
         if not self.propagates:
-            return self.projection(spikes).cumsum(dim=1) / spikes.shape[1]
+            drive: Tensor = self.projection(spikes)
+            return drive.cumsum(dim=1) / spikes.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)
