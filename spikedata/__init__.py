@@ -34,7 +34,18 @@ if TYPE_CHECKING:
         transforms,
     )
     from spikedata.acoustics import Scene
-    from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
+    from spikedata.baseline import (
+        RECIPES,
+        Card,
+        Recipe,
+        evaluate_run,
+        load_run,
+        probe_run,
+        quantize_run,
+        recipe_from,
+        refit_run,
+        train_run,
+    )
     from spikedata.corpora.audio import read_audio
     from spikedata.corpora.embedded import embedded_corpus
     from spikedata.downloads import download

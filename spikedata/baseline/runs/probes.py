@@ -83,8 +83,8 @@ def probe_run(
         Another file, all of whose clips are scored; the run must have been scored on it. Default: the file that the run
         was trained on, of which the validation part is scored.
     controls : sequence of str, optional
-        Names of the controls: see `spikedata.transforms.named`. Default: those of ``PROBES`` that the network can be put
-        under; `left_out` says which cannot and why.
+        Names of the controls: see `spikedata.transforms.named`. Default: those of ``PROBES`` that the network can be
+        put under; `left_out` says which cannot and why.
     retrain : bool
         Whether to train anew under each control, too.
     epochs : int, optional

@@ -10,7 +10,8 @@ from typing import Any
 
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_to_json
-from spikedata.baseline.runs.card import Card, Tally, tally
+from spikedata.baseline.runs.card import Tally, tally
+from spikedata.baseline.runs.evaluation import control_name as control_of_recipe
 from spikedata.baseline.runs.evaluation import (
     find_test_file,
     read_test_clips,
@@ -18,7 +19,6 @@ from spikedata.baseline.runs.evaluation import (
     scoring_options,
     under_control,
 )
-from spikedata.baseline.runs.evaluation import control_name as control_of_recipe
 from spikedata.baseline.runs.folder import load_run
 from spikedata.baseline.runs.probes import validation_clips
 from spikedata.checks import whole_number
@@ -100,8 +100,8 @@ def quantize_run(
     run_dir : str or path-like
         What `train_run` made.
     spike_path : str or path-like, optional
-        Another file, all of whose clips are scored; the run must have been scored on it. Default: the validation part of
-        the run's own file.
+        Another file, all of whose clips are scored; the run must have been scored on it. Default: the validation part
+        of the run's own file.
     bits : sequence of int
         From 2 to 8 [1].
     scales : sequence of str
@@ -122,8 +122,8 @@ def quantize_run(
     FileNotFoundError
         If the run or the file does not exist.
     ValueError
-        If bits or scales are none or unknown, the run is a refit, which has learned its validation clips, and no file is
-        named, or it has not been scored on the file; else as `evaluate_run`.
+        If bits or scales are none or unknown, the run is a refit, which has learned its validation clips, and no file
+        is named, or it has not been scored on the file; else as `evaluate_run`.
     """
     _check(bits, scales)
     network, card = load_run(run_dir)
