@@ -53,9 +53,9 @@ def normalize_counts(
     the same probability (Vitter: Random sampling with a reservoir; ACM TOMS 11:37, 1985, algorithm R).
     """
     longest = words_for(offsets).size
-    n_largest, n_units = 0, 0
+    n_largest, n_units = np.int64(0), np.int64(0)
     for clip in range(n_per_unit.size):
-        n_largest = max(n_largest, n_per_unit[clip])
+        n_largest = np.int64(max(n_largest, n_per_unit[clip]))
         if n_per_unit[clip]:
             n_units = (chosen_offsets[clip + 1] - chosen_offsets[clip]) // n_per_unit[clip]
     n_seen = np.empty(n_units, np.int64)
@@ -95,25 +95,27 @@ def shuffle_steps(times: Array, offsets: Array, keys: Array, dt: float, n_steps:
     order = np.empty(n_steps, np.int64)
     for clip in range(offsets.size - 1):
         row, out = times[offsets[clip] : offsets[clip + 1]], moved[offsets[clip] : offsets[clip + 1]]
-        n = 0
+        n = np.int64(0)
         for i in range(row.size):
-            n = max(n, min(_step_of(row[i], dt, n_steps) + 1, n_steps))
+            last = np.int64(_step_of(row[i], dt, n_steps))
+            if last >= n:
+                n = min(last + 1, np.int64(n_steps))
         fill_words(keys[clip], words[:n])
         for step in range(n):
             order[step] = step
         for step in range(n - 1, 0, -1):
-            other = _below(words[step], step + 1)
+            other = int(_below(words[step], step + 1))
             taken = order[step]
             order[step] = order[other]
             order[other] = taken
         for i in range(row.size):
-            step = _step_of(row[i], dt, n_steps)
-            if step >= n:
+            own = int(_step_of(row[i], dt, n_steps))
+            if own >= n:
                 out[i] = row[i]
                 continue
-            out[i] = row[i] + (order[step] - step) * dt
-            if out[i] < 0.0 or _step_of(out[i], dt, n_steps) != order[step]:
-                out[i] = (order[step] + 0.5) * dt
+            out[i] = row[i] + (order[own] - own) * dt
+            if out[i] < 0.0 or _step_of(out[i], dt, n_steps) != order[own]:
+                out[i] = (order[own] + 0.5) * dt
 
 
 @compiled

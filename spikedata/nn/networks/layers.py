@@ -62,12 +62,12 @@ class Projection(nn.Module):
 
     def forward(self, inputs: Binned, gain: Tensor | None = None) -> Tensor:
         """Return the drive (batch, step, to) of inputs (batch, step, from), times a gain (to,) if there is one."""
+        delays = self.delays if self.propagates else None
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         if gain is not None and self.norm is None:  # weights are fewer than drives
             weight, bias = weight * gain, None if bias is None else bias * gain
-        is_delayed = self.delays is not None and self.propagates
-        drive = self.delays(inputs, weight) if is_delayed else project_inputs(inputs, weight)
+        drive = project_inputs(inputs, weight) if delays is None else delays(inputs, weight)
         if bias is not None:
             drive.add_(bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
@@ -167,5 +167,6 @@ class Readout(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
         if not self.propagates:
-            return self.projection(spikes).cumsum(dim=1) / spikes.shape[1]
+            drive: Tensor = self.projection(spikes)
+            return drive.cumsum(dim=1) / spikes.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)
