@@ -125,13 +125,13 @@ class SpikingLayer(nn.Module):
 
     def forward(self, inputs: Binned) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
-        if isinstance(self.neuron, CSiLIFParams) and self.propagates:
+        if not self.propagates:
+            return spike(self.projection(inputs) - self.neuron.threshold, self.neuron.surrogate)
+        if isinstance(self.neuron, CSiLIFParams):
             values = CSiLIFValues(**self.values)
             weight = None if self.recurrent_weight is None else self.recurrent_weight * values.gain
             return run_c_silif(self.projection(inputs, values.gain), weight, c_silif_coefficients(values), self.neuron)
         drive = self.projection(inputs)
-        if not self.propagates:
-            return spike(drive - self.neuron.threshold, self.neuron.surrogate)
         if isinstance(self.neuron, SiLIFParams):
             found = silif_coefficients(SiLIFValues(**self.values), self.neuron, dt=self.dt)
             return run_silif(drive, self.recurrent_weight, found, self.neuron)
