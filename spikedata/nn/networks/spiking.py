@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spikedata.checks import Count, NotNegative, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 from spikedata.nn.kernels import drop
 from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
-from spikedata.nn.networks.delays import Delays
+from spikedata.nn.networks.delays import Delays, RecurrentDelays
 from spikedata.nn.networks.initialization import InitializationParams, layer_weights, readout_weight
 from spikedata.nn.networks.inputs import Inputs, check_inputs, check_time_grid, count_inputs, count_steps, is_whole
 from spikedata.nn.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
@@ -52,6 +52,8 @@ class SpikingNetworkParams:
         Whether drives are normalized, see `Projection` [1].
     max_delay : float
         Longest learned delay between layers [s], a whole number of steps; 0 for no delays.
+    max_recurrent_delay : float
+        Longest learned delay of neurons to their own layer [s], a whole number of steps; 0 for no delays.
     initialization : InitializationParams
         How the initial weights are drawn [1].
     n_merged : int
@@ -77,6 +79,7 @@ class SpikingNetworkParams:
     dropout_of: Annotated[str, OneOf(LOST)] = "spikes"
     batch_norm: bool = False
     max_delay: NotNegative = 0.0
+    max_recurrent_delay: NotNegative = field(default=0.0, metadata={"added_later": True})
     initialization: InitializationParams = field(default_factory=InitializationParams)
     n_merged: Count = 1
     duration: Positive = 1.0
@@ -88,10 +91,14 @@ class SpikingNetworkParams:
         if isinstance(self.neuron, tuple) and len(self.neuron) != len(self.hidden):
             n_layers = len(self.hidden)
             raise ValueError(f"SpikingNetworkParams.neuron must be one or {n_layers} neurons, got {len(self.neuron)}")
-        if not is_whole(self.max_delay, self.dt):
-            raise ValueError(
-                f"SpikingNetworkParams.max_delay must be a whole number of dt, got {self.max_delay} and {self.dt}"
-            )
+        for name, longest in (("max_delay", self.max_delay), ("max_recurrent_delay", self.max_recurrent_delay)):
+            if not is_whole(longest, self.dt):
+                raise ValueError(
+                    f"SpikingNetworkParams.{name} must be a whole number of dt, got {longest} and {self.dt}"
+                )
+        if self.max_recurrent_delay and not self.recurrent:
+            rule = "must be 0 where neurons are not connected within their layer"
+            raise ValueError(f"SpikingNetworkParams.max_recurrent_delay {rule}, got {self.max_recurrent_delay}")
 
     @property
     def n_steps(self) -> int:
@@ -102,6 +109,11 @@ class SpikingNetworkParams:
     def n_delays(self) -> int:
         """The longest learned delay in steps."""
         return count_steps(self.max_delay, self.dt)
+
+    @property
+    def n_recurrent_delays(self) -> int:
+        """The longest learned delay within a layer in steps."""
+        return count_steps(self.max_recurrent_delay, self.dt)
 
     @property
     def neurons(self) -> tuple[NeuronParams, ...]:
@@ -155,7 +167,14 @@ class SpikingNetwork(nn.Module):
                 generator=generator,
             )
             projection = _projection(weight, params, generator)
-            self.layers.append(SpikingLayer(projection, recurrent_weight, neuron, dt=params.dt, generator=generator))
+            later = None
+            if params.n_recurrent_delays:
+                later = RecurrentDelays(n_neurons, longest=params.n_recurrent_delays, generator=generator)
+            self.layers.append(
+                SpikingLayer(
+                    projection, recurrent_weight, neuron, dt=params.dt, generator=generator, recurrent_delays=later
+                )
+            )
             n_from = n_neurons
         last = params.neurons[-1]
         tau_syn = last.tau_syn if isinstance(last, LIFParams) else None
