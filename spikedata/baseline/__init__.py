@@ -1,6 +1,7 @@
 """Baselines: networks with named recipes, trained and scored under one protocol (docs/explanation/protocol.md).
 
-- `recipes`: a network and how it is trained, by name (`RECIPES`, `recipe_from`), or one of your own (`Recipe`)
+- `recipes`: a network and how it is trained, by name (`RECIPES`, `recipe_from`), or one of your own (`Recipe`, and
+  `custom_recipe` for a `torch.nn.Module`)
 - `runs`: train a recipe on some speakers (`train_run`), choose the epoch on others, score once on unseen ones
   (`evaluate_run`); every run is a folder with a result card (`Card`)
 
@@ -8,6 +9,7 @@ The networks themselves are in `spikedata.nn`, the training loop in `spikedata.t
 """
 
 from spikedata.baseline.recipes.catalog import RECIPES, recipe_from
+from spikedata.baseline.recipes.own_network import custom_recipe
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.evaluation import evaluate_run
@@ -18,7 +20,9 @@ from spikedata.nn.networks import (
     Activity,
     ConvolutionParams,
     CountParams,
+    CustomParams,
     EventDrivenParams,
+    NetworkCode,
     SequenceParams,
     SpikingNetwork,
     SpikingNetworkParams,
@@ -43,9 +47,11 @@ __all__ = [
     "ChosenRun",
     "ConvolutionParams",
     "CountParams",
+    "CustomParams",
     "EpochRecord",
     "EventDrivenParams",
     "LIFParams",
+    "NetworkCode",
     "Recipe",
     "Run",
     "Score",
@@ -56,6 +62,7 @@ __all__ = [
     "SurrogateParams",
     "TrainParams",
     "Trained",
+    "custom_recipe",
     "evaluate",
     "evaluate_run",
     "load_run",

@@ -24,6 +24,7 @@ from spikedata.nn.neurons import (
     draw_silif,
     silif_coefficients,
 )
+from spikedata.nn.surrogate import spike
 
 NeuronParams = LIFParams | AdLIFParams | ALIFParams | SiLIFParams | CSiLIFParams
 
@@ -44,10 +45,15 @@ class Projection(nn.Module):
         shifted (Ioffe & Szegedy, ICML 2015), as in Bittar & Garner (2022).
     delays : Delays or None
         Delay of each connection; None for no delays.
+    propagates : bool
+        Whether delays are kept; if not, every spike arrives in its own step.
     """
 
-    def __init__(self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None) -> None:
+    def __init__(
+        self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None, propagates: bool = True
+    ) -> None:
         super().__init__()
+        self.propagates = propagates
         self.weight = nn.Parameter(weight)
         n_to = weight.shape[1]
         self.bias = nn.Parameter(torch.zeros(n_to)) if bias else None
@@ -60,7 +66,8 @@ class Projection(nn.Module):
         bias: Tensor | None = self.bias
         if gain is not None and self.norm is None:  # weights are fewer than drives
             weight, bias = weight * gain, None if bias is None else bias * gain
-        drive = project_inputs(inputs, weight) if self.delays is None else self.delays(inputs, weight)
+        is_delayed = self.delays is not None and self.propagates
+        drive = self.delays(inputs, weight) if is_delayed else project_inputs(inputs, weight)
         if bias is not None:
             drive.add_(bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
@@ -87,6 +94,8 @@ class SpikingLayer(nn.Module):
         Draws the initial time constants and couplings of AdLIF, SiLIF and C-SiLIF neurons over their ranges.
     recurrent_delays : RecurrentDelays, optional
         Delays of the neurons to their own layer. Default: none.
+    propagates : bool
+        Whether the neurons carry anything from step to step; if not, see `spikedata.nn.cut_propagation`.
     """
 
     def __init__(
@@ -98,9 +107,10 @@ class SpikingLayer(nn.Module):
         dt: float,
         generator: torch.Generator,
         recurrent_delays: RecurrentDelays | None = None,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
-        self.neuron, self.dt = neuron, dt
+        self.neuron, self.dt, self.propagates = neuron, dt, propagates
         self.projection = projection
         self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
         self.recurrent_delays = recurrent_delays
@@ -120,12 +130,14 @@ class SpikingLayer(nn.Module):
     def forward(self, inputs: Binned) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
         later = None if self.recurrent_delays is None else self.recurrent_delays()
-        if isinstance(self.neuron, CSiLIFParams):
+        if isinstance(self.neuron, CSiLIFParams) and self.propagates:
             values = CSiLIFValues(**self.values)
             weight = None if self.recurrent_weight is None else self.recurrent_weight * values.gain
             drive, turns = self.projection(inputs, values.gain), c_silif_coefficients(values)
             return run_c_silif(drive, weight, turns, self.neuron, delay_kernel=later)
         drive = self.projection(inputs)
+        if not self.propagates:
+            return spike(drive - self.neuron.threshold, self.neuron.surrogate)
         if isinstance(self.neuron, SiLIFParams):
             found = silif_coefficients(SiLIFValues(**self.values), self.neuron, dt=self.dt)
             return run_silif(drive, self.recurrent_weight, found, self.neuron, delay_kernel=later)
@@ -148,12 +160,18 @@ class Readout(nn.Module):
         Time constants.
     dt : float
         Length of a step [s].
+    propagates : bool
+        Whether the integrators leak; if not, they hold the sum of their drive so far over the number of steps.
     """
 
-    def __init__(self, projection: Projection, integrator: IntegratorParams, *, dt: float) -> None:
+    def __init__(
+        self, projection: Projection, integrator: IntegratorParams, *, dt: float, propagates: bool = True
+    ) -> None:
         super().__init__()
-        self.projection, self.integrator, self.dt = projection, integrator, dt
+        self.projection, self.integrator, self.dt, self.propagates = projection, integrator, dt, propagates
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
+        if not self.propagates:
+            return self.projection(spikes).cumsum(dim=1) / spikes.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)

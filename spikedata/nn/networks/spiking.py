@@ -134,6 +134,8 @@ class SpikingNetwork(nn.Module):
         Number of classes [1].
     generator : torch.Generator
         Draws the initial weights, layer after layer.
+    propagates : bool
+        Whether anything is carried from step to step; if not, see `spikedata.nn.cut_propagation`.
 
     Examples
     --------
@@ -146,10 +148,16 @@ class SpikingNetwork(nn.Module):
     """
 
     def __init__(
-        self, params: SpikingNetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator
+        self,
+        params: SpikingNetworkParams,
+        *,
+        n_units: int,
+        n_classes: int,
+        generator: torch.Generator,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
-        self.params = params
+        self.params, self.propagates = params, propagates
         self.dt, self.n_steps, self.n_merged = params.dt, params.n_steps, params.n_merged
         self.n_units, self.n_classes = n_units, n_classes
         self.n_inputs = count_inputs(n_units, params.n_merged)
@@ -166,21 +174,27 @@ class SpikingNetwork(nn.Module):
                 from_input=not self.layers,
                 generator=generator,
             )
-            projection = _projection(weight, params, generator)
+            projection = _projection(weight, params, generator, propagates)
             later = None
-            if params.n_recurrent_delays:
+            if params.n_recurrent_delays and recurrent_weight is not None:
                 later = RecurrentDelays(n_neurons, longest=params.n_recurrent_delays, generator=generator)
-            self.layers.append(
-                SpikingLayer(
-                    projection, recurrent_weight, neuron, dt=params.dt, generator=generator, recurrent_delays=later
-                )
+            layer = SpikingLayer(
+                projection,
+                recurrent_weight,
+                neuron,
+                dt=params.dt,
+                generator=generator,
+                recurrent_delays=later,
+                propagates=propagates,
             )
+            self.layers.append(layer)
             n_from = n_neurons
         last = params.neurons[-1]
         tau_syn = last.tau_syn if isinstance(last, LIFParams) else None
         integrator = IntegratorParams(tau_mem=params.tau_readout, tau_syn=tau_syn)
         weight = readout_weight(params.initialization, n_from, n_classes, generator)
-        self.readout = Readout(_projection(weight, params, generator), integrator, dt=params.dt)
+        projection = _projection(weight, params, generator, propagates)
+        self.readout = Readout(projection, integrator, dt=params.dt, propagates=propagates)
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for a batch of inputs.
@@ -207,7 +221,8 @@ class SpikingNetwork(nn.Module):
             spikes.append(layer(inputs))
             inputs = self._drop(spikes[-1], generator)
         readout = self.readout(inputs)
-        return Activity(class_scores(readout, self.params.readout), readout, tuple(spikes))
+        scores = class_scores(readout, self.params.readout if self.propagates else "last")
+        return Activity(scores, readout, tuple(spikes))
 
     def _drop(self, spikes: Tensor, generator: torch.Generator | None) -> Tensor:
         probability = self.params.dropout if self.training else 0.0
@@ -215,7 +230,9 @@ class SpikingNetwork(nn.Module):
         return drop(spikes, probability, generator, n_alike=n_alike)
 
 
-def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator) -> Projection:
+def _projection(
+    weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator, propagates: bool
+) -> Projection:
     n_from, n_to = weight.shape
     delays = Delays(n_from, n_to, longest=params.n_delays, generator=generator) if params.n_delays else None
-    return Projection(weight, bias=params.bias, batch_norm=params.batch_norm, delays=delays)
+    return Projection(weight, bias=params.bias, batch_norm=params.batch_norm, delays=delays, propagates=propagates)
