@@ -103,7 +103,6 @@ def count_operations(network: Network, inputs: Inputs, activity: Activity) -> Op
     return total
 
 
-
 def operations_of(source: Source, weight: Tensor) -> Operations:
     """The operations of one set of connections.
 

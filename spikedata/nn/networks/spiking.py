@@ -1,8 +1,9 @@
 """Spiking networks: hidden layers of LIF or adaptive LIF neurons, read out by leaky integrators.
 
 The params cover the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the networks
-of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022) and Baronig et al. (2024), and feed-forward networks
-with learned delays as in Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
+of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022), Baronig et al. (2024) and Fabre et al. (2025), and
+networks with learned delays: feed-forward as in Hammouamri et al. (2024), recurrent as in Queant et al. (2025). The
+neurons' equations are in `spikedata.nn.neurons`.
 """
 
 from __future__ import annotations
