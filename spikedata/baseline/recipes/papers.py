@@ -9,6 +9,7 @@ The two ``recurrent_slow`` recipes are ours, not of the paper: the network of Cr
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from spikedata.baseline.recipes.recipe import Recipe, with_params
 from spikedata.nn.networks import EventDrivenParams, SpikingNetworkParams
@@ -275,6 +276,54 @@ def _dcls_delays() -> Recipe:
     )
 
 
+def _delrec() -> Recipe:
+    """DelRec: Queant, Rançon, Cottereau, Masquelier, arXiv:2509.24852 (2025), as their code sets it for SHD.
+
+    A membrane keeps a twentieth of its value for the next step, so that memory is in the delays. Their first layer is
+    not recurrent, a fifth of the recurrent input is dropped in training, and each epoch has every clip three times: as
+    it is, its channels jittered in time, and blended with another one. Here both layers are alike, no recurrent input
+    is dropped, and a third of the clips is blended.
+    """
+    dt, kept = 10e-3, 1 - 1 / 1.05
+    tau = -dt / math.log(kept)
+    return Recipe(
+        name="delrec",
+        about="two layers of 256 LIF neurons whose delays within the layer are learned (clean split: 93.7)",
+        network=SpikingNetworkParams(
+            hidden=(256, 256),
+            neuron=LIFParams(
+                tau_mem=tau,
+                tau_syn=1e-3,
+                reset="zero",
+                surrogate=SurrogateParams(shape="arctan", scale=2.5 * math.pi, height=2.5),
+            ),
+            readout="softmax_sum",
+            tau_readout=tau,
+            bias=True,
+            dropout=0.4,
+            dropout_of="neurons",
+            batch_norm=True,
+            max_recurrent_delay=0.3,
+            initialization=replace(_gains(math.sqrt(6), kind="orthogonal"), recurrent_gain=1.0),  # He et al. 2015
+            n_merged=5,
+            duration=1.0,
+            dt=dt,
+        ),
+        training=TrainParams(
+            epochs=150,
+            batch_size=256,
+            optimizer="adamw",
+            learning_rate=5e-3,
+            weight_decay=1e-5,
+            schedule="one_cycle",
+            activity=NO_LIMITS,
+            unit_shift=0.0,
+            augmentation=("blend share=0.5 chance=0.33",),
+            layout="lists",
+        ),
+    )
+
+
 def _eprop_alif() -> Recipe:
     """e-prop with adaptive thresholds: Bellec et al., Nature Communications 11:3625 (2020), on spoken digits.
 
@@ -409,6 +458,7 @@ PAPERS = (
         patience=10,
     ),
     _dcls_delays(),
+    _delrec(),
     _eprop_alif(),
     _eventprop(
         "eventprop_yin_yang",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedata.nn.kernels import run_adlif, run_alif, run_c_silif, run_integrator, run_lif, run_silif
-from spikedata.nn.networks.delays import Delays
+from spikedata.nn.networks.delays import Delays, RecurrentDelays
 from spikedata.nn.networks.inputs import Binned, project_inputs
 from spikedata.nn.neurons import (
     AdLIFFractions,
@@ -92,6 +92,8 @@ class SpikingLayer(nn.Module):
         Length of a step [s].
     generator : torch.Generator
         Draws the initial time constants and couplings of AdLIF, SiLIF and C-SiLIF neurons over their ranges.
+    recurrent_delays : RecurrentDelays, optional
+        Delays of the neurons to their own layer. Default: none.
     propagates : bool
         Whether the neurons carry anything from step to step; if not, see `spikedata.nn.cut_propagation`.
     """
@@ -104,12 +106,14 @@ class SpikingLayer(nn.Module):
         *,
         dt: float,
         generator: torch.Generator,
+        recurrent_delays: RecurrentDelays | None = None,
         propagates: bool = True,
     ) -> None:
         super().__init__()
         self.neuron, self.dt, self.propagates = neuron, dt, propagates
         self.projection = projection
         self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
+        self.recurrent_delays = recurrent_delays
         n_neurons = projection.weight.shape[1]
         if isinstance(neuron, AdLIFParams):
             self.fractions = nn.ParameterDict(
@@ -127,20 +131,22 @@ class SpikingLayer(nn.Module):
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
         if not self.propagates:
             return spike(self.projection(inputs) - self.neuron.threshold, self.neuron.surrogate)
+        later = None if self.recurrent_delays is None else self.recurrent_delays()
         if isinstance(self.neuron, CSiLIFParams):
             values = CSiLIFValues(**self.values)
             weight = None if self.recurrent_weight is None else self.recurrent_weight * values.gain
-            return run_c_silif(self.projection(inputs, values.gain), weight, c_silif_coefficients(values), self.neuron)
+            drive, turns = self.projection(inputs, values.gain), c_silif_coefficients(values)
+            return run_c_silif(drive, weight, turns, self.neuron, delay_kernel=later)
         drive = self.projection(inputs)
         if isinstance(self.neuron, SiLIFParams):
             found = silif_coefficients(SiLIFValues(**self.values), self.neuron, dt=self.dt)
-            return run_silif(drive, self.recurrent_weight, found, self.neuron)
+            return run_silif(drive, self.recurrent_weight, found, self.neuron, delay_kernel=later)
         if isinstance(self.neuron, LIFParams):
-            return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
+            return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt, delay_kernel=later)
         if isinstance(self.neuron, ALIFParams):
-            return run_alif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
+            return run_alif(drive, self.recurrent_weight, self.neuron, dt=self.dt, delay_kernel=later)
         coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), self.neuron, dt=self.dt)
-        return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron)
+        return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron, delay_kernel=later)
 
 
 class Readout(nn.Module):
