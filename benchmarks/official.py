@@ -191,7 +191,8 @@ def make_runs(recipe: Recipe, train_path: Path, out: Path, arguments: argparse.N
 
             def on_epoch(record: Any, run: Path = run, clock: CpuClock = clock) -> None:
                 clock.note(record.epoch)
-                say(f"{run}: epoch {record.epoch}, validation {record.validation_accuracy:.1%}")
+                validated = f", validation {record.validation_accuracy:.1%}" if record.is_validated else ""
+                say(f"{run}: epoch {record.epoch}{validated}")
 
             if part == "chosen":
                 train_run(

@@ -13,6 +13,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.gpu import runs_in_triton
 from spikedata.nn.kernels.memory import empty
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
@@ -184,7 +185,7 @@ def adlif_backward(
 def run_adlif(
     drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: AdLIFParams
 ) -> Tensor:
-    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused on the CPU.
+    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused.
 
     Gradients reach the drive, the recurrent weight and the coefficients; there are no second derivatives.
 
@@ -217,6 +218,10 @@ def run_adlif(
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
     check_shapes(drive, recurrent_weight)
+    if runs_in_triton(drive, recurrent=recurrent_weight is not None):
+        from spikedata.nn.kernels.triton_adlif import run_adlif_triton  # only where there is triton
+
+        return run_adlif_triton(drive, recurrent_weight, coefficients, params)
     if not is_fused(drive):
         return adlif_loop(drive, recurrent_weight, coefficients, params)
     _check_coefficients(coefficients, drive.shape[2])

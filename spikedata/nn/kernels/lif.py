@@ -13,6 +13,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.gpu import runs_in_triton
 from spikedata.nn.kernels.memory import empty
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
@@ -133,7 +134,7 @@ def lif_backward(
 
 
 def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
-    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused on the CPU.
+    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused.
 
     Gradients reach the drive and the recurrent weight; there are no second derivatives.
 
@@ -165,6 +166,10 @@ def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *
     [0.0, 0.0, 0.0, 1.0, 1.0]
     """
     check_shapes(drive, recurrent_weight)
+    if runs_in_triton(drive, recurrent=recurrent_weight is not None):
+        from spikedata.nn.kernels.triton_lif import run_lif_triton  # only where there is triton
+
+        return run_lif_triton(drive, recurrent_weight, params, dt=dt)
     if not is_fused(drive):
         return lif_loop(drive, recurrent_weight, params, dt=dt)
     spikes: Tensor = _LIF.apply(drive, recurrent_weight, params, dt)
