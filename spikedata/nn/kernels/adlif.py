@@ -13,6 +13,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.gpu import runs_in_triton
 from spikedata.nn.kernels.memory import empty
 from spikedata.nn.kernels.recurrent_delays import (
     Delayed,
@@ -203,7 +204,7 @@ def run_adlif(
     *,
     delay_kernel: Tensor | None = None,
 ) -> Tensor:
-    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused on the CPU.
+    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused.
 
     Gradients reach the drive, the recurrent weight and the coefficients; there are no second derivatives.
 
@@ -240,6 +241,10 @@ def run_adlif(
     """
     check_shapes(drive, recurrent_weight)
     check_delays(delay_kernel, drive, recurrent_weight)
+    if delay_kernel is None and runs_in_triton(drive, recurrent=recurrent_weight is not None):
+        from spikedata.nn.kernels.triton_adlif import run_adlif_triton  # only where there is triton
+
+        return run_adlif_triton(drive, recurrent_weight, coefficients, params)
     if not is_fused(drive):
         return adlif_loop(drive, recurrent_weight, coefficients, params, delay_kernel=delay_kernel)
     _check_coefficients(coefficients, drive.shape[2])

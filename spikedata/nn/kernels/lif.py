@@ -13,6 +13,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.gpu import runs_in_triton
 from spikedata.nn.kernels.memory import empty
 from spikedata.nn.kernels.recurrent_delays import (
     Delayed,
@@ -154,7 +155,7 @@ def run_lif(
     dt: float,
     delay_kernel: Tensor | None = None,
 ) -> Tensor:
-    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused on the CPU.
+    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused.
 
     Gradients reach the drive and the recurrent weight; there are no second derivatives.
 
@@ -190,6 +191,10 @@ def run_lif(
     """
     check_shapes(drive, recurrent_weight)
     check_delays(delay_kernel, drive, recurrent_weight)
+    if delay_kernel is None and runs_in_triton(drive, recurrent=recurrent_weight is not None):
+        from spikedata.nn.kernels.triton_lif import run_lif_triton  # only where there is triton
+
+        return run_lif_triton(drive, recurrent_weight, params, dt=dt)
     if not is_fused(drive):
         return lif_loop(drive, recurrent_weight, params, dt=dt, delay_kernel=delay_kernel)
     spikes: Tensor = _LIF.apply(drive, recurrent_weight, delay_kernel, params, dt)
