@@ -101,7 +101,6 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument(
         "--network-arg",
         action="append",
-        default=[],
         metavar="NAME=VALUE",
         help="an argument of --network, as n_hidden=64; may be given several times",
     )
@@ -276,7 +275,7 @@ def _usual_recipe(args: argparse.Namespace, name: str | None, own: OwnNetwork | 
     if own is None:
         return recipe_from(str(name))
     like = None if name is None else recipe_from(name)
-    return custom_recipe(own, arguments=network_arguments(args.network_arg), like=like)
+    return custom_recipe(own, arguments=network_arguments(args.network_arg or ()), like=like)
 
 
 def _kept(args: argparse.Namespace) -> str:
