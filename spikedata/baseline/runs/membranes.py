@@ -6,7 +6,7 @@ and after a reset that comes with it, is another number than before. Integrators
 References
 ----------
 Yik, Van den Berghe, den Blanken, et al.: The NeuroBench framework for benchmarking neuromorphic computing algorithms
-and systems; Nature Communications 16:1545, 2025 (membrane updates; the first step as in its software, version 2.2).
+and systems; Nature Communications 16:1545, 2025 (membrane updates; the first step as in its software, version 2.3).
 """
 
 from __future__ import annotations

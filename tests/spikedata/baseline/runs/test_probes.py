@@ -173,7 +173,7 @@ def test_a_group_is_probed_run_by_run(spike_path, tmp_path):
     table = format_leaderboard(board, probes=True, neurobench=True)
     assert "propagation cut" in table
     assert f"{100 * mean:.1f} ±" in table
-    assert "100 Hz" in table
+    assert "50 Hz" in table
     assert "propagation cut" not in format_leaderboard(board)
 
 
