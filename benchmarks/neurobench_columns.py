@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from spikedata.baseline.runs.operations import count_operations, measure
 from spikedata.events import Events
 from spikedata.files.reader import SpikeFile
-from spikedata.nn import ALIFParams, SpikingNetworkParams, make_network
+from spikedata.nn import ALIFParams, SpikingNetworkParams
 from spikedata.nn.networks import SpikingNetwork
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.torch import SpikeDataset
@@ -153,8 +153,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("neurobench.json"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    network = make_network(PARAMS, n_units=700, n_classes=20, generator=torch.Generator().manual_seed(0)).eval()
-    assert isinstance(network, SpikingNetwork)
+    generator = torch.Generator().manual_seed(0)
+    network = SpikingNetwork(PARAMS, n_units=700, n_classes=20, generator=generator).eval()
     chance = torch.Generator().manual_seed(1)
     for weight in network.parameters():
         weight.data *= torch.rand(weight.shape, generator=chance) >= SHARE_CUT
