@@ -11,11 +11,11 @@ written after each step; after an interruption, the same command goes on. CPU ti
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from spikedata.baseline.recipes.catalog import RECIPES
+from spikedata.baseline.recipes.recipe import with_params
 from spikedata.baseline.runs.card import Card, tally
 from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import under_control
@@ -36,7 +36,7 @@ class Steps:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self.found: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {}
+        self.found: dict[str, Any] = json.loads(out.read_text("utf-8")) if out.is_file() else {}
 
     def keep(self, name: str, run: Any) -> None:
         """Take a step, unless it has been taken."""
@@ -44,7 +44,7 @@ class Steps:
             began = time.process_time()
             result = run()
             self.found[name] = {"result": result, "cpu_seconds": round(time.process_time() - began, 1)}
-            self.out.write_text(json.dumps(self.found, indent=1) + "\n")
+            self.out.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
         print(name, json.dumps(self.found[name])[:110], flush=True)
 
 
@@ -57,8 +57,7 @@ def of_probe(card: Card, control: str, weights: str) -> dict[str, Any]:
 def plain_of(run: Path, epochs: int) -> dict[str, Any]:
     """The score of a training that is as long as those under controls, without one."""
     card = load_run(run).card
-    assert card.recipe.training is not None
-    recipe = replace(card.recipe, training=replace(card.recipe.training, epochs=epochs))
+    recipe = with_params(card.recipe, {"epochs": epochs})
     split = str(run / SPLIT)
     made = train_run(
         card.data.path, anew_dir(run, "none"), recipe=recipe, seed=card.seed, split=split, keep_finished=True
@@ -71,8 +70,7 @@ def counts_of(run: Path, control: str) -> dict[str, Any]:
     """What a linear classifier on spike counts finds, trained and validated on clips under a control."""
     network, card = load_run(run)
     _, events = read_run_data(card.data.path, window=card.recipe.network.duration, **card.data.reading)
-    split, params = read_split(run, card, events.sources), RECIPES["counts"].network
-    assert isinstance(params, CountParams)
+    split, params = read_split(run, card, events.sources), cast(CountParams, RECIPES["counts"].network)
     train, validation = (
         under_control(network, events.select(split.part(part)), control, seed=card.seed)
         for part in ("train", "validation")

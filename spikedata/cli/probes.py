@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from spikedata.cli.command import (
     Commands,
     add_command,
+    add_overwrite,
     add_reading,
     offer,
     print_result,
@@ -44,6 +45,7 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     sub.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads on the processor (default: 1)")
     add_reading(sub)
+    add_overwrite(sub)
 
     sub = add_command(
         commands, "quantize", _quantize, "accuracy of a network against the bits of its weights",
@@ -92,6 +94,7 @@ def _probe(args: argparse.Namespace) -> None:
             retrain=args.retrain,
             epochs=args.epochs,
             test=args.test,
+            overwrite=args.overwrite,
             device=args.device,
             threads=args.threads,
             on_epoch=lambda name, record: progress.note(f"{name}: epoch {record.epoch}"),

@@ -45,7 +45,7 @@ def uniform_times(offsets: Array, keys: Array, latest: Array, times: Array) -> N
 @compiled
 def normalize_counts(
     times: Array, units: Array, offsets: Array, keys: Array, latest: Array, n_per_unit: Array, chosen_offsets: Array,
-    chosen: Array,
+    n_units: int, chosen: Array,
 ) -> None:  # fmt: skip
     """Times of the events of every unit of each clip, (unit, event) of clip i from `chosen_offsets`[i] on.
 
@@ -53,13 +53,12 @@ def normalize_counts(
     the same probability (Vitter: Random sampling with a reservoir; ACM TOMS 11:37, 1985, algorithm R).
     """
     longest = words_for(offsets).size
-    n_largest, n_units = np.int64(0), np.int64(0)
+    n_largest = 0
     for clip in range(n_per_unit.size):
-        n_largest = np.int64(max(n_largest, n_per_unit[clip]))
-        if n_per_unit[clip]:
-            n_units = (chosen_offsets[clip + 1] - chosen_offsets[clip]) // n_per_unit[clip]
+        if n_per_unit[clip] > n_largest:
+            n_largest = int(n_per_unit[clip])
     n_seen = np.empty(n_units, np.int64)
-    words = np.empty(max(longest, n_units * n_largest), np.uint64)
+    words = np.empty(longest + n_units * n_largest, np.uint64)
     kept = np.empty((n_units, n_largest + 1), times.dtype)
     for clip in range(offsets.size - 1):
         row_times, row_units = times[offsets[clip] : offsets[clip + 1]], units[offsets[clip] : offsets[clip + 1]]
@@ -297,6 +296,7 @@ class NormalizeCounts:
             latest_times(events),
             n_per_unit,
             chosen_offsets,
+            n_units,
             chosen,
         )
         repeats = np.repeat(n_per_unit, n_units)

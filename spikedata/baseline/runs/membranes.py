@@ -6,14 +6,14 @@ and after a reset that comes with it, is another number than before. Integrators
 References
 ----------
 Yik, Van den Berghe, den Blanken, et al.: The NeuroBench framework for benchmarking neuromorphic computing algorithms
-and systems; Nature Communications 16:1545, 2025 (membrane updates; the first step as in its software, version 2.2).
+and systems; Nature Communications 16:1545, 2025 (membrane updates; the first step as in its software, version 2.3).
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import cast
+from typing import TypeGuard, cast
 
 import numpy as np
 import torch
@@ -21,9 +21,23 @@ from torch import Tensor
 
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import negligible, scalars
-from spikedata.nn.networks import Activity, Inputs, SpikingNetwork
+from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
 from spikedata.nn.networks.layers import Readout, SpikingLayer
-from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, LIFParams, adlif_coefficients
+from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
+
+
+def has_known_membranes(network: Network) -> TypeGuard[SpikingNetwork]:
+    """Whether the membranes of a network can be counted: it is on a grid, of neurons whose equations stand here.
+
+    Parameters
+    ----------
+    network : Network
+        Of any kind.
+    """
+    return isinstance(network, SpikingNetwork) and all(isinstance(neuron, _KNOWN) for neuron in network.params.neurons)
+
+
+_KNOWN = (LIFParams, AdLIFParams, ALIFParams)
 
 
 def count_updates(network: SpikingNetwork, inputs: Inputs, activity: Activity) -> int:

@@ -63,6 +63,7 @@ def probe_run(
     retrain: bool = False,
     epochs: int | None = None,
     test: bool = False,
+    overwrite: bool = False,
     device: str = "cpu",
     threads: int = 1,
     time_unit: str | None = None,
@@ -91,6 +92,8 @@ def probe_run(
         Epochs of the trainings anew [1]. Default: those of the recipe.
     test : bool
         Whether to score the test part of the run's own file instead; the run must have been scored on it.
+    overwrite : bool
+        Whether a training anew that was another one, as of other epochs, may be replaced.
     device : str
         cpu, cuda, cuda:N, or auto: a GPU if there is one.
     threads : int
@@ -132,7 +135,7 @@ def probe_run(
         same = entry(name, "same", tally_under(network, card, clips.events, name))
         card = write_on_card(run_dir, card, partial(_with_probe, probe=same))
     for name in names if retrain else ():
-        anew = _anew(run_dir, card, file, name, epochs, device, threads, on_epoch, on_progress)
+        anew = _anew(run_dir, card, file, name, epochs, overwrite, device, threads, on_epoch, on_progress)
         score: ScoreEntry = anew.validation
         if clips.part != _VALIDATION:
             folder = anew_dir(run_dir, name)
@@ -270,6 +273,7 @@ def _anew(
     file: ScoredFile,
     control: str,
     epochs: int | None,
+    overwrite: bool,
     device: str,
     threads: int,
     on_epoch: Callable[[str, EpochRecord], None] | None,
@@ -287,6 +291,7 @@ def _anew(
         recipe=recipe,
         seed=card.seed,
         split=os.fspath(Path(run_dir, SPLIT)),
+        overwrite=overwrite,
         keep_finished=True,
         device=device,
         threads=threads,

@@ -84,7 +84,7 @@ def test_bits_out_of_range_are_refused(weights, bits):
 
 
 def test_an_unknown_scale_is_refused(weights):
-    with pytest.raises(ValueError, match="^scale must be largest or least_squares, got 'best'$"):
+    with pytest.raises(ValueError, match=r"^scale must be largest or least_squares, got 'best'$"):
         quantize(weights, scale="best")
 
 

@@ -29,7 +29,7 @@ def _network(params):
     network = make_network(params, n_units=8, n_classes=3, generator=torch.Generator().manual_seed(0)).eval()
     with torch.no_grad():
         for layer in network.layers:
-            layer.projection.weight *= 6
+            layer.projection.weight *= 60 if isinstance(layer.neuron, AdLIFParams) else 6  # which need more to fire
     return network
 
 
