@@ -29,12 +29,16 @@ from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFPar
 def has_known_membranes(network: Network) -> TypeGuard[SpikingNetwork]:
     """Whether the membranes of a network can be counted: it is on a grid, of neurons whose equations stand here.
 
+    Learned delays within a layer are not followed.
+
     Parameters
     ----------
     network : Network
         Of any kind.
     """
-    return isinstance(network, SpikingNetwork) and all(isinstance(neuron, _KNOWN) for neuron in network.params.neurons)
+    if not isinstance(network, SpikingNetwork) or network.params.max_recurrent_delay:
+        return False
+    return all(isinstance(neuron, _KNOWN) for neuron in network.params.neurons)
 
 
 _KNOWN = (LIFParams, AdLIFParams, ALIFParams)
@@ -82,7 +86,7 @@ def _of_layer(layer: SpikingLayer, below: Inputs, spikes: Tensor) -> int:
         rows, is_symplectic = np.stack([_array(one) for one in coefficients]), neuron.scheme == "symplectic"
         (threshold,) = numbers(neuron.threshold)
         return int(adlif_updates(d, s, rows, threshold, neuron.reset == "zero", is_symplectic, smallest))
-    alpha, threshold = numbers(neuron.decays(layer.dt)[0], neuron.threshold)
+    alpha, threshold = numbers(cast(ALIFParams, neuron).decays(layer.dt)[0], neuron.threshold)
     return int(alif_updates(d, s, alpha, threshold, smallest))
 
 
