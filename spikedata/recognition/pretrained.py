@@ -23,7 +23,6 @@ from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
 from spikedata.nn.networks import CustomParams
 from spikedata.nn.quantization import SCALES
-from spikedata.training.devices import resolve_device
 
 if TYPE_CHECKING:
     from spikedata.nn import Network
@@ -323,8 +322,7 @@ def quantize_pretrained(
         raise ValueError(f"{spike_path}: must have the classes {list(found.classes)}, got {list(clips.keys)}")
     if clips.n_units != found.n_units:
         raise ValueError(f"{spike_path}: must have {found.n_units} units, got {clips.n_units}")
-    network = found.network.to(resolve_device(device))
-    rows = rows_of_bits(network, clips, found.card.recipe, bits=bits, scales=scales)
+    rows = rows_of_bits(found.network, clips, found.card.recipe, bits=bits, scales=scales, device=device)
     return BitsTable(network=name, file=data.file, part="whole file", rows=rows)
 
 
