@@ -200,25 +200,25 @@ def words(args: argparse.Namespace) -> dict[str, Any]:
     began = time.process_time()
     whole = [recognize((clip.waveform, clip.rate), network=network).word for clip in clips]
     per_word = (time.process_time() - began) / len(clips)
+    found: dict[str, Any] = {"network": args.network, "clips": len(clips), "sample_rate": clips[0].rate}
+    found["whole_files"] = {
+        "accuracy": share(a == c.word for a, c in zip(whole, clips, strict=True)),
+        "cpu_s_per_word": round(per_word, 3),
+    }
     reckoned = played(clips, network, in_real_time=False)
+    same = [one == other for one, other in zip(reckoned.pop("answers"), whole, strict=True)]
+    found["played_one_by_one"] = {**reckoned, "same_answer_as_whole": share(same)}
+    print(json.dumps(found), flush=True)
+    found["ten_in_a_row"] = in_a_row(clips, network)
+    print(json.dumps(found["ten_in_a_row"]), flush=True)
+    found["while_spoken"] = while_spoken(clips, network)
+    print(json.dumps(found["while_spoken"]), flush=True)
     chosen = clips[:: -(-len(clips) // N_REAL)][:N_REAL]
     real = played(chosen, network, in_real_time=True)
-    same = [one == other for one, other in zip(reckoned.pop("answers"), whole, strict=True)]
-    ten = [{"file": c.name, "word": c.word, "answer": a} for c, a in zip(chosen, real.pop("answers"), strict=True)]
-    return {
-        "network": args.network,
-        "clips": len(clips),
-        "sample_rate": clips[0].rate,
-        "whole_files": {
-            "accuracy": share(a == c.word for a, c in zip(whole, clips, strict=True)),
-            "cpu_s_per_word": round(per_word, 3),
-        },
-        "played_one_by_one": {**reckoned, "same_answer_as_whole": share(same)},
-        "played_in_real_time": {**real, "ten": ten},
-        "ten_in_a_row": in_a_row(clips, network),
-        "while_spoken": while_spoken(clips, network),
-        "cpu_s": round(time.process_time(), 1),
-    }
+    answers = zip(chosen, real.pop("answers"), strict=True)
+    found["played_in_real_time"] = {**real, "ten": [{"file": c.name, "word": c.word, "answer": a} for c, a in answers]}
+    found["cpu_s"] = round(time.process_time(), 1)
+    return found
 
 
 def in_common(one: cochlea.Spikes, other: cochlea.Spikes) -> tuple[float, float]:
