@@ -297,10 +297,10 @@ def spoken_of(found: dict[str, Any]) -> str:
     one = found["played_one_by_one"]
     lines += [
         "",
-        f"Of the words, {one['same_answer_as_whole']['right']:.1f} % get the answer that their file gets, and the first "
-        f"answer is there {one['provisional_latency_s']['median']:.2f} s after the end (median). "
-        f"{100 * one['blocks_within_their_20_ms']:.0f} % of the blocks of 20 ms take less than 20 ms; one in which a word "
-        "is recognized takes longer, and the blocks behind it wait. The reckoned clock counts CPU time, so these are "
+        f"Of the words, {one['same_answer_as_whole']['right']:.1f} % get the answer that their file gets, and the "
+        f"first answer is there {one['provisional_latency_s']['median']:.2f} s after the end (median). "
+        f"{100 * one['blocks_within_their_20_ms']:.0f} % of the blocks of 20 ms take less than 20 ms; one in which a "
+        "word is recognized takes longer, and the blocks behind it wait. The reckoned clock counts CPU time, so these are "
         "times of a processor that has nothing else to do.",
     ]
     if "while_spoken" in found:
@@ -309,7 +309,7 @@ def spoken_of(found: dict[str, Any]) -> str:
         lines += [
             "",
             "Before a word has ended, the network can be asked with the spikes of a `cochlea.Stream`, which come "
-            f"{before['latency_of_the_stream_s']:.2f} s late, and whose gain is fixed. Right after so much of the word:",
+            f"{before['latency_of_the_stream_s']:.2f} s late, and whose gain is fixed. Right after so much of it:",
             "",
             "| gain | " + " | ".join(f"{float(moment):g} s" for moment in moments) + " |",
             "|---|" + "---:|" * len(moments),
