@@ -2,6 +2,7 @@
 
     python benchmarks/live.py [words] [--network digits] [--audio FOLDER] [--out docs/images/live.json]
     python benchmarks/live.py ear [--out docs/images/live_ear.json]
+    python benchmarks/live.py write
 
 `words` takes the recordings of speakers 4 and 5 that ship with the package, on whom no network that ships with it was
 trained (with --audio, all of theirs in a folder of the Heidelberg Digits). They are recognized as whole files; each by
@@ -11,7 +12,8 @@ whose gain is fixed: by the word itself, which no stream knows, and by the ten w
 
 `ear` compares the spikes of `cochlea.Stream` with those of `cochlea.encode`, by hop, for two presets.
 
-Both print their table, and write it as JSON with --out.
+Both print what they find, and write it as JSON with --out. `write` puts what docs/images holds into the tables of
+docs/howto/recognize.md and docs/explanation/model.md.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from spikedata.corpora import list_clips
 from spikedata.events import Sample
 from spikedata.recognition import Heard, Player, Pretrained, find_words, listen, load_pretrained, recognize
 
+DOCS = Path(__file__).parents[1] / "docs"
 UNSEEN = (4, 5)
 N_REAL = 10
 PAUSES = 0.5, 1.5  # [s]
@@ -200,25 +203,25 @@ def words(args: argparse.Namespace) -> dict[str, Any]:
     began = time.process_time()
     whole = [recognize((clip.waveform, clip.rate), network=network).word for clip in clips]
     per_word = (time.process_time() - began) / len(clips)
+    found: dict[str, Any] = {"network": args.network, "clips": len(clips), "sample_rate": clips[0].rate}
+    found["whole_files"] = {
+        "accuracy": share(a == c.word for a, c in zip(whole, clips, strict=True)),
+        "cpu_s_per_word": round(per_word, 3),
+    }
     reckoned = played(clips, network, in_real_time=False)
+    same = [one == other for one, other in zip(reckoned.pop("answers"), whole, strict=True)]
+    found["played_one_by_one"] = {**reckoned, "same_answer_as_whole": share(same)}
+    print(json.dumps(found), flush=True)
+    found["ten_in_a_row"] = in_a_row(clips, network)
+    print(json.dumps(found["ten_in_a_row"]), flush=True)
+    found["while_spoken"] = while_spoken(clips, network)
+    print(json.dumps(found["while_spoken"]), flush=True)
     chosen = clips[:: -(-len(clips) // N_REAL)][:N_REAL]
     real = played(chosen, network, in_real_time=True)
-    same = [one == other for one, other in zip(reckoned.pop("answers"), whole, strict=True)]
-    ten = [{"file": c.name, "word": c.word, "answer": a} for c, a in zip(chosen, real.pop("answers"), strict=True)]
-    return {
-        "network": args.network,
-        "clips": len(clips),
-        "sample_rate": clips[0].rate,
-        "whole_files": {
-            "accuracy": share(a == c.word for a, c in zip(whole, clips, strict=True)),
-            "cpu_s_per_word": round(per_word, 3),
-        },
-        "played_one_by_one": {**reckoned, "same_answer_as_whole": share(same)},
-        "played_in_real_time": {**real, "ten": ten},
-        "ten_in_a_row": in_a_row(clips, network),
-        "while_spoken": while_spoken(clips, network),
-        "cpu_s": round(time.process_time(), 1),
-    }
+    answers = zip(chosen, real.pop("answers"), strict=True)
+    found["played_in_real_time"] = {**real, "ten": [{"file": c.name, "word": c.word, "answer": a} for c, a in answers]}
+    found["cpu_s"] = round(time.process_time(), 1)
+    return found
 
 
 def in_common(one: cochlea.Spikes, other: cochlea.Spikes) -> tuple[float, float]:
@@ -268,13 +271,97 @@ def ear(args: argparse.Namespace) -> dict[str, Any]:
     return {"seconds_of_sound": round(seconds, 1), "rows": rows, "cpu_s": round(time.process_time(), 1)}
 
 
+def spoken_of(found: dict[str, Any]) -> str:
+    """The table of the words."""
+
+    def row(name: str, part: dict[str, Any]) -> str:
+        accuracy = part["accuracy"]
+        right = f"{accuracy['right']:.1f} % ({accuracy['low']:.1f} to {accuracy['high']:.1f})"
+        delay = part.get("latency_s")
+        delays = "" if delay is None else f"{delay['median']:.2f} s | {delay['95 %']:.2f} s"
+        cost = part.get("computing_s_per_s")
+        return f"| {name} | {accuracy['n']} | {right} | {delays or ' | '} | {'' if cost is None else f'{cost:.2f} s'} |"
+
+    lines = [
+        f"`{found['network']}` on the recordings of speakers 4 and 5 that ship with the package, at "
+        f"{found['sample_rate'] // 1000} kHz. A pause ends a word after 0.30 s, which is a part of the latency:",
+        "",
+        "| | words | right | latency: median | 95 % | computing for 1 s of sound |",
+        "|---|---:|---:|---:|---:|---:|",
+        row("whole files", found["whole_files"]),
+        row("one by one, reckoned clock", found["played_one_by_one"]),
+        row("ten in a row, pauses of 0.5 to 1.5 s", found["ten_in_a_row"]),
+    ]
+    if "played_in_real_time" in found:
+        lines.append(row("ten in real time", found["played_in_real_time"]))
+    one = found["played_one_by_one"]
+    lines += [
+        "",
+        f"Of the words, {one['same_answer_as_whole']['right']:.1f} % get the answer that their file gets, and the "
+        f"first answer is there {one['provisional_latency_s']['median']:.2f} s after the end (median). "
+        f"{100 * one['blocks_within_their_20_ms']:.0f} % of the blocks of 20 ms take less than 20 ms; one in which a "
+        "word is recognized takes longer, and the blocks behind it wait. The reckoned clock counts CPU time, so these are "
+        "times of a processor that has nothing else to do.",
+    ]
+    if "while_spoken" in found:
+        before = found["while_spoken"]
+        moments = list(next(iter(before["right_percent"].values())))
+        lines += [
+            "",
+            "Before a word has ended, the network can be asked with the spikes of a `cochlea.Stream`, which come "
+            f"{before['latency_of_the_stream_s']:.2f} s late, and whose gain is fixed. Right after so much of it:",
+            "",
+            "| gain | " + " | ".join(f"{float(moment):g} s" for moment in moments) + " |",
+            "|---|" + "---:|" * len(moments),
+        ]
+        for way, at in before["right_percent"].items():
+            lines.append(f"| {way} | " + " | ".join(f"{at[moment]:.0f} %" for moment in moments) + " |")
+        longer = before["words_that_last_longer_percent"]
+        lines.append("| recordings that go on | " + " | ".join(f"{longer[moment]:.0f} %" for moment in moments) + " |")
+    return "\n".join([*lines, "", "```", "python benchmarks/live.py words --out docs/images/live.json", "```"])
+
+
+def heard_of(found: dict[str, Any]) -> str:
+    """The table of the spikes."""
+    lines = [
+        "| preset | hop | latency | CPU time for 1 s of sound | of `encode` | spikes at the same step | within 1 ms |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in found["rows"]:
+        lines.append(
+            f"| {row['preset']} | {row['hop_s']:g} s | {row['latency_s']:.2f} s | {row['cpu_s_per_s']:.2f} s | "
+            f"{row['encode_cpu_s_per_s']:.2f} s | {row['same_percent']:.1f} % | {row['within_1_ms_percent']:.1f} % |"
+        )
+    return "\n".join([*lines, "", "```", "python benchmarks/live.py ear --out docs/images/live_ear.json", "```"])
+
+
+def write() -> None:
+    """Put the tables of what docs/images holds between their marks."""
+    for name, mark, document, text_of in (
+        ("live", "live", "howto/recognize.md", spoken_of),
+        ("live_ear", "live ear", "explanation/model.md", heard_of),
+    ):
+        path = DOCS / "images" / f"{name}.json"
+        if not path.exists():
+            continue
+        page = DOCS / document
+        before, rest = page.read_text("utf-8").split(f"<!-- {mark}: written by benchmarks/live.py -->\n")
+        _, after = rest.split(f"<!-- /{mark} -->")
+        text = text_of(json.loads(path.read_text("utf-8")))
+        marked = f"<!-- {mark}: written by benchmarks/live.py -->\n{text}\n<!-- /{mark} -->"
+        page.write_text(before + marked + after, "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("words", "ear"), default="words")
+    parser.add_argument("what", nargs="?", choices=("words", "ear", "write"), default="words")
     parser.add_argument("--network", default="digits")
     parser.add_argument("--audio", type=Path)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    if args.what == "write":
+        write()
+        return
     found = words(args) if args.what == "words" else ear(args)
     print(json.dumps(found, indent=1))
     if args.out is not None:
