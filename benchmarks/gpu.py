@@ -5,9 +5,9 @@
 
 For each network, first whether its Triton kernels agree with the plain loops on this card; then training steps
 (forward, backward, Adam) on random events of 1.1 % density, per second, with the most memory that PyTorch held; then
-one epoch of 8,150 clips that lie on the card as bytes, whole batches drawn there. Peers run where they can be imported, each in its
-own fastest form; where they have no adaptive neuron they run their plain recurrent one. What does not fit into the time
-is left out and named. Writes NAME.json and NAME.md, and prints the table.
+one epoch of 8,150 clips that lie on the card as bytes, whole batches drawn there. Peers run where they can be imported,
+each in its own fastest form; where they have no adaptive neuron they run their plain recurrent one. What does not fit
+into the time is left out and named. Writes NAME.json and NAME.md, and prints the table.
 """
 
 import argparse
