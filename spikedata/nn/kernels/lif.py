@@ -16,6 +16,7 @@ from spikedata.nn.kernels.density import step_by_density
 from spikedata.nn.kernels.memory import empty
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.weights import lists_to_fill, weight_gradient
 from spikedata.nn.neurons import LIFParams, lif_loop
 
@@ -167,8 +168,7 @@ def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *
     check_shapes(drive, recurrent_weight)
     if not is_fused(drive):
         return lif_loop(drive, recurrent_weight, params, dt=dt)
-    spikes: Tensor = _LIF.apply(drive, recurrent_weight, params, dt)
-    return spikes
+    return apply(_LIF, drive, recurrent_weight, params, dt)
 
 
 class _LIF(torch.autograd.Function):

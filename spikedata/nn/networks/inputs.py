@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spikedata.nn.kernels import dense_events, project_events, project_spikes
+from spikedata.nn.kernels.tracing import untraced
 from spikedata.torch.layouts import ListBatch, TimesBatch
 
 _ROUNDING = 1e-9  # relative tolerance between duration and n_steps * dt
@@ -76,6 +77,7 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> Binn
     return inputs
 
 
+@untraced
 def _check_lists(lists: ListBatch) -> None:
     """Raise ValueError unless lists are consistent: compiled passes over them check no bounds."""
     if lists.units.device.type != "cpu":
