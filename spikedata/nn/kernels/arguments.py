@@ -17,7 +17,7 @@ _NEGLIGIBLE = {torch.float32: 1e-30, torch.float64: 1e-290}  # no effect on resu
 
 def is_fused(tensor: Tensor) -> bool:
     """Whether there is a compiled kernel for the device and dtype of a tensor, it may run, and has something to do."""
-    return tensor.device.type == "cpu" and tensor.dtype in _TYPES and tensor.numel() > 0 and not wants_plain_loops()
+    return tensor.device.type == "cpu" and tensor.dtype in _TYPES and not wants_plain_loops() and tensor.numel() > 0
 
 
 def check_shapes(drive: Tensor, recurrent_weight: Tensor | None) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+from torch._compile import _disable_dynamo
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -21,7 +22,7 @@ _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", torc
 
 @contextmanager
 def plain_loops() -> Iterator[None]:
-    """Compute in a block, or in a decorated function, by the plain loops of PyTorch, also where there are compiled ones.
+    """Compute in a block, or in a decorated function, by the plain loops of PyTorch, not by the compiled ones.
 
     The loops are several times slower and need more memory, but everything of PyTorch works with them: second
     derivatives, and `torch.func` with `vmap`. `torch.export` takes them by itself. Results are those of the kernels up
@@ -57,12 +58,12 @@ def untraced(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     Like `torch.compiler.disable`, which would load the compiler for everybody; that takes more than a second.
     """
-    disabled = torch._disable_dynamo(function)
+    disabled = _disable_dynamo(function)
 
     @wraps(function)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         if "torch._dynamo" in sys.modules:
-            return cast(_R, disabled(*args, **kwargs))
+            return disabled(*args, **kwargs)
         return function(*args, **kwargs)
 
     return run
