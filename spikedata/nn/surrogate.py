@@ -118,7 +118,7 @@ def surrogate_derivative(membrane_minus_threshold: Tensor, params: SurrogatePara
             decayed = torch.exp(-distance)
             derivative = 4.0 * decayed / (1.0 + decayed).square_()
         case "triangle":
-            derivative = (1.0 - distance).clamp_(min=0.0)
+            derivative = (1.0 - distance).clamp(min=0.0)  # vmap has no rule for clamp_
         case "boxcar":
             derivative = (distance <= 1.0).to(distance.dtype)
         case "arctan":
