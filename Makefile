@@ -82,7 +82,7 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(INSTALL) '.[torch,plot,synth,cluster,formats,export]' --group dev
+	@$(INSTALL) '.[torch,plot,synth,cluster,formats,microphone,export]' --group dev
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed-dev

@@ -34,7 +34,17 @@ if TYPE_CHECKING:
         transforms,
     )
     from spikedata.acoustics import Scene
-    from spikedata.baseline import RECIPES, Card, Recipe, evaluate_run, load_run, recipe_from, refit_run, train_run
+    from spikedata.baseline import (
+        RECIPES,
+        Card,
+        Recipe,
+        custom_recipe,
+        evaluate_run,
+        load_run,
+        recipe_from,
+        refit_run,
+        train_run,
+    )
     from spikedata.corpora.audio import read_audio
     from spikedata.corpora.embedded import embedded_corpus
     from spikedata.downloads import download
@@ -43,6 +53,7 @@ if TYPE_CHECKING:
     from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.recognition.listening import listen
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
@@ -67,7 +78,8 @@ _ROOMS = (
 _NAMES = {
     "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
-        "RECIPES", "Card", "Recipe", "evaluate_run", "load_run", "recipe_from", "refit_run", "train_run",
+        "RECIPES", "Card", "Recipe", "custom_recipe", "evaluate_run", "load_run", "recipe_from", "refit_run",
+        "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
     "spikedata.corpora.embedded": ("embedded_corpus",),
@@ -77,6 +89,7 @@ _NAMES = {
     "spikedata.events": ("Events", "Sample", "bin_events"),
     "spikedata.files.reader": ("SpikeFile",),
     "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.recognition.listening": ("listen",),
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
@@ -110,6 +123,7 @@ __all__ = [
     "collate_dense",
     "collate_lists",
     "corpora",
+    "custom_recipe",
     "download",
     "downloads",
     "embedded_corpus",
@@ -120,6 +134,7 @@ __all__ = [
     "export",
     "files",
     "learning",
+    "listen",
     "load_pretrained",
     "load_run",
     "loader",

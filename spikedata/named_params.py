@@ -333,6 +333,22 @@ def format_toml(params: Iterable[NamedParam], **head: str) -> str:
     return "\n".join(lines)
 
 
+def read_value(text: str) -> Any:
+    """A value from text as TOML reads it; a text needs no quotes, and ``none`` is None.
+
+    Examples
+    --------
+    >>> read_value("[1, 2]"), read_value("gru"), read_value("none")
+    ([1, 2], 'gru', None)
+    """
+    if text == "none":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 def read_tables(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """The values of nested tables by dotted name.
 
@@ -376,12 +392,9 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _read(value: Any, kind: Any) -> Any:
     """A value as given, or read from text as TOML reads it, for a param with an annotation."""
     if isinstance(value, str):
-        if value == "none":
-            return None
-        try:
-            value = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            return value  # a text without quotes
+        value = read_value(value)
+        if value is None or isinstance(value, str):
+            return value
     kinds = _alternatives(kind)
     if type(value) is int and float in kinds and int not in kinds:
         return float(value)  # in TOML and on the command line, 1 may be written for 1.0

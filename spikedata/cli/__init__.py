@@ -143,6 +143,7 @@ def _message_of(error: Exception) -> str:
 
 def _status_of(error: Exception) -> int | None:
     # None: an error that we do not raise ourselves, so our bug
+    from spikedata.corpora.audio import MicrophoneError
     from spikedata.disk import OutputError
     from spikedata.downloads import ChecksumError, DownloadError
     from spikedata.encoding.cluster import ClusterError
@@ -156,6 +157,7 @@ def _status_of(error: Exception) -> int | None:
         ChecksumError: NOT_VERIFIED,
         DownloadError: NOT_AVAILABLE,
         EngineError: NOT_AVAILABLE,
+        MicrophoneError: NOT_AVAILABLE,
         ClusterError: NOT_AVAILABLE,
     }
     for kind, status in statuses.items():

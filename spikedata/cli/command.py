@@ -10,7 +10,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, NoReturn, TypeAlias
 
 from spikedata.cli.output import in_words, styled, to_width, write_error, write_fault, write_out
@@ -248,6 +248,29 @@ def reading_of(args: argparse.Namespace) -> dict[str, Any]:
         return {"time_unit": check_time_unit(args.time_unit), "n_units": args.units}
     except ValueError as error:
         raise UsageError(str(error).replace("time_unit", "--time-unit", 1)) from None
+
+
+def add_network(parser: argparse.ArgumentParser, what: str) -> None:
+    """The option `--network` for the code of a network of one's own.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Of the command.
+    what : str
+        What it is in the help.
+    """
+    parser.add_argument("--network", metavar="MODULE:CLASS", help=f"{what}: module:Class or path/to/file.py:Class")
+
+
+@contextmanager
+def foreign_code_quiet(args: argparse.Namespace) -> Iterator[None]:
+    """Send what a network of one's own prints to standard error: standard output is for the result alone."""
+    if getattr(args, "network", None) is None:
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from spikedata.cli.command import (
     Commands,
     add_command,
+    add_network,
     add_overwrite,
     add_reading,
     add_seed,
     columns,
+    foreign_code_quiet,
     print_result,
     reading_of,
     show_progress,
@@ -46,6 +48,7 @@ def add_commands(commands: Commands) -> None:
         "--columns", type=columns, metavar="ROLE=NAME,...", help="columns of the table AUDIO, as given to encode"
     )
     sub.add_argument("--data", metavar="FILE.h5", help="spike file of a RUN, if it is no longer where it was")
+    add_network(sub, "code of a RUN, if its network is one's own, to show it at work")
     sub.add_argument(
         "--clips", type=whole(0), metavar="N",
         help="clips that can be looked at (default: as many as fit, 120 at most; of a run 24)",
@@ -61,9 +64,9 @@ def add_commands(commands: Commands) -> None:
 def _report(args: argparse.Namespace) -> None:
     from spikedata.report import report
 
-    names = ("audio", "columns", "data", "clips", "max_size", "title", "seed", "overwrite")
+    names = ("audio", "columns", "data", "network", "clips", "max_size", "title", "seed", "overwrite")
     options = {name: getattr(args, name) for name in names} | reading_of(args)
-    with show_progress(args, "clip") as progress:
+    with show_progress(args, "clip") as progress, foreign_code_quiet(args):
         made = report(args.what, args.out, on_progress=progress.at_stage, **options)
     size = f"{made.bytes / 1e6:.1f} MB" if made.bytes >= 100_000 else f"{made.bytes / 1e3:.0f} kB"
     print_result(args, made._asdict(), "\n  ".join([f"{made.file}: {made.kind}, {size}", *made.notes]))

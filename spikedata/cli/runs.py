@@ -11,9 +11,11 @@ from spikedata.cli.command import (
     Commands,
     UsageError,
     add_command,
+    add_network,
     add_overwrite,
     add_reading,
     add_seed,
+    foreign_code_quiet,
     offer,
     print_result,
     reading_of,
@@ -25,6 +27,8 @@ from spikedata.cli.command import (
 from spikedata.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from spikedata.baseline.recipes.own_network import OwnNetwork
+    from spikedata.baseline.recipes.recipe import Recipe
     from spikedata.baseline.runs.card import Card
     from spikedata.baseline.runs.group_summary import GroupSummary
     from spikedata.training.history import EpochRecord
@@ -47,6 +51,7 @@ def add_commands(commands: Commands) -> None:
     )
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
+    add_network(sub, "code of the run, if its network is one's own")
     control = sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
     offer(control, _controls)
     sub.add_argument(
@@ -88,6 +93,14 @@ def _add_train(commands: Commands) -> None:
     sub.add_argument("file", metavar="FILE.h5", help="spike file")
     recipe = sub.add_argument("--recipe", metavar="NAME", help="network and training; `spikedata recipes` lists them")
     offer(recipe, _recipes)
+    add_network(sub, "train a torch.nn.Module of your own")
+    sub.add_argument(
+        "--network-arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of --network, as n_hidden=64; may be given several times",
+    )
     sub.add_argument("--config", metavar="F", help="file of params, .toml or .yaml; may hold recipe = NAME")
     sub.add_argument(
         "--refit", metavar="RUN", help="train again on training and validation part, for the epochs that this run chose"
@@ -115,7 +128,9 @@ def _add_train(commands: Commands) -> None:
     sub.epilog = (
         "Any param of the recipe can be set as --NAME VALUE, for example --learning-rate 1e-3; `spikedata params "
         "RECIPE` lists them. After an interruption, the same command resumes the training, to the same weights. "
-        "torchrun trains on several GPUs."
+        "torchrun trains on several GPUs. A --network of your own is made as MyNet(n_units=..., n_classes=...), and "
+        "takes counts (batch, step, unit) to logits (batch, class); --recipe NAME beside it trains it as that one is, "
+        "in its steps."
     )
     add_overwrite(sub)
 
@@ -141,7 +156,11 @@ def _controls() -> Sequence[str]:
 def _train(args: argparse.Namespace) -> None:
     is_group = args.seeds is not None or args.leave_one_speaker_out
     options = {name: getattr(args, name) for name in ("tensorboard", "overwrite", "device", "threads")}
-    with show_progress(args, "clip") as progress, saying_what_is_kept(lambda: _kept(args)):
+    with (
+        show_progress(args, "clip") as progress,
+        saying_what_is_kept(lambda: _kept(args)),
+        foreign_code_quiet(args),
+    ):
         progress.wait("load PyTorch")
         from spikedata.training.parallel import started_processes
 
@@ -163,9 +182,11 @@ def _fit(args: argparse.Namespace) -> _Training:
     from spikedata.baseline.runs.groups import train_group
     from spikedata.baseline.runs.train import train_run
 
-    recipe, split = _recipe(args), args.split or "by_speaker"
+    own, split = _own_network(args), args.split or "by_speaker"
+    recipe = _recipe(args, own)
     names = ("split_seed", "validation_speakers", "test_speakers", "keep_epochs")
     options = {name: getattr(args, name) for name in names} | {"recipe": recipe, "split": split, **reading_of(args)}
+    options["network"] = own
     train_several = partial(train_group, **options, leave_one_speaker_out=args.leave_one_speaker_out)
     return partial(train_run, **options, left_out=args.leave_out), train_several, recipe.n_epochs
 
@@ -183,12 +204,20 @@ def _refit(args: argparse.Namespace) -> _Training:
     if given:
         words = " ".join(given)
         raise UsageError(f"--refit takes all but seed and device from {args.refit}, so leave out {words}")
-    chosen = read_chosen_run(args.refit)
-    return partial(refit_run, chosen=chosen), partial(refit_group, chosen=chosen), len(chosen.epochs)
+    own, chosen = _own_network(args), read_chosen_run(args.refit)
+    options = {"chosen": chosen, "network": own}
+    return partial(refit_run, **options), partial(refit_group, **options), len(chosen.epochs)
+
+
+def _own_network(args: argparse.Namespace) -> OwnNetwork | None:
+    from spikedata.baseline.recipes.own_network import own_network
+
+    return None if args.network is None else own_network(args.network)
 
 
 _NOT_WITH_REFIT = (
     "recipe",
+    "network_arg",
     "config",
     "split",
     "split_seed",
@@ -208,24 +237,42 @@ def _note(progress: Progress, record: EpochRecord, n_epochs: int) -> None:
     progress.note(f"epoch {record.epoch}/{n_epochs}{validation}")
 
 
-def _recipe(args: argparse.Namespace) -> Any:
-    from spikedata.baseline.recipes.catalog import recipe_from
+def _recipe(args: argparse.Namespace, own: OwnNetwork | None) -> Recipe:
     from spikedata.baseline.recipes.config import read_config
+    from spikedata.baseline.recipes.recipe import with_params
 
     config = read_config(args.config) if args.config else {}
     named = config.pop("recipe", None)
     name = args.recipe or named
-    if name is None:
-        raise UsageError("train needs --recipe NAME, or a --config with recipe = NAME; `spikedata recipes` lists them")
+    if name is None and own is None:
+        raise UsageError(
+            "train needs --recipe NAME, or a --config with recipe = NAME; `spikedata recipes` lists them; "
+            "or --network module:Class"
+        )
+    if args.network_arg and own is None:
+        raise UsageError("--network-arg is an argument of --network, which is missing")
     try:
-        recipe_from(str(name), config)
+        usual = _usual_recipe(args, None if name is None else str(name), own)
+        with_params(usual, config)
     except ValueError as error:
         raise (ValueError(f"{args.config}: {error}") if args.config else UsageError(str(error))) from None
     epochs = {} if args.epochs is None else {"epochs": args.epochs}
+    typed = {key.lstrip("-").replace("-", "_"): value for key, value in args.params.items()}
     try:
-        return recipe_from(str(name), config | epochs | args.params)
+        return with_params(usual, config | epochs | typed)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _usual_recipe(args: argparse.Namespace, name: str | None, own: OwnNetwork | None) -> Recipe:
+    """The recipe before its params are set: the named one, or that of a network of one's own, trained like it."""
+    from spikedata.baseline.recipes.catalog import network_arguments, recipe_from
+    from spikedata.baseline.recipes.own_network import custom_recipe
+
+    if own is None:
+        return recipe_from(str(name))
+    like = None if name is None else recipe_from(name)
+    return custom_recipe(own, arguments=network_arguments(args.network_arg), like=like)
 
 
 def _kept(args: argparse.Namespace) -> str:
@@ -237,7 +284,7 @@ def _kept(args: argparse.Namespace) -> str:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    with show_progress(args, "clip") as progress:
+    with show_progress(args, "clip") as progress, foreign_code_quiet(args):
         progress.wait("load PyTorch")
         from spikedata.baseline.runs.folder import is_group
 
@@ -282,6 +329,7 @@ def _score(args: argparse.Namespace, several: bool, progress: Progress) -> Card 
         raise ValueError("--selection-bias is that of the plain score, so leave out --control")
     control = args.control or "none"
     options = {"device": args.device or "auto", "on_progress": progress.at_stage, **reading_of(args)}
+    options["network"] = _own_network(args)
     if several:
         return evaluate_group(args.run, args.file, control=control, selection_bias=args.selection_bias, **options)
     if args.selection_bias:
@@ -293,7 +341,7 @@ def _show_scores(args: argparse.Namespace, several: bool) -> Card | GroupSummary
     from spikedata.baseline.runs.folder import read_card
     from spikedata.baseline.runs.group_summary import summarize_group
 
-    asked = {"FILE.h5": args.file, "--control": args.control, "--device": args.device}
+    asked = {"FILE.h5": args.file, "--network": args.network, "--control": args.control, "--device": args.device}
     asked |= {"--time-unit": args.time_unit, "--units": args.units}
     given = [name for name, value in asked.items() if value is not None]
     given += ["--selection-bias"] if args.selection_bias else []

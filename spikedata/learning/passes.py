@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from spikedata.nn.kernels.arguments import negligible, scalars, surrogate_number
 from spikedata.nn.kernels.lif import lif_backward, lif_forward
 from spikedata.nn.kernels.rows import list_active
 from spikedata.nn.kernels.spike_lists import SpikeLists, gather_rows
-from spikedata.nn.networks.layers import NeuronParams, SpikingLayer
+from spikedata.nn.networks.layers import SpikingLayer
 from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
 
 _NUMPY_OF: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64}
@@ -55,7 +55,7 @@ class Cells:
         Whether reset and adaptation count in the backward pass: in e-prop they do, in SuperSpike not.
     """
 
-    neuron: NeuronParams
+    neuron: LIFParams | AdLIFParams | ALIFParams
     dt: float
     dtype: torch.dtype
     weight: Array
@@ -95,7 +95,7 @@ def cells_of(layer: SpikingLayer, *, keeps_adaptation: bool) -> Cells:
         coefficients = torch.stack(found).to(weight.dtype)
     recurrent, bias = layer.recurrent_weight, layer.projection.bias
     return Cells(
-        neuron=layer.neuron,
+        neuron=cast(LIFParams | AdLIFParams | ALIFParams, layer.neuron),  # others are refused before
         dt=layer.dt,
         dtype=weight.dtype,
         weight=weight.contiguous().numpy(),

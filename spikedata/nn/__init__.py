@@ -20,9 +20,12 @@ from spikedata.nn.networks import (
     ConvolutionParams,
     CountClassifier,
     CountParams,
+    CustomNetwork,
+    CustomParams,
     EventDrivenNetwork,
     EventDrivenParams,
     Network,
+    NetworkCode,
     NetworkParams,
     SequenceNetwork,
     SequenceParams,
@@ -30,12 +33,13 @@ from spikedata.nn.networks import (
     SpikingNetworkParams,
     anneal_delays,
     class_scores,
+    cut_propagation,
     make_network,
     wake_silent,
 )
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.networks.layers import Linear
-from spikedata.nn.neurons import AdLIFParams, ALIFParams, IntegratorParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, CSiLIFParams, IntegratorParams, LIFParams, SiLIFParams
 from spikedata.nn.surrogate import SurrogateParams, spike, surrogate_derivative
 
 __all__ = [
@@ -45,10 +49,13 @@ __all__ = [
     "Activity",
     "AdLIF",
     "AdLIFParams",
+    "CSiLIFParams",
     "ConvolutionNetwork",
     "ConvolutionParams",
     "CountClassifier",
     "CountParams",
+    "CustomNetwork",
+    "CustomParams",
     "Dropout",
     "EventDrivenNetwork",
     "EventDrivenParams",
@@ -57,16 +64,19 @@ __all__ = [
     "LIFParams",
     "Linear",
     "Network",
+    "NetworkCode",
     "NetworkParams",
     "Readout",
     "SequenceNetwork",
     "SequenceParams",
+    "SiLIFParams",
     "SpikingNetwork",
     "SpikingNetworkParams",
     "SurrogateParams",
     "activity_of",
     "anneal_delays",
     "class_scores",
+    "cut_propagation",
     "make_network",
     "plain_loops",
     "spike",

@@ -14,10 +14,11 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.runs.card import Card, Tally
 from spikedata.baseline.runs.evaluation import control_name
-from spikedata.baseline.runs.folder import is_group, load_run, network_from, runs_of_group
+from spikedata.baseline.runs.folder import is_group, load_run, network_from, read_card, runs_of_group
 from spikedata.checks import Positive, checked
 from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
+from spikedata.nn.networks import CustomParams
 
 if TYPE_CHECKING:
     from spikedata.nn import Network
@@ -308,6 +309,10 @@ def network_to_hear_with(
 def _of_run(run_dir: str | os.PathLike[str], params: CochleaParams | None) -> Pretrained:
     if is_group(run_dir):
         raise ValueError(f"{run_dir}: holds several runs; name one of them, as {runs_of_group(run_dir)[0]}")
+    if isinstance(read_card(run_dir).recipe.network, CustomParams):
+        raise ValueError(
+            f"{run_dir}: is of a network of one's own, which recognizes no recordings: its code is not there"
+        )
     network, card = load_run(run_dir)
     control = control_name(card.recipe)
     if control != "none":

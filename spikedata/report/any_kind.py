@@ -18,6 +18,7 @@ def report(
     audio: str | os.PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
     data: str | os.PathLike[str] | None = None,
+    network: Any = None,
     clips: int | None = None,
     max_size: float = USUAL_SIZE,
     title: str | None = None,
@@ -39,6 +40,8 @@ def report(
         Of a spike file or run, as `report_data_set` and `report_run` take them.
     data : str or path-like, optional
         Of a run: its spike file, if that is no longer where it was.
+    network : str, class or callable, optional
+        Of a run of a network of one's own: its code, as `report_run` takes it.
     max_size : float
         The largest size of the page [MB].
     title : str, optional
@@ -73,7 +76,7 @@ def report(
     of_clips: dict[str, Any] = {"audio": audio, "columns": columns, "clips": clips}
     of_file: dict[str, Any] = {"time_unit": time_unit, "n_units": n_units}
     if alone is not None and not alone.is_dir():
-        _refuse(alone, "a spike file", {"data": data})
+        _refuse(alone, "a spike file", {"data": data, "network": network})
         return report_data_set(alone, out, **of_page, **of_clips, **of_file, seed=seed, on_progress=on_progress)
     for place in places:
         if not place.is_dir():
@@ -84,10 +87,12 @@ def report(
         from spikedata.report.run import report_run
 
         _refuse(alone, "a run", of_file)
-        return report_run(alone, out, **of_page, **of_clips, data=data, seed=seed, on_progress=on_progress)
+        return report_run(
+            alone, out, **of_page, **of_clips, data=data, network=network, seed=seed, on_progress=on_progress
+        )
     from spikedata.report.board import report_board
 
-    _refuse(places[0], "a folder of runs", of_clips | {"data": data} | of_file)
+    _refuse(places[0], "a folder of runs", of_clips | {"data": data, "network": network} | of_file)
     return report_board(places, out, **of_page)
 
 

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+from spikedata.baseline.recipes.own_network import OwnNetwork, without_code
 from spikedata.baseline.runs.card import Card, ScoredEntry, ScoreEntry, Tally
 from spikedata.baseline.runs.card_text import card_lines
 from spikedata.baseline.runs.folder import HISTORY, SPLIT, is_group, load_run, read_card, read_split, runs_of_group
@@ -21,7 +22,7 @@ from spikedata.baseline.runs.inspect_run import ClipActivity, watch
 from spikedata.corpora import Clip
 from spikedata.disk import file_digest
 from spikedata.files.reader import SpikeFile
-from spikedata.nn.networks import Network
+from spikedata.nn.networks import CustomNetwork, CustomParams, MakeModule, Network, NetworkCode
 from spikedata.plot.network import RULES
 from spikedata.report.charts import HALF, Line, Whisker, axis, lines, matrix, whiskers
 from spikedata.report.clips import (
@@ -60,6 +61,7 @@ USUAL_CLIPS = 24  # of a page, unless the user wants others
 _MOST_ERRORS = 12  # that are listed
 _MOST_TRACES = 12  # of a readout: the answer, the true class, and those that come nearest
 _MOST_POINTS = 500  # of a trace
+_RULES = RULES | {"own": "its own code makes the scores of it"}
 _KINDS = ("first", "second", "third", "pale")
 
 Progress = Callable[[str, int, int], None]
@@ -69,6 +71,7 @@ def report_run(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    network: str | MakeModule | OwnNetwork | None = None,
     data: str | os.PathLike[str] | None = None,
     audio: str | os.PathLike[str] | None = None,
     columns: Mapping[str, str] | None = None,
@@ -90,6 +93,8 @@ def report_run(
         What `train_run` or `train_group` made.
     out : str or path-like
         The page to write, which ends in .html.
+    network : str, class or callable, optional
+        The code of a network of one's own, as `load_run` takes it. Without it, the page shows no clips of such a run.
     data : str or path-like, optional
         The spike file of the run. Default: where it was when the run was trained.
     audio : str or path-like, optional
@@ -125,7 +130,7 @@ def report_run(
     check_page(out, overwrite=overwrite, about=data, clips=clips, max_size=max_size)
     name = title or Path(run).absolute().name
     if is_group(run):
-        for option, value in (("--data", data), ("--audio", audio), ("--clips", clips)):
+        for option, value in (("--network", network), ("--data", data), ("--audio", audio), ("--clips", clips)):
             if value is not None:
                 raise ValueError(
                     f"{run}: is a group of runs, whose page has no clips; leave out {option}, or name a run"
@@ -136,9 +141,12 @@ def report_run(
         page = _page_of_group(name, summary, cards, histories)
         watched = _Watched([], [], "", [])
     else:
-        network, card = load_run(run)  # whose weights are those of the card
+        card = read_card(run)
+        trained = None
+        if network is not None or not isinstance(card.recipe.network, CustomParams):
+            trained, card = load_run(run, network=network)  # whose weights are those of the card
         wanted = USUAL_CLIPS if clips is None else clips
-        watched = _watch(Path(run), network, card, data, audio, columns, wanted, seed, on_progress or (lambda *_: None))
+        watched = _watch(Path(run), trained, card, data, audio, columns, wanted, seed, on_progress or (lambda *_: None))
         page = _page_of_run(name, card, _history_of(Path(run)), watched)
     write_page(out, page, max_size=max_size, clips=len(watched.clips), overwrite=overwrite)
     return Report(str(out), "group" if is_group(run) else "run", len(watched.clips), len(page), tuple(watched.notes))
@@ -158,7 +166,7 @@ class _Watched(NamedTuple):
 
 def _watch(
     run: Path,
-    network: Network,
+    network: Network | None,
     card: Card,
     data: str | os.PathLike[str] | None,
     audio: str | os.PathLike[str] | None,
@@ -176,7 +184,9 @@ def _watch(
     if why:
         given = f"{Path(audio).name} is not heard, since " if audio is not None else ""
         return _Watched([], [], "", [f"No clip is shown: {given}{card.data.file}: {why}."])
-    rule = getattr(card.recipe.network, "readout", "max")
+    if network is None:
+        return _Watched([], [], "", [f"No clip is shown: this run {without_code(_code_of(card))}."])
+    rule = getattr(card.recipe.network, "readout", "own" if isinstance(network, CustomNetwork) else "max")
     with SpikeFile(place, **card.data.reading) as file:
         recordings = None if audio is None else recordings_of(file, audio, columns=columns)
         split = read_split(run, card, file.sources)
@@ -191,8 +201,12 @@ def _watch(
     if any("hidden" in clip for clip in clips):
         panels.append(Panel("hidden", "The last hidden layer:"))
     if any("readout" in clip for clip in clips):
-        panels.append(Panel("readout", f"The readout over time: {RULES[rule]};"))
+        panels.append(Panel("readout", f"The readout over time: {_RULES[rule]};"))
     return _Watched(clips, panels, part, [], len(numbers), frequencies, audio is not None)
+
+
+def _code_of(card: Card) -> NetworkCode:
+    return cast(CustomParams, card.recipe.network).code
 
 
 def _not_its_data(place: Path, card: Card) -> str:

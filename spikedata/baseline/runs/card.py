@@ -8,26 +8,27 @@ import os
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from spikedata import __version__
-from spikedata.baseline.recipes.catalog import typed_params
+from spikedata.baseline.recipes.catalog import typed_arguments, typed_params
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.runs.statistics import count_of_ranges, wilson_interval
 from spikedata.events.sample import PUBLISHED_N_UNITS
 from spikedata.files.schema import Provenance, known_speakers
-from spikedata.nn.networks import Network
+from spikedata.nn.networks import CustomParams, Network
 from spikedata.training.history import Trained
 from spikedata.training.scoring import Score
 
 CARD_FORMAT = 4
+_LATER = {"added_later": True}  # older cards have no such entry
 _NOT_IN_3 = {"time_unit": None, "outside": None, "n_silent": None}  # what cards of format 3 do not say of a file
 
 
@@ -303,25 +304,38 @@ class Measures:
     footprint : int
         Memory of weights and other state [byte].
     spikes : float or None
-        Spikes of all hidden neurons [1]; None where nothing spikes.
+        Spikes of all hidden neurons [1]; None where nothing spikes, or a network of one's own does not tell.
     activation_sparsity : float or None
         Part of (neuron, step) without a spike [1]; None where nothing spikes.
-    effective_acs, effective_macs, dense_operations : float
-        Synaptic operations [1]: see `spikedata.baseline.runs.operations`.
+    effective_acs, effective_macs, dense_operations : float or None
+        Synaptic operations [1]: see `spikedata.baseline.runs.operations`. None for a network of one's own, whose
+        connections are not known.
     n_steps : int
         Steps that a clip takes [1].
     dt : float
         Length of a step [s].
+    connection_sparsity : float or None
+        Part of the weights of all connections that are zero [1]; None on cards that do not say it.
+    membrane_updates : float or None
+        How often the membrane of a neuron changes [1]: see `spikedata.baseline.runs.membranes`. None where nothing has
+        a membrane, or steps, and on cards that do not say it.
     """
 
     footprint: int
     spikes: float | None
     activation_sparsity: float | None
-    effective_acs: float
-    effective_macs: float
-    dense_operations: float
+    effective_acs: float | None
+    effective_macs: float | None
+    dense_operations: float | None
     n_steps: int
     dt: float
+    connection_sparsity: float | None = field(default=None, metadata=_LATER)
+    membrane_updates: float | None = field(default=None, metadata=_LATER)
+
+    @property
+    def execution_rate(self) -> float:
+        """How often the network is run per second of a clip [Hz], as NeuroBench has it."""
+        return 1 / self.dt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,6 +375,8 @@ class ScoredEntry:
         Fraction of the spikes of these clips outside the window of the recipe [1]; None on cards that do not say it.
     n_silent : int or None
         Clips without a spike [1]; None on cards that do not say it.
+    code : str or None
+        SHA-256 of the code of a network of one's own that was scored, where that has changed since the training [1].
     """
 
     file: str
@@ -381,6 +397,7 @@ class ScoredEntry:
     time_unit: str | None = None
     outside: float | None = None
     n_silent: int | None = None
+    code: str | None = field(default=None, metadata=_LATER)
 
     def __post_init__(self) -> None:
         for name, n in (("clips", self.score.n), ("wrong", self.score.n - self.score.n_correct)):
@@ -406,6 +423,8 @@ class ControlEntry:
         The file, the SHA-256 of its bytes, and what of it was scored [1].
     score : ScoreEntry
         The score.
+    code : str or None
+        As `ScoredEntry` has it [1].
     """
 
     control: str
@@ -413,6 +432,43 @@ class ControlEntry:
     sha256: str
     part: str
     score: ScoreEntry
+    code: str | None = field(default=None, metadata=_LATER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeEntry:
+    """What is left of a score under a control, beside the score without it: of the same weights, or trained anew.
+
+    Attributes
+    ----------
+    control : str
+        Name of the control [1].
+    weights : str
+        "same": those of the run; "anew": of a training under the control, with the seed of the run [1].
+    file, sha256, part : str
+        The file, the SHA-256 of its bytes, and what of it was scored [1].
+    score, plain : Tally
+        Under the control, and of the run itself on the same clips without it.
+    chance : float
+        One over the number of classes [1].
+    epochs : int or None
+        Epochs of the training anew [1]; None for the same weights.
+    """
+
+    control: str
+    weights: Literal["same", "anew"]
+    file: str
+    sha256: str
+    part: str
+    score: Tally
+    plain: Tally
+    chance: float
+    epochs: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from other probes of the run: a newer one with the same key takes its place."""
+        return self.control, self.weights, self.sha256, self.part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -478,6 +534,8 @@ class Card:
         Scores under controls, likewise.
     selection_bias : tuple of SelectionBiasEntry
         What picking the epoch on test clips would have claimed, likewise.
+    probes : tuple of ProbeEntry
+        What is left of a score without time, without counts, or without memory.
     """
 
     made: str
@@ -495,6 +553,7 @@ class Card:
     tests: tuple[ScoredEntry, ...] = ()
     controls: tuple[ControlEntry, ...] = ()
     selection_bias: tuple[SelectionBiasEntry, ...] = ()
+    probes: tuple[ProbeEntry, ...] = field(default=(), metadata=_LATER)
 
     def to_json(self) -> dict[str, Any]:
         """All of it in JSON's types, with the version of the form."""
@@ -607,11 +666,12 @@ def how_to_make(
     threads: int = 1,
     refit: str | os.PathLike[str] | None = None,
     reading: Mapping[str, Any] | None = None,
+    network: str | None = None,
 ) -> str:
     """The command that makes the same run, with its split and each param that was changed.
 
     For a recipe that cannot be typed as a command, it is the call in Python instead, which takes the recipe from the
-    card.
+    card, and of a network of one's own the class by its name.
 
     Parameters
     ----------
@@ -623,8 +683,14 @@ def how_to_make(
         The run that chose, of a refit: it says recipe, split and params, and how to read the file.
     reading : mapping, optional
         What the file does not say: see `DataEntry.reading`.
+    network : str, optional
+        How a command names a network of one's own; None if it cannot, or for other networks.
     """
+    own = recipe.network.code if isinstance(recipe.network, CustomParams) else None
     params = {} if refit is not None else typed_params(recipe)
+    arguments = typed_arguments(own) if own is not None and refit is None else []
+    if own is not None and (network is None or arguments is None):
+        params = None
     options = {"seed": seed, "device": device, **split}
     options |= {} if refit is not None else (reading or {})
     options |= {"keep_epochs": True} if keep_epochs else {}
@@ -632,8 +698,13 @@ def how_to_make(
     if params is None:
         given = "".join(f", {name}={value!r}" for name, value in options.items())
         path, run = os.fspath(spike_path), os.fspath(run_dir)
+        given += f", network={own.class_name}" if own is not None else ""
+        if refit is not None:
+            return f"refit_run({path!r}, {run!r}, chosen=read_chosen_run({os.fspath(refit)!r}){given})"
         return f"train_run({path!r}, {run!r}, recipe=read_card({run!r}).recipe{given})"
-    what = ["--recipe", recipe.name] if refit is None else ["--refit", os.fspath(refit)]
+    what = ["--refit", os.fspath(refit)] if refit is not None else [] if network else ["--recipe", recipe.name]
+    what += ["--network", network] if network else []
+    what += [word for argument in arguments or () for word in ("--network-arg", argument)]
     words = ["spikedata", "train", os.fspath(spike_path), *what, "--out", os.fspath(run_dir)]
     for name, value in (options | params).items():
         words += [f"--{_OPTIONS.get(name, name).replace('_', '-')}"]

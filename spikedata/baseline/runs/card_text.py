@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from spikedata.baseline.recipes.catalog import changes_of
 from spikedata.baseline.runs.card import Card, DataEntry, Measures, ScoredEntry, ScoreEntry, SelectionBiasEntry
 from spikedata.events.window import percent
+from spikedata.nn.networks import CustomParams, NetworkParams
 
 _MOST_SPEAKERS = 24  # that a line names one by one
 _WARNINGS = {True: "", False: "; speakers are shared between parts", None: "; speakers are unknown"}
@@ -36,6 +37,7 @@ def card_lines(card: Card) -> list[tuple[str, str]]:
     changes = "".join(f" {name}={_value_text(value)}" for name, value in changes_of(card.recipe).items())
     lines = [
         ("recipe", f"{card.recipe.name}{changes}, seed {card.seed}, {card.network.parameters:,} parameters"),
+        *_code_lines(card.recipe.network),
         ("data", f"{data.file}, {len(data.keys)} classes, {data.origin}{_read_as(data)}{_lost_text(data, card)}"),
         ("clips", f"{parts}{_WARNINGS[split.speakers_apart]}"),
         ("training", f"{_training_text(card)}, {training.seconds:.1f} s"),
@@ -79,8 +81,21 @@ def _whose_validation(card: Card) -> str:
 
 def _measures_text(measures: Measures) -> str:
     spikes = f"{measures.spikes:,.0f} spikes" if measures.spikes is not None else "no spikes"
+    if measures.effective_acs is None or measures.effective_macs is None or measures.dense_operations is None:
+        return f"{spikes if measures.spikes is not None else 'spikes not known'}, operations not known"
     operations = f"{measures.effective_acs:,.0f} additions, {measures.effective_macs:,.0f} multiplications"
     return f"{spikes}, {operations} of {measures.dense_operations:,.0f}"
+
+
+def _code_lines(network: NetworkParams) -> list[tuple[str, str]]:
+    """Whose code a network of one's own is."""
+    if not isinstance(network, CustomParams):
+        return []
+    code = network.code
+    given = "".join(f", {name}={value!r}" for name, value in code.arguments.items())
+    whose = f" of {code.package}" if code.package else f" in {code.file}" if code.file else ""
+    digest = f"SHA-256 {code.sha256[:12]}" if code.sha256 else "source not known"
+    return [("network", f"one's own: {code.name}{given}{whose}, {digest}")]
 
 
 def _bias_text(entry: SelectionBiasEntry) -> str:
@@ -101,7 +116,7 @@ def _score_text(score: ScoreEntry) -> str:
 def _test_text(entry: ScoredEntry, card: Card) -> str:
     asked = "once" if entry.times_opened == 1 else f"{entry.times_opened} times"
     clips = f"{entry.part} of {entry.file}" + ("" if entry.part == "test part" else f" ({entry.origin})")
-    lost = _lost_text(entry, card)
+    lost = _lost_text(entry, card) + ("; scored with code that has changed since the training" if entry.code else "")
     return f"{_score_text(entry.score)}, {clips}{_who_was_seen(entry)}, opened {asked}{_unseen_text(entry)}{lost}"
 
 

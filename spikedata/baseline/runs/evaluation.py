@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.recipes.own_network import OwnNetwork, own_network
+from spikedata.baseline.recipes.recipe import Recipe, check_control
 from spikedata.baseline.runs.card import (
     Card,
     ControlEntry,
@@ -22,18 +23,18 @@ from spikedata.baseline.runs.card import (
     tallies_by_speaker,
 )
 from spikedata.baseline.runs.data import is_same_numbering, read_run_data
-from spikedata.baseline.runs.folder import load_run, read_split, update_card
+from spikedata.baseline.runs.folder import code_of_run, load_run, read_split, update_card
 from spikedata.baseline.runs.statistics import ranges_text
 from spikedata.disk import file_digest
 from spikedata.events import Events
 from spikedata.events.time_units import check_time_unit
 from spikedata.events.window import find_outside
 from spikedata.files.schema import known_speakers
-from spikedata.nn.networks import Network
+from spikedata.nn.networks import MakeModule, Network, cut_propagation
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
 from spikedata.training.scoring import Score, evaluate
-from spikedata.transforms.named import apply_control, known_control
+from spikedata.transforms.named import OF_NETWORK, apply_control, known_control
 
 # stage, clips done, clips in all
 OnProgress: TypeAlias = "Callable[[str, int, int], None] | None"
@@ -88,6 +89,7 @@ def evaluate_run(
     run_dir: str | os.PathLike[str],
     spike_path: str | os.PathLike[str] | None = None,
     *,
+    network: str | MakeModule | OwnNetwork | None = None,
     control: str = "none",
     device: str = "cpu",
     time_unit: str | None = None,
@@ -109,6 +111,9 @@ def evaluate_run(
     spike_path : str or path-like, optional
         Another file, all of whose clips are scored. With None, or the file that the run was trained on, its test part
         is scored.
+    network : str, class or callable, optional
+        The code of a network of one's own, as `load_run` takes it. If it has changed since the training, the score says
+        so.
     control : str
         Information to remove from the clips: see `spikedata.transforms.named`.
     device : str
@@ -129,22 +134,29 @@ def evaluate_run(
     FileNotFoundError
         If the run or the file does not exist.
     ValueError
-        If the run is damaged, the file has changed, has other classes or units, or no test part, there is no such
-        control or device, a control is asked for before the plain score, or nearly all spikes fall outside the
-        network's window.
+        If the run is damaged, the code of its network is missing, the file has changed, has other classes or units, or
+        no test part, there is no such control or device, a control is asked for before the plain score, or nearly all
+        spikes fall outside the network's window.
     OutputError
         If the card cannot be written.
     """
     control = known_control(control)
-    network, card = load_run(run_dir)
-    network.to(resolve_device(device))
+    own = None if network is None else own_network(network)
+    trained, card = load_run(run_dir, network=own)
+    check_control(control, card.recipe.network)
+    digest = code_of_run(run_dir, card, own).digest
+    trained.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if control == "none":
-        test = _test_of(card, file.sha256) or _test_entry(run_dir, network, card, file, on_progress)
+        test = _test_of(card, file.sha256) or replace(
+            _test_entry(run_dir, trained, card, file, on_progress), code=digest
+        )
         return write_on_card(run_dir, card, lambda now: _with_test(now, test))
     require_scored(run_dir, card, file)
     known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
-    scored = next(known, None) or _control_entry(run_dir, network, card, file, control, on_progress)
+    scored = next(known, None) or replace(
+        _control_entry(run_dir, trained, card, file, control, on_progress), code=digest
+    )
     return write_on_card(run_dir, card, lambda now: _with_control(now, scored))
 
 
@@ -275,9 +287,14 @@ def read_test_clips(
 
 def score_as_trained(network: Network, card: Card, clips: Events, on_progress: OnProgress = None) -> Score:
     """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
-    controlled = apply_control(clips, control_name(card.recipe), seed=card.seed)
+    controlled = under_control(network, clips, control_name(card.recipe), seed=card.seed)
     scoring = None if on_progress is None else partial(on_progress, "score")
     return evaluate(network, controlled, on_progress=scoring, **scoring_options(card.recipe))
+
+
+def under_control(network: Network, clips: Events, name: str, *, seed: int) -> Events:
+    """Clips under a control, with the steps of the network that is given them."""
+    return apply_control(clips, name, seed=seed, dt=network.dt, n_steps=network.n_steps)
 
 
 def control_name(recipe: Recipe) -> str:
@@ -334,7 +351,9 @@ def _control_entry(
     control: str,
     on_progress: OnProgress,
 ) -> ControlEntry:
-    clips = apply_control(read_test_clips(run_dir, card, file, on_progress).events, control, seed=card.seed)
+    clips = under_control(network, read_test_clips(run_dir, card, file, on_progress).events, control, seed=card.seed)
+    if control == OF_NETWORK:
+        network = cut_propagation(network)
     return ControlEntry(
         control=control,
         file=file.path.name,

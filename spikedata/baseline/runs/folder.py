@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -26,10 +27,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.recipes.own_network import OwnNetwork, change_of_code, own_network, without_code
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card, RefitEntry, ScoreEntry
 from spikedata.disk import OutputError, cannot_write, holding, make_parents, write_atomically
-from spikedata.nn.networks import Network
+from spikedata.nn.networks import CustomParams, MakeModule, Network
 from spikedata.nn.quantization import dequantize
 from spikedata.splits import Split, sample_names
 from spikedata.training.folder import UNFINISHED, training_folder
@@ -37,6 +39,7 @@ from spikedata.training.history import EpochRecord, read_history
 from spikedata.training.schedules import ANNEALED
 
 _LIST_OF_NUMBERS = re.compile(r"\[\n\s*[-+.\de]+(?:,\n\s*[-+.\de]+)*\n\s*\]")  # no string holds a bare line break
+_logger = logging.getLogger(__name__)
 CARD, WEIGHTS, HISTORY, SPLIT = "card.json", "weights.safetensors", "history.csv", "split.json"
 
 
@@ -172,39 +175,122 @@ def read_card(run_dir: str | os.PathLike[str]) -> Card:
         raise ValueError(f"{path}: {error}") from None
 
 
-def load_run(run_dir: str | os.PathLike[str]) -> Run:
+def load_run(run_dir: str | os.PathLike[str], *, network: str | MakeModule | OwnNetwork | None = None) -> Run:
     """The network and card of a run.
 
     Parameters
     ----------
     run_dir : str or path-like
         What `train_run` made.
+    network : str, class or callable, optional
+        Of a run of a network of one's own, its code: see `spikedata.baseline.recipes.own_network.own_network`. A card
+        names it, but no code runs that is not named here. If it has changed since the training and the weights still
+        fit, a warning says so.
 
     Raises
     ------
     FileNotFoundError
         If there is no such run.
     ValueError
-        If card and weights do not belong together.
+        If card and weights do not belong together; or the code of a network of one's own is not given, is that of
+        another, fails, or has changed so that the weights do not fit.
     """
     card = read_card(run_dir)
+    code = code_of_run(run_dir, card, network)
+    weights = _read_weights(run_dir, card)
+    sizes = {"n_units": card.data.n_units, "n_classes": len(card.data.keys)}
+    try:
+        made = network_from(
+            weights,
+            card.recipe,
+            sha256=card.network.sha256,
+            make=None if code.own is None else code.own.make,
+            **sizes,
+        )
+    except ValueError as error:
+        if code.own is not None:
+            changed = f"{code.changed}; " if code.changed else ""
+            of_code = str(error).startswith(f"{code.own.code.class_name}:")
+            raise ValueError(f"{run_dir}: {changed}{'' if of_code else f'{WEIGHTS} '}{error}") from error
+        raise ValueError(f"{run_dir}: damaged: {WEIGHTS} {error}") from error
+    if code.changed:
+        _logger.warning("%s: %s; its weights fit, so they are used with the code as it is now", run_dir, code.changed)
+    return Run(made, card)
+
+
+class CodeOfRun(NamedTuple):
+    """The code of a run's network, where that is one of one's own.
+
+    Attributes
+    ----------
+    own : OwnNetwork or None
+        What the user has named; None for other networks.
+    changed : str or None
+        How it differs from that of the training, in words; None if it is the same.
+    """
+
+    own: OwnNetwork | None
+    changed: str | None
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of code that has changed since the training; None if it has not."""
+        return (self.own.code.sha256 or "unknown") if self.own is not None and self.changed else None
+
+
+def code_of_run(
+    run_dir: str | os.PathLike[str], card: Card, network: str | MakeModule | OwnNetwork | None
+) -> CodeOfRun:
+    """The code of a run's network, which a user has to name if it is one of one's own.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    card : Card
+        Its card.
+    network : str, class, callable or None
+        As `load_run` takes it.
+
+    Raises
+    ------
+    ValueError
+        If it is missing, not wanted, or that of another network.
+    """
+    params = card.recipe.network
+    if not isinstance(params, CustomParams):
+        if network is not None:
+            raise ValueError(f"{run_dir}: is of the recipe {card.recipe.name!r}, so leave out the network")
+        return CodeOfRun(None, None)
+    if network is None:
+        raise ValueError(f"{run_dir}: {without_code(params.code)}")
+    own = own_network(network)
+    try:
+        return CodeOfRun(own, change_of_code(params.code, own))
+    except ValueError as error:
+        raise ValueError(f"{run_dir}: {error}") from None
+
+
+def _read_weights(run_dir: str | os.PathLike[str], card: Card) -> bytes:
+    """The bytes of a run's weights, whose digest must be that of the card."""
     path = Path(run_dir, WEIGHTS)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    try:
-        network = network_from(
-            path.read_bytes(),
-            card.recipe,
-            sha256=card.network.sha256,
-            n_units=card.data.n_units,
-            n_classes=len(card.data.keys),
-        )
-    except ValueError as error:
-        raise ValueError(f"{run_dir}: damaged: {WEIGHTS} {error}") from error
-    return Run(network, card)
+    weights = path.read_bytes()
+    if hashlib.sha256(weights).hexdigest() != card.network.sha256:
+        raise ValueError(f"{run_dir}: damaged: {WEIGHTS} is not the one of the card: its SHA-256 differs")
+    return weights
 
 
-def network_from(weights: bytes, recipe: Recipe, *, sha256: str, n_units: int, n_classes: int) -> Network:
+def network_from(
+    weights: bytes,
+    recipe: Recipe,
+    *,
+    sha256: str,
+    n_units: int,
+    n_classes: int,
+    make: MakeModule | None = None,
+) -> Network:
     """The network of a card, on the CPU, in evaluation mode.
 
     Parameters
@@ -217,6 +303,8 @@ def network_from(weights: bytes, recipe: Recipe, *, sha256: str, n_units: int, n
         SHA-256 of the file, as the card has it.
     n_units, n_classes : int
         Sizes of the network [1].
+    make : callable, optional
+        Makes the module of a network of one's own.
 
     Raises
     ------
@@ -227,7 +315,8 @@ def network_from(weights: bytes, recipe: Recipe, *, sha256: str, n_units: int, n
 
     if hashlib.sha256(weights).hexdigest() != sha256:
         raise ValueError("is not the one of the card: its SHA-256 differs")
-    network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=0)  # the weights that it draws are replaced
+    # the weights that it draws are replaced
+    network = network_of(recipe, n_units=n_units, n_classes=n_classes, seed=0, make=make)
     try:
         tensors = dequantize(safetensors.torch.load(weights))
         shapes, expected = ({k: tuple(v.shape) for k, v in d.items()} for d in (tensors, network.state_dict()))
@@ -325,7 +414,9 @@ def weights_bytes(network: Network) -> bytes:
     """Weights as the bytes of their file."""
     import safetensors.torch
 
-    return safetensors.torch.save({name: value.cpu().contiguous() for name, value in network.state_dict().items()})
+    # copies, since a module of one's own may use one tensor by two names
+    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in network.state_dict().items()}
+    return safetensors.torch.save(tensors)
 
 
 def _discard(temporary: Path, target: Path) -> None:
@@ -423,7 +514,11 @@ def read_chosen_run(run_dir: str | os.PathLike[str]) -> ChosenRun:
     """
     if is_group(run_dir):
         raise ValueError(f"{run_dir}: holds several runs; name the one that chose, as {runs_of_group(run_dir)[0]}")
-    card = load_run(run_dir).card
+    card = read_card(run_dir)
+    if isinstance(card.recipe.network, CustomParams):
+        _read_weights(run_dir, card)  # their digest is checked without their code
+    else:
+        load_run(run_dir)
     if card.refit:
         raise ValueError(f"{run_dir}: is a refit itself; name the run that chose, of which it was made")
     recipe = card.recipe

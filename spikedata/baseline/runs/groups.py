@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from spikedata.baseline.recipes.own_network import OwnNetwork, own_network, recipe_and_code
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.evaluation import evaluate_run, find_test_file, require_scored
@@ -25,6 +26,7 @@ from spikedata.baseline.runs.train import Plan, train_run
 from spikedata.disk import OutputError
 from spikedata.files.reader import SpikeFile
 from spikedata.files.schema import known_speakers
+from spikedata.nn.networks import MakeModule
 from spikedata.training.history import EpochRecord
 from spikedata.transforms.named import known_control
 
@@ -79,7 +81,8 @@ def train_group(
     spike_path: str | os.PathLike[str],
     group_dir: str | os.PathLike[str],
     *,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
+    network: str | MakeModule | OwnNetwork | None = None,
     seeds: Sequence[int],
     leave_one_speaker_out: bool = False,
     split_seed: int | None = None,
@@ -97,8 +100,8 @@ def train_group(
         The spike file.
     group_dir : str or path-like
         The folder of the runs; it is made with those above it if need be, when the first run begins.
-    recipe : Recipe
-        Network and training.
+    recipe, network
+        As `train_run` takes them.
     seeds : sequence of int
         One for each run [1].
     leave_one_speaker_out : bool
@@ -126,7 +129,8 @@ def train_group(
     """
     time_unit = options.get("time_unit")
     members = plan_group(seeds, _speakers_of(spike_path, time_unit) if leave_one_speaker_out else None)
-    options |= {"recipe": recipe, "split_seed": seeds[0] if split_seed is None else split_seed}
+    recipe, own = recipe_and_code(recipe, network)
+    options |= {"recipe": recipe, "network": own, "split_seed": seeds[0] if split_seed is None else split_seed}
     if leave_one_speaker_out:
         options["split"] = FOLDS
 
@@ -231,6 +235,7 @@ def evaluate_group(
     group_dir: str | os.PathLike[str],
     spike_path: str | os.PathLike[str] | None = None,
     *,
+    network: str | MakeModule | OwnNetwork | None = None,
     control: str = "none",
     selection_bias: bool = False,
     device: str = "cpu",
@@ -246,7 +251,7 @@ def evaluate_group(
     ----------
     group_dir : str or path-like
         The folder of the runs.
-    spike_path, control, device, time_unit, n_units, on_progress
+    spike_path, network, control, device, time_unit, n_units, on_progress
         As `evaluate_run`; a stage bears the name of the run.
     selection_bias : bool
         Whether to measure instead what picking the epochs on the test clips would have claimed, as
@@ -271,7 +276,8 @@ def evaluate_group(
         raise ValueError(f"the selection bias is that of the plain score, so leave out the control {control}")
     reading: dict[str, Any] = {"time_unit": time_unit, "n_units": n_units}
     runs = runs_of_group(group_dir)
-    cards = {run.name: load_run(run).card for run in runs}
+    own = None if network is None else own_network(network)
+    cards = {run.name: load_run(run, network=own).card for run in runs}
     require_one_group(group_dir, cards)
     for run, card in zip(runs, cards.values(), strict=True):
         file = find_test_file(run, card, spike_path, **reading)
@@ -282,7 +288,7 @@ def evaluate_group(
         if selection_bias or known_control(control) != "none":
             require_scored(run, card, file)
     for run in runs:
-        options = {"device": device, "on_progress": _named(on_progress, run.name), **reading}
+        options = {"device": device, "on_progress": _named(on_progress, run.name), "network": own, **reading}
         if selection_bias:
             measure_selection_bias(run, spike_path, **options)
         else:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spikedata.baseline.recipes.own_network import OwnNetwork
 from spikedata.baseline.runs.folder import load_run
 from spikedata.events import Events, Sample
-from spikedata.nn.networks import Activity, Network
+from spikedata.nn.networks import Activity, MakeModule, Network
 from spikedata.torch import SpikeDataset
 from spikedata.training.batches import iterate_batches
 from spikedata.training.scoring import grid_of, layout_of
@@ -39,7 +40,9 @@ class ClipActivity(NamedTuple):
     logits: npt.NDArray[np.float32]
 
 
-def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
+def watch_clip(
+    run_dir: str | os.PathLike[str], sample: Sample, *, network: str | MakeModule | OwnNetwork | None = None
+) -> ClipActivity:
     """Run one clip through the network of a run.
 
     Parameters
@@ -48,6 +51,8 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
         What `train_run` made.
     sample : Sample
         The clip; its units must be those that the network was trained on.
+    network : str, class or callable, optional
+        The code of a network of one's own, as `load_run` takes it.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def watch_clip(run_dir: str | os.PathLike[str], sample: Sample) -> ClipActivity:
     FileNotFoundError, ValueError
         If there is no such run, or it is damaged.
     """
-    return watch(load_run(run_dir).network, sample)
+    return watch(load_run(run_dir, network=network).network, sample)
 
 
 def watch(network: Network, sample: Sample) -> ClipActivity:

@@ -63,7 +63,8 @@ class LeaderboardLine:
         Accuracies over unseen speakers.
     marks : tuple of str
         What makes a number less than it seems [1]: speakers that are in two parts or unknown, test speakers who
-        trained or chose, or may have, a test part that was opened more than once, clips under a control; and of a
+        trained or chose, or may have, a test part that was opened more than once, code of one's own that has changed
+        since the training, clips under a control; and of a
         refit, that its validation score is that of the run that chose.
     """
 
@@ -242,13 +243,14 @@ def _marks(card: Card, test: ScoredEntry | None) -> list[str]:
         marks += ["test speakers are in training"] if test.speakers_trained else []
         marks += ["test speakers chose the epoch"] if test.speakers_chose else []
         marks += ["whether test speakers are in training is not known"] if test.same_numbering is None else []
+        marks += ["scored with code that has changed since the training"] if test.code else []
         marks += [f"test part opened {test.times_opened} times"] if test.times_opened > 1 else []
     return marks
 
 
 def _cells(line: LeaderboardLine, notes: dict[str, int]) -> tuple[str, ...]:
     numbers = "".join(f" ({notes.setdefault(mark, len(notes) + 1)})" for mark in line.marks)
-    changed = "".join(f" {name}={value}" for name, value in line.changed.items())
+    changed = "".join(f" {name}={_shown(name, value)}" for name, value in line.changed.items())
     interval = line.interval_95 or (line.test.interval_95 if line.test else None)
     measures = line.measures
     return (
@@ -261,9 +263,13 @@ def _cells(line: LeaderboardLine, notes: dict[str, int]) -> tuple[str, ...]:
         f"{interval[0]:.1%} to {interval[1]:.1%}" if interval else "-",
         _accuracy(line.unseen) if line.unseen else "-",
         "-" if measures.spikes is None else f"{measures.spikes:,.0f}",
-        f"{measures.effective_acs + measures.effective_macs:,.0f}",
+        _operations(measures),
         f"{line.seconds:,.0f} s",
     )
+
+
+def _shown(name: str, value: Any) -> Any:
+    return value[:12] if name == "sha256" and isinstance(value, str) else value
 
 
 def _accuracy(result: OverSeeds | None) -> str:
@@ -282,9 +288,19 @@ def _mean_measures(measures: Sequence[Measures]) -> Measures:
         first,
         spikes=_mean(spikes) if spikes else None,
         activation_sparsity=_mean(sparsity) if sparsity else None,
-        effective_acs=_mean([one.effective_acs for one in measures]),
-        effective_macs=_mean([one.effective_macs for one in measures]),
+        effective_acs=_mean_of_known([one.effective_acs for one in measures]),
+        effective_macs=_mean_of_known([one.effective_macs for one in measures]),
     )
+
+
+def _mean_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _mean(known) if known else None
+
+
+def _operations(measures: Measures) -> str:
+    additions, multiplications = measures.effective_acs, measures.effective_macs
+    return "-" if additions is None or multiplications is None else f"{additions + multiplications:,.0f}"
 
 
 def _mean(values: Sequence[float]) -> float:

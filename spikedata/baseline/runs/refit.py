@@ -13,12 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from spikedata.baseline.recipes.own_network import OwnNetwork
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.data import read_run_data, split_entry
-from spikedata.baseline.runs.folder import ChosenRun, read_split
+from spikedata.baseline.runs.folder import ChosenRun, code_of_run, read_split
 from spikedata.baseline.runs.train import Plan, make_run
 from spikedata.checks import Seed, checked
 from spikedata.disk import file_digest
+from spikedata.nn.networks import MakeModule
 from spikedata.splits import Split
 from spikedata.training.history import EpochRecord
 
@@ -28,6 +30,7 @@ def refit_run(
     run_dir: str | os.PathLike[str],
     *,
     chosen: ChosenRun,
+    network: str | MakeModule | OwnNetwork | None = None,
     seed: int = 0,
     tensorboard: bool = False,
     overwrite: bool = False,
@@ -51,6 +54,8 @@ def refit_run(
         The folder to make; it appears complete or not at all.
     chosen : ChosenRun
         The run that chose: see `spikedata.baseline.runs.folder.read_chosen_run`.
+    network : str, class or callable, optional
+        The code of a network of one's own, as `train_run` takes it; it must be that of the run that chose.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
     tensorboard, overwrite, keep_finished, device, threads, on_plan, on_epoch, on_progress
@@ -64,14 +69,17 @@ def refit_run(
     Raises
     ------
     ValueError
-        If the file is not the one of that run, or its split has been changed; else as
-        `train_run`.
+        If the file is not the one of that run, its split has been changed, or the code of a network of one's own is
+        not given or has changed; else as `train_run`.
     OutputError, FileNotFoundError, FloatingPointError, OutOfMemory
         As `train_run`.
     """
     seed = checked("seed", seed, Seed)
+    code = code_of_run(chosen.path, chosen.card, network)
+    if code.changed:
+        raise ValueError(f"{chosen.path}: {code.changed}; a refit repeats a training, so it needs the code of then")
     return make_run(
-        lambda: _plan(spike_path, chosen, seed=seed, on_progress=on_progress),
+        lambda: _plan(spike_path, chosen, code.own, seed=seed, on_progress=on_progress),
         run_dir,
         tensorboard=tensorboard,
         overwrite=overwrite,
@@ -108,6 +116,7 @@ def joined(split: Split) -> Split:
 def _plan(
     spike_path: str | os.PathLike[str],
     chosen: ChosenRun,
+    own: OwnNetwork | None,
     *,
     seed: int,
     on_progress: Callable[[str, int, int], None] | None,
@@ -130,4 +139,5 @@ def _plan(
         recipe=chosen.card.recipe,
         seed=seed,
         chosen=chosen,
+        own=own,
     )

@@ -10,6 +10,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from spikedata.baseline.recipes.own_network import OwnNetwork, own_network
 from spikedata.baseline.runs.card import Card, SelectionBiasEntry
 from spikedata.baseline.runs.evaluation import (
     OnProgress,
@@ -19,8 +20,8 @@ from spikedata.baseline.runs.evaluation import (
     score_as_trained,
     write_on_card,
 )
-from spikedata.baseline.runs.folder import load_run
-from spikedata.nn.networks import Network
+from spikedata.baseline.runs.folder import code_of_run, load_run
+from spikedata.nn.networks import MakeModule, Network
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
 from spikedata.training.folder import EPOCHS, epoch_file
@@ -31,6 +32,7 @@ def measure_selection_bias(
     run_dir: str | os.PathLike[str],
     spike_path: str | os.PathLike[str] | None = None,
     *,
+    network: str | MakeModule | OwnNetwork | None = None,
     device: str = "cpu",
     time_unit: str | None = None,
     n_units: int | None = None,
@@ -42,7 +44,7 @@ def measure_selection_bias(
     ----------
     run_dir : str or path-like
         A run with the weights of its epochs, whose test clips have been scored.
-    spike_path, device, time_unit, n_units
+    spike_path, network, device, time_unit, n_units
         As `evaluate_run`.
     on_progress : callable, optional
         Called with the stage "read" and clips, then with "score" and epochs: how many are done, and how many there are.
@@ -58,20 +60,27 @@ def measure_selection_bias(
     FileNotFoundError
         If run or file is not there.
     ValueError
-        If the run is a refit, the epochs were not kept, or the clips not scored, or as `evaluate_run`.
+        If the run is a refit, the epochs were not kept, the clips not scored, or the code of a network of one's own has
+        changed, or as `evaluate_run`.
     OutputError
         If the card cannot be written.
     """
-    network, card = load_run(run_dir)
+    own = None if network is None else own_network(network)
+    trained, card = load_run(run_dir, network=own)
     paths = epoch_paths(run_dir, card)
-    network.to(resolve_device(device))
+    changed = code_of_run(run_dir, card, own).changed
+    if changed:
+        raise ValueError(
+            f"{run_dir}: {changed}; the selection bias is that of the training, so it needs the code of then"
+        )
+    trained.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     honest = require_scored(run_dir, card, file).score.accuracy
     clips = read_test_clips(run_dir, card, file, on_progress).events
     accuracies = []
     for path in paths:
-        _load_weights(network, path)
-        accuracies.append(score_as_trained(network, card, clips).accuracy)
+        _load_weights(trained, path)
+        accuracies.append(score_as_trained(trained, card, clips).accuracy)
         if on_progress is not None:
             on_progress("score", len(accuracies), len(paths))
     picked = max(range(len(accuracies)), key=accuracies.__getitem__)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import torch
 
 from spikedata.baseline.recipes.catalog import network_of
+from spikedata.baseline.recipes.own_network import OwnNetwork, recipe_and_code
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import to_json
 from spikedata.baseline.runs.card import (
@@ -56,7 +57,7 @@ from spikedata.baseline.runs.operations import Operations, count_operations, mea
 from spikedata.checks import Seed, checked, whole_number
 from spikedata.disk import OutputError
 from spikedata.events import Events
-from spikedata.nn.networks import CountParams, Network
+from spikedata.nn.networks import CountParams, CustomNetwork, MakeModule, Network, check_custom
 from spikedata.nn.threads import on_threads
 from spikedata.splits import Split, sample_names
 from spikedata.training.checkpoint import Checkpoint, checkpoint_from, difference
@@ -73,6 +74,7 @@ from spikedata.training.parallel import (
     started_processes,
     wait_for_others,
 )
+from spikedata.training.params import TrainParams
 from spikedata.training.scoring import Score, evaluate
 from spikedata.transforms.named import apply_control
 
@@ -88,6 +90,7 @@ def fit_recipe(
     folder: TrainingFolder,
     overwrite: bool,
     processes: Processes,
+    own: OwnNetwork | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Trained:
@@ -113,6 +116,8 @@ def fit_recipe(
         Whether the checkpoint of another training may be discarded.
     processes : Processes
         Which of how many processes this is.
+    own : OwnNetwork, optional
+        The code of a network of one's own.
     on_epoch : callable, optional
         Given each epoch's record when it is there.
     on_progress : callable, optional
@@ -121,7 +126,7 @@ def fit_recipe(
     Raises
     ------
     ValueError
-        If a part holds no clip, or the state is that of another training.
+        If a part holds no clip, the state is that of another training, or a network of one's own cannot be trained.
     FloatingPointError
         If the training diverged; the message says where the last good state is.
     """
@@ -133,7 +138,7 @@ def fit_recipe(
         fit = partial(fit_counts, training, validation, params, on_epoch=on_epoch, on_progress=training_progress)
         return made_by_first(fit, device, processes)
     checkpoint = _shared_checkpoint(folder, overwrite=overwrite, processes=processes)
-    network = network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed).to(device)
+    network = _untrained(recipe, training, own, seed=seed, device=device)
     try:
         return train(
             network,
@@ -152,6 +157,24 @@ def fit_recipe(
         path = folder.path / CHECKPOINT
         kept = f"the state before that epoch is kept in {path}" if path.is_file() else "no epoch was finished"
         raise FloatingPointError(f"{error}; {kept}") from None
+
+
+def _untrained(recipe: Recipe, training: Events, own: OwnNetwork | None, *, seed: int, device: torch.device) -> Network:
+    """The untrained network on its device; one of one's own is tried first, before it costs a training."""
+    make = None if own is None else own.make
+    network, *again = (
+        network_of(recipe, n_units=training.n_units, n_classes=len(training.keys), seed=seed, make=make)
+        for _ in range(1 if own is None else 2)
+    )
+    network = network.to(device)
+    if isinstance(network, CustomNetwork):
+        check_custom(network, cast(CustomNetwork, again[0]), loss=cast(TrainParams, recipe.training).loss)
+        try:
+            weights_bytes(network)
+        except Exception as error:  # of safetensors, which has several
+            name = network.params.code.class_name
+            raise ValueError(f"{name}: its weights cannot be written: {str(error).splitlines()[0]}") from error
+    return network
 
 
 def _shared_checkpoint(folder: TrainingFolder, *, overwrite: bool, processes: Processes) -> Checkpoint | None:
@@ -191,6 +214,8 @@ class Plan(NamedTuple):
         Whether to keep the weights after each epoch.
     chosen : ChosenRun or None
         Of a refit, the run that it repeats on more clips.
+    own : OwnNetwork or None
+        The code of a network of one's own.
     """
 
     spike_path: str | os.PathLike[str]
@@ -204,6 +229,7 @@ class Plan(NamedTuple):
     seed: int
     keep_epochs: bool = False
     chosen: ChosenRun | None = None
+    own: OwnNetwork | None = None
 
 
 def make_run(
@@ -276,6 +302,7 @@ def make_run(
             folder=folder,
             overwrite=overwrite,
             processes=processes,
+            own=plan.own,
             on_epoch=on_epoch,
             on_progress=on_progress,
         )
@@ -317,6 +344,7 @@ def _command(plan: Plan, run_dir: str | os.PathLike[str], *, device: str, thread
         threads=threads,
         refit=plan.chosen.path if plan.chosen else None,
         reading=plan.data.reading,
+        network=plan.own.typed if plan.own else None,
     )
 
 
@@ -342,7 +370,8 @@ def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environ
 def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
     """The score on the clips that chose the epoch, and the network's cost on them."""
     operations: list[Operations] = []
-    clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)
+    control = control_name(plan.recipe)
+    clips = apply_control(plan.held_out, control, seed=plan.seed, dt=network.dt, n_steps=network.n_steps)
     score = evaluate(
         network,
         clips,
@@ -365,7 +394,8 @@ def train_run(
     spike_path: str | os.PathLike[str],
     run_dir: str | os.PathLike[str],
     *,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
+    network: str | MakeModule | OwnNetwork | None = None,
     seed: int = 0,
     split: str = BY_SPEAKER,
     split_seed: int | None = None,
@@ -396,8 +426,11 @@ def train_run(
         The spike file.
     run_dir : str or path-like
         The folder to make; it appears complete or not at all.
-    recipe : Recipe
-        Network and training.
+    recipe : Recipe, optional
+        Network and training. Default: that of ``network``.
+    network : str, class or callable, optional
+        A network of one's own, as "module:Class", "path/to/file.py:Class" or the class itself, or a function that makes
+        one: `custom_recipe` says how it is called, and makes a ``recipe`` for other params than the usual ones.
     seed : int
         Of the first weights, the order of the clips, augmentation and dropout [1].
     split : str
@@ -446,13 +479,15 @@ def train_run(
         If there is no spike file.
     ValueError
         If the file is none, its clips cannot be divided so, nearly all spikes fall outside the recipe's window, there
-        is no such device, or the training that was begun for this run is another one.
+        is no such device, the training that was begun for this run is another one, or a network of one's own is not
+        that of the recipe or cannot be trained.
     FloatingPointError
         If the training diverged; the last good state is kept.
     OutOfMemory
         If there is not enough memory.
     """
     seed = checked("seed", seed, Seed)
+    recipe, own = recipe_and_code(recipe, network)
     choice = SplitChoice(
         name=split,
         validation_speakers=validation_speakers,
@@ -465,6 +500,7 @@ def train_run(
             spike_path,
             choice,
             recipe,
+            own,
             seed=seed,
             keep_epochs=keep_epochs,
             time_unit=time_unit,
@@ -487,6 +523,7 @@ def _plan(
     spike_path: str | os.PathLike[str],
     choice: SplitChoice,
     recipe: Recipe,
+    own: OwnNetwork | None,
     *,
     seed: int,
     keep_epochs: bool,
@@ -514,4 +551,5 @@ def _plan(
         recipe=recipe,
         seed=seed,
         keep_epochs=keep_epochs,
+        own=own,
     )

@@ -7,11 +7,12 @@ nothing of optimizer, loss, data or logging; its device and dtype are those of i
 
 from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
 from spikedata.nn.networks.convolution import ConvolutionNetwork, ConvolutionParams
+from spikedata.nn.networks.custom import CustomNetwork, CustomParams, MakeModule, NetworkCode, check_custom
 from spikedata.nn.networks.delays import anneal_delays
 from spikedata.nn.networks.event_driven import EventDrivenNetwork, EventDrivenParams, wake_silent
 from spikedata.nn.networks.inputs import Inputs
 from spikedata.nn.networks.linear import CountClassifier, CountParams
-from spikedata.nn.networks.make import Network, NetworkParams, make_network
+from spikedata.nn.networks.make import Network, NetworkParams, cut_propagation, make_network, require_cuttable
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
@@ -22,17 +23,24 @@ __all__ = [
     "ConvolutionParams",
     "CountClassifier",
     "CountParams",
+    "CustomNetwork",
+    "CustomParams",
     "EventDrivenNetwork",
     "EventDrivenParams",
     "Inputs",
+    "MakeModule",
     "Network",
+    "NetworkCode",
     "NetworkParams",
     "SequenceNetwork",
     "SequenceParams",
     "SpikingNetwork",
     "SpikingNetworkParams",
     "anneal_delays",
+    "check_custom",
     "class_scores",
+    "cut_propagation",
     "make_network",
+    "require_cuttable",
     "wake_silent",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from spikedata.checks import Count, NotNegative, Positive, checked
-from spikedata.nn.kernels import run_adlif, run_alif, run_integrator, run_lif
+from spikedata.nn.kernels import run_adlif, run_alif, run_c_silif, run_integrator, run_lif, run_silif
 from spikedata.nn.networks.delays import Delays
 from spikedata.nn.networks.initialization import draw_weight
 from spikedata.nn.networks.inputs import Inputs, check_inputs, count_steps, is_whole, project_inputs
@@ -14,12 +16,21 @@ from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
     ALIFParams,
+    CSiLIFParams,
+    CSiLIFValues,
     IntegratorParams,
     LIFParams,
+    SiLIFParams,
+    SiLIFValues,
     adlif_coefficients,
+    c_silif_coefficients,
+    draw_c_silif,
+    draw_silif,
+    silif_coefficients,
 )
+from spikedata.nn.surrogate import spike
 
-NeuronParams = LIFParams | AdLIFParams | ALIFParams
+NeuronParams = LIFParams | AdLIFParams | ALIFParams | SiLIFParams | CSiLIFParams
 
 _NORM_MOMENTUM = 0.05  # Bittar & Garner (2022)
 
@@ -51,6 +62,8 @@ class Linear(nn.Module):
         Scale of the initial weights [1]; their deviation is gain / sqrt(n_from) for "normal".
     generator : torch.Generator, optional
         Draws initial weights and delays. Default: PyTorch's own, which ``torch.manual_seed`` seeds.
+    propagates : bool
+        Whether delays are kept; if not, every spike arrives in its own step.
 
     Raises
     ------
@@ -78,8 +91,10 @@ class Linear(nn.Module):
         initialization: str = "normal",
         gain: float = 1.0,
         generator: torch.Generator | None = None,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
+        self.propagates = propagates
         self.n_from = checked("Linear.n_from", n_from, Count)
         self.n_to = n_to = checked("Linear.n_to", n_to, Count)
         self.dt = None if dt is None else checked("Linear.dt", dt, Positive)
@@ -100,14 +115,39 @@ class Linear(nn.Module):
         self.norm = nn.BatchNorm1d(n_to, momentum=_NORM_MOMENTUM) if batch_norm else None
         self.delays = delays
 
-    def forward(self, inputs: Inputs) -> Tensor:
-        """Return the drive (batch, step, to) of inputs: spikes (batch, step, from), or a `ListBatch`."""
+    def forward(self, inputs: Inputs, gain: Tensor | None = None) -> Tensor:
+        """Return the drive (batch, step, to) of inputs: spikes (batch, step, from), or a `ListBatch`.
+
+        Parameters
+        ----------
+        inputs : Tensor (batch, step, from), or ListBatch
+            Spikes of any dtype; event lists as `collate_lists` makes them.
+        gain : Tensor, (to,), optional
+            Factor of each neuron's drive [1].
+
+        Returns
+        -------
+        Tensor, (batch, step, to)
+
+        Raises
+        ------
+        ValueError
+            If the inputs have another shape, number of units or length of step.
+        """
         binned = check_inputs(inputs, self.n_from, self.dt)
-        drive = project_inputs(binned, self.weight) if self.delays is None else self.delays(binned, self.weight)
-        if self.bias is not None:
-            drive.add_(self.bias)  # in place: no gradient needs the drive without its bias
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
+        if gain is not None and self.norm is None:  # weights are fewer than drives
+            weight, bias = weight * gain, None if bias is None else bias * gain
+        if self.delays is not None and self.propagates:
+            drive: Tensor = self.delays(binned, weight)
+        else:
+            drive = project_inputs(binned, weight)
+        if bias is not None:
+            drive.add_(bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
             drive = self.norm(drive.flatten(0, 1)).view(drive.shape)
+            drive = drive if gain is None else drive * gain
         return drive
 
     def extra_repr(self) -> str:
@@ -126,12 +166,15 @@ class SpikingLayer(nn.Module):
         Connections from the layer below.
     recurrent_weight : Tensor, (neuron, neuron), or None
         Initial weights within the layer, from the row's neuron to the column's.
-    neuron : LIFParams, AdLIFParams or ALIFParams
-        Neurons of the layer. Time constants and couplings of AdLIF neurons are trained, within their ranges.
+    neuron : LIFParams, AdLIFParams, ALIFParams, SiLIFParams or CSiLIFParams
+        Neurons of the layer. Time constants and couplings of AdLIF neurons are trained, within their ranges; of SiLIF
+        and C-SiLIF neurons, what `SiLIFValues` and `CSiLIFValues` name.
     dt : float
         Length of a step [s].
     generator : torch.Generator
-        Draws the initial time constants and couplings of AdLIF neurons, uniformly over their ranges.
+        Draws the initial time constants and couplings of AdLIF, SiLIF and C-SiLIF neurons over their ranges.
+    propagates : bool
+        Whether the neurons carry anything from step to step; if not, see `spikedata.nn.cut_propagation`.
     """
 
     def __init__(
@@ -142,26 +185,44 @@ class SpikingLayer(nn.Module):
         *,
         dt: float,
         generator: torch.Generator,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
-        self.neuron, self.dt = neuron, dt
+        self.neuron, self.dt, self.propagates = neuron, dt, propagates
         self.projection = projection
         self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
+        n_neurons = projection.weight.shape[1]
         if isinstance(neuron, AdLIFParams):
-            n_neurons = projection.weight.shape[1]
             self.fractions = nn.ParameterDict(
                 {name: nn.Parameter(torch.rand(n_neurons, generator=generator)) for name in AdLIFFractions._fields}
             )
+        elif isinstance(neuron, SiLIFParams | CSiLIFParams):
+            drawn: SiLIFValues | CSiLIFValues
+            if isinstance(neuron, SiLIFParams):
+                drawn = draw_silif(neuron, n_neurons, generator=generator)
+            else:
+                drawn = draw_c_silif(neuron, n_neurons, dt=dt, generator=generator)
+            self.values = nn.ParameterDict({name: nn.Parameter(value) for name, value in drawn._asdict().items()})
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
+        if isinstance(self.neuron, CSiLIFParams) and self.propagates:
+            values = CSiLIFValues(**self.values)
+            weight = None if self.recurrent_weight is None else self.recurrent_weight * values.gain
+            return run_c_silif(self.projection(inputs, values.gain), weight, c_silif_coefficients(values), self.neuron)
         drive = self.projection(inputs)
+        if not self.propagates:
+            return spike(drive - self.neuron.threshold, self.neuron.surrogate)
+        if isinstance(self.neuron, SiLIFParams):
+            found = silif_coefficients(SiLIFValues(**self.values), self.neuron, dt=self.dt)
+            return run_silif(drive, self.recurrent_weight, found, self.neuron)
         if isinstance(self.neuron, LIFParams):
             return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
         if isinstance(self.neuron, ALIFParams):
             return run_alif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
-        coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), self.neuron, dt=self.dt)
-        return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron)
+        neuron = cast(AdLIFParams, self.neuron)  # C-SiLIF neurons have left above
+        coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), neuron, dt=self.dt)
+        return run_adlif(drive, self.recurrent_weight, coefficients, neuron)
 
 
 class ReadoutLayer(nn.Module):
@@ -175,12 +236,17 @@ class ReadoutLayer(nn.Module):
         Time constants.
     dt : float
         Length of a step [s].
+    propagates : bool
+        Whether the integrators leak; if not, they hold the sum of their drive so far over the number of steps.
     """
 
-    def __init__(self, projection: Linear, integrator: IntegratorParams, *, dt: float) -> None:
+    def __init__(self, projection: Linear, integrator: IntegratorParams, *, dt: float, propagates: bool = True) -> None:
         super().__init__()
-        self.projection, self.integrator, self.dt = projection, integrator, dt
+        self.projection, self.integrator, self.dt, self.propagates = projection, integrator, dt, propagates
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Inputs) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
+        if not self.propagates:
+            total: Tensor = self.projection(spikes).cumsum(dim=1)
+            return total / total.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)

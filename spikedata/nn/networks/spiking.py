@@ -34,7 +34,7 @@ class SpikingNetworkParams:
         Number of neurons of each hidden layer [1].
     recurrent : bool
         Whether the neurons of a hidden layer are connected to each other [1].
-    neuron : LIFParams, AdLIFParams or ALIFParams, or a tuple of them
+    neuron : LIFParams, AdLIFParams, ALIFParams, SiLIFParams or CSiLIFParams, or a tuple of them
         Neurons of all hidden layers, or, as a tuple, of each of them [1].
     readout : str
         How the readout becomes scores [1]: "max", "softmax_sum", "last", "mean" or "exp_mean", see `class_scores`.
@@ -121,6 +121,8 @@ class SpikingNetwork(nn.Module):
         Number of classes [1].
     generator : torch.Generator
         Draws the initial weights, layer after layer.
+    propagates : bool
+        Whether anything is carried from step to step; if not, see `spikedata.nn.cut_propagation`.
 
     Examples
     --------
@@ -133,10 +135,16 @@ class SpikingNetwork(nn.Module):
     """
 
     def __init__(
-        self, params: SpikingNetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator
+        self,
+        params: SpikingNetworkParams,
+        *,
+        n_units: int,
+        n_classes: int,
+        generator: torch.Generator,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
-        self.params = params
+        self.params, self.propagates = params, propagates
         self.dt, self.n_steps, self.n_merged = params.dt, params.n_steps, params.n_merged
         self.n_units, self.n_classes = n_units, n_classes
         self.n_inputs = count_inputs(n_units, params.n_merged)
@@ -153,14 +161,18 @@ class SpikingNetwork(nn.Module):
                 from_input=not self.layers,
                 generator=generator,
             )
-            projection = _projection(weight, params, generator)
-            self.layers.append(SpikingLayer(projection, recurrent_weight, neuron, dt=params.dt, generator=generator))
+            projection = _projection(weight, params, generator, propagates)
+            layer = SpikingLayer(
+                projection, recurrent_weight, neuron, dt=params.dt, generator=generator, propagates=propagates
+            )
+            self.layers.append(layer)
             n_from = n_neurons
         last = params.neurons[-1]
         tau_syn = last.tau_syn if isinstance(last, LIFParams) else None
         integrator = IntegratorParams(tau_mem=params.tau_readout, tau_syn=tau_syn)
         weight = readout_weight(params.initialization, n_from, n_classes, generator)
-        self.readout = ReadoutLayer(_projection(weight, params, generator), integrator, dt=params.dt)
+        projection = _projection(weight, params, generator, propagates)
+        self.readout = ReadoutLayer(projection, integrator, dt=params.dt, propagates=propagates)
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for a batch of inputs.
@@ -186,7 +198,8 @@ class SpikingNetwork(nn.Module):
             spikes.append(layer(inputs))
             inputs = self._drop(spikes[-1], generator)
         readout = self.readout(inputs)
-        return Activity(class_scores(readout, self.params.readout), readout, tuple(spikes))
+        scores = class_scores(readout, self.params.readout if self.propagates else "last")
+        return Activity(scores, readout, tuple(spikes))
 
     def _drop(self, spikes: Tensor, generator: torch.Generator | None) -> Tensor:
         probability = self.params.dropout if self.training else 0.0
@@ -194,7 +207,7 @@ class SpikingNetwork(nn.Module):
         return drop(spikes, probability, generator, n_alike=n_alike)
 
 
-def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator) -> Linear:
+def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator, propagates: bool) -> Linear:
     return Linear(
         *weight.shape,
         bias=params.bias,
@@ -203,4 +216,5 @@ def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.G
         dt=params.dt,
         weight=weight,
         generator=generator,
+        propagates=propagates,
     )

@@ -16,7 +16,8 @@ from spikedata.training.params import TrainParams
 NAMED = {
     "recurrent", "counts", "feedforward", "adlif_augmented", "few_clips", "gru", "lstm", "cnn", "spytorch",
     "cramer2022", "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
-    "se_adlif", "radlif", "dcls_delays", "latency_mnist", "eprop_alif", "eventprop_yin_yang", "eventprop_mnist",
+    "se_adlif", "radlif", "silif", "c_silif", "dcls_delays", "latency_mnist", "eprop_alif",
+    "eventprop_yin_yang", "eventprop_mnist",
 }  # fmt: skip
 
 

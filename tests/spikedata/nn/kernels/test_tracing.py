@@ -20,6 +20,8 @@ TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # float32: the loops add in another or
 
 NEURONS = {"lif": snn.LIF, "adlif": snn.AdLIF, "alif": snn.ALIF}
 every_neuron = pytest.mark.parametrize("neurons", NEURONS.values(), ids=NEURONS.keys())
+OTHERS = [pytest.param(snn.AdLIF, marks=pytest.mark.slow), pytest.param(snn.ALIF, marks=pytest.mark.slow)]
+lif_or_slow_others = pytest.mark.parametrize("neurons", [snn.LIF, *OTHERS], ids=NEURONS.keys())
 
 
 def _network(neurons=snn.LIF, **more):
@@ -54,7 +56,7 @@ def compiler():
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("backend", ["eager", pytest.param("aot_eager", marks=pytest.mark.slow)])
 def test_a_compiled_network_computes_the_same_to_the_last_bit(backend, compiler):
     network, spikes = _network(), _spikes()
     wanted = _results(network, network, spikes)
@@ -63,7 +65,7 @@ def test_a_compiled_network_computes_the_same_to_the_last_bit(backend, compiler)
     assert wanted[0].std() > 0
 
 
-@every_neuron
+@lif_or_slow_others
 def test_where_loops_are_plain_a_network_is_one_graph(neurons, compiler):
     network, spikes = _network(neurons).bfloat16(), _spikes().bfloat16()
     wanted = _results(network, network, spikes)
@@ -71,6 +73,7 @@ def test_where_loops_are_plain_a_network_is_one_graph(neurons, compiler):
     _same(_results(compiled, network, spikes), wanted, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_event_lists_reach_a_compiled_network(compiler):
     lists = ListBatch(
         torch.tensor([0, 3, 4, 4], dtype=torch.uint16), torch.tensor([[0, 2, 2], [2, 3, 4]]), torch.zeros(2), 5
@@ -79,6 +82,7 @@ def test_event_lists_reach_a_compiled_network(compiler):
     assert torch.equal(torch.compile(network, backend="eager")(lists), network(lists))
 
 
+@pytest.mark.slow
 def test_dropout_of_a_compiled_network_follows_the_seed(compiler):
     dropout, spikes = snn.Dropout(0.5), _spikes()
     torch.manual_seed(0)
@@ -95,7 +99,7 @@ def test_the_default_compiler_computes_the_same(neurons, compiler):
     _same(_results(torch.compile(network), network, spikes), wanted, **TOLERANCE)
 
 
-@every_neuron
+@lif_or_slow_others
 def test_an_exported_program_computes_the_same_for_any_batch(neurons):
     network = _network(neurons).eval()
     some = {0: torch.export.Dim("batch")}

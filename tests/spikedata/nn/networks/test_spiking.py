@@ -12,13 +12,21 @@ from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
     ALIFParams,
+    CSiLIFParams,
+    CSiLIFValues,
     IntegratorParams,
     LIFParams,
+    SiLIFParams,
+    SiLIFValues,
     adlif_coefficients,
     adlif_loop,
     alif_loop,
+    c_silif_coefficients,
+    c_silif_loop,
     leaky_integrator,
     lif_loop,
+    silif_coefficients,
+    silif_loop,
 )
 
 # Weights so large that neurons of every kind fire on the few inputs of the tests.
@@ -30,6 +38,9 @@ VARIANTS = {
     "adaptive, 2 layers": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=AdLIFParams(), readout="softmax_sum"),
     "euler": dataclasses.replace(PLAIN, neuron=AdLIFParams(scheme="euler"), bias=True, readout="last"),
     "adaptive threshold": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=ALIFParams(refractory=20e-3)),
+    "silif": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=SiLIFParams()),
+    "c-silif": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=CSiLIFParams(), bias=True),
+    "c-silif, normalized": dataclasses.replace(PLAIN, neuron=CSiLIFParams(), batch_norm=True),
     "one neuron for each layer": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=(LIFParams(), AdLIFParams())),
     "normalized": dataclasses.replace(PLAIN, hidden=(6, 5), batch_norm=True, bias=True),
     "dropout": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4),
@@ -38,7 +49,8 @@ VARIANTS = {
 }
 WEIGHTS = ("layers.0.projection.weight", "layers.0.recurrent_weight", "readout.projection.weight")
 by_plain_loops = pytest.mark.parametrize(
-    "name", ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler", "adaptive threshold"]
+    "name",
+    ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler", "adaptive threshold", "silif", "c-silif"],
 )
 every_variant = pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS.keys())
 
@@ -61,6 +73,13 @@ def _by_plain_loops(network, spikes):
             spikes = lif_loop(drive, layer.recurrent_weight, layer.neuron, dt=network.dt)
         elif isinstance(layer.neuron, ALIFParams):
             spikes = alif_loop(drive, layer.recurrent_weight, layer.neuron, dt=network.dt)
+        elif isinstance(layer.neuron, SiLIFParams):
+            coefficients = silif_coefficients(SiLIFValues(**layer.values), layer.neuron, dt=network.dt)
+            spikes = silif_loop(drive, layer.recurrent_weight, coefficients, layer.neuron)
+        elif isinstance(layer.neuron, CSiLIFParams):
+            values = CSiLIFValues(**layer.values)
+            weight, coefficients = layer.recurrent_weight * values.gain, c_silif_coefficients(values)
+            spikes = c_silif_loop(drive * values.gain, weight, coefficients, layer.neuron)
         else:
             coefficients = adlif_coefficients(AdLIFFractions(**layer.fractions), layer.neuron, dt=network.dt)
             spikes = adlif_loop(drive, layer.recurrent_weight, coefficients, layer.neuron)
