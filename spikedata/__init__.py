@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         custom_recipe,
         evaluate_run,
         load_run,
+        probe_run,
+        quantize_run,
         recipe_from,
         refit_run,
         train_run,
@@ -78,8 +80,8 @@ _ROOMS = (
 _NAMES = {
     "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
-        "RECIPES", "Card", "Recipe", "custom_recipe", "evaluate_run", "load_run", "recipe_from", "refit_run",
-        "train_run",
+        "RECIPES", "Card", "Recipe", "custom_recipe", "evaluate_run", "load_run", "probe_run", "quantize_run",
+        "recipe_from", "refit_run", "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
     "spikedata.corpora.embedded": ("embedded_corpus",),
@@ -141,6 +143,8 @@ __all__ = [
     "make_split",
     "nn",
     "plot",
+    "probe_run",
+    "quantize_run",
     "read_audio",
     "recipe_from",
     "recognition",

@@ -14,6 +14,8 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.evaluation import evaluate_run
 from spikedata.baseline.runs.folder import ChosenRun, Run, load_run, read_card, read_chosen_run
+from spikedata.baseline.runs.probes import PROBES, probe_run
+from spikedata.baseline.runs.quantized import quantize_run
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.train import train_run
 from spikedata.nn.networks import (
@@ -37,6 +39,7 @@ from spikedata.training.params import TrainParams
 from spikedata.training.scoring import Score, evaluate
 
 __all__ = [
+    "PROBES",
     "RECIPES",
     "ALIFParams",
     "Activity",
@@ -67,6 +70,8 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "make_network",
+    "probe_run",
+    "quantize_run",
     "read_card",
     "read_chosen_run",
     "recipe_from",

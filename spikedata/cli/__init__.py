@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs, tasks
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, probes, recognize, report, runs, tasks
 from spikedata.cli.command import TASKS, CommandParser, Commands, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
 from spikedata.cli.output import (
@@ -187,6 +187,7 @@ def build_parser() -> CommandParser:
     files.add_commands(commands)
     export.add_commands(commands)
     runs.add_commands(commands)
+    probes.add_commands(commands)
     report.add_commands(commands)
     recognize.add_commands(commands)
     catalog.add_commands(commands)

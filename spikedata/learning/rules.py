@@ -53,7 +53,7 @@ def check_online(network: nn.Module, *, rule: str, feedback: str) -> None:
         raise ValueError(f"no feedback {feedback!r}; there are: {', '.join(FEEDBACK)}")
     if type(network) is not SpikingNetwork:
         raise ValueError(f"{rule} trains a SpikingNetwork, got {type(network).__name__}; gradient 'bptt' fits it")
-    for name in ("max_delay", "dropout", "batch_norm"):
+    for name in ("max_delay", "max_recurrent_delay", "dropout", "batch_norm"):
         value = getattr(network.params, name)
         if value:
             raise ValueError(f"{rule} trains networks with {name} {type(value)(0)}, got {value}; 'bptt' fits it")

@@ -45,7 +45,7 @@ def uniform_times(offsets: Array, keys: Array, latest: Array, times: Array) -> N
 @compiled
 def normalize_counts(
     times: Array, units: Array, offsets: Array, keys: Array, latest: Array, n_per_unit: Array, chosen_offsets: Array,
-    chosen: Array,
+    n_units: int, chosen: Array,
 ) -> None:  # fmt: skip
     """Times of the events of every unit of each clip, (unit, event) of clip i from `chosen_offsets`[i] on.
 
@@ -53,13 +53,12 @@ def normalize_counts(
     the same probability (Vitter: Random sampling with a reservoir; ACM TOMS 11:37, 1985, algorithm R).
     """
     longest = words_for(offsets).size
-    n_largest, n_units = 0, 0
+    n_largest = 0
     for clip in range(n_per_unit.size):
-        n_largest = max(n_largest, n_per_unit[clip])
-        if n_per_unit[clip]:
-            n_units = (chosen_offsets[clip + 1] - chosen_offsets[clip]) // n_per_unit[clip]
+        if n_per_unit[clip] > n_largest:
+            n_largest = int(n_per_unit[clip])
     n_seen = np.empty(n_units, np.int64)
-    words = np.empty(max(longest, n_units * n_largest), np.uint64)
+    words = np.empty(longest + n_units * n_largest, np.uint64)
     kept = np.empty((n_units, n_largest + 1), times.dtype)
     for clip in range(offsets.size - 1):
         row_times, row_units = times[offsets[clip] : offsets[clip + 1]], units[offsets[clip] : offsets[clip + 1]]
@@ -95,25 +94,27 @@ def shuffle_steps(times: Array, offsets: Array, keys: Array, dt: float, n_steps:
     order = np.empty(n_steps, np.int64)
     for clip in range(offsets.size - 1):
         row, out = times[offsets[clip] : offsets[clip + 1]], moved[offsets[clip] : offsets[clip + 1]]
-        n = 0
+        n = np.int64(0)
         for i in range(row.size):
-            n = max(n, min(_step_of(row[i], dt, n_steps) + 1, n_steps))
+            last = np.int64(_step_of(row[i], dt, n_steps))
+            if last >= n:
+                n = min(last + 1, np.int64(n_steps))
         fill_words(keys[clip], words[:n])
         for step in range(n):
             order[step] = step
         for step in range(n - 1, 0, -1):
-            other = _below(words[step], step + 1)
+            other = int(_below(words[step], step + 1))
             taken = order[step]
             order[step] = order[other]
             order[other] = taken
         for i in range(row.size):
-            step = _step_of(row[i], dt, n_steps)
-            if step >= n:
+            own = int(_step_of(row[i], dt, n_steps))
+            if own >= n:
                 out[i] = row[i]
                 continue
-            out[i] = row[i] + (order[step] - step) * dt
-            if out[i] < 0.0 or _step_of(out[i], dt, n_steps) != order[step]:
-                out[i] = (order[step] + 0.5) * dt
+            out[i] = row[i] + (order[own] - own) * dt
+            if out[i] < 0.0 or _step_of(out[i], dt, n_steps) != order[own]:
+                out[i] = (order[own] + 0.5) * dt
 
 
 @compiled
@@ -295,6 +296,7 @@ class NormalizeCounts:
             latest_times(events),
             n_per_unit,
             chosen_offsets,
+            n_units,
             chosen,
         )
         repeats = np.repeat(n_per_unit, n_units)

@@ -9,7 +9,7 @@ times_shuffled    the clip's times are permuted among its spikes: the count of e
                   every moment stay, but not which unit fires at which time
 counts_only       every spike gets a random time: the count of every unit stays, all timing is lost
 steps_shuffled    the network's steps of the clip are permuted: which units fire together stays, the order is lost
-counts_equalized  every unit gets as many spikes, the clip's mean count: timing stays as far as spikes do, rates are lost
+counts_equalized  every unit gets as many spikes, the clip's mean count: times stay where spikes do, rates are lost
 time_reversed     the clip runs backwards: intervals, coincidences and counts stay, their order is reversed
 propagation_cut   clips stay as they are, but the network carries nothing from step to step: see
                   `spikedata.nn.cut_propagation`

@@ -28,7 +28,7 @@ from torch import nn
 
 from spikedata.baseline.recipes.catalog import OF_OWN_NETWORKS, RECIPES
 from spikedata.baseline.recipes.recipe import Recipe
-from spikedata.nn.networks import CustomParams, MakeModule, NetworkCode
+from spikedata.nn.networks import CustomParams, EventDrivenParams, MakeModule, NetworkCode
 from spikedata.nn.networks.custom import drawing_from, told
 from spikedata.training.params import TrainParams
 
@@ -166,9 +166,9 @@ def custom_recipe(
         raise ValueError(f"recipe {usual.name!r} is not trained by epochs, so no network can be trained like it")
     grid: dict[str, Any] = {}
     if like is not None:
-        grid = {key: getattr(like.network, key, None) for key in ("n_merged", "duration", "dt")}
-        if None in grid.values():
-            raise ValueError(f"recipe {like.name!r} has no steps, so its time grid cannot be taken over")
+        if isinstance(like.network, EventDrivenParams):
+            raise ValueError(f"recipe {like.name!r} has no steps, so no network that has can be trained like it")
+        grid = {key: getattr(like.network, key) for key in ("n_merged", "duration", "dt")}
     given = {"n_merged": n_merged, "duration": duration, "dt": dt}
     grid |= {key: value for key, value in given.items() if value is not None}
     code = replace(own.code, arguments={**own.code.arguments, **(arguments or {})})
@@ -284,6 +284,8 @@ def _found(text: str) -> OwnNetwork:
         nearest = difflib.get_close_matches(qualname, own, n=1)
         hint = f"; nearest: {nearest[0]}" if nearest else f"; its modules: {', '.join(own) or 'none'}"
         raise ValueError(f"{place}: has no {qualname!r}{hint}") from None
+    if not callable(made):  # a text would name something else to import
+        raise ValueError(f"{text}: network must be a torch.nn.Module, or a function that makes one, got {made!r:.80}")
     try:
         found = own_network(made)
     except ValueError as error:

@@ -6,14 +6,14 @@ and after a reset that comes with it, is another number than before. Integrators
 References
 ----------
 Yik, Van den Berghe, den Blanken, et al.: The NeuroBench framework for benchmarking neuromorphic computing algorithms
-and systems; Nature Communications 16:1545, 2025 (membrane updates; the first step as in its software, version 2.2).
+and systems; Nature Communications 16:1545, 2025 (membrane updates; the first step as in its software, version 2.3).
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import cast
+from typing import TypeGuard, cast
 
 import numpy as np
 import torch
@@ -21,9 +21,23 @@ from torch import Tensor
 
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import negligible, scalars
-from spikedata.nn.networks import Activity, Inputs, SpikingNetwork
-from spikedata.nn.networks.layers import Readout, SpikingLayer
-from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, LIFParams, adlif_coefficients
+from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
+from spikedata.nn.networks.layers import ReadoutLayer, SpikingLayer
+from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
+
+
+def has_known_membranes(network: Network) -> TypeGuard[SpikingNetwork]:
+    """Whether the membranes of a network can be counted: it is on a grid, of neurons whose equations stand here.
+
+    Parameters
+    ----------
+    network : Network
+        Of any kind.
+    """
+    return isinstance(network, SpikingNetwork) and all(isinstance(neuron, _KNOWN) for neuron in network.params.neurons)
+
+
+_KNOWN = (LIFParams, AdLIFParams, ALIFParams)
 
 
 def count_updates(network: SpikingNetwork, inputs: Inputs, activity: Activity) -> int:
@@ -61,26 +75,27 @@ def _of_layer(layer: SpikingLayer, below: Inputs, spikes: Tensor) -> int:
     numbers, d, s = partial(scalars, drive.dtype), _array(drive), _array(spikes)
     smallest = negligible(drive.dtype)
     if isinstance(neuron, LIFParams):
-        decays, threshold = numbers(*neuron.decays(layer.dt)), numbers(neuron.threshold)
-        return int(lif_updates(d, s, *decays, *threshold, neuron.reset == "zero", smallest))
+        alpha, beta, threshold = numbers(*neuron.decays(layer.dt), neuron.threshold)
+        return int(lif_updates(d, s, alpha, beta, threshold, neuron.reset == "zero", smallest))
     if isinstance(neuron, AdLIFParams):
         coefficients = adlif_coefficients(AdLIFFractions(**layer.fractions), neuron, dt=layer.dt)
         rows, is_symplectic = np.stack([_array(one) for one in coefficients]), neuron.scheme == "symplectic"
-        return int(
-            adlif_updates(d, s, rows, *numbers(neuron.threshold), neuron.reset == "zero", is_symplectic, smallest)
-        )
-    return int(alif_updates(d, s, *numbers(neuron.decays(layer.dt)[0], neuron.threshold), smallest))
+        (threshold,) = numbers(neuron.threshold)
+        return int(adlif_updates(d, s, rows, threshold, neuron.reset == "zero", is_symplectic, smallest))
+    alpha, threshold = numbers(neuron.decays(layer.dt)[0], neuron.threshold)
+    return int(alif_updates(d, s, alpha, threshold, smallest))
 
 
-def _of_readout(readout: Readout, spikes: Tensor) -> int:
+def _of_readout(readout: ReadoutLayer, spikes: Tensor) -> int:
     drive = readout.projection(spikes)
     numbers, smallest = partial(scalars, drive.dtype), negligible(drive.dtype)
-    beta = math.exp(-readout.dt / readout.integrator.tau_mem)
-    silent = np.zeros(tuple(drive.shape), _array(drive).dtype)
-    if readout.integrator.tau_syn is None:
-        return int(alif_updates(_array(drive * (1 - beta)), silent, *numbers(beta, 0.0), smallest))
-    alpha = math.exp(-readout.dt / readout.integrator.tau_syn)
-    return int(lif_updates(_array(drive), silent, *numbers(alpha, beta, 0.0), False, smallest))
+    integrator, silent = readout.integrator, np.zeros(tuple(drive.shape), _array(drive).dtype)
+    beta = math.exp(-readout.dt / integrator.tau_mem)
+    if integrator.tau_syn is None:
+        decay, none = numbers(beta, 0.0)
+        return int(alif_updates(_array(drive * (1 - beta)), silent, decay, none, smallest))
+    alpha, decay, none = numbers(math.exp(-readout.dt / integrator.tau_syn), beta, 0.0)
+    return int(lif_updates(_array(drive), silent, alpha, decay, none, False, smallest))
 
 
 @compiled

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import unfold
 
 from spikedata.baseline.runs.card import Measures
-from spikedata.baseline.runs.membranes import count_updates
+from spikedata.baseline.runs.membranes import count_updates, has_known_membranes
 from spikedata.nn.networks import (
     Activity,
     ConvolutionNetwork,
@@ -98,7 +98,7 @@ def count_operations(network: Network, inputs: Inputs, activity: Activity) -> Op
     total = Operations()
     for source, weight in _connections(network, inputs, activity):
         total = total.plus(operations_of(source, weight))
-    if isinstance(network, SpikingNetwork):
+    if has_known_membranes(network) and not isinstance(inputs, TimesBatch):
         total = total.plus(Operations(membrane_updates=count_updates(network, inputs, activity)))
     return total
 
@@ -237,7 +237,7 @@ def measure(network: Network, score: Score, operations: Sequence[Operations]) ->
         n_steps=network.n_steps,
         dt=network.dt,
         connection_sparsity=connection_sparsity(network),
-        membrane_updates=total.membrane_updates / n_clips if isinstance(network, SpikingNetwork) else None,
+        membrane_updates=total.membrane_updates / n_clips if has_known_membranes(network) else None,
     )
 
 

@@ -10,7 +10,12 @@ from spikedata.nn.neurons import AdLIFCoefficients, SiLIFParams, as_adlif, silif
 
 
 def run_silif(
-    drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: SiLIFParams
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    coefficients: AdLIFCoefficients,
+    params: SiLIFParams,
+    *,
+    delay_kernel: Tensor | None = None,
 ) -> Tensor:
     """Spikes of SiLIF neurons that start from 0: `spikedata.nn.neurons.silif_loop`, fused on the CPU.
 
@@ -26,6 +31,9 @@ def run_silif(
         Coefficients of each neuron; the decay of the membrane must be below 1.
     params : SiLIFParams
         Threshold and surrogate.
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -46,5 +54,5 @@ def run_silif(
     """
     check_shapes(drive, recurrent_weight)
     if not is_fused(drive):
-        return silif_loop(drive, recurrent_weight, coefficients, params)
-    return run_adlif(drive, recurrent_weight, *as_adlif(coefficients, params))
+        return silif_loop(drive, recurrent_weight, coefficients, params, delay_kernel=delay_kernel)
+    return run_adlif(drive, recurrent_weight, *as_adlif(coefficients, params), delay_kernel=delay_kernel)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from spikedata.checks import Count, NotNegative, Positive, checked
 from spikedata.nn.kernels import run_adlif, run_alif, run_c_silif, run_integrator, run_lif, run_silif
-from spikedata.nn.networks.delays import Delays
+from spikedata.nn.networks.delays import Delays, RecurrentDelays
 from spikedata.nn.networks.initialization import draw_weight
 from spikedata.nn.networks.inputs import Inputs, check_inputs, count_steps, is_whole, project_inputs
 from spikedata.nn.neurons import (
@@ -135,14 +133,12 @@ class Linear(nn.Module):
             If the inputs have another shape, number of units or length of step.
         """
         binned = check_inputs(inputs, self.n_from, self.dt)
+        delays = self.delays if self.propagates else None
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         if gain is not None and self.norm is None:  # weights are fewer than drives
             weight, bias = weight * gain, None if bias is None else bias * gain
-        if self.delays is not None and self.propagates:
-            drive: Tensor = self.delays(binned, weight)
-        else:
-            drive = project_inputs(binned, weight)
+        drive = project_inputs(binned, weight) if delays is None else delays(binned, weight)
         if bias is not None:
             drive.add_(bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
@@ -173,6 +169,8 @@ class SpikingLayer(nn.Module):
         Length of a step [s].
     generator : torch.Generator
         Draws the initial time constants and couplings of AdLIF, SiLIF and C-SiLIF neurons over their ranges.
+    recurrent_delays : RecurrentDelays, optional
+        Delays of the neurons to their own layer. Default: none.
     propagates : bool
         Whether the neurons carry anything from step to step; if not, see `spikedata.nn.cut_propagation`.
     """
@@ -185,12 +183,14 @@ class SpikingLayer(nn.Module):
         *,
         dt: float,
         generator: torch.Generator,
+        recurrent_delays: RecurrentDelays | None = None,
         propagates: bool = True,
     ) -> None:
         super().__init__()
         self.neuron, self.dt, self.propagates = neuron, dt, propagates
         self.projection = projection
         self.recurrent_weight = None if recurrent_weight is None else nn.Parameter(recurrent_weight)
+        self.recurrent_delays = recurrent_delays
         n_neurons = projection.weight.shape[1]
         if isinstance(neuron, AdLIFParams):
             self.fractions = nn.ParameterDict(
@@ -206,23 +206,24 @@ class SpikingLayer(nn.Module):
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
-        if isinstance(self.neuron, CSiLIFParams) and self.propagates:
+        if not self.propagates:
+            return spike(self.projection(inputs) - self.neuron.threshold, self.neuron.surrogate)
+        later = None if self.recurrent_delays is None else self.recurrent_delays()
+        if isinstance(self.neuron, CSiLIFParams):
             values = CSiLIFValues(**self.values)
             weight = None if self.recurrent_weight is None else self.recurrent_weight * values.gain
-            return run_c_silif(self.projection(inputs, values.gain), weight, c_silif_coefficients(values), self.neuron)
+            drive, turns = self.projection(inputs, values.gain), c_silif_coefficients(values)
+            return run_c_silif(drive, weight, turns, self.neuron, delay_kernel=later)
         drive = self.projection(inputs)
-        if not self.propagates:
-            return spike(drive - self.neuron.threshold, self.neuron.surrogate)
         if isinstance(self.neuron, SiLIFParams):
             found = silif_coefficients(SiLIFValues(**self.values), self.neuron, dt=self.dt)
-            return run_silif(drive, self.recurrent_weight, found, self.neuron)
+            return run_silif(drive, self.recurrent_weight, found, self.neuron, delay_kernel=later)
         if isinstance(self.neuron, LIFParams):
-            return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
+            return run_lif(drive, self.recurrent_weight, self.neuron, dt=self.dt, delay_kernel=later)
         if isinstance(self.neuron, ALIFParams):
-            return run_alif(drive, self.recurrent_weight, self.neuron, dt=self.dt)
-        neuron = cast(AdLIFParams, self.neuron)  # C-SiLIF neurons have left above
-        coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), neuron, dt=self.dt)
-        return run_adlif(drive, self.recurrent_weight, coefficients, neuron)
+            return run_alif(drive, self.recurrent_weight, self.neuron, dt=self.dt, delay_kernel=later)
+        coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), self.neuron, dt=self.dt)
+        return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron, delay_kernel=later)
 
 
 class ReadoutLayer(nn.Module):
@@ -247,6 +248,6 @@ class ReadoutLayer(nn.Module):
     def forward(self, spikes: Inputs) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
         if not self.propagates:
-            total: Tensor = self.projection(spikes).cumsum(dim=1)
-            return total / total.shape[1]
+            drive: Tensor = self.projection(spikes)
+            return drive.cumsum(dim=1) / drive.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)

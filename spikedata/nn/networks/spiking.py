@@ -1,8 +1,9 @@
 """Spiking networks: hidden layers of LIF or adaptive LIF neurons, read out by leaky integrators.
 
 The params cover the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the networks
-of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022) and Baronig et al. (2024), and feed-forward networks
-with learned delays as in Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
+of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022), Baronig et al. (2024) and Fabre et al. (2025), and
+networks with learned delays: feed-forward as in Hammouamri et al. (2024), recurrent as in Queant et al. (2025). The
+neurons' equations are in `spikedata.nn.neurons`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from spikedata.checks import Count, NotNegative, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 from spikedata.nn.kernels import drop
 from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
+from spikedata.nn.networks.delays import RecurrentDelays
 from spikedata.nn.networks.initialization import InitializationParams, layer_weights, readout_weight
 from spikedata.nn.networks.inputs import Inputs, check_time_grid, count_inputs, count_steps, is_whole
 from spikedata.nn.networks.layers import Linear, NeuronParams, ReadoutLayer, SpikingLayer
@@ -51,6 +53,8 @@ class SpikingNetworkParams:
         Whether drives are normalized, see `Linear` [1].
     max_delay : float
         Longest learned delay between layers [s], a whole number of steps; 0 for no delays.
+    max_recurrent_delay : float
+        Longest learned delay of neurons to their own layer [s], a whole number of steps; 0 for no delays.
     initialization : InitializationParams
         How the initial weights are drawn [1].
     n_merged : int
@@ -76,6 +80,7 @@ class SpikingNetworkParams:
     dropout_of: Annotated[str, OneOf(LOST)] = "spikes"
     batch_norm: bool = False
     max_delay: NotNegative = 0.0
+    max_recurrent_delay: NotNegative = field(default=0.0, metadata={"added_later": True})
     initialization: InitializationParams = field(default_factory=InitializationParams)
     n_merged: Count = 1
     duration: Positive = 1.0
@@ -87,10 +92,14 @@ class SpikingNetworkParams:
         if isinstance(self.neuron, tuple) and len(self.neuron) != len(self.hidden):
             n_layers = len(self.hidden)
             raise ValueError(f"SpikingNetworkParams.neuron must be one or {n_layers} neurons, got {len(self.neuron)}")
-        if not is_whole(self.max_delay, self.dt):
-            raise ValueError(
-                f"SpikingNetworkParams.max_delay must be a whole number of dt, got {self.max_delay} and {self.dt}"
-            )
+        for name, longest in (("max_delay", self.max_delay), ("max_recurrent_delay", self.max_recurrent_delay)):
+            if not is_whole(longest, self.dt):
+                raise ValueError(
+                    f"SpikingNetworkParams.{name} must be a whole number of dt, got {longest} and {self.dt}"
+                )
+        if self.max_recurrent_delay and not self.recurrent:
+            rule = "must be 0 where neurons are not connected within their layer"
+            raise ValueError(f"SpikingNetworkParams.max_recurrent_delay {rule}, got {self.max_recurrent_delay}")
 
     @property
     def n_steps(self) -> int:
@@ -101,6 +110,11 @@ class SpikingNetworkParams:
     def n_delays(self) -> int:
         """The longest learned delay in steps."""
         return count_steps(self.max_delay, self.dt)
+
+    @property
+    def n_recurrent_delays(self) -> int:
+        """The longest learned delay within a layer in steps."""
+        return count_steps(self.max_recurrent_delay, self.dt)
 
     @property
     def neurons(self) -> tuple[NeuronParams, ...]:
@@ -162,8 +176,17 @@ class SpikingNetwork(nn.Module):
                 generator=generator,
             )
             projection = _projection(weight, params, generator, propagates)
+            later = None
+            if params.n_recurrent_delays and recurrent_weight is not None:
+                later = RecurrentDelays(n_neurons, longest=params.n_recurrent_delays, generator=generator)
             layer = SpikingLayer(
-                projection, recurrent_weight, neuron, dt=params.dt, generator=generator, propagates=propagates
+                projection,
+                recurrent_weight,
+                neuron,
+                dt=params.dt,
+                generator=generator,
+                recurrent_delays=later,
+                propagates=propagates,
             )
             self.layers.append(layer)
             n_from = n_neurons

@@ -18,6 +18,7 @@ from spikedata.nn.neurons.c_silif import (
 from spikedata.nn.neurons.coefficients import AdLIFFractions, adlif_coefficients
 from spikedata.nn.neurons.integrator import IntegratorParams, leaky_integrator
 from spikedata.nn.neurons.lif import LIFParams, LIFState, lif_loop, lif_step
+from spikedata.nn.neurons.recurrent_delays import delayed
 from spikedata.nn.neurons.silif import (
     SiLIFParams,
     SiLIFState,
@@ -55,6 +56,7 @@ __all__ = [
     "c_silif_coefficients",
     "c_silif_loop",
     "c_silif_step",
+    "delayed",
     "draw_c_silif",
     "draw_silif",
     "leaky_integrator",

@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from spikedata.checks import Bounds, NotNegative, Order, Positive, check_fields
+from spikedata.nn.neurons.recurrent_delays import arriving
 from spikedata.nn.surrogate import SurrogateParams, spike
 
 _TimeRange = Annotated[tuple[float, float], Bounds(above=0), Order(rises=True)]
@@ -212,7 +213,12 @@ def c_silif_step(
 
 
 def c_silif_loop(
-    drive: Tensor, recurrent_weight: Tensor | None, coefficients: CSiLIFCoefficients, params: CSiLIFParams
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    coefficients: CSiLIFCoefficients,
+    params: CSiLIFParams,
+    *,
+    delay_kernel: Tensor | None = None,
 ) -> Tensor:
     """Spikes of neurons that start from 0, computed step by step: the plain form, on any device.
 
@@ -226,6 +232,9 @@ def c_silif_loop(
         Coefficients of each neuron.
     params : CSiLIFParams
         Threshold, reset and surrogate.
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -244,8 +253,9 @@ def c_silif_loop(
     """
     zeros = torch.zeros_like(drive[:, 0])
     state = CSiLIFState(zeros, zeros, zeros)
-    spikes = []
+    spikes: list[Tensor] = []
     for step_drive in drive.unbind(1):
-        now, state = c_silif_step(state, step_drive, recurrent_weight, coefficients, params)
+        given = arriving(step_drive, spikes, recurrent_weight, delay_kernel)
+        now, state = c_silif_step(state, *given, coefficients, params)
         spikes.append(now)
     return torch.stack(spikes, dim=1)

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from spikedata.checks import Bounds, Order, Positive, check_fields
 from spikedata.nn.neurons.adlif import AdLIFCoefficients, AdLIFParams
+from spikedata.nn.neurons.recurrent_delays import arriving
 from spikedata.nn.surrogate import SurrogateParams, spike
 
 _Range = Annotated[tuple[float, float], Order(rises=True)]
@@ -231,7 +232,12 @@ def silif_step(
 
 
 def silif_loop(
-    drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: SiLIFParams
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    coefficients: AdLIFCoefficients,
+    params: SiLIFParams,
+    *,
+    delay_kernel: Tensor | None = None,
 ) -> Tensor:
     """Spikes of neurons that start from 0, computed step by step: the plain form, on any device.
 
@@ -245,6 +251,9 @@ def silif_loop(
         Coefficients of each neuron.
     params : SiLIFParams
         Threshold and surrogate.
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -260,9 +269,10 @@ def silif_loop(
     """
     zeros = torch.zeros_like(drive[:, 0])
     state = SiLIFState(zeros, zeros, zeros)
-    spikes = []
+    spikes: list[Tensor] = []
     for step_drive in drive.unbind(1):
-        now, state = silif_step(state, step_drive, recurrent_weight, coefficients, params)
+        given = arriving(step_drive, spikes, recurrent_weight, delay_kernel)
+        now, state = silif_step(state, *given, coefficients, params)
         spikes.append(now)
     return torch.stack(spikes, dim=1)
 

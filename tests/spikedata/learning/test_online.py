@@ -371,6 +371,7 @@ def test_memory_does_not_grow_with_clips_or_steps():
     ("changes", "match"),
     [
         ({"max_delay": 0.05, "recurrent": False}, r"eprop trains networks with max_delay 0\.0, got 0\.05; 'bptt' fits"),
+        ({"max_recurrent_delay": 0.05}, r"eprop trains networks with max_recurrent_delay 0\.0, got 0\.05; 'bptt' fits"),
         ({"dropout": 0.2}, r"eprop trains networks with dropout 0\.0, got 0\.2; 'bptt' fits it"),
         ({"batch_norm": True}, "eprop trains networks with batch_norm False, got True; 'bptt' fits it"),
         ({"neuron": SiLIFParams()}, "eprop trains LIF, AdLIF and ALIF neurons, got SiLIFParams; 'bptt' fits them"),

@@ -45,6 +45,9 @@ VARIANTS = {
     "normalized": dataclasses.replace(PLAIN, hidden=(6, 5), batch_norm=True, bias=True),
     "dropout": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4),
     "dropped neurons": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4, dropout_of="neurons"),
+    "recurrent delays": dataclasses.replace(PLAIN, hidden=(6, 5), max_recurrent_delay=0.04),
+    "adaptive, recurrent delays": dataclasses.replace(PLAIN, neuron=AdLIFParams(), max_recurrent_delay=0.04),
+    "c-silif, recurrent delays": dataclasses.replace(PLAIN, neuron=CSiLIFParams(), max_recurrent_delay=0.04),
     "delays": dataclasses.replace(PLAIN, hidden=(6, 5), recurrent=False, max_delay=0.05),
 }
 WEIGHTS = ("layers.0.projection.weight", "layers.0.recurrent_weight", "readout.projection.weight")
@@ -345,6 +348,11 @@ def test_inputs_of_another_width_are_refused():
         ({"dt": -1e-3}, "dt must be > 0, got -0.001"),
         ({"duration": 1.0, "dt": 0.03}, "duration must be a whole number of dt, got 1.0 and 0.03"),
         ({"max_delay": 0.015}, "max_delay must be a whole number of dt, got 0.015 and 0.01"),
+        ({"max_recurrent_delay": 0.015}, "max_recurrent_delay must be a whole number of dt, got 0.015 and 0.01"),
+        (
+            {"max_recurrent_delay": 0.1, "recurrent": False},
+            "max_recurrent_delay must be 0 where neurons are not connec",
+        ),
         ({"neuron": (LIFParams(),), "hidden": (8, 8)}, "neuron must be one or 2 neurons, got 1"),
         ({"tau_readout": math.nan}, "tau_readout must be a number > 0, got nan"),
     ],
