@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import nir
 
     from spikedata.nn import IntegratorParams, LIFParams, Network, SpikingNetwork
-    from spikedata.nn.networks.layers import Projection, SpikingLayer
+    from spikedata.nn.networks.layers import Linear, SpikingLayer
 
 #: Schemes by which a reader may put NIR's neurons on a grid.
 DISCRETIZATIONS = ("euler", "exponential")
@@ -294,7 +294,7 @@ def _places(network: SpikingNetwork) -> list[str]:
     return [*(f"layers.{number}.projection" for number in range(len(network.layers))), "readout.projection"]
 
 
-def _weights_of(projection: Projection) -> nir.Linear | nir.Affine:
+def _weights_of(projection: Linear) -> nir.Linear | nir.Affine:
     """The node of weights (to, from), with the constants of a bias and of batch normalization."""
     import nir
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import negligible, scalars
 from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
-from spikedata.nn.networks.layers import Readout, SpikingLayer
+from spikedata.nn.networks.layers import ReadoutLayer, SpikingLayer
 from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
 
 
@@ -90,7 +90,7 @@ def _of_layer(layer: SpikingLayer, below: Inputs, spikes: Tensor) -> int:
     return int(alif_updates(d, s, alpha, threshold, smallest))
 
 
-def _of_readout(readout: Readout, spikes: Tensor) -> int:
+def _of_readout(readout: ReadoutLayer, spikes: Tensor) -> int:
     drive = readout.projection(spikes)
     numbers, smallest = partial(scalars, drive.dtype), negligible(drive.dtype)
     integrator, silent = readout.integrator, np.zeros(tuple(drive.shape), _array(drive).dtype)
