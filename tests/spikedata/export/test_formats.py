@@ -189,7 +189,7 @@ def test_a_full_disk_is_found_before_a_library_writes_that_would_crash(
 
 
 BAD = [
-    (["{file}", "--to", "matlab"], 2, "--to: must be one of npz, csv, parquet, aer, neo, nir-data, got 'matlab'"),
+    (["{file}", "--to", "matlab"], 2, "--to: must be one of npz, csv, parquet, aer, neo, nir-data, nir, got 'matlab'"),
     (["none.h5", "--to", "npz"], 1, "none.h5"),
     (["{file}", "--to", "npz", "--out", "no/x.npz"], 5, "no folder"),
     (["{file}", "--to", "csv", "--out", "no/x"], 5, "no folder"),
