@@ -300,7 +300,7 @@ def spoken_of(found: dict[str, Any]) -> str:
         f"Of the words, {one['same_answer_as_whole']['right']:.1f} % get the answer that their file gets, and the "
         f"first answer is there {one['provisional_latency_s']['median']:.2f} s after the end (median). "
         f"{100 * one['blocks_within_their_20_ms']:.0f} % of the blocks of 20 ms take less than 20 ms; one in which a "
-        "word is recognized takes longer, and the blocks behind it wait. The reckoned clock counts CPU time, so these are "
+        "word is recognized takes longer, and those behind it wait. The reckoned clock counts CPU time, so these are "
         "times of a processor that has nothing else to do.",
     ]
     if "while_spoken" in found:
