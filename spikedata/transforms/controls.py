@@ -218,12 +218,17 @@ class ShuffleSteps:
     dt : float
         Length of a step [s].
     n_steps : int
-        Number of steps of the window; later spikes stay where they are.
+        Number of steps of the window [1]; later spikes stay where they are.
 
     Raises
     ------
     ValueError
         If a number is out of range.
+
+    References
+    ----------
+    Iyer, Chua, Li: Is neuromorphic MNIST neuromorphic? Analyzing the discriminative power of neuromorphic datasets in
+    the time domain; Frontiers in Neuroscience 15:608567, 2021 (who ask whether time is needed by summing over it).
 
     Examples
     --------
@@ -274,7 +279,7 @@ class NormalizeCounts:
     arXiv 2507.16043, 2025 (who choose units that have enough in every clip, and add none).
     """
 
-    n_per_unit: Count | None
+    n_per_unit: Count | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
