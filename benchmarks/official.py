@@ -275,6 +275,7 @@ def as_markdown(result: dict[str, Any]) -> str:
     lines += [f"- {file['name']}.h5: {file['said']}" for file in result["files"]]
     lines += ["", f"| {' | '.join(COLUMNS)} |", "|---|---|" + "---:|" * (len(COLUMNS) - 2)]
     lines += [f"| {' | '.join(cells(row))} |" for row in result["rows"]]
+    lines += ["", "The validation of a refit is that of the run that chose."]
     lines += [
         "",
         f"`{result['command']}`, spikedata-audio {result['spikedata']}, torch {result['torch']}, {result['machine']}",
