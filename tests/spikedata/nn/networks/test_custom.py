@@ -46,9 +46,7 @@ def _states():
 
 
 def _are_same(before, after):
-    return (
-        torch.equal(before[0], after[0]) and np.array_equal(before[1], after[1]) and before[2] == after[2]
-    )
+    return torch.equal(before[0], after[0]) and np.array_equal(before[1], after[1]) and before[2] == after[2]
 
 
 def _generator():
@@ -65,7 +63,9 @@ def test_a_module_gets_merged_units_in_steps_and_gives_an_activity():
 
 def test_lists_are_given_to_it_as_counts():
     network = _network(n_merged=1).eval()
-    lists = ListBatch(torch.tensor([1, 1, 0], dtype=torch.uint16), torch.tensor([[0, 2, 3, 3, 3, 3]]), torch.zeros(1), 6)
+    lists = ListBatch(
+        torch.tensor([1, 1, 0], dtype=torch.uint16), torch.tensor([[0, 2, 3, 3, 3, 3]]), torch.zeros(1), 6
+    )
     counts = torch.zeros(1, 5, 6)
     counts[0, 0, 1], counts[0, 1, 0] = 2, 1
     assert torch.equal(network(lists).logits, network(counts).logits)
@@ -218,8 +218,8 @@ def _wide(activity, name, part):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (_returning(lambda logits: logits[:, :2]), "must return logits of shape (batch, class), here (2, 3), got (2, 2)"),
-        (_returning(lambda logits: (logits, None)), "must return logits (batch, class) or an Activity, got a tuple of 2"),
+        (_returning(lambda x: x[:, :2]), "must return logits of shape (batch, class), here (2, 3), got (2, 2)"),
+        (_returning(lambda x: (x, None)), "must return logits (batch, class) or an Activity, got a tuple of 2"),
         (_returning(lambda logits: logits.argmax(dim=1)), "must return logits of shape (batch, class), here (2, 3)"),
         (_returning(torch.Tensor.long), "must return logits of floating point, got int64"),
         (_returning(lambda x: _wide(x, "readout", x)), "must return readout of shape (2, ..., 3) in its Activity"),
