@@ -10,6 +10,7 @@ ORDER = (
     "which_channels",
     "recognize_a_recording",
     "own_pytorch_model",
+    "own_network",
     "snntorch_model",
     "lightning_model",
     "augmentation",

@@ -401,6 +401,7 @@ def _check_evaluation(name: str, trial: CustomNetwork) -> None:
     clips, beside_another = trial._some_clips(1), trial._some_clips(5)
     with torch.no_grad():
         first, second, other = (trial(counts.clone()).logits for counts in (clips, clips, beside_another))
+        trial(clips[:1].clone())  # as the last batch may be: `squeeze` would take its only clip for no dimension
     changed = [key for key, value in trial.state_dict().items() if not _is_close(value, before[key], 0.0)]
     if changed:
         raise ValueError(f"{name}: must not change its state in evaluation, changes {changed[0]}")
