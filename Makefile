@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-oldest lint types types-all check package bench exactness physiology compat docs clean
+.PHONY: help demo test test-slow test-triton test-oldest lint types types-all check package bench exactness physiology compat docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "    make %-11s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ test: $(VENV)/.installed-dev ## run the tests
 
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(RUN) -m pytest -q -m slow
+
+test-triton: $(VENV)/.installed-dev ## check the kernels for GPUs on the CPU (fetches the package triton, 286 MB)
+	$(RUN) -m pip install --quiet --disable-pip-version-check triton
+	$(RUN) -m pytest -q tests/spikedata/nn/kernels/test_triton.py tests/spikedata/nn/kernels/test_triton_compiles.py
 
 test-oldest: $(OLDEST)/.installed ## run the tests with the oldest releases that pyproject.toml permits
 	$(OLDEST)/bin/python -X faulthandler -m pytest -q $(IN_PARALLEL)
@@ -82,7 +86,7 @@ $(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing spikedata-audio and the developers' tools into $(VENV) (about a minute, more on a slow line)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(INSTALL) '.[torch,plot,synth,cluster,formats,export]' --group dev
+	@$(INSTALL) '.[torch,plot,synth,cluster,formats,microphone,export]' --group dev
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed-dev

@@ -15,7 +15,8 @@ is the function. In the order in which sound passes through them, the modules ar
 - `auditory_nerve`: how many refractory nerve fibers fire in each step (`fibers_that_fire`: which of them);
 - `bushy_cell`: one integrate-and-fire cell of the cochlear nucleus per channel, whose spikes are the result.
 
-`model` joins the stages: `CochleaParams`, `encode` and `encode_many`. `engine` is the same chain fused for speed;
+`model` joins the stages: `CochleaParams`, `encode` and `encode_many`; `stream` is `encode` for a sound that has not
+ended. `engine` is the same chain fused for speed;
 `encode` uses it, and the tests check it against the stages. `physiology` measures the model as a physiologist measures
 an animal. `signals` and `checks` check arguments; `interpolation` and `compilation` serve several stages.
 
@@ -33,6 +34,7 @@ from cochlea.high_pass import high_pass
 from cochlea.middle_ear import middle_ear
 from cochlea.model import CochleaParams, Spikes, encode, encode_many
 from cochlea.stimulus import StimulusParams, apply_ramps, as_waveform, normalize_rms, prepare_stimulus, resample
+from cochlea.stream import Stream
 from cochlea.sumner_hair_cell import FiberClassParams, SumnerHairCellParams, sumner_hair_cell
 from cochlea.transfer_function import BasilarMembraneParams, transfer_function
 from cochlea.transfer_table import characteristic_frequencies
@@ -47,6 +49,7 @@ __all__ = [
     "HairCellParams",
     "Spikes",
     "StimulusParams",
+    "Stream",
     "SumnerHairCellParams",
     "apply_ramps",
     "as_waveform",

@@ -71,19 +71,91 @@ def high_pass_in_place(waveform: NDArray[np.float64], sample_rate: int, cutoff: 
     cutoff : float
         Frequency that passes with half of its power [Hz].
     """
+    gain, sections = _design(sample_rate, cutoff)
+    for damping, n_onset in sections:
+        _run_section(waveform, gain, damping, *_fit_section(waveform, gain, damping, n_onset))
+
+
+def _design(sample_rate: int, cutoff: float) -> tuple[float, list[tuple[float, int]]]:
+    # The gain of an integrator, and for each section its damping and how many samples its onset has.
     sine, cosine = sin_cos(pi * cutoff / sample_rate)
-    gain = sine / cosine  # of an integrator, such that the cutoff is exact at this sample rate
+    sections = []
     for section in range(ORDER // 2):
         damping = 2 * sin_cos(pi * (2 * section + 1) / (2 * ORDER))[0]  # the Butterworth poles, a pair in each section
-        n_onset = int(2 * _DECAY / (damping * 2 * pi * cutoff) * sample_rate) + 1
-        _filter_section(waveform, gain, damping, n_onset)
+        sections.append((damping, int(2 * _DECAY / (damping * 2 * pi * cutoff) * sample_rate) + 1))
+    return sine / cosine, sections  # the cutoff is exact at this sample rate
+
+
+class RunningHighPass:
+    """`high_pass` for a sound that comes block by block; the result is that of the whole sound, but for rounding.
+
+    The state from which a section starts depends on the onset of the sound, so nothing comes out before the onset is
+    there: 9.6 over the cutoff, which is 0.48 s at 20 Hz. From then on, all that is put in comes out.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate of the waveform [Hz].
+    cutoff : float
+        Frequency that passes with half of its power [Hz].
+
+    Raises
+    ------
+    ValueError
+        If the rate or cutoff is out of range.
+    """
+
+    def __init__(self, sample_rate: int, cutoff: float) -> None:
+        cutoff = checked("cutoff", cutoff, Cutoff)
+        sample_rate = whole_number("sample_rate", sample_rate, at_least=1000)
+        self._gain, self._sections = _design(sample_rate, cutoff)
+        self._held: list[NDArray[np.float64]] = []
+        self._offset = 0.0
+        self._states: list[tuple[float, float]] = []
+
+    @property
+    def n_onset(self) -> int:
+        """Number of samples [1] that have to be there before any comes out."""
+        return self._sections[0][1]  # the second section needs fewer
+
+    def push(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The samples that are ready, with those of another block.
+
+        Parameters
+        ----------
+        block : ndarray of float64, shape (n_samples,)
+            The next samples [1]; it may be overwritten.
+        """
+        if not self._states:
+            self._held.append(block)
+            if sum(each.size for each in self._held) < self.n_onset:
+                return np.empty(0)
+            return self._begin()
+        block -= self._offset
+        for i, (damping, _) in enumerate(self._sections):
+            self._states[i] = _run_section(block, self._gain, damping, *self._states[i])
+        return block
+
+    def finish(self) -> NDArray[np.float64]:
+        """What is left of a sound that ends before its onset does."""
+        return self._begin() if not self._states and any(each.size for each in self._held) else np.empty(0)
+
+    def _begin(self) -> NDArray[np.float64]:
+        begun = np.concatenate(self._held)
+        self._held.clear()
+        self._offset = float(begun.min() / 2 + begun.max() / 2)  # so that a huge offset costs no precision
+        begun -= self._offset
+        for damping, n_onset in self._sections:
+            started = _fit_section(begun, self._gain, damping, n_onset)
+            self._states.append(_run_section(begun, self._gain, damping, *started))
+        return begun
 
 
 @compiled()
-def _filter_section(signal: Array, gain: float, damping: float, n_onset: int) -> None:
+def _fit_section(signal: Array, gain: float, damping: float, n_onset: int) -> tuple[float, float]:
     # Zavalishin's filter: s1 and s2 are the states of the integrators, and the high-passed signal y is
     #   y = (x - (damping + gain) s1 - s2) / (1 + damping gain + gain^2)
-    # First pass, over the onset: the response y of the filter at rest, and its responses without input from the two
+    # A first pass, over the onset: the response y of the filter at rest, and its responses without input from the two
     # states that remain after a constant (u) and after a straight line (v). No array is needed: only sums are kept.
     feedback = damping + gain
     scale = 1.0 / (1.0 + gain * feedback)
@@ -108,11 +180,18 @@ def _filter_section(signal: Array, gain: float, damping: float, n_onset: int) ->
     # the a and b for which y + a u + b v has the least power; a line cannot be told from a constant in one sample
     b = (uv * uy - uu * vy) / (uu * vv - uv * uv) if vv > 0.0 else 0.0
     a = (-uy - b * uv) / uu
-    # Second pass, over the whole signal, from that state.
-    s1, s2 = b, a - b * feedback
+    return b, a - b * feedback
+
+
+@compiled()
+def _run_section(signal: Array, gain: float, damping: float, s1: float, s2: float) -> tuple[float, float]:
+    # Filters in place, from a state; returns the state behind the signal.
+    feedback = damping + gain
+    scale = 1.0 / (1.0 + gain * feedback)
     for i in range(signal.size):
         high = scale * (signal[i] - feedback * s1 - s2)
         middle = gain * high + s1
         s2 += 2.0 * gain * middle
         s1 = gain * high + middle
         signal[i] = high
+    return s1, s2

@@ -279,7 +279,7 @@ def encode(
     True
     """
     params = CochleaParams() if params is None else checked_object("params", params, CochleaParams)
-    key_number = _key_number(seed, key)
+    number = key_number(seed, key)
     pressure, pressure_rate, silence = prepare_and_judge(waveform, sample_rate, params.stimulus)
     if silence and refuse_silence:
         raise ValueError(silence)
@@ -292,7 +292,7 @@ def encode(
         nerve=params.auditory_nerve,
         bushy_cells=params.bushy_cell,
         seed=seed,
-        key=key_number,
+        key=number,
         output=params.output,
     )
     return Spikes(steps / rate, units.astype(np.uint16))
@@ -405,9 +405,17 @@ def _result(encoded: Future[Spikes], return_exceptions: bool) -> Spikes | Except
     return encoded.result()
 
 
-def _key_number(seed: int, key: int | str) -> int:
-    # The key as a number, once seed and key are known to be in range. A name is hashed with SHA-256, since Python's own
-    # hash of a string differs from process to process.
+def key_number(seed: int, key: int | str) -> int:
+    """The key of a clip as a number [1], once seed and key are known to be in range.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the data set.
+    key : int or str
+        Number or name of the clip.
+    """
+    # A name is hashed with SHA-256, since Python's own hash of a string differs from process to process.
     if isinstance(key, str):
         key = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     for name, value in (("seed", seed), ("key", key)):

@@ -164,7 +164,7 @@ def prepare_and_judge(waveform: ArrayLike, sample_rate: float, params: StimulusP
     elif params.level is not None:
         _normalize_rms(pressure, params.level)
     else:
-        _refuse_loud(pressure)
+        refuse_loud(_power(pressure))
     _apply_ramps(pressure, new_rate, params.ramp_duration)
     return Prepared(pressure, new_rate, silence)
 
@@ -191,17 +191,19 @@ def _calibrate(waveform: NDArray[np.float64], full_scale_db_spl: float) -> None:
     scale = pascal(full_scale_db_spl)
     peak = max(-float(waveform.min()), float(waveform.max())) * scale
     if peak > 1e50:
-        raise _too_loud(peak)
+        raise too_loud(peak)
     waveform *= scale if peak > 1e-50 else 0.0
 
 
-def _refuse_loud(pressure: NDArray[np.float64]) -> None:
-    rms = float(np.sqrt(_power(pressure)))
+def refuse_loud(power: float) -> None:
+    """Raise a ValueError if the mean square of a pressure [Pa^2] is above that of 120 dB SPL."""
+    rms = float(np.sqrt(power))
     if rms > 1.001 * pascal(LOUDEST):  # a sound of just 120 dB SPL may have gained a little by the filters before
-        raise _too_loud(rms)
+        raise too_loud(rms)
 
 
-def _too_loud(rms: float) -> ValueError:
+def too_loud(rms: float) -> ValueError:
+    """The error for a sound of a root mean square that is too large [Pa]."""
     level = 20 * (log10(rms) - log10(REFERENCE_PRESSURE)) if rms < np.inf else rms
     return ValueError(f"the level of a sound must be <= {LOUDEST:g} dB SPL, got {level:.1f}; see full_scale_db_spl")
 
@@ -221,7 +223,7 @@ def _remove_inaudible(waveform: NDArray[np.float64], sample_rate: int, cutoff: f
         np.ldexp(waveform, -exponent, out=waveform)
         low, high = float(waveform.min()), float(waveform.max())
     waveform -= low / 2 + high / 2
-    waveform -= _total(waveform, False) / waveform.size
+    waveform -= total(waveform, False) / waveform.size
     step = _smallest_step(waveform)
     step = step if step <= _FINEST * (high - low) else 0.0
     power = _power(waveform)
@@ -259,20 +261,29 @@ def _smallest_step(waveform: Array) -> float:
 
 
 def _power(waveform: NDArray[np.float64]) -> float:
-    return _total(waveform, True) / waveform.size
+    return total(waveform, True) / waveform.size
 
 
 @compiled()
-def _total(waveform: Array, squared: bool) -> float:
+def total(waveform: Array, squared: bool) -> float:
+    """The sum of samples or of their squares [1], with little rounding and always in the same order.
+
+    Parameters
+    ----------
+    waveform : ndarray of float64, shape (n_samples,)
+        The samples [1].
+    squared : bool
+        Whether their squares are summed.
+    """
     # The sum of the samples or of their squares, piece by piece: that loses less to rounding than one long sum, and
     # the order is always the same, unlike that of `np.sum`.
-    total = 0.0
+    whole = 0.0
     for first in range(0, waveform.size, _PIECE):
         part = 0.0
         for i in range(first, min(first + _PIECE, waveform.size)):
             part += waveform[i] * waveform[i] if squared else waveform[i]
-        total += part
-    return total
+        whole += part
+    return whole
 
 
 def as_waveform(waveform: ArrayLike) -> NDArray[np.float64]:
@@ -398,9 +409,20 @@ def _apply_ramps(waveform: NDArray[np.float64], sample_rate: int, ramp_duration:
     # A duration may be infinite, which cannot be rounded: 1e6 s is longer than half of any sound.
     n_ramp = int(min(round(min(ramp_duration, 1e6) * sample_rate), waveform.size // 2))
     if n_ramp:
-        ramp = 0.5 - 0.5 * cosines(np.arange(n_ramp) * (2 * np.pi / (2 * n_ramp - 1)))
-        waveform[:n_ramp] *= ramp
-        waveform[-n_ramp:] *= ramp[::-1]
+        rising = ramp(n_ramp)
+        waveform[:n_ramp] *= rising
+        waveform[-n_ramp:] *= rising[::-1]
+
+
+def ramp(n_ramp: int) -> NDArray[np.float64]:
+    """The first half of a symmetric Hann window; shape (n_ramp,) [1].
+
+    Parameters
+    ----------
+    n_ramp : int
+        Length of the half [samples].
+    """
+    return 0.5 - 0.5 * cosines(np.arange(n_ramp) * (2 * np.pi / max(1, 2 * n_ramp - 1)))
 
 
 def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> NDArray[np.float64]:
@@ -434,12 +456,19 @@ def resample(waveform: NDArray[np.float64], sample_rate: int, new_rate: int) -> 
     common = gcd(sample_rate, new_rate)
     up, down = new_rate // common, sample_rate // common
     resampled = np.empty(-(-waveform.size * up // down))
-    _convolve(waveform, up, down, _low_pass(up, down), resampled)
+    convolve(waveform, 0, 0, up, down, low_pass(up, down), resampled)
     return resampled
 
 
 @lru_cache(maxsize=4)
-def _low_pass(up: int, down: int) -> NDArray[np.float64]:
+def low_pass(up: int, down: int) -> NDArray[np.float64]:
+    """The filter of `resample` at the rate at which up - 1 zeros stand between the samples; shape (tap,) [1].
+
+    Parameters
+    ----------
+    up, down : int
+        The new rate over the old one, as a fraction in lowest terms [1].
+    """
     half = _REACH * max(up, down)
     taps = np.empty(2 * half + 1)
     _fill_low_pass(max(up, down), half, taps)
@@ -462,14 +491,29 @@ def _fill_low_pass(widest: int, half: int, taps: Array) -> None:
 
 
 @compiled()
-def _convolve(waveform: Array, up: int, down: int, taps: Array, resampled: Array) -> None:
+def convolve(waveform: Array, n_before: int, begin: int, up: int, down: int, taps: Array, resampled: Array) -> None:
+    """Fill `resampled` with some samples of the sound at its new rate.
+
+    Parameters
+    ----------
+    waveform : ndarray of float64, shape (sample,)
+        The sound, or a part of it with all that is needed [1].
+    n_before : int
+        Samples of the sound before this part [1].
+    begin : int
+        Number of the first sample to compute, at the new rate [1].
+    up, down, taps
+        See `low_pass`.
+    resampled : ndarray of float64, shape (sample,)
+        The result [1].
+    """
     # As if up - 1 zeros stood between the samples, and of the filtered sound only every down-th sample were kept.
     half = taps.size // 2
     for n in range(resampled.size):
-        middle = n * down
+        middle = (begin + n) * down
         first = max(0, -((half - middle) // up))
-        last = min(waveform.size - 1, (middle + half) // up)
+        last = min(n_before + waveform.size - 1, (middle + half) // up)
         total = 0.0
         for k in range(first, last + 1):
-            total += taps[half + middle - k * up] * waveform[k]
+            total += taps[half + middle - k * up] * waveform[k - n_before]
         resampled[n] = up * total

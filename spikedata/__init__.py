@@ -41,6 +41,8 @@ if TYPE_CHECKING:
         custom_recipe,
         evaluate_run,
         load_run,
+        probe_run,
+        quantize_run,
         recipe_from,
         refit_run,
         train_run,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from spikedata.events import Events, Sample, bin_events
     from spikedata.files.reader import SpikeFile
     from spikedata.files.writer import SpikeWriter
+    from spikedata.recognition.listening import listen
     from spikedata.recognition.pretrained import load_pretrained
     from spikedata.recognition.recognize import recognize
     from spikedata.splits import Split, make_split
@@ -77,8 +80,8 @@ _ROOMS = (
 _NAMES = {
     "spikedata.acoustics": ("Scene",),
     "spikedata.baseline": (
-        "RECIPES", "Card", "Recipe", "custom_recipe", "evaluate_run", "load_run", "recipe_from", "refit_run",
-        "train_run",
+        "RECIPES", "Card", "Recipe", "custom_recipe", "evaluate_run", "load_run", "probe_run", "quantize_run",
+        "recipe_from", "refit_run", "train_run",
     ),
     "spikedata.corpora.audio": ("read_audio",),
     "spikedata.corpora.embedded": ("embedded_corpus",),
@@ -88,6 +91,7 @@ _NAMES = {
     "spikedata.events": ("Events", "Sample", "bin_events"),
     "spikedata.files.reader": ("SpikeFile",),
     "spikedata.files.writer": ("SpikeWriter",),
+    "spikedata.recognition.listening": ("listen",),
     "spikedata.recognition.pretrained": ("load_pretrained",),
     "spikedata.recognition.recognize": ("recognize",),
     "spikedata.splits": ("Split", "make_split"),
@@ -132,12 +136,15 @@ __all__ = [
     "export",
     "files",
     "learning",
+    "listen",
     "load_pretrained",
     "load_run",
     "loader",
     "make_split",
     "nn",
     "plot",
+    "probe_run",
+    "quantize_run",
     "read_audio",
     "recipe_from",
     "recognition",

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
-from cochlea.compression import CompressionParams
-from cochlea.engine.blocks import fire_blocks
+from cochlea.engine.blocks import Chain
 from cochlea.engine.chance import DRAWS, words_of
-from cochlea.engine.motion import set_in_motion
+from cochlea.engine.motion import blocks_of
 from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.synapses import (
     MOST_FIBERS,
@@ -35,7 +34,6 @@ from cochlea.sumner_hair_cell import (
     resting_pools,
     step_constants,
 )
-from cochlea.transfer_function import BasilarMembraneParams
 
 
 class ClassConstants(NamedTuple):
@@ -229,28 +227,26 @@ def at_rest(
     )
 
 
-def class_spike_steps(
-    pressure: NDArray[np.float64],
-    sample_rate: int,
-    *,
-    membrane: BasilarMembraneParams,
-    compression: CompressionParams | None,
+def class_chain(
+    rate: int,
+    n_channels: int,
     hair_cells: SumnerHairCellParams,
     nerve: AuditoryNerveParams,
     bushy_cells: BushyCellParams,
+    *,
     seed: int,
     key: int,
     output: Literal["bushy_cells", "nerve"],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """The steps at which each bushy cell, or each fiber of the nerve, fires.
+) -> Chain:
+    """The chain with these hair cells, at rest.
 
     Parameters
     ----------
-    pressure : ndarray, shape (n_samples,)
-        Sound pressure at the stapes [Pa].
-    sample_rate : int
-        Rate of the pressure [Hz].
-    membrane, compression, hair_cells, nerve, bushy_cells : params
+    rate : int
+        Steps per second [Hz].
+    n_channels : int
+        Number of channels of the ear [1].
+    hair_cells, nerve, bushy_cells : params
         The parameters of the stages.
     seed, key : int
         Seed of the data set and key of the clip, each below 2**64 [1].
@@ -259,30 +255,25 @@ def class_spike_steps(
         that of its hair cell times `nerve.n_fibers`, and its number among those of the cell, first high, then medium,
         then low.
 
-    Returns
-    -------
-    steps, units : ndarray of int64, shape (n_spikes,)
-        Step, and channel or fiber, of each spike, ordered by step, then by unit.
-    sample_rate : int
-        Steps per second [Hz].
-
     Raises
     ------
     ValueError
         If a hair cell has more fibers than the engine counts.
     """
-    rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = class_constants(rate, hair_cells, nerve, bushy_cells)
     words = words_of(seed, key)
-    n_channels, told_apart = membrane.n_places, output == "nerve"
-    states = [at_rest(block, n_channels, rate, hair_cells, nerve, words, output=output) for block in moved.blocks]
-    found = fire_blocks(
-        moved, stretches, _advance, constants, words, states,
+    told_apart = output == "nerve"
+    return Chain(
+        advance=_advance,
+        constants=constants,
+        words=words,
+        states=[
+            at_rest(block, n_channels, rate, hair_cells, nerve, words, output=output) for block in blocks_of(n_channels)
+        ],
         n_each=hair_cells.n_per_place * nerve.n_fibers if told_apart else 1,
         n_dead=int(constants.dead_times[0]) if told_apart else constants.n_refractory + 1,
         gives_lanes=not told_apart,
-    )  # fmt: skip
-    return *found, rate
+    )
 
 
 @compiled()

@@ -14,11 +14,11 @@ from cochlea.auditory_nerve import AuditoryNerveParams
 from cochlea.bushy_cell import BushyCellParams
 from cochlea.compilation import Array, compiled
 from cochlea.compression import CompressionParams
-from cochlea.engine.blocks import fire_blocks
+from cochlea.engine.blocks import Chain, fire_blocks
 from cochlea.engine.chance import DRAWS, words_of
-from cochlea.engine.classes import class_spike_steps
+from cochlea.engine.classes import class_chain
 from cochlea.engine.fibers import fiber_keys, name_fibers
-from cochlea.engine.motion import set_in_motion
+from cochlea.engine.motion import blocks_of, set_in_motion
 from cochlea.engine.periodic import kernel_polynomials
 from cochlea.engine.tiles import (
     LANES,
@@ -117,30 +117,55 @@ def spike_steps(
         If the rate of the velocity is too low for the hair cells, a cell has more fibers than the engine counts, or
         fibers recover gradually, which needs `SumnerHairCellParams`.
     """
+    rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
+    chain = chain_at_rest(
+        rate, membrane.n_places, hair_cells=hair_cells, nerve=nerve, bushy_cells=bushy_cells, seed=seed, key=key,
+        output=output,
+    )  # fmt: skip
+    return SpikeSteps(*fire_blocks(moved, stretches, chain), rate)
+
+
+def chain_at_rest(
+    rate: int,
+    n_channels: int,
+    *,
+    hair_cells: HairCellParams | SumnerHairCellParams,
+    nerve: AuditoryNerveParams,
+    bushy_cells: BushyCellParams,
+    seed: int,
+    key: int,
+    output: Literal["bushy_cells", "nerve"],
+) -> Chain:
+    """The kernels from velocity to spikes, and the state of all cells before the sound.
+
+    Parameters
+    ----------
+    rate : int
+        Steps per second [Hz].
+    n_channels : int
+        Number of channels of the ear [1].
+    hair_cells, nerve, bushy_cells, seed, key, output
+        As for `spike_steps`, which raises the same errors.
+    """
     if isinstance(hair_cells, SumnerHairCellParams):
-        return SpikeSteps(
-            *class_spike_steps(
-                pressure, sample_rate, membrane=membrane, compression=compression, hair_cells=hair_cells, nerve=nerve,
-                bushy_cells=bushy_cells, seed=seed, key=key, output=output,
-            )
-        )  # fmt: skip
+        return class_chain(rate, n_channels, hair_cells, nerve, bushy_cells, seed=seed, key=key, output=output)
     if nerve.tau_relative > 0:
         raise ValueError(
             "AuditoryNerveParams.tau_relative must be 0 unless the hair cells are SumnerHairCellParams, got"
             f" {nerve.tau_relative!r}"
         )
-    rate, moved, stretches = set_in_motion(pressure, sample_rate, membrane, compression)
     constants = _constants(rate, hair_cells, nerve, bushy_cells)
     told_apart = output == "nerve"
     words = words_of(seed, key)
-    states = [_at_rest(block, rate, hair_cells, nerve, words, told_apart) for block in moved.blocks]
-    found = fire_blocks(
-        moved, stretches, _advance, constants, words, states,
+    return Chain(
+        advance=_advance,
+        constants=constants,
+        words=words,
+        states=[_at_rest(block, rate, hair_cells, nerve, words, told_apart) for block in blocks_of(n_channels)],
         n_each=hair_cells.n_per_place * nerve.n_fibers if told_apart else 1,
         n_dead=nerve.dead_steps(rate) if told_apart else constants.n_refractory + 1,
         gives_lanes=not told_apart,
-    )  # fmt: skip
-    return SpikeSteps(*found, rate)
+    )
 
 
 def _constants(

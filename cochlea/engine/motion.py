@@ -15,9 +15,18 @@ from cochlea.basilar_membrane import memory
 from cochlea.compression import CompressionParams, knee_velocities
 from cochlea.engine.compressing import ROWS
 from cochlea.engine.tiles import LANES, REACH
-from cochlea.engine.traveling_wave import Segment, Velocity, cut_into_segments, room_needed, velocity_of_rows
+from cochlea.engine.traveling_wave import (
+    CausalGrid,
+    Segment,
+    Velocity,
+    causal_grid,
+    cut_into_segments,
+    is_single,
+    room_needed,
+    velocity_of_rows,
+)
 from cochlea.transfer_function import BasilarMembraneParams
-from cochlea.transfer_table import TransferTable
+from cochlea.transfer_table import TransferTable, transfer_table
 
 _SHARP = 0.15  # [1]; with less damping than this, the blocks are transformed over stretches of different length
 _TIERS = 2.0  # times by which these lengths differ at least; with 3, as much goes into padding as into more spectra
@@ -105,6 +114,101 @@ def blocks_of(n_channels: int) -> list[range]:
     return [range(first, min(first + LANES, n_channels)) for first in range(0, n_channels, LANES)]
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a sound is cut into stretches in front of a membrane of the causal convention.
+
+    Parameters
+    ----------
+    tiers : tuple of CausalGrid
+        How it is cut for blocks that respond for a shorter or a longer time; all have the same segments.
+    tier_of_block : tuple of int
+        The tier of each block [1].
+    passive : CausalGrid or None
+        How it is cut for the passive membrane.
+    """
+
+    tiers: tuple[CausalGrid, ...]
+    tier_of_block: tuple[int, ...]
+    passive: CausalGrid | None
+
+    @property
+    def grids(self) -> tuple[CausalGrid, ...]:
+        """All that the sound is transformed over."""
+        return self.tiers if self.passive is None else (*self.tiers, self.passive)
+
+    def stretch(self, pressure: NDArray[np.float64], n_before: int, first: int, n_steps: int) -> Stretch:
+        """The stretch that begins at a unit of the sound; its arguments are those of `CausalGrid.segment`."""
+        of_tiers = [grid.segment(pressure, n_before, first, n_steps) for grid in self.tiers]
+        active = tuple(of_tiers[tier] for tier in self.tier_of_block)
+        passive = None if self.passive is None else self.passive.segment(pressure, n_before, first, n_steps)
+        return Stretch(active[0].steps, active, passive)
+
+
+def course_of(
+    sample_rate: int,
+    params: BasilarMembraneParams,
+    compression: CompressionParams | None,
+    *,
+    hop: float | None = None,
+    n_samples: int | None = None,
+) -> Course:
+    """How a sound is cut into stretches, in the causal convention.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate of the sound [Hz].
+    params : BasilarMembraneParams
+        The active or only membrane.
+    compression : CompressionParams or None
+        None: there is only one membrane.
+    hop : float, optional
+        Length of a stretch [s]; the default is that of `set_in_motion`.
+    n_samples : int, optional
+        Length of a sound that is a single stretch [samples].
+    """
+    blocks = blocks_of(params.n_places)
+    highest = params.sample_rate / 2
+    if params.damping >= _SHARP and hop is None:
+        lengths, tier_of_block = [memory(params, highest)], [0] * len(blocks)
+    else:
+        lengths, tier_of_block = _tiers([memory(params, highest, place=block.stop - 1) for block in blocks])
+    tiers = [causal_grid(sample_rate, params, length, hop=hop, n_samples=n_samples) for length in lengths]
+    passive = None
+    if compression is not None:
+        broad = compression.passive(params)
+        passive = causal_grid(sample_rate, broad, memory(broad, highest), hop=hop, n_samples=n_samples)
+    return Course(tuple(tiers), tuple(tier_of_block), passive)
+
+
+def at_rest(params: BasilarMembraneParams, compression: CompressionParams | None, highest: float) -> Membrane:
+    """The membrane before the sound.
+
+    Parameters
+    ----------
+    params : BasilarMembraneParams
+        The active or only membrane.
+    compression : CompressionParams or None
+        None: there is only one membrane.
+    highest : float
+        Highest frequency of the sound that moves it [Hz].
+    """
+    blocks = blocks_of(params.n_places)
+    passive_table = None
+    constants, per_knee = np.zeros(4, np.float32), np.ones((len(blocks), ROWS), np.float32)
+    if compression is not None:
+        passive_table = transfer_table(compression.passive(params), highest)
+        constants = compression.kernel_constants(params.sample_rate)
+        knees = knee_velocities(params, compression, highest, beyond=True)
+        for number, block in enumerate(blocks):
+            of_block = knees[block.start : block.stop + REACH]
+            per_knee[number, : of_block.size] = 1.0 / of_block
+    state = np.zeros((len(blocks), 2, ROWS), np.float32)
+    state[:, 1] = 1.0
+    return Membrane(blocks, transfer_table(params, highest), passive_table, constants, per_knee, state)
+
+
 def set_in_motion(
     pressure: NDArray[np.float64],
     sample_rate: int,
@@ -124,31 +228,21 @@ def set_in_motion(
     compression : CompressionParams or None
         None: there is only one membrane.
     """
-    blocks = blocks_of(params.n_places)
-    if params.convention == "published" or params.damping >= _SHARP:
-        rate, table, only = cut_into_segments(pressure, sample_rate, params)
-        tiers, tier_of_block = [only], [0] * len(blocks)
-    else:
-        needed = [memory(params, params.sample_rate / 2, place=block.stop - 1) for block in blocks]
-        lengths, tier_of_block = _tiers(needed)
-        tiers = []
-        for length in lengths:
-            rate, table, segments = cut_into_segments(pressure, sample_rate, params, remembered=length)
-            tiers.append(segments)
-    passive_table, passive_segments = None, None
-    constants, per_knee = np.zeros(4, np.float32), np.ones((len(blocks), ROWS), np.float32)
-    if compression is not None:
-        passive = compression.passive(params)
-        _, passive_table, passive_segments = cut_into_segments(pressure, sample_rate, passive)
-        constants = compression.kernel_constants(rate)
-        knees = knee_velocities(params, compression, rate / 2, beyond=True)
-        for number, block in enumerate(blocks):
-            of_block = knees[block.start : block.stop + REACH]
-            per_knee[number, : of_block.size] = 1.0 / of_block
-    state = np.zeros((len(blocks), 2, ROWS), np.float32)
-    state[:, 1] = 1.0
-    membrane = Membrane(blocks, table, passive_table, constants, per_knee, state)
-    return rate, membrane, _stretches(tiers, tier_of_block, passive_segments)
+    if params.convention == "published":
+        rate, _, segments = cut_into_segments(pressure, sample_rate, params)
+        membrane = at_rest(params, compression, sample_rate / 2)
+        n_blocks = len(membrane.blocks)
+        return rate, membrane, (Stretch(segment.steps, (segment,) * n_blocks, None) for segment in segments)
+    only = pressure.size if is_single(pressure.size, sample_rate, params) else None
+    course = course_of(sample_rate, params, compression, n_samples=only)
+    membrane = at_rest(params, compression, params.sample_rate / 2)
+    return params.sample_rate, membrane, _stretches(course, pressure)
+
+
+def _stretches(course: Course, pressure: NDArray[np.float64]) -> Iterator[Stretch]:
+    grid = course.tiers[0]
+    for first in range(0, grid.units_of(pressure.size), grid.hop):
+        yield course.stretch(pressure, 0, first, grid.steps_of(pressure.size))
 
 
 def motion_of_block(membrane: Membrane, stretch: Stretch, number: int, rooms: list[NDArray[np.complex64]]) -> Motion:
@@ -195,11 +289,3 @@ def _tiers(needed: Sequence[float]) -> tuple[list[float], list[int]]:
     of_block = [max(i for i, length in enumerate(lengths) if length >= each) for each in needed]
     kept = sorted(set(of_block))
     return [lengths[i] for i in kept], [kept.index(i) for i in of_block]
-
-
-def _stretches(
-    tiers: Sequence[Iterator[Segment]], tier_of_block: Sequence[int], passive: Iterator[Segment] | None
-) -> Iterator[Stretch]:
-    for of_tiers in zip(*tiers, strict=True):
-        active = tuple(of_tiers[tier] for tier in tier_of_block)
-        yield Stretch(active[0].steps, active, None if passive is None else next(passive))

@@ -86,6 +86,143 @@ class Velocity(NamedTuple):
     aligned: bool
 
 
+@dataclass(frozen=True)
+class CausalGrid:
+    """How a sound is cut into segments in the causal convention, and what all of its segments share.
+
+    All lengths are in units of the shortest time that is a whole number of samples and of steps.
+
+    Parameters
+    ----------
+    sample_rate, velocity_rate : int
+        Rates of the sound and of the velocity [Hz].
+    samples, steps : int
+        Samples and steps of a unit [1].
+    hop, before, stretch : int
+        Length of a segment; how much sound before it is transformed with it; and of all that is transformed [units].
+    axis : TableAxis
+        How to interpolate the table at the frequencies of the bins.
+    kept : ndarray of float64, shape (bin,)
+        What the spectrum of the sound is multiplied by [1].
+    """
+
+    sample_rate: int
+    velocity_rate: int
+    samples: int
+    steps: int
+    hop: int
+    before: int
+    stretch: int
+    axis: TableAxis
+    kept: NDArray[np.float64]
+
+    @property
+    def after(self) -> int:
+        """How much sound behind a segment is transformed with it [units]."""
+        return self.stretch - self.before - self.hop
+
+    def units_of(self, n_samples: int) -> int:
+        """The number of units [1] that some samples take."""
+        return ceil(n_samples / self.samples)
+
+    def steps_of(self, n_samples: int) -> int:
+        """The number of steps [1] of the velocity of a sound of some samples."""
+        return ceil(n_samples * self.velocity_rate / self.sample_rate)
+
+    def segment(self, pressure: NDArray[np.float64], n_before: int, first: int, n_steps: int) -> Segment:
+        """The segment that begins at a unit of the sound.
+
+        Parameters
+        ----------
+        pressure : ndarray, shape (sample,)
+            The sound, or a part of it that holds all that is transformed with the segment, as far as it is there:
+            before the beginning and after the end of the sound is silence [1].
+        n_before : int
+            Samples of the sound that are before this part [1].
+        first : int
+            Unit of the sound at which the segment begins [1].
+        n_steps : int
+            Number of steps of the velocity of the whole sound, or more if its end is not yet known [1].
+        """
+        begin = (first - self.before) * self.samples
+        n_in, n_out = self.stretch * self.samples, self.stretch * self.steps
+        piece = np.zeros(n_in)
+        heard = pressure[max(0, begin) - n_before : begin + n_in - n_before]
+        piece[max(0, -begin) :][: heard.size] = heard
+        return Segment(
+            range(first * self.steps, min((first + self.hop) * self.steps, n_steps)),
+            spectrum_of(piece)[: self.kept.size] * self.kept,
+            self.axis,
+            True,
+            n_out if smooth_length(n_out) == n_out else None,
+            None,
+            self.before / self.stretch,
+            1 / n_out,
+        )
+
+
+def is_single(n_samples: int, sample_rate: int, params: BasilarMembraneParams) -> bool:
+    """Whether a sound is so short that it is a single segment in the causal convention.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the sound [samples].
+    sample_rate : int
+        Rate of the sound [Hz].
+    params : BasilarMembraneParams
+    """
+    units_per_second = gcd(sample_rate, params.sample_rate)
+    return ceil(n_samples / (sample_rate // units_per_second)) <= ceil(LONGEST_SEGMENT * units_per_second)
+
+
+def causal_grid(
+    sample_rate: int,
+    params: BasilarMembraneParams,
+    remembered: float,
+    *,
+    hop: float | None = None,
+    n_samples: int | None = None,
+) -> CausalGrid:
+    """How a sound is cut into segments in the causal convention.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate of the sound [Hz].
+    params : BasilarMembraneParams
+    remembered : float
+        Time for which the places of interest respond to a click [s].
+    hop : float, optional
+        Length of a segment [s]; default: 2.5 s.
+    n_samples : int, optional
+        Length of a sound that is a single segment [samples].
+    """
+    # A stretch is a whole number of samples and of steps, so that its transforms at the two rates have the same
+    # frequencies and no resampling is needed.
+    velocity_rate = params.sample_rate
+    units_per_second = gcd(sample_rate, velocity_rate)
+    samples, steps = sample_rate // units_per_second, velocity_rate // units_per_second
+    n_remembered = ceil(remembered * units_per_second)
+    if n_samples is None:
+        hop = LONGEST_SEGMENT if hop is None else hop
+        n_hop, before, after = ceil(hop * units_per_second), n_remembered, ceil(_RINGING * units_per_second)
+    else:
+        # The transform is circular, so the zeros after the sound are also the silence before it.
+        n_hop, before, after = ceil(n_samples / samples), 0, n_remembered
+    stretch = smooth_length(before + n_hop + after)
+    n_in, n_out = stretch * samples, stretch * steps
+    frequencies = np.arange(min(n_in, n_out) // 2 + 1, dtype=np.float64) * (sample_rate / n_in)
+    kept = fade(frequencies, velocity_rate) / n_in * params.velocity_scale
+    # The velocity is the sum over bins plus its conjugate, which counts a bin twice if it is its own mirror image: that
+    # at 0 and, if the sound has a lower rate than the velocity, that at half the rate of the sound.
+    kept[0] /= 2.0
+    if n_in % 2 == 0 and n_in < n_out:
+        kept[-1] /= 2.0
+    axis = locate(frequencies, transfer_table(params, velocity_rate / 2))
+    return CausalGrid(sample_rate, velocity_rate, samples, steps, n_hop, before, stretch, axis, kept)
+
+
 def cut_into_segments(
     pressure: NDArray[np.float64],
     sample_rate: int,
@@ -121,7 +258,7 @@ def cut_into_segments(
     table = transfer_table(params, params.sample_rate / 2)
     if remembered is None:
         remembered = memory(params, params.sample_rate / 2)
-    return params.sample_rate, table, _causal_segments(pressure, sample_rate, params, table, remembered)
+    return params.sample_rate, table, _causal_segments(pressure, sample_rate, params, remembered)
 
 
 def velocity_of_rows(segment: Segment, rows: slice, table: TransferTable, room: NDArray[np.complex64]) -> Velocity:
@@ -188,52 +325,13 @@ def _narrowest(n_bins: int, n_folded: int | None) -> int:
 
 
 def _causal_segments(
-    pressure: NDArray[np.float64],
-    sample_rate: int,
-    params: BasilarMembraneParams,
-    table: TransferTable,
-    remembered: float,
+    pressure: NDArray[np.float64], sample_rate: int, params: BasilarMembraneParams, remembered: float
 ) -> Iterator[Segment]:
-    # A stretch is a whole number of samples and of steps, so that its transforms at the two rates have the same
-    # frequencies and no resampling is needed. All lengths are therefore in units of the shortest such time.
-    velocity_rate = params.sample_rate
-    units_per_second = gcd(sample_rate, velocity_rate)
-    samples, steps = sample_rate // units_per_second, velocity_rate // units_per_second
-    n_units, n_steps = ceil(pressure.size / samples), ceil(pressure.size * velocity_rate / sample_rate)
-    n_remembered = ceil(remembered * units_per_second)
-    hop = ceil(LONGEST_SEGMENT * units_per_second)
-    before, after = n_remembered, ceil(_RINGING * units_per_second)
-    if n_units <= hop:
-        # The transform is circular, so the zeros after the sound are also the silence before it.
-        hop, before, after = n_units, 0, n_remembered
-    stretch = smooth_length(before + hop + after)
-    n_in, n_out = stretch * samples, stretch * steps
-    frequencies = np.arange(min(n_in, n_out) // 2 + 1, dtype=np.float64) * (sample_rate / n_in)
-    axis = locate(frequencies, table)
-    kept = fade(frequencies, velocity_rate) / n_in * params.velocity_scale
-    # The velocity is the sum over bins plus its conjugate, which counts a bin twice if it is its own mirror image: that
-    # at 0 and, if the sound has a lower rate than the velocity, that at half the rate of the sound.
-    kept[0] /= 2.0
-    if n_in % 2 == 0 and n_in < n_out:
-        kept[-1] /= 2.0
-    for first in range(0, n_units, hop):
-        begin = (first - before) * samples
-        # Silence before the beginning of the sound and after its end.
-        piece = np.zeros(n_in)
-        heard = pressure[max(0, begin) : begin + n_in]
-        piece[max(0, -begin) :][: heard.size] = heard
-        spectrum = spectrum_of(piece)[: frequencies.size] * kept
-        chosen = range(first * steps, min((first + hop) * steps, n_steps))
-        yield Segment(
-            chosen,
-            spectrum,
-            axis,
-            True,
-            n_out if smooth_length(n_out) == n_out else None,
-            None,
-            before / stretch,
-            1 / n_out,
-        )
+    n_samples = pressure.size
+    only = n_samples if is_single(n_samples, sample_rate, params) else None
+    grid = causal_grid(sample_rate, params, remembered, n_samples=only)
+    for first in range(0, grid.units_of(n_samples), grid.hop):
+        yield grid.segment(pressure, 0, first, grid.steps_of(n_samples))
 
 
 def _published_segments(

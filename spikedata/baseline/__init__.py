@@ -14,6 +14,8 @@ from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.evaluation import evaluate_run
 from spikedata.baseline.runs.folder import ChosenRun, Run, load_run, read_card, read_chosen_run
+from spikedata.baseline.runs.probes import PROBES, probe_run
+from spikedata.baseline.runs.quantized import quantize_run
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.train import train_run
 from spikedata.nn.networks import (
@@ -28,7 +30,7 @@ from spikedata.nn.networks import (
     SpikingNetworkParams,
     make_network,
 )
-from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, CSiLIFParams, LIFParams, SiLIFParams
 from spikedata.nn.surrogate import SurrogateParams
 from spikedata.training.history import EpochRecord, Trained
 from spikedata.training.loop import train
@@ -37,11 +39,13 @@ from spikedata.training.params import TrainParams
 from spikedata.training.scoring import Score, evaluate
 
 __all__ = [
+    "PROBES",
     "RECIPES",
     "ALIFParams",
     "Activity",
     "ActivityParams",
     "AdLIFParams",
+    "CSiLIFParams",
     "Card",
     "ChosenRun",
     "ConvolutionParams",
@@ -55,6 +59,7 @@ __all__ = [
     "Run",
     "Score",
     "SequenceParams",
+    "SiLIFParams",
     "SpikingNetwork",
     "SpikingNetworkParams",
     "SurrogateParams",
@@ -65,6 +70,8 @@ __all__ = [
     "evaluate_run",
     "load_run",
     "make_network",
+    "probe_run",
+    "quantize_run",
     "read_card",
     "read_chosen_run",
     "recipe_from",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spikedata import __version__
-from spikedata.cli import catalog, corpus, encoding, export, files, machine, recognize, report, runs, tasks
+from spikedata.cli import catalog, corpus, encoding, export, files, machine, probes, recognize, report, runs, tasks
 from spikedata.cli.command import TASKS, CommandParser, Commands, Misused, UsageError
 from spikedata.cli.completion import SHELLS, PrintCompletion
 from spikedata.cli.output import (
@@ -143,6 +143,7 @@ def _message_of(error: Exception) -> str:
 
 def _status_of(error: Exception) -> int | None:
     # None: an error that we do not raise ourselves, so our bug
+    from spikedata.corpora.audio import MicrophoneError
     from spikedata.disk import OutputError
     from spikedata.downloads import ChecksumError, DownloadError
     from spikedata.encoding.cluster import ClusterError
@@ -156,6 +157,7 @@ def _status_of(error: Exception) -> int | None:
         ChecksumError: NOT_VERIFIED,
         DownloadError: NOT_AVAILABLE,
         EngineError: NOT_AVAILABLE,
+        MicrophoneError: NOT_AVAILABLE,
         ClusterError: NOT_AVAILABLE,
     }
     for kind, status in statuses.items():
@@ -185,6 +187,7 @@ def build_parser() -> CommandParser:
     files.add_commands(commands)
     export.add_commands(commands)
     runs.add_commands(commands)
+    probes.add_commands(commands)
     report.add_commands(commands)
     recognize.add_commands(commands)
     catalog.add_commands(commands)

@@ -30,6 +30,7 @@ PURPOSES = {  # of the extras, which the metadata do not tell
     "synth": "to speak corpora",
     "cluster": "to encode on a Dask cluster",
     "formats": "to read M4A, WebM and the like",
+    "microphone": "to recognize words as they are spoken",
     "export": "to export spikes to other software",
 }
 

@@ -52,7 +52,9 @@ def add_commands(commands: Commands) -> None:
     sub.add_argument("run", metavar="RUN", help="folder that train made")
     sub.add_argument("file", nargs="?", metavar="FILE.h5", help="another spike file to score as a whole")
     add_network(sub, "code of the run, if its network is one's own")
-    control = sub.add_argument("--control", metavar="NAME", help="times_shuffled, counts_only or time_reversed")
+    control = sub.add_argument(
+        "--control", metavar="NAME", help="what is taken away, as counts_only or propagation_cut"
+    )
     offer(control, _controls)
     sub.add_argument(
         "--selection-bias",
@@ -73,6 +75,8 @@ def add_commands(commands: Commands) -> None:
     )
     sub.add_argument("folder", metavar="DIR", help="folder to search for result cards, at any depth")
     sub.add_argument("--markdown", action="store_true", help="print a table of Markdown")
+    sub.add_argument("--probes", action="store_true", help="add what is left under the controls of probe")
+    sub.add_argument("--neurobench", action="store_true", help="add the columns of NeuroBench")
 
 
 def _add_train(commands: Commands) -> None:
@@ -174,7 +178,7 @@ def _train(args: argparse.Namespace) -> None:
             options |= {"seed": args.seed, "on_epoch": lambda record: _note(progress, record, n_epochs)}
             result = train_one(args.file, args.out, **options)
     if is_first:
-        _print(args, args.out, result)
+        print_run(args, args.out, result)
 
 
 def _fit(args: argparse.Namespace) -> _Training:
@@ -289,10 +293,21 @@ def _evaluate(args: argparse.Namespace) -> None:
 
         several = is_group(args.run)
         result = _show_scores(args, several) if args.show else _score(args, several, progress)
-    _print(args, args.run, result)
+    print_run(args, args.run, result)
 
 
-def _print(args: argparse.Namespace, run: str, result: Card | GroupSummary) -> None:
+def print_run(args: argparse.Namespace, run: str, result: Card | GroupSummary) -> None:
+    """Print the card of a run, or the summary of several.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of the command.
+    run : str
+        Folder of the run, or of the runs.
+    result : Card or GroupSummary
+        What a command returned.
+    """
     from spikedata.baseline.runs.card_text import format_card
     from spikedata.baseline.runs.group_summary import GroupSummary, format_group
 
@@ -355,4 +370,6 @@ def _leaderboard(args: argparse.Namespace) -> None:
         from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
 
         board = leaderboard(args.folder)
-    print_result(args, {"file": args.folder} | board.to_json(), format_leaderboard(board, markdown=args.markdown))
+    columns = {"probes": args.probes, "neurobench": args.neurobench}
+    text = format_leaderboard(board, markdown=args.markdown, **columns)
+    print_result(args, {"file": args.folder} | board.to_json(), text)

@@ -36,6 +36,10 @@ class AudioError(ValueError):
     """A recording that cannot be used; the message names the file, the rule and the value found."""
 
 
+class MicrophoneError(OSError):
+    """A microphone that cannot be used; the message says why, and what helps."""
+
+
 def read_audio(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.float64], int]:
     """A recording as one channel of samples, and its sample rate.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -23,9 +23,10 @@ from spikedata.nn.kernels.adlif import adlif_backward, adlif_forward
 from spikedata.nn.kernels.alif import alif_backward, alif_forward
 from spikedata.nn.kernels.arguments import negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.lif import lif_backward, lif_forward
+from spikedata.nn.kernels.recurrent_delays import delayed_of
 from spikedata.nn.kernels.rows import list_active
 from spikedata.nn.kernels.spike_lists import SpikeLists, gather_rows
-from spikedata.nn.networks.layers import NeuronParams, SpikingLayer
+from spikedata.nn.networks.layers import SpikingLayer
 from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
 
 _NUMPY_OF: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64}
@@ -55,7 +56,7 @@ class Cells:
         Whether reset and adaptation count in the backward pass: in e-prop they do, in SuperSpike not.
     """
 
-    neuron: NeuronParams
+    neuron: LIFParams | AdLIFParams | ALIFParams
     dt: float
     dtype: torch.dtype
     weight: Array
@@ -95,7 +96,7 @@ def cells_of(layer: SpikingLayer, *, keeps_adaptation: bool) -> Cells:
         coefficients = torch.stack(found).to(weight.dtype)
     recurrent, bias = layer.recurrent_weight, layer.projection.bias
     return Cells(
-        neuron=layer.neuron,
+        neuron=cast(LIFParams | AdLIFParams | ALIFParams, layer.neuron),  # others are refused before
         dt=layer.dt,
         dtype=weight.dtype,
         weight=weight.contiguous().numpy(),
@@ -243,7 +244,18 @@ def forward(cells: Cells, inputs: SpikeLists, state: State, buffers: Buffers, na
     least, gathers = negligible(cells.dtype), cells.recurrent_weight is not None
     kept = (chunk.membranes, chunk.decayed) if isinstance(neuron, LIFParams) else (chunk.membranes,)
     given: Any = (drive, weight, gathers)
-    rest: Any = (0, n_clips, 1, n_steps, *state.arrays, *kept, chunk.spikes, *chunk.lists, n_listed)
+    rest: Any = (
+        0,
+        n_clips,
+        1,
+        n_steps,
+        *state.arrays,
+        *kept,
+        chunk.spikes,
+        *chunk.lists,
+        n_listed,
+        *_no_delays(cells.dtype),
+    )
     match neuron:
         case LIFParams():
             numbers = scalars(cells.dtype, *neuron.decays(cells.dt), neuron.threshold)
@@ -310,3 +322,7 @@ def backward(cells: Cells, chunk: Chunk, grad_spikes: Array, carried: Array, gra
             rules = (*numbers, detached, *surrogate)
             taken = (chunk.membranes, grad_spikes, alone, *rules, *places, *carried, grad_drive)
             alif_backward(*taken)
+
+
+def _no_delays(dtype: torch.dtype) -> tuple[Array, Array, Array]:
+    return delayed_of(None, torch.empty(0, 0, 0, dtype=dtype)).arrays()

@@ -157,6 +157,7 @@ def _traces(layer: SpikingLayer, arriving: Tensor, keeps: bool) -> Iterator[Tens
         case AdLIFParams():
             coefficients = torch.stack(coefficients_of(AdLIFFractions(**layer.fractions), layer.neuron, dt=layer.dt))
             return _adlif_traces(layer.neuron, coefficients, drive, arriving, keeps)
+    raise ValueError(f"no eligibility traces of {type(layer.neuron).__name__}")
 
 
 def _lif_traces(neuron: LIFParams, drive: Tensor, arriving: Tensor, keeps: bool, dt: float) -> Iterator[Tensor]:

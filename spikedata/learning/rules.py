@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from spikedata.learning.feedback import FEEDBACK
 from spikedata.nn.networks import Activity, SpikingNetwork
-from spikedata.nn.neurons import AdLIFFractions, adlif_coefficients
+from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
 
 #: Rules that take the place of back-propagation through time, by name.
 RULES = ("eprop", "superspike")
@@ -53,10 +53,15 @@ def check_online(network: nn.Module, *, rule: str, feedback: str) -> None:
         raise ValueError(f"no feedback {feedback!r}; there are: {', '.join(FEEDBACK)}")
     if type(network) is not SpikingNetwork:
         raise ValueError(f"{rule} trains a SpikingNetwork, got {type(network).__name__}; gradient 'bptt' fits it")
-    for name in ("max_delay", "dropout", "batch_norm"):
+    for name in ("max_delay", "max_recurrent_delay", "dropout", "batch_norm"):
         value = getattr(network.params, name)
         if value:
             raise ValueError(f"{rule} trains networks with {name} {type(value)(0)}, got {value}; 'bptt' fits it")
+    for neuron in network.params.neurons:
+        if not isinstance(neuron, LIFParams | AdLIFParams | ALIFParams):
+            raise ValueError(
+                f"{rule} trains LIF, AdLIF and ALIF neurons, got {type(neuron).__name__}; 'bptt' fits them"
+            )
 
 
 def check_uniform(network: SpikingNetwork, *, feedback: str, at_each_step: bool = False) -> None:

@@ -30,17 +30,19 @@ from spikedata.nn.networks import (
     SpikingNetworkParams,
     anneal_delays,
     class_scores,
+    cut_propagation,
     make_network,
     wake_silent,
 )
 from spikedata.nn.networks.initialization import InitializationParams
-from spikedata.nn.neurons import AdLIFParams, ALIFParams, IntegratorParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, CSiLIFParams, IntegratorParams, LIFParams, SiLIFParams
 from spikedata.nn.surrogate import SurrogateParams, spike, surrogate_derivative
 
 __all__ = [
     "ALIFParams",
     "Activity",
     "AdLIFParams",
+    "CSiLIFParams",
     "ConvolutionNetwork",
     "ConvolutionParams",
     "CountClassifier",
@@ -57,11 +59,13 @@ __all__ = [
     "NetworkParams",
     "SequenceNetwork",
     "SequenceParams",
+    "SiLIFParams",
     "SpikingNetwork",
     "SpikingNetworkParams",
     "SurrogateParams",
     "anneal_delays",
     "class_scores",
+    "cut_propagation",
     "make_network",
     "spike",
     "surrogate_derivative",

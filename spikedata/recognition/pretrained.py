@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,12 +14,16 @@ from cochlea import CochleaParams
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.recipes.structure import fields_from_json, fields_to_json
 from spikedata.baseline.runs.card import Card, Tally
+from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import control_name
 from spikedata.baseline.runs.folder import is_group, load_run, network_from, read_card, runs_of_group
+from spikedata.baseline.runs.quantized import USUAL_BITS, BitsTable, rows_of_bits
 from spikedata.checks import Positive, checked
 from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
 from spikedata.nn.networks import CustomParams
+from spikedata.nn.quantization import SCALES
+from spikedata.training.devices import resolve_device
 
 if TYPE_CHECKING:
     from spikedata.nn import Network
@@ -268,6 +273,59 @@ def load_pretrained(name: str = "digits") -> Pretrained:
         sample_rates=tuple(sorted({score.sample_rate for score in (*card.validation, *card.tests)})),
         temperature=card.temperature,
     )
+
+
+def quantize_pretrained(
+    name: str,
+    spike_path: str | os.PathLike[str] | None,
+    *,
+    bits: Sequence[int] = USUAL_BITS,
+    scales: Sequence[str] = SCALES,
+    device: str = "cpu",
+    time_unit: str | None = None,
+    n_units: int | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> BitsTable:
+    """Score a pretrained network with its weights in fewer bits, on all clips of a spike file.
+
+    Parameters
+    ----------
+    name : str
+        Of the network: see ``PRETRAINED``.
+    spike_path : str or path-like
+        The spike file. Its clips are better new to the network: the card says what it was trained on.
+    bits, scales, device, time_unit, n_units, on_progress
+        As `spikedata.baseline.runs.quantized.quantize_run` takes them.
+
+    Returns
+    -------
+    BitsTable
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If there is no such network, no file is named, it has other classes or units, or bits or scales are unknown.
+    """
+    found = load_pretrained(name)
+    if spike_path is None:
+        raise ValueError(f"{name}: has no clips of its own, so name a spike file to score it on")
+    data, clips = read_run_data(
+        spike_path,
+        window=found.duration,
+        time_unit=time_unit,
+        n_units=n_units,
+        usual_n_units=found.n_units,
+        on_progress=on_progress,
+    )
+    if clips.keys != found.classes:
+        raise ValueError(f"{spike_path}: must have the classes {list(found.classes)}, got {list(clips.keys)}")
+    if clips.n_units != found.n_units:
+        raise ValueError(f"{spike_path}: must have {found.n_units} units, got {clips.n_units}")
+    network = found.network.to(resolve_device(device))
+    rows = rows_of_bits(network, clips, found.card.recipe, bits=bits, scales=scales)
+    return BitsTable(network=name, file=data.file, part="whole file", rows=rows)
 
 
 def network_to_hear_with(

@@ -107,26 +107,75 @@ def recognize(
     try:
         word, notes = _loudest_word(waveform, sample_rate, ear)
         heard = waveform[word.start : word.stop]
-        spikes = cochlea.encode(heard, sample_rate, ear.ear, refuse_silence=True)
+        return recognize_word(heard, sample_rate, ear, start=word.start / sample_rate, notes=notes, name=name)
     except ValueError as error:
         raise ValueError(f"{name}: {error}" if name else str(error)) from None
-    duration = len(heard) / sample_rate
+
+
+def recognize_word(
+    waveform: npt.NDArray[np.float64],
+    sample_rate: int,
+    ear: Pretrained,
+    *,
+    start: float = 0.0,
+    notes: Sequence[str] = (),
+    name: str = "",
+) -> Recognition:
+    """The word that a waveform is, all of it.
+
+    Parameters
+    ----------
+    waveform : ndarray of float64, shape (n_samples,)
+        The word and what surrounds it [1].
+    sample_rate : int
+        [Hz]
+    ear : Pretrained
+        The network, and the cochlea that it hears with.
+    start : float
+        Where in the recording it begins [s].
+    notes : sequence of str
+        What is already to be said of it.
+    name : str
+        What the recording is called [1].
+
+    Raises
+    ------
+    ValueError
+        If it is silent.
+    """
+    spikes = cochlea.encode(waveform, sample_rate, ear.ear, refuse_silence=True)
+    duration = len(waveform) / sample_rate
     sample = Sample(spikes.times, spikes.units, 0, -1, name, sample_rate, ear.n_units, duration)
     scores = _probabilities(class_logits(ear.network, [sample])[0], ear.temperature)
     order = np.argsort(-scores, kind="stable")
     ranked = {ear.classes[index]: float(scores[index]) for index in order}
     best = next(iter(ranked))
+    said = [*notes, *notes_on_length(duration, ear)]
+    if ear.sample_rates and sample_rate < min(ear.sample_rates):
+        said.append(f"is sampled at {sample_rate:,} Hz; the network was tested from {min(ear.sample_rates):,} Hz on")
     if ranked[best] < _LOW:
-        notes.append(f"no word stands out: {_in_words(ranked)}; {ear.name} knows only {_known(ear.classes)}")
+        said.append(f"no word stands out: {_in_words(ranked)}; {ear.name} knows only {_known(ear.classes)}")
     return Recognition(
         word=best,
         score=ranked[best],
         scores=ranked,
         spikes=spikes,
-        start=word.start / sample_rate,
-        stop=word.stop / sample_rate,
-        notes=tuple(notes),
+        start=start,
+        stop=start + duration,
+        notes=tuple(said),
     )
+
+
+def longest_word(ear: Pretrained) -> float:
+    """The length [s] from which on a sound without a pause is taken for no single word."""
+    return _MOST_WINDOWS * ear.duration
+
+
+def notes_on_length(seconds: float, ear: Pretrained) -> list[str]:
+    """What is to be said of a word that is longer than the network hears."""
+    if seconds <= ear.duration + _OVERLAP:
+        return []
+    return [f"the word lasts {seconds:.2f} s, of which the network hears the first {ear.duration:g} s"]
 
 
 def _read(source: Source) -> tuple[str, npt.NDArray[np.float64], int]:
@@ -148,24 +197,19 @@ def _loudest_word(waveform: npt.NDArray[np.float64], sample_rate: int, ear: Pret
     notes = []
     if not words:
         silence = prepare_and_judge(waveform, sample_rate, ear.ear.stimulus).silence
-        if silence or waveform.size > _MOST_WINDOWS * ear.duration * sample_rate:
+        if silence or waveform.size > longest_word(ear) * sample_rate:
             raise ValueError(silence or "no word stands out from its noise")
         words = (Word(0, waveform.size, 1.0),)
         notes.append("nothing stands out from its noise, so all of it is taken for the word")
     loudest = max(words, key=lambda word: word.energy)
     seconds = (loudest.stop - loudest.start) / sample_rate
-    if seconds > _MOST_WINDOWS * ear.duration:
+    if seconds > longest_word(ear):
         raise ValueError(
-            f"sounds for {seconds:.1f} s without a pause, must be a single word of at most "
-            f"{_MOST_WINDOWS * ear.duration:g} s"
+            f"sounds for {seconds:.1f} s without a pause, must be a single word of at most {longest_word(ear):g} s"
         )
     if len(words) > 1:
         place = f"{loudest.start / sample_rate:.2f} to {loudest.stop / sample_rate:.2f} s"
         notes.append(f"has {len(words)} words; this is the loudest, at {place}")
-    if seconds > ear.duration + _OVERLAP:
-        notes.append(f"the word lasts {seconds:.2f} s, of which the network hears the first {ear.duration:g} s")
-    if ear.sample_rates and sample_rate < min(ear.sample_rates):
-        notes.append(f"is sampled at {sample_rate:,} Hz; the network was tested from {min(ear.sample_rates):,} Hz on")
     return loudest, notes
 
 

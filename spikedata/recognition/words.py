@@ -13,17 +13,17 @@ import numpy.typing as npt
 
 from cochlea.high_pass import high_pass
 
-_HOP = 10e-3  # [s], two of them are a frame
-_CUTOFF = 100.0  # [Hz]: hum and rumble are below, all speech above
+HOP = 10e-3  # [s], two of them are a frame
+CUTOFF = 100.0  # [Hz]: hum and rumble are below, all speech above
 _QUIETEST = -40.0  # [dB re loudest frame] that is still taken for a part of a word
 _LEAST_QUIET = -25.0  # [dB re loudest frame] that always is: in a clip without silence, the quiet frames are speech
 _ABOVE_NOISE = 6.0  # [dB], since frames of noise scatter
 _NOISE = 5.0  # percentile of the frames' levels that is taken for the noise between words
 _LEAST_CONTRAST = 5.0  # [dB] between noise and loudest frame: of stationary noise 2 to 4, of words 7 to 68
-_LONGEST_GAP = 0.3  # [s] of quiet inside a word
+LONGEST_GAP = 0.3  # [s] of quiet inside a word
 _SHORTEST = 0.05  # [s] of sound: a click is shorter
 _FAINTEST = 20.0  # [dB] by which a word may be fainter than the loudest one; what is fainter is breath or noise
-_BEFORE, _AFTER = 0.03, 0.12  # [s] of what surrounds a word that is kept with it
+_BEFORE, AFTER = 0.03, 0.12  # [s] of what surrounds a word that is kept with it
 
 
 class Word(NamedTuple):
@@ -69,31 +69,94 @@ def find_words(waveform: npt.NDArray[np.float64], sample_rate: int) -> tuple[Wor
     >>> [(word.start / 16_000, word.stop / 16_000) for word in find_words(noise, 16_000)]
     [(0.36, 0.74)]
     """
-    hop = max(1, round(_HOP * sample_rate))
-    levels = _frame_levels(waveform, sample_rate, hop)
+    levels = _frame_levels(waveform, sample_rate, hop_of(sample_rate))
     if levels is None:
         return ()
+    found = [stretch for stretch in loud_stretches(levels) if stretch.is_long]
+    loudest = max((stretch.peak for stretch in found), default=0.0)
+    most = max((stretch.energy for stretch in found), default=1.0)
+    return tuple(
+        Word(*bounds_of(stretch, sample_rate, waveform.size), stretch.energy / most)
+        for stretch in found
+        if not is_faint(stretch.peak, loudest)
+    )
+
+
+class Stretch(NamedTuple):
+    """A stretch of frames in which something sounds.
+
+    Parameters
+    ----------
+    first, last : int
+        Its first frame and its last [1].
+    peak, energy : float
+        Power of its loudest frame, and of all that are loud, relative to the loudest frame of all [1].
+    is_long : bool
+        Whether it is longer than a click.
+    """
+
+    first: int
+    last: int
+    peak: float
+    energy: float
+    is_long: bool
+
+
+def loud_stretches(levels: npt.NDArray[np.float64], n_given: int = 0) -> list[Stretch]:
+    """The stretches of loud frames, which gaps of 0.3 s or more tell apart.
+
+    Parameters
+    ----------
+    levels : ndarray of float64, shape (frame,)
+        Level of each frame, one every 10 ms [dB re the loudest one].
+    n_given : int
+        Frames at the beginning that belong to a stretch of their own, whatever follows [1].
+    """
     noise = float(np.percentile(levels, _NOISE))
     if noise > -_LEAST_CONTRAST:
-        return ()
+        return []
     threshold = float(np.clip(noise + _ABOVE_NOISE, _QUIETEST, _LEAST_QUIET))
     loud = np.flatnonzero(levels > threshold)
-    breaks = np.flatnonzero(np.diff(loud) * _HOP > _LONGEST_GAP) + 1
+    is_break = np.diff(loud) * HOP > LONGEST_GAP
+    is_break |= (loud[:-1] < n_given) & (loud[1:] >= n_given)
     found = []
-    for frames in np.split(loud, breaks):
-        if len(frames) * _HOP < _SHORTEST:
-            continue
-        start = max(0, frames[0] * hop - round(_BEFORE * sample_rate))
-        stop = min(waveform.size, (frames[-1] + 2) * hop + round(_AFTER * sample_rate))
+    for frames in np.split(loud, np.flatnonzero(is_break) + 1):
         power = 10 ** (levels[frames] / 10)
-        found.append((start, stop, float(power.max()), float(power.sum())))
-    loudest = max((peak for _, _, peak, _ in found), default=0.0)
-    most = max((energy for *_, energy in found), default=1.0)
-    return tuple(
-        Word(int(start), int(stop), energy / most)
-        for start, stop, peak, energy in found
-        if peak >= loudest * 10 ** (-_FAINTEST / 10)
-    )
+        is_long = len(frames) * HOP >= _SHORTEST
+        found.append(Stretch(int(frames[0]), int(frames[-1]), float(power.max()), float(power.sum()), is_long))
+    return found
+
+
+def is_faint(peak: float, loudest: float) -> bool:
+    """Whether a stretch is too faint for a word beside the loudest one, by the powers of their loudest frames [1]."""
+    return peak < loudest * 10 ** (-_FAINTEST / 10)
+
+
+def bounds_of(stretch: Stretch, sample_rate: int, n_samples: int) -> tuple[int, int]:
+    """The first sample of a word [1], and the one behind its last, with what surrounds it.
+
+    Parameters
+    ----------
+    stretch : Stretch
+    sample_rate : int
+        [Hz]
+    n_samples : int
+        Length of the recording [1].
+    """
+    hop = hop_of(sample_rate)
+    start = max(0, stretch.first * hop - round(_BEFORE * sample_rate))
+    return start, min(n_samples, (stretch.last + 2) * hop + round(AFTER * sample_rate))
+
+
+def hop_of(sample_rate: int) -> int:
+    """The distance between frames [samples]; a frame takes two of them.
+
+    Parameters
+    ----------
+    sample_rate : int
+        [Hz]
+    """
+    return max(1, round(HOP * sample_rate))
 
 
 def _frame_levels(waveform: npt.NDArray[np.float64], sample_rate: int, hop: int) -> npt.NDArray[np.float64] | None:
@@ -103,9 +166,18 @@ def _frame_levels(waveform: npt.NDArray[np.float64], sample_rate: int, hop: int)
     if n_hops < 2 or peak == 0.0:
         return None
     # divided by the peak first, so that the squares neither overflow nor underflow
-    heard = high_pass(waveform / peak, sample_rate, _CUTOFF)[: n_hops * hop]
+    heard = high_pass(waveform / peak, sample_rate, CUTOFF)[: n_hops * hop]
     energies = np.square(heard).reshape(n_hops, hop).sum(axis=1)
     energies = energies[:-1] + energies[1:]
-    if not energies.max() > 0.0:
-        return None
+    return levels_of(energies) if energies.max() > 0.0 else None
+
+
+def levels_of(energies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The level of each frame [dB re the loudest one], of which one is above 0.
+
+    Parameters
+    ----------
+    energies : ndarray of float64, shape (frame,)
+        Sum of the squares of the samples of each frame [1].
+    """
     return np.asarray(10 * np.log10(np.maximum(energies / energies.max(), 1e-12)))

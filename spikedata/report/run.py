@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from spikedata.baseline.recipes.own_network import OwnNetwork, without_code
-from spikedata.baseline.runs.card import Card, ScoredEntry, ScoreEntry, Tally
-from spikedata.baseline.runs.card_text import card_lines
+from spikedata.baseline.runs.card import Card, ProbeEntry, ScoredEntry, ScoreEntry, Tally
+from spikedata.baseline.runs.card_text import card_lines, neurobench_columns
 from spikedata.baseline.runs.folder import HISTORY, SPLIT, is_group, load_run, read_card, read_split, runs_of_group
 from spikedata.baseline.runs.group_summary import REFIT_NOTE, GroupSummary, group_lines, summarize_group
 from spikedata.baseline.runs.inspect_run import ClipActivity, watch
@@ -361,6 +361,7 @@ def _scores(card: Card) -> str:
         shown.append(paragraphs(["The test part has not been opened: spikedata evaluate scores it, once."]))
     said = [said for name, said in card_lines(card) if name == "selection"]
     shown.append(sentences(said, kind="note"))
+    shown += [_probes(card), _costs(card)]
     if card.tests and card.tests[-1].by_speaker:
         by_speaker = [
             (text(who), f"{found.accuracy:.1%}", _range(found.interval_95), f"{found.n_correct:,} of {found.n:,}")
@@ -369,6 +370,28 @@ def _scores(card: Card) -> str:
         of_speaker = ("speaker", "accuracy", "95 % interval", "correct")
         shown.append(table("Test accuracy by speaker", of_speaker, by_speaker))
     return "\n".join(shown)
+
+
+def _probes(card: Card) -> str:
+    """What is left without time, counts or memory; nothing where the run has not been probed."""
+    weights = {"same": "the same", "anew": "trained anew"}
+    rows = [
+        (text(probe.control.replace("_", " ")), text(weights[probe.weights] + _in_epochs(probe)), text(probe.part),
+         f"{probe.score.accuracy:.1%}", _range(probe.score.interval_95), f"{probe.plain.accuracy:.1%}")
+        for probe in card.probes
+    ]  # fmt: skip
+    names = ("under the control", "weights", "clips", "accuracy", "95 % interval", "without it")
+    return table("What is left when time, counts or memory are taken away", names, rows, n_texts=3) if rows else ""
+
+
+def _in_epochs(probe: ProbeEntry) -> str:
+    return f", {probe.epochs} epochs" if probe.epochs else ""
+
+
+def _costs(card: Card) -> str:
+    """The columns of NeuroBench."""
+    rows = [(text(name), text(value)) for name, value in neurobench_columns(card.measures).items()]
+    return folded("Columns of NeuroBench", table("What a clip costs", ("column", "value"), rows))
 
 
 def _whisker(name: str, score: ScoreEntry | Tally, kind: str) -> Whisker:

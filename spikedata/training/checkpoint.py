@@ -34,6 +34,8 @@ class Checkpoint(NamedTuple):
         Epoch with the best validation score, counted from 1.
     order : dict
         State of the generator that shuffles the clips.
+    averaged : dict of str to Tensor
+        Moving average of the network's states; empty if the training takes none.
     """
 
     weights: dict[str, Tensor]
@@ -42,6 +44,12 @@ class Checkpoint(NamedTuple):
     history: tuple[EpochRecord, ...]
     best_epoch: int
     order: dict[str, Any]
+    averaged: dict[str, Tensor] = {}  # noqa: RUF012  # never changed, as nothing in a checkpoint is
+
+    @property
+    def scored_weights(self) -> dict[str, Tensor]:
+        """State of the network that was scored after the last epoch."""
+        return self.averaged or self.weights
 
 
 def checkpoint_bytes(checkpoint: Checkpoint, training: Mapping[str, Any]) -> bytes:
@@ -58,6 +66,7 @@ def checkpoint_bytes(checkpoint: Checkpoint, training: Mapping[str, Any]) -> byt
 
     tensors = {f"weights/{name}": tensor for name, tensor in checkpoint.weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in checkpoint.best_weights.items()}
+    tensors |= {f"averaged/{name}": tensor for name, tensor in checkpoint.averaged.items()}
     tensors |= {
         f"moments/{number}/{name}": tensor
         for number, named in checkpoint.moments.items()
@@ -94,7 +103,7 @@ def checkpoint_from(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_KEY])
         if header["format"] != CHECKPOINT_FORMAT:
             raise ValueError(f"its format must be {CHECKPOINT_FORMAT}, got {header['format']}")
-        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "moments": {}}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "moments": {}, "averaged": {}}
         for path, tensor in safetensors.torch.load(content).items():
             part, _, name = path.partition("/")
             parts[part][name] = tensor
@@ -104,7 +113,13 @@ def checkpoint_from(content: bytes) -> tuple[Checkpoint, dict[str, Any]]:
             moments.setdefault(int(number), {})[name] = tensor
         history = tuple(EpochRecord(*record) for record in header["history"])
         checkpoint = Checkpoint(
-            parts["weights"], parts["best"], moments, history, int(header["best_epoch"]), dict(header["order"])
+            parts["weights"],
+            parts["best"],
+            moments,
+            history,
+            int(header["best_epoch"]),
+            dict(header["order"]),
+            parts["averaged"],
         )
         return checkpoint, dict(header["training"])
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:

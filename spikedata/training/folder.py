@@ -129,7 +129,7 @@ class TrainingFolder:
         epoch = checkpoint.history[-1].epoch
         if self._keep_epochs:
             (self.path / EPOCHS).mkdir(exist_ok=True)
-            weights = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()}
+            weights = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.scored_weights.items()}
             write_atomically(self.path / EPOCHS / epoch_file(epoch), safetensors.torch.save(weights), overwrite=True)
         _replace(self.path / HISTORY, history_bytes(checkpoint.history))
         write_atomically(self.path / CHECKPOINT, checkpoint_bytes(checkpoint, self._training), overwrite=True)

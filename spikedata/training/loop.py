@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from spikedata.training.step import (
     Step,
     check_gradient,
     check_loss,
+    make_average,
     make_optimizer,
     moments_of,
     not_finite,
@@ -113,15 +114,22 @@ def train(
     if validation is not None:
         check_clips(network, validation, "validation part")
     network = copy.deepcopy(network)
-    optimizer = make_optimizer(network, params)
+    optimizer, average = make_optimizer(network, params), make_average(network, params)
+    scored = network if average is None else cast(Network, average.module)
     rng = np.random.default_rng(seed)
     state = checkpoint or Checkpoint({}, {}, {}, (), 0, {})
     if checkpoint is not None:
         network.load_state_dict(checkpoint.weights)
         restore_moments(optimizer, checkpoint.moments)
         rng.bit_generator.state = checkpoint.order
-    learned = SpikeDataset(training, transform=transform_of(params), seed=seed)
-    chosen_by = None if validation is None else SpikeDataset(apply_control(validation, params.control, seed=seed))
+        if average is not None:
+            scored.load_state_dict(checkpoint.averaged)
+            average.n_averaged.fill_(1)  # any number but 0, at which the average would begin anew
+    dt, n_steps = network.dt, network.n_steps
+    learned = SpikeDataset(training, transform=transform_of(params, dt=dt, n_steps=n_steps), seed=seed)
+    chosen_by = None
+    if validation is not None:
+        chosen_by = SpikeDataset(apply_control(validation, params.control, seed=seed, dt=dt, n_steps=n_steps))
     n_all = len(learned) + (0 if chosen_by is None else len(chosen_by))
     n_epochs = len(repeated) or params.epochs
     was_silent = False
@@ -131,7 +139,8 @@ def train(
         report = _within(epoch, n_all, n_epochs, on_progress)
         report(0)
         rates, steps = _plan_epoch(network, learned, params, (repeated or state.history)[: epoch - 1], rng, processes)
-        anneal_delays(network, (epoch - 1) / params.epochs)
+        for each in {network, scored}:
+            anneal_delays(each, (epoch - 1) / params.epochs)
         passage = train_epoch(
             network,
             optimizer,
@@ -141,6 +150,7 @@ def train(
             generator=_generator(network, seed, epoch, processes),
             processes=processes,
             seed=seed,
+            average=average,
         )
         if passage.is_silent and not was_silent:
             _logger.warning(_SILENCE, epoch, _HELP_IF_EXACT if isinstance(network, EventDrivenNetwork) else _HELP)
@@ -149,7 +159,7 @@ def train(
             validated = _Validated()
         else:
             validated = _validate(
-                network, chosen_by, params, epoch=epoch, learning_rate=rates[-1], report=partial(report, len(learned))
+                scored, chosen_by, params, epoch=epoch, learning_rate=rates[-1], report=partial(report, len(learned))
             )
         # a loss has checked neither the last step nor weights whose neurons never fire
         _check_weights(network, epoch=epoch, learning_rate=rates[-1])
@@ -163,7 +173,7 @@ def train(
             learning_rate=rates[-1],
             seconds=time.perf_counter() - began,
         )
-        state = _after_epoch(state, record, network, moments_of(optimizer), rng)
+        state = _after_epoch(state, record, network, None if average is None else scored, moments_of(optimizer), rng)
         if on_checkpoint is not None:
             on_checkpoint(state)
         if on_epoch is not None:
@@ -191,9 +201,20 @@ def _counted(steps: Iterable[Step], n_steps: int, n_clips: int, report: Callable
         report(n_clips * number // n_steps)  # a step may hold this process's share of a batch alone
 
 
-def transform_of(params: TrainParams) -> EventTransform | None:
-    """The transform of training clips: the control, then the augmentation; None if there is neither."""
-    both = [transform for transform in (control_of(params.control), augmentation_of(params.augmentation)) if transform]
+def transform_of(params: TrainParams, *, dt: float, n_steps: int) -> EventTransform | None:
+    """The transform of training clips: the control, then the augmentation; None if there is neither.
+
+    Parameters
+    ----------
+    params : TrainParams
+        How the network is trained.
+    dt : float
+        Length of its steps [s].
+    n_steps : int
+        Number of its steps.
+    """
+    control = control_of(params.control, dt=dt, n_steps=n_steps)
+    both = [transform for transform in (control, augmentation_of(params.augmentation)) if transform]
     return Compose(tuple(both)) if both else None
 
 
@@ -286,16 +307,24 @@ def _after_epoch(
     before: Checkpoint,
     record: EpochRecord,
     network: Network,
+    average: Network | None,
     moments: dict[int, dict[str, Tensor]],
     rng: np.random.Generator,
 ) -> Checkpoint:
-    weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    weights = _copied(network)
+    averaged = {} if average is None else _copied(average)
+    scored = averaged or weights
     is_best = not (before.history and record.is_validated) or record.rank > before.history[before.best_epoch - 1].rank
     return Checkpoint(
         weights=weights,
-        best_weights=weights if is_best else before.best_weights,
+        best_weights=scored if is_best else before.best_weights,
         moments=moments,
         history=(*before.history, record),
         best_epoch=record.epoch if is_best else before.best_epoch,
         order=dict(rng.bit_generator.state),
+        averaged=averaged,
     )
+
+
+def _copied(network: Network) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -52,6 +52,11 @@ class ActivityParams:
     upper_level : str
         What the upper bound applies to [1]: each "neuron", or the mean of the "population".
 
+    neuron_threshold : float
+        Spikes per neuron and clip above which a second upper bound, on each neuron, penalizes them [1].
+    neuron_strength : float
+        Weight of that penalty, which is always "l2" [1].
+
     Raises
     ------
     ValueError
@@ -66,6 +71,8 @@ class ActivityParams:
     lower_norm: Annotated[str, OneOf((_SAME, *NORMS))] = field(default=_SAME, metadata={"added_later": True})
     lower_level: Annotated[str, OneOf(LEVELS)] = "neuron"
     upper_level: Annotated[str, OneOf(LEVELS)] = "population"
+    neuron_threshold: NotNegative = field(default=0.0, metadata={"added_later": True})
+    neuron_strength: NotNegative = field(default=0.0, metadata={"added_later": True})
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -182,7 +189,7 @@ def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor
     Returns
     -------
     Tensor, ()
-        0 if there is no layer, or both strengths are 0.
+        0 if there is no layer, or all strengths are 0.
 
     Examples
     --------
@@ -192,7 +199,7 @@ def activity_penalty(spikes: Sequence[Tensor], params: ActivityParams) -> Tensor
     >>> activity_penalty([spikes], params).item()
     2.25
     """
-    if not params.lower_strength and not params.upper_strength:
+    if not (params.lower_strength or params.upper_strength or params.neuron_strength):
         return torch.zeros(())
     return sum((_layer_penalty(layer.sum(dim=1), params) for layer in spikes), start=torch.zeros(()))
 
@@ -205,4 +212,8 @@ def _layer_penalty(per_neuron: Tensor, params: ActivityParams) -> Tensor:
         excess = excess.square()
     if (params.norm if params.lower_norm == _SAME else params.lower_norm) == "l2":
         lacking = lacking.square()
-    return params.lower_strength * lacking.mean() + params.upper_strength * excess.mean()
+    penalty = params.lower_strength * lacking.mean() + params.upper_strength * excess.mean()
+    if params.neuron_strength:
+        too_many = torch.relu(per_neuron - params.neuron_threshold)
+        penalty = penalty + params.neuron_strength * too_many.square().mean()
+    return penalty

@@ -11,7 +11,7 @@ from spikedata.learning.rules import RULES
 from spikedata.training.devices import PRECISIONS
 from spikedata.training.losses import LOSSES, ActivityParams
 from spikedata.training.schedules import SCHEDULES
-from spikedata.transforms.named import augmentation_of, control_of
+from spikedata.transforms.named import OF_NETWORK, augmentation_of, known_control
 
 OPTIMIZERS = ("adam", "adamax", "adamw", "sgd")
 LAYOUTS = ("dense", "lists")
@@ -68,8 +68,11 @@ class TrainParams:
     augmentation : tuple of str
         Transforms of the training clips, drawn anew in each epoch [1]: see
         `spikedata.transforms.named.augmentation_of`.
+    weight_average : float
+        Share of the old in each step of an exponential moving average of the weights [1], which takes their place in
+        scoring and in what is kept (Polyak & Juditsky, SIAM J. Control Optim. 30:838, 1992); 0 for none.
     control : str
-        Information that is removed from every clip, including validation and test clips [1]: see
+        Information that is removed from every clip, including validation and test clips, or from the network [1]: see
         `spikedata.transforms.named`.
     layout : str
         Whether a network on a grid gets "dense" counts or event "lists" [1]: results agree up to rounding, speed
@@ -109,6 +112,7 @@ class TrainParams:
     activity: ActivityParams = field(default_factory=ActivityParams)
     unit_shift: NotNegative = 0.03
     augmentation: tuple[str, ...] = ()
+    weight_average: ShareBelowOne = field(default=0.0, metadata=_LATER)
     control: str = "none"
     layout: Annotated[str, OneOf(LAYOUTS)] = "dense"
     matmul_precision: Annotated[str, OneOf(PRECISIONS)] = "highest"
@@ -122,6 +126,9 @@ class TrainParams:
             raise ValueError(f"TrainParams.feedback {rule}, got {self.feedback!r}")
         try:
             augmentation_of(self.augmentation)
-            control_of(self.control)
+            known_control(self.control)
         except ValueError as error:
             raise ValueError(f"TrainParams: {error}") from None
+        if self.control == OF_NETWORK and self.gradient != "bptt":
+            rule = f"must be 'bptt' under the control {OF_NETWORK!r}, which leaves no time to a rule"
+            raise ValueError(f"TrainParams.gradient {rule}, got {self.gradient!r}")

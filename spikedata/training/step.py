@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn, optim
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from spikedata.learning import check_online, check_uniform, online_gradients
 from spikedata.nn.networks import Activity, EventDrivenNetwork, Inputs, Network, SpikingNetwork, wake_silent
@@ -41,6 +42,21 @@ def make_optimizer(network: nn.Module, params: TrainParams) -> optim.Optimizer:
             return optim.AdamW(weights, lr=rate, weight_decay=decay)
         case _:
             return optim.Adam(weights, lr=rate, weight_decay=decay)
+
+
+def make_average(network: nn.Module, params: TrainParams) -> AveragedModel | None:
+    """The moving average of a network over the steps of a training, which begins with the first; None for none.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Network to average; batch normalization's running statistics are averaged with its weights.
+    params : TrainParams
+        How to train.
+    """
+    if not params.weight_average:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(params.weight_average), use_buffers=True)
 
 
 def set_learning_rate(optimizer: optim.Optimizer, learning_rate: float) -> None:
@@ -129,6 +145,7 @@ def train_epoch(
     generator: torch.Generator,
     processes: Processes,
     seed: int = 0,
+    average: AveragedModel | None = None,
 ) -> Passage:
     """Take every step of an epoch, changing network and optimizer in place.
 
@@ -150,6 +167,8 @@ def train_epoch(
         Rank of this process and number of processes.
     seed : int
         Seed of the training, which draws random feedback [1].
+    average : AveragedModel, optional
+        Moving average of the network, which takes in each step's weights.
 
     Raises
     ------
@@ -172,6 +191,8 @@ def train_epoch(
             clip_grad_norm_(network.parameters(), params.gradient_clip)
         optimizer.step()
         n_woken += wake_silent(network, lambda numbers: sum_numbers(numbers, device, processes))
+        if average is not None:
+            average.update_parameters(network)
         n_here = len(step.labels) if step.weight else 0
         total_loss += seen.loss * n_here
         n_correct += int((seen.logits.argmax(dim=1) == step.labels).sum()) if n_here else 0

@@ -7,7 +7,7 @@ a transform of tonic's to samples.
 
 from spikedata.transforms.channels import ChannelJitter, ChannelMerge, ChannelSelect, ChannelShift
 from spikedata.transforms.composition import Compose, EventTransform, Maybe
-from spikedata.transforms.controls import NormalizeCounts, ShuffleTimes, TimeReversal
+from spikedata.transforms.controls import NormalizeCounts, ShuffleSteps, ShuffleTimes, TimeReversal
 from spikedata.transforms.drops import AreaDrop, ChannelMask, EventDrop, SpanDrop, TimeMask
 from spikedata.transforms.mixing import Blend, CutMix, NoiseEvents
 from spikedata.transforms.timing import TimeJitter, TimeShift, TimeStretch
@@ -28,6 +28,7 @@ __all__ = [
     "Maybe",
     "NoiseEvents",
     "NormalizeCounts",
+    "ShuffleSteps",
     "ShuffleTimes",
     "SpanDrop",
     "TimeJitter",

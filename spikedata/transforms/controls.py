@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spikedata.checks import Count, check_fields
+from spikedata.checks import Count, Positive, check_fields
 from spikedata.compilation import Array, compiled
 from spikedata.events import Events, latest_times
 from spikedata.transforms.passes import fill_words, words_for
@@ -43,21 +43,27 @@ def uniform_times(offsets: Array, keys: Array, latest: Array, times: Array) -> N
 
 
 @compiled
-def normalize_counts(times: Array, units: Array, offsets: Array, keys: Array, latest: Array, chosen: Array) -> None:
-    """Times of the events of every unit of each clip that has any; `chosen` is (clip, unit, event).
+def normalize_counts(
+    times: Array, units: Array, offsets: Array, keys: Array, latest: Array, n_per_unit: Array, chosen_offsets: Array,
+    n_units: int, chosen: Array,
+) -> None:  # fmt: skip
+    """Times of the events of every unit of each clip, (unit, event) of clip i from `chosen_offsets`[i] on.
 
-    Those that stay are drawn in one pass, each with the same probability (Vitter: Random sampling with a reservoir; ACM
-    TOMS 11:37, 1985, algorithm R).
+    `n_per_unit` (clip,) is 0 for clips without events, which get none. Those that stay are drawn in one pass, each with
+    the same probability (Vitter: Random sampling with a reservoir; ACM TOMS 11:37, 1985, algorithm R).
     """
-    n_units, n_per_unit = chosen.shape[1], chosen.shape[2]
-    n_seen = np.empty(n_units, np.int64)
     longest = words_for(offsets).size
-    words = np.empty(max(longest, n_units * n_per_unit), np.uint64)
-    kept = np.empty((n_units, n_per_unit + 1), times.dtype)
-    filled = 0
+    n_largest = 0
+    for clip in range(n_per_unit.size):
+        if n_per_unit[clip] > n_largest:
+            n_largest = int(n_per_unit[clip])
+    n_seen = np.empty(n_units, np.int64)
+    words = np.empty(longest + n_units * n_largest, np.uint64)
+    kept = np.empty((n_units, n_largest + 1), times.dtype)
     for clip in range(offsets.size - 1):
         row_times, row_units = times[offsets[clip] : offsets[clip + 1]], units[offsets[clip] : offsets[clip + 1]]
-        if row_times.size == 0:
+        n, at = n_per_unit[clip], chosen_offsets[clip]
+        if n == 0:
             continue
         n_seen[:] = 0
         fill_words(keys[clip], words[: row_times.size])
@@ -66,17 +72,62 @@ def normalize_counts(times: Array, units: Array, offsets: Array, keys: Array, la
             if unit >= n_units:  # events say that there is none; somebody may have written to their arrays
                 continue
             n_seen[unit] += 1
-            place = n_seen[unit] - 1 if n_seen[unit] <= n_per_unit else _below(words[i], n_seen[unit])
-            kept[unit, min(place, n_per_unit)] = row_times[i]  # the last column is for what goes
-        fill_words(~keys[clip], words[: n_units * n_per_unit])
+            place = n_seen[unit] - 1 if n_seen[unit] <= n else _below(words[i], n_seen[unit])
+            kept[unit, min(place, n)] = row_times[i]  # the last column is for what goes
+        fill_words(~keys[clip], words[: n_units * n])
         for unit in range(n_units):
-            for place in range(n_seen[unit], n_per_unit):
-                word = words[unit * n_per_unit + place] >> np.uint64(11)
+            for place in range(n_seen[unit], n):
+                word = words[unit * n + place] >> np.uint64(11)
                 kept[unit, place] = np.float64(np.int64(word)) * 2.0**-53 * latest[clip]
         for unit in range(n_units):  # an assignment of arrays would be compiled with its messages, for 4 s
-            for place in range(n_per_unit):
-                chosen[filled, unit, place] = kept[unit, place]
-        filled += 1
+            for place in range(n):
+                chosen[at + unit * n + place] = kept[unit, place]
+
+
+@compiled
+def shuffle_steps(times: Array, offsets: Array, keys: Array, dt: float, n_steps: int, moved: Array) -> None:
+    """Fill `moved` with the times of events whose steps have changed places: those before `n_steps` that a clip has.
+
+    An event keeps its place within its step up to rounding, and is put to the middle where rounding would leave it.
+    """
+    words = np.empty(n_steps, np.uint64)
+    order = np.empty(n_steps, np.int64)
+    for clip in range(offsets.size - 1):
+        row, out = times[offsets[clip] : offsets[clip + 1]], moved[offsets[clip] : offsets[clip + 1]]
+        n = np.int64(0)
+        for i in range(row.size):
+            last = np.int64(_step_of(row[i], dt, n_steps))
+            if last >= n:
+                n = min(last + 1, np.int64(n_steps))
+        fill_words(keys[clip], words[:n])
+        for step in range(n):
+            order[step] = step
+        for step in range(n - 1, 0, -1):
+            other = int(_below(words[step], step + 1))
+            taken = order[step]
+            order[step] = order[other]
+            order[other] = taken
+        for i in range(row.size):
+            own = int(_step_of(row[i], dt, n_steps))
+            if own >= n:
+                out[i] = row[i]
+                continue
+            out[i] = row[i] + (order[own] - own) * dt
+            if out[i] < 0.0 or _step_of(out[i], dt, n_steps) != order[own]:
+                out[i] = (order[own] + 0.5) * dt
+
+
+@compiled
+def _step_of(time: float, dt: float, n_steps: int) -> np.int64:
+    # the rule of `spikedata.events.binning.steps_of`; all that come after `n_steps` are one
+    if not time < n_steps * dt:
+        return np.int64(n_steps)
+    step = np.int64(np.floor(np.float64(time) / dt))
+    if np.float64(time) < step * dt:
+        step -= 1
+    if np.float64(time) >= (step + 1) * dt:
+        step += 1
+    return step
 
 
 @compiled
@@ -155,6 +206,51 @@ class ShuffleTimes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShuffleSteps:
+    """The steps of each clip in a random order: which units fire together stays, when they do is lost.
+
+    The steps from the first to that of the clip's latest spike within the window are permuted, all orders being as
+    likely. Counts and the number of spikes that a window holds stay as they are; what a network without memory can
+    tell stays, too.
+
+    Parameters
+    ----------
+    dt : float
+        Length of a step [s].
+    n_steps : int
+        Number of steps of the window; later spikes stay where they are.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> from spikedata.events import Sample
+    >>> clip = Sample(np.array([0.25, 0.5, 2.5]), np.array([3, 9, 4], dtype=np.uint16), label=0, speaker=2)
+    >>> events = Events.from_samples([clip], keys=["zero"])
+    >>> ShuffleSteps(dt=1, n_steps=3).transform_events(events, np.full(1, 3, np.uint64), events)[0].times.tolist()
+    [0.5, 2.25, 2.5]
+    """
+
+    dt: Positive
+    n_steps: Count
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def transform_events(self, events: Events, streams: npt.NDArray[np.uint64], source: Events) -> Events:
+        """Events of which each has moved with its step; half floats become single ones."""
+        check_streams(events, streams)
+
+        times = widened(events.times)
+        moved = np.empty_like(times)
+        shuffle_steps(times, events.offsets, substreams(streams, 0), self.dt, self.n_steps, moved)
+        return events.changed(times=moved, is_sorted=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NormalizeCounts:
     """Every unit of every clip with the same number of events: timing without rates.
 
@@ -163,8 +259,9 @@ class NormalizeCounts:
 
     Parameters
     ----------
-    n_per_unit : int
-        Events of each unit [1].
+    n_per_unit : int or None
+        Events of each unit [1]. None: of each clip the mean count of its units, rounded, at least 1, so that a clip
+        has about as many spikes as before; this number is then all that counts can tell.
 
     Raises
     ------
@@ -177,7 +274,7 @@ class NormalizeCounts:
     arXiv 2507.16043, 2025 (who choose units that have enough in every clip, and add none).
     """
 
-    n_per_unit: Count
+    n_per_unit: Count | None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -186,18 +283,22 @@ class NormalizeCounts:
         """Events of equal counts, unit after unit; half floats become single ones."""
         check_streams(events, streams)
 
-        times = widened(events.times)
-        is_present = np.diff(events.offsets) > 0
-        offsets = np.concatenate([[0], np.cumsum(is_present)]) * (events.n_units * self.n_per_unit)
-        chosen = np.empty(offsets[-1], times.dtype)
+        times, counts, n_units = widened(events.times), np.diff(events.offsets), events.n_units
+        usual = np.maximum(np.rint(counts / max(n_units, 1)), 1) if self.n_per_unit is None else self.n_per_unit
+        n_per_unit = np.where(counts > 0, usual, 0).astype(np.int64)
+        chosen_offsets = np.concatenate([[0], np.cumsum(n_per_unit * n_units)])
+        chosen = np.empty(chosen_offsets[-1], times.dtype)
         normalize_counts(
             times,
             events.units,
             events.offsets,
             substreams(streams, 0),
             latest_times(events),
-            chosen.reshape(-1, events.n_units, self.n_per_unit),
+            n_per_unit,
+            chosen_offsets,
+            n_units,
+            chosen,
         )
-        one_clip = np.repeat(np.arange(events.n_units, dtype=np.uint16), self.n_per_unit)
-        units = np.tile(one_clip, int(is_present.sum()))
-        return events.changed(times=chosen, units=units, offsets=offsets, is_sorted=False)
+        repeats = np.repeat(n_per_unit, n_units)
+        units = np.repeat(np.tile(np.arange(n_units, dtype=np.uint16), len(events)), repeats)
+        return events.changed(times=chosen, units=units, offsets=chosen_offsets, is_sorted=False)

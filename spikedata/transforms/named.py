@@ -1,15 +1,19 @@
 """Transforms by name: the augmentations of a recipe, and the controls of its clips.
 
 An augmentation is written as a line of text, "event_drop probability=0.1". A control removes some information from all
-clips, to show how much the rest can tell:
+clips, or from the network, to show how much the rest can tell:
 
-===============  ==============================================================================================
-none             removes nothing
-times_shuffled   the clip's times are permuted among its spikes: the count of every unit and the number of spikes at
-                 every moment stay, but not which unit fires at which time
-counts_only      every spike gets a random time: the count of every unit stays, all timing is lost
-time_reversed    the clip runs backwards: intervals, coincidences and counts stay, their order is reversed
-===============  ==============================================================================================
+================  =============================================================================================
+none              removes nothing
+times_shuffled    the clip's times are permuted among its spikes: the count of every unit and the number of spikes at
+                  every moment stay, but not which unit fires at which time
+counts_only       every spike gets a random time: the count of every unit stays, all timing is lost
+steps_shuffled    the network's steps of the clip are permuted: which units fire together stays, the order is lost
+counts_equalized  every unit gets as many spikes, the clip's mean count: times stay where spikes do, rates are lost
+time_reversed     the clip runs backwards: intervals, coincidences and counts stay, their order is reversed
+propagation_cut   clips stay as they are, but the network carries nothing from step to step: see
+                  `spikedata.nn.cut_propagation`
+================  =============================================================================================
 
 A control draws the same numbers for a clip of the same seed and number; in training, they change with the epoch.
 """
@@ -27,7 +31,15 @@ import numpy as np
 
 from spikedata import transforms
 from spikedata.events import Events
-from spikedata.transforms import Compose, EventTransform, Maybe, ShuffleTimes, TimeReversal
+from spikedata.transforms import (
+    Compose,
+    EventTransform,
+    Maybe,
+    NormalizeCounts,
+    ShuffleSteps,
+    ShuffleTimes,
+    TimeReversal,
+)
 from spikedata.transforms.streams import streams_of
 
 _CHANCE = "chance"
@@ -107,12 +119,12 @@ def _param_of(word: str) -> tuple[str, Any]:
         raise ValueError(f"{name} must be a number, True or False, got {text!r}") from None
 
 
-CONTROLS: dict[str, EventTransform | None] = {
-    "none": None,
-    "times_shuffled": ShuffleTimes(keep_envelope=True),
-    "counts_only": ShuffleTimes(),
-    "time_reversed": TimeReversal(),
-}
+#: Names of the controls.
+CONTROLS = (
+    "none", "times_shuffled", "counts_only", "steps_shuffled", "counts_equalized", "time_reversed", "propagation_cut",
+)  # fmt: skip
+#: The control that changes the network instead of the clips.
+OF_NETWORK = "propagation_cut"
 
 
 def known_control(name: str) -> str:
@@ -140,12 +152,38 @@ def known_control(name: str) -> str:
     return known
 
 
-def control_of(name: str) -> EventTransform | None:
-    """The transform of a control; None for "none". `known_control` checks names that a user has typed."""
-    return CONTROLS[known_control(name)]
+def control_of(name: str, *, dt: float = 10e-3, n_steps: int = 100) -> EventTransform | None:
+    """The transform of a control; None for one that leaves clips as they are.
+
+    Parameters
+    ----------
+    name : str
+        One of ``CONTROLS``. `known_control` checks names that a user has typed.
+    dt : float
+        Length of a step of the network [s], for the control that permutes steps.
+    n_steps : int
+        Number of its steps.
+
+    Raises
+    ------
+    ValueError
+        If there is no such control.
+    """
+    match known_control(name):
+        case "times_shuffled":
+            return ShuffleTimes(keep_envelope=True)
+        case "counts_only":
+            return ShuffleTimes()
+        case "steps_shuffled":
+            return ShuffleSteps(dt=dt, n_steps=n_steps)
+        case "counts_equalized":
+            return NormalizeCounts(n_per_unit=None)
+        case "time_reversed":
+            return TimeReversal()
+    return None
 
 
-def apply_control(events: Events, name: str, *, seed: int = 0) -> Events:
+def apply_control(events: Events, name: str, *, seed: int = 0, dt: float = 10e-3, n_steps: int = 100) -> Events:
     """Clips under a control.
 
     Parameters
@@ -153,16 +191,20 @@ def apply_control(events: Events, name: str, *, seed: int = 0) -> Events:
     events : Events
         The clips, left as they are.
     name : str
-        One of ``CONTROLS``.
+        One of ``CONTROLS``; one that changes the network leaves the clips as they are.
     seed : int
         Of what is drawn [1].
+    dt : float
+        Length of a step of the network [s], for the control that permutes steps.
+    n_steps : int
+        Number of its steps.
 
     Raises
     ------
     ValueError
         If there is no such control.
     """
-    transform = control_of(name)
+    transform = control_of(name, dt=dt, n_steps=n_steps)
     if transform is None or not len(events):
         return events
     return transform.transform_events(events, streams_of(seed, 0, np.arange(len(events))), source=events)

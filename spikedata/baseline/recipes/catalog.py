@@ -14,6 +14,7 @@ from spikedata.baseline.recipes.papers import PAPERS
 from spikedata.baseline.recipes.recipe import Recipe, changed_params, with_params
 from spikedata.named_params import read_value
 from spikedata.nn.networks import CustomParams, MakeModule, Network, NetworkCode, make_network
+from spikedata.transforms.named import OF_NETWORK
 
 #: The named recipes, by name.
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*OURS, *PAPERS)}
@@ -171,7 +172,10 @@ def network_of(recipe: Recipe, *, n_units: int, n_classes: int, seed: int, make:
     The module of a network of one's own is made by `make`.
     """
     generator = torch.Generator().manual_seed(seed)
-    return make_network(recipe.network, n_units=n_units, n_classes=n_classes, generator=generator, make=make)
+    propagates = recipe.training is None or recipe.training.control != OF_NETWORK
+    return make_network(
+        recipe.network, n_units=n_units, n_classes=n_classes, generator=generator, propagates=propagates, make=make
+    )
 
 
 def describe_recipes() -> str:

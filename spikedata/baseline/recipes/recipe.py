@@ -17,8 +17,9 @@ from spikedata.baseline.recipes.structure import (
     to_json,
 )
 from spikedata.named_params import Leaf, leaves, nearest, replaced
-from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkCode, NetworkParams
+from spikedata.nn.networks import CountParams, EventDrivenParams, NetworkCode, NetworkParams, require_cuttable
 from spikedata.training.params import TrainParams
+from spikedata.transforms.named import OF_NETWORK
 
 _TRUTHS = {"true": True, "false": False}
 
@@ -73,6 +74,8 @@ class Recipe:
             raise ValueError(f"Recipe.training {rule}, got {self.training}")
         if isinstance(self.network, EventDrivenParams) and self.training is not None:
             _check_exact(self.training)
+        if self.training:
+            check_control(self.training.control, self.network)
         if self.training and self.training.late_strength and getattr(self.network, "readout", "") != "first_spike":
             raise ValueError(
                 'TrainParams.late_strength must be 0 but for the readout "first_spike" of EventDrivenParams, '
@@ -121,13 +124,30 @@ class Recipe:
         return self.training.epochs
 
 
+def check_control(name: str, network: NetworkParams) -> None:
+    """Raise ValueError, in one line, unless a network has what a control takes away.
+
+    Parameters
+    ----------
+    name : str
+        One of `spikedata.transforms.named.CONTROLS`.
+    network : dataclass
+        Params of the network.
+    """
+    if name == OF_NETWORK:
+        require_cuttable(network)
+    if name == "steps_shuffled" and isinstance(network, EventDrivenParams):
+        raise ValueError("EventDrivenParams have no steps to shuffle; counts_only takes all timing away")
+
+
 def _check_exact(training: TrainParams) -> None:
     """Raise ValueError unless a training has what the exact gradient of event-driven networks knows."""
     bounds = training.activity
-    if bounds.lower_strength or bounds.upper_strength:
+    strengths = bounds.lower_strength, bounds.upper_strength, bounds.neuron_strength
+    if any(strengths):
         raise ValueError(
             "ActivityParams must have strengths of 0 for EventDrivenParams, whose exact gradient knows no numbers of "
-            f"spikes, got {bounds.lower_strength} and {bounds.upper_strength}"
+            f"spikes, got {', '.join(map(str, strengths))}"
         )
 
 

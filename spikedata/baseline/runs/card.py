@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -314,6 +314,11 @@ class Measures:
         Steps that a clip takes [1].
     dt : float
         Length of a step [s].
+    connection_sparsity : float or None
+        Part of the weights of all connections that are zero [1]; None on cards that do not say it.
+    membrane_updates : float or None
+        How often the membrane of a neuron changes [1]: see `spikedata.baseline.runs.membranes`. None where nothing has
+        a membrane, or steps, and on cards that do not say it.
     """
 
     footprint: int
@@ -324,6 +329,13 @@ class Measures:
     dense_operations: float | None
     n_steps: int
     dt: float
+    connection_sparsity: float | None = field(default=None, metadata=_LATER)
+    membrane_updates: float | None = field(default=None, metadata=_LATER)
+
+    @property
+    def execution_rate(self) -> float:
+        """How often the network is run per second of a clip [Hz], as NeuroBench has it."""
+        return 1 / self.dt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -424,6 +436,42 @@ class ControlEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeEntry:
+    """What is left of a score under a control, beside the score without it: of the same weights, or trained anew.
+
+    Attributes
+    ----------
+    control : str
+        Name of the control [1].
+    weights : str
+        "same": those of the run; "anew": of a training under the control, with the seed of the run [1].
+    file, sha256, part : str
+        The file, the SHA-256 of its bytes, and what of it was scored [1].
+    score, plain : Tally
+        Under the control, and of the run itself on the same clips without it.
+    chance : float
+        One over the number of classes [1].
+    epochs : int or None
+        Epochs of the training anew [1]; None for the same weights.
+    """
+
+    control: str
+    weights: Literal["same", "anew"]
+    file: str
+    sha256: str
+    part: str
+    score: Tally
+    plain: Tally
+    chance: float
+    epochs: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from other probes of the run: a newer one with the same key takes its place."""
+        return self.control, self.weights, self.sha256, self.part
+
+
+@dataclass(frozen=True, kw_only=True)
 class SelectionBiasEntry:
     """What picking the epoch on the test clips would have claimed.
 
@@ -486,6 +534,8 @@ class Card:
         Scores under controls, likewise.
     selection_bias : tuple of SelectionBiasEntry
         What picking the epoch on test clips would have claimed, likewise.
+    probes : tuple of ProbeEntry
+        What is left of a score without time, without counts, or without memory.
     """
 
     made: str
@@ -503,6 +553,7 @@ class Card:
     tests: tuple[ScoredEntry, ...] = ()
     controls: tuple[ControlEntry, ...] = ()
     selection_bias: tuple[SelectionBiasEntry, ...] = ()
+    probes: tuple[ProbeEntry, ...] = field(default=(), metadata=_LATER)
 
     def to_json(self) -> dict[str, Any]:
         """All of it in JSON's types, with the version of the form."""

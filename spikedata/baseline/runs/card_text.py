@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spikedata.baseline.recipes.catalog import changes_of
-from spikedata.baseline.runs.card import Card, DataEntry, Measures, ScoredEntry, ScoreEntry, SelectionBiasEntry
+from spikedata.baseline.runs.card import (
+    Card,
+    DataEntry,
+    Measures,
+    ProbeEntry,
+    ScoredEntry,
+    ScoreEntry,
+    SelectionBiasEntry,
+)
 from spikedata.events.window import percent
 from spikedata.nn.networks import CustomParams, NetworkParams
 
@@ -49,7 +57,29 @@ def card_lines(card: Card) -> list[tuple[str, str]]:
         ("control", f"{entry.control}: {_score_text(entry.score)}, {entry.part} of {entry.file}")
         for entry in card.controls
     ]
+    lines += [("probe", said) for said in _probe_texts(card.probes)]
     return [*lines, *(("selection", _bias_text(entry)) for entry in card.selection_bias)]
+
+
+def _probe_texts(probes: Sequence[ProbeEntry]) -> list[str]:
+    """A line for each control and each set of clips: the score of the same weights, and of those trained anew."""
+    said: dict[tuple[str, str, str], list[ProbeEntry]] = {}
+    for probe in probes:
+        said.setdefault((probe.control, probe.sha256, probe.part), []).append(probe)
+    lines = []
+    for (control, _, part), entries in said.items():
+        found = [f"{one.score.accuracy:.1%} {_WEIGHTS[one.weights]}{_in_epochs(one)}" for one in entries]
+        one = entries[-1]
+        clips = f"of {one.plain.n} of the {part}" + ("" if part == "validation part" else f" of {one.file}")
+        lines.append(f"{control}: {', '.join(found)}, for {one.plain.accuracy:.1%} {clips}; chance {one.chance:.1%}")
+    return lines
+
+
+_WEIGHTS = {"same": "with these weights", "anew": "trained anew"}
+
+
+def _in_epochs(probe: ProbeEntry) -> str:
+    return f" in {probe.epochs} epochs" if probe.epochs else ""
 
 
 def _read_as(data: DataEntry) -> str:
@@ -84,7 +114,33 @@ def _measures_text(measures: Measures) -> str:
     if measures.effective_acs is None or measures.effective_macs is None or measures.dense_operations is None:
         return f"{spikes if measures.spikes is not None else 'spikes not known'}, operations not known"
     operations = f"{measures.effective_acs:,.0f} additions, {measures.effective_macs:,.0f} multiplications"
-    return f"{spikes}, {operations} of {measures.dense_operations:,.0f}"
+    updates = measures.membrane_updates
+    of_membranes = f", {updates:,.0f} membrane updates" if updates is not None else ""
+    return f"{spikes}, {operations} of {measures.dense_operations:,.0f}{of_membranes}"
+
+
+def neurobench_columns(measures: Measures) -> dict[str, str]:
+    """The columns of NeuroBench (Yik et al., Nature Communications 16:1545, 2025) as texts, by their names there.
+
+    Parameters
+    ----------
+    measures : Measures
+        Of a card, for one clip; what it does not say is a dash.
+    """
+
+    def number(value: float | None, form: str = ",.0f") -> str:
+        return "-" if value is None else format(value, form)
+
+    return {
+        "footprint": f"{measures.footprint:,} B",
+        "connection sparsity": number(measures.connection_sparsity, ".3f"),
+        "activation sparsity": number(measures.activation_sparsity, ".3f"),
+        "dense operations": number(measures.dense_operations),
+        "effective MACs": number(measures.effective_macs),
+        "effective ACs": number(measures.effective_acs),
+        "membrane updates": number(measures.membrane_updates),
+        "execution rate": f"{measures.execution_rate:g} Hz",
+    }
 
 
 def _code_lines(network: NetworkParams) -> list[tuple[str, str]]:

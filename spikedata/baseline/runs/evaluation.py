@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikedata.baseline.recipes.own_network import OwnNetwork, own_network
-from spikedata.baseline.recipes.recipe import Recipe
+from spikedata.baseline.recipes.recipe import Recipe, check_control
 from spikedata.baseline.runs.card import (
     Card,
     ControlEntry,
@@ -30,11 +30,11 @@ from spikedata.events import Events
 from spikedata.events.time_units import check_time_unit
 from spikedata.events.window import find_outside
 from spikedata.files.schema import known_speakers
-from spikedata.nn.networks import MakeModule, Network
+from spikedata.nn.networks import MakeModule, Network, cut_propagation
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
 from spikedata.training.scoring import Score, evaluate
-from spikedata.transforms.named import apply_control, known_control
+from spikedata.transforms.named import OF_NETWORK, apply_control, known_control
 
 # stage, clips done, clips in all
 OnProgress: TypeAlias = "Callable[[str, int, int], None] | None"
@@ -143,6 +143,7 @@ def evaluate_run(
     control = known_control(control)
     own = None if network is None else own_network(network)
     trained, card = load_run(run_dir, network=own)
+    check_control(control, card.recipe.network)
     digest = code_of_run(run_dir, card, own).digest
     trained.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
@@ -286,9 +287,14 @@ def read_test_clips(
 
 def score_as_trained(network: Network, card: Card, clips: Events, on_progress: OnProgress = None) -> Score:
     """Score clips under the control that the run was trained under, if any, in the batches of its recipe."""
-    controlled = apply_control(clips, control_name(card.recipe), seed=card.seed)
+    controlled = under_control(network, clips, control_name(card.recipe), seed=card.seed)
     scoring = None if on_progress is None else partial(on_progress, "score")
     return evaluate(network, controlled, on_progress=scoring, **scoring_options(card.recipe))
+
+
+def under_control(network: Network, clips: Events, name: str, *, seed: int) -> Events:
+    """Clips under a control, with the steps of the network that is given them."""
+    return apply_control(clips, name, seed=seed, dt=network.dt, n_steps=network.n_steps)
 
 
 def control_name(recipe: Recipe) -> str:
@@ -345,7 +351,9 @@ def _control_entry(
     control: str,
     on_progress: OnProgress,
 ) -> ControlEntry:
-    clips = apply_control(read_test_clips(run_dir, card, file, on_progress).events, control, seed=card.seed)
+    clips = under_control(network, read_test_clips(run_dir, card, file, on_progress).events, control, seed=card.seed)
+    if control == OF_NETWORK:
+        network = cut_propagation(network)
     return ControlEntry(
         control=control,
         file=file.path.name,

@@ -102,6 +102,22 @@ class GroupBias:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OverProbes:
+    """What is left under a control on the validation parts, over runs.
+
+    Attributes
+    ----------
+    same : OverSeeds or None
+        Of the weights of the runs; None where not all have been probed.
+    anew : OverSeeds or None
+        Of weights that were trained anew under the control, likewise.
+    """
+
+    same: OverSeeds | None
+    anew: OverSeeds | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class GroupSummary:
     """Results of a group of runs.
 
@@ -123,6 +139,8 @@ class GroupSummary:
         Over the speakers who neither trained nor chose, where others of the test did.
     controls : dict of str to OverSeeds
         What is left under each control, where all runs have been scored so on that file.
+    probes : dict of str to OverProbes
+        What is left under each control on the validation parts.
     selection_bias : GroupBias or None
         Likewise, what picking the epoch on test would have claimed.
     unfinished : tuple of str
@@ -139,6 +157,7 @@ class GroupSummary:
     clips: OverClips | None
     unseen: OverSeeds | None
     controls: dict[str, OverSeeds]
+    probes: dict[str, OverProbes]
     selection_bias: GroupBias | None
     unfinished: tuple[str, ...]
     untested: tuple[int, ...]
@@ -244,6 +263,7 @@ def summarize_group(group_dir: str | os.PathLike[str]) -> GroupSummary:
         clips=clips,
         unseen=over_all_seeds([_on_unseen_speakers(test) for test in tests]),
         controls=_over_controls(cards, known) if is_whole else {},
+        probes=over_probes(cards),
         selection_bias=_over_biases(cards, known) if is_whole else None,
         unfinished=tuple(unfinished_runs(group_dir)),
         untested=_untested(cards),
@@ -281,6 +301,9 @@ def group_lines(summary: GroupSummary) -> list[tuple[str, str]]:
     if summary.unseen:
         lines.append(("", f"over unseen speakers: {_over_runs_text(summary.unseen)}"))
     lines += [("", f"{name}: {_over_runs_text(found)}") for name, found in summary.controls.items()]
+    for name, probe in summary.probes.items():
+        for left, weights in ((probe.same, "with these weights"), (probe.anew, "trained anew")):
+            lines += [("probe", f"{name}, {weights}: {_over_runs_text(left)}")] if left else []
     if summary.selection_bias:
         picked, bias = summary.selection_bias.picked.mean, summary.selection_bias.bias.mean
         lines.append(
@@ -378,6 +401,32 @@ def _over_controls(cards: Sequence[Card], tests: Sequence[ScoredEntry]) -> dict[
     ]
     found = {name: over_all_seeds([score.get(name) for score in scores]) for name in scores[0]}
     return {name: result for name, result in found.items() if result}
+
+
+def over_probes(cards: Sequence[Card]) -> dict[str, OverProbes]:
+    """What is left under each control on the validation parts of some runs, by the name of the control.
+
+    Parameters
+    ----------
+    cards : sequence of Card
+        Result cards; a control counts where all have been put under it.
+    """
+    by_card = [
+        {(probe.control, probe.weights): probe.score.accuracy for probe in card.probes if probe.part == _VALIDATION}
+        for card in cards
+    ]
+    names = dict.fromkeys(name for found in by_card for name, _ in found)
+    over = {
+        name: OverProbes(
+            same=over_all_seeds([found.get((name, "same")) for found in by_card]),
+            anew=over_all_seeds([found.get((name, "anew")) for found in by_card]),
+        )
+        for name in names
+    }
+    return {name: probe for name, probe in over.items() if probe.same or probe.anew}
+
+
+_VALIDATION = "validation part"
 
 
 def _over_biases(cards: Sequence[Card], tests: Sequence[ScoredEntry]) -> GroupBias | None:

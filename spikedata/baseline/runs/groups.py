@@ -20,6 +20,7 @@ from spikedata.baseline.runs.group_summary import (
     require_one_group,
     summarize_group,
 )
+from spikedata.baseline.runs.probes import probe_run
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.selection_bias import epoch_paths, measure_selection_bias
 from spikedata.baseline.runs.train import Plan, train_run
@@ -229,6 +230,55 @@ def _make_group(
 
 def _named(report: Callable[[str, int, int], None] | None, run: str) -> Callable[[str, int, int], None] | None:
     return None if report is None else lambda stage, done, total: report(f"{run}: {stage}", done, total)
+
+
+def probe_group(
+    group_dir: str | os.PathLike[str],
+    spike_path: str | os.PathLike[str] | None = None,
+    *,
+    on_epoch: Callable[[str, EpochRecord], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> GroupSummary:
+    """Probe each run of a group with `probe_run`, and summarize the group.
+
+    Parameters
+    ----------
+    group_dir : str or path-like
+        The folder of the runs.
+    spike_path : str or path-like, optional
+        As `probe_run` takes it.
+    on_epoch : callable, optional
+        Given the name of the run and the control, and the record of each epoch.
+    on_progress : callable, optional
+        As `probe_run`; a stage bears the name of the run.
+    **options
+        As `probe_run` takes them.
+
+    Returns
+    -------
+    GroupSummary
+        As `summarize_group`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OutputError
+        As `summarize_group` and `probe_run`; what was scored before stays on the cards.
+    """
+    summarize_group(group_dir)  # runs of several kinds are refused before the first is scored
+    for run in runs_of_group(group_dir):
+        probe_run(
+            run,
+            spike_path,
+            on_epoch=None if on_epoch is None else _told_of(on_epoch, run.name),
+            on_progress=_named(on_progress, run.name),
+            **options,
+        )
+    return summarize_group(group_dir)
+
+
+def _told_of(on_epoch: Callable[[str, EpochRecord], None], run: str) -> Callable[[str, EpochRecord], None]:
+    return lambda control, record: on_epoch(f"{run}: {control}", record)
 
 
 def evaluate_group(

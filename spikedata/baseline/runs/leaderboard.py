@@ -13,17 +13,22 @@ from spikedata.baseline.recipes.catalog import RECIPES
 from spikedata.baseline.recipes.recipe import Recipe, changed_params
 from spikedata.baseline.recipes.structure import fields_to_json
 from spikedata.baseline.runs.card import Card, Measures, ScoredEntry
+from spikedata.baseline.runs.card_text import neurobench_columns
 from spikedata.baseline.runs.evaluation import control_name
 from spikedata.baseline.runs.folder import CARD, read_card
 from spikedata.baseline.runs.group_summary import (
     FOLDS,
     REFIT_NOTE,
+    OverProbes,
     TestedClips,
+    over_probes,
     over_tested_clips,
     validation_accuracies,
 )
+from spikedata.baseline.runs.probes import ANEW, PROBES
 from spikedata.baseline.runs.statistics import OverSeeds, over_all_seeds, over_seeds
 from spikedata.printable import in_columns, printable
+from spikedata.transforms.named import CONTROLS
 
 _COLUMNS = (
     "recipe", "runs", "parameters", "validation", "test", "n", "95 % interval", "unseen speakers", "spikes",
@@ -66,6 +71,8 @@ class LeaderboardLine:
         trained or chose, or may have, a test part that was opened more than once, code of one's own that has changed
         since the training, clips under a control; and of a
         refit, that its validation score is that of the run that chose.
+    probes : dict of str to OverProbes
+        What is left under each control on the validation parts.
     """
 
     recipe: str
@@ -82,6 +89,7 @@ class LeaderboardLine:
     interval_95: tuple[float, float] | None
     unseen: OverSeeds | None
     marks: tuple[str, ...]
+    probes: dict[str, OverProbes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,20 +166,46 @@ class BoardTable(NamedTuple):
     notes: list[str]
 
 
-def leaderboard_table(board: Leaderboard) -> BoardTable:
+def leaderboard_table(board: Leaderboard, *, probes: bool = False, neurobench: bool = False) -> BoardTable:
     """The cells of a leaderboard, and what their marks mean.
 
     Parameters
     ----------
     board : Leaderboard
         As `leaderboard` gives it.
+    probes : bool
+        Whether to show what is left under each control, with the same weights and trained anew.
+    neurobench : bool
+        Whether to show the columns of NeuroBench (Yik et al., Nature Communications 16:1545, 2025).
     """
     notes: dict[str, int] = {}
     rows = [_cells(line, notes) for line in board.lines]
-    return BoardTable(_COLUMNS, rows, list(notes))
+    columns: tuple[str, ...] = _COLUMNS
+    if probes:
+        names = tuple(dict.fromkeys([*PROBES, *(name for line in board.lines for name in line.probes)]))
+        columns += tuple(name.replace("_", " ") for name in names)
+        notes.setdefault(_OF_PROBES, len(notes) + 1)
+        found = [tuple(_probe_cell(line.probes.get(name)) for name in names) for line in board.lines]
+        rows = [(*row, *cells) for row, cells in zip(rows, found, strict=True)]
+    if neurobench:
+        costs = [neurobench_columns(line.measures) for line in board.lines]
+        columns += tuple(costs[0]) if costs else ()
+        rows = [(*row, *cost.values()) for row, cost in zip(rows, costs, strict=True)]
+    return BoardTable(columns, rows, list(notes))
 
 
-def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
+_OF_PROBES = "probes: accuracy on the validation part with the same weights / trained anew under the control"
+
+
+def _probe_cell(found: OverProbes | None) -> str:
+    if found is None:
+        return "-"
+    return " / ".join("-" if one is None else _accuracy(one) for one in (found.same, found.anew))
+
+
+def format_leaderboard(
+    board: Leaderboard, *, markdown: bool = False, probes: bool = False, neurobench: bool = False
+) -> str:
     """A leaderboard as a table, of Markdown or for a terminal, its marks explained below.
 
     Parameters
@@ -180,8 +214,10 @@ def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
         As `leaderboard` gives it.
     markdown : bool
         Whether as Markdown.
+    probes, neurobench : bool
+        Which columns to add: see `leaderboard_table`.
     """
-    columns, rows, notes = leaderboard_table(board)
+    columns, rows, notes = leaderboard_table(board, probes=probes, neurobench=neurobench)
     if markdown:
         rule = "|---|" + "---:|" * (len(columns) - 1)
         table = [_markdown_row(columns), rule, *(_markdown_row(row) for row in rows)]
@@ -195,10 +231,15 @@ def format_leaderboard(board: Leaderboard, *, markdown: bool = False) -> str:
 def _cards_below(folder: str | os.PathLike[str]) -> list[Path]:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
-    paths = [path for path in sorted(Path(folder).rglob(CARD)) if not path.parent.name.endswith(".part")]
+    paths = [path for path in sorted(Path(folder).rglob(CARD)) if not _is_of_another(path.parent)]
     if not paths:
         raise FileNotFoundError(f"{folder}: no {CARD} below it: train a run first")
     return paths
+
+
+def _is_of_another(run: Path) -> bool:
+    """Whether a run is being written, or belongs to another whose card says what became of it."""
+    return run.name.endswith(".part") or (run.parent.name.endswith(ANEW) and run.name in CONTROLS)
 
 
 def _key(card: Card, test: ScoredEntry | None) -> str:
@@ -231,6 +272,7 @@ def _line(members: Sequence[_Member], usual: dict[str, Recipe]) -> LeaderboardLi
         interval_95=tests[0].score.interval_95 if len(tests) == 1 else None,
         unseen=over_all_seeds([test.unseen.accuracy if test.unseen else None for test in tests]),
         marks=tuple(sorted({mark for card, test in members for mark in _marks(card, test)})),
+        probes=over_probes(cards),
     )
 
 
@@ -282,18 +324,18 @@ def _accuracy(result: OverSeeds | None) -> str:
 def _mean_measures(measures: Sequence[Measures]) -> Measures:
     """What varies with the weights as means; size and steps are the same in all."""
     first = measures[0]
-    spikes = [one.spikes for one in measures if one.spikes is not None]
-    sparsity = [one.activation_sparsity for one in measures if one.activation_sparsity is not None]
     return replace(
         first,
-        spikes=_mean(spikes) if spikes else None,
-        activation_sparsity=_mean(sparsity) if sparsity else None,
-        effective_acs=_mean_of_known([one.effective_acs for one in measures]),
-        effective_macs=_mean_of_known([one.effective_macs for one in measures]),
+        spikes=_mean_known([one.spikes for one in measures]),
+        activation_sparsity=_mean_known([one.activation_sparsity for one in measures]),
+        effective_acs=_mean_known([one.effective_acs for one in measures]),
+        effective_macs=_mean_known([one.effective_macs for one in measures]),
+        membrane_updates=_mean_known([one.membrane_updates for one in measures]),
+        connection_sparsity=_mean_known([one.connection_sparsity for one in measures]),
     )
 
 
-def _mean_of_known(values: Sequence[float | None]) -> float | None:
+def _mean_known(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return _mean(known) if known else None
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import unfold
 
 from spikedata.baseline.runs.card import Measures
+from spikedata.baseline.runs.membranes import count_updates, has_known_membranes
 from spikedata.nn.networks import (
     Activity,
     ConvolutionNetwork,
@@ -30,6 +31,7 @@ from spikedata.nn.networks import (
     SequenceNetwork,
     SpikingNetwork,
 )
+from spikedata.nn.networks.delays import Delays
 from spikedata.nn.networks.event_driven import EventDrivenLayer
 from spikedata.nn.networks.inputs import as_dense
 from spikedata.nn.networks.layers import SpikingLayer
@@ -48,11 +50,14 @@ class Operations(NamedTuple):
         Additions of weights that are not zero, for spikes [1].
     dense : float
         Number of operations if nothing were zero [1].
+    membrane_updates : float
+        Changes of membranes [1]: see `spikedata.baseline.runs.membranes`.
     """
 
     macs: float = 0.0
     acs: float = 0.0
     dense: float = 0.0
+    membrane_updates: float = 0.0
 
     def plus(self, other: Operations) -> Operations:
         """Both together."""
@@ -93,6 +98,8 @@ def count_operations(network: Network, inputs: Inputs, activity: Activity) -> Op
     total = Operations()
     for source, weight in _connections(network, inputs, activity):
         total = total.plus(operations_of(source, weight))
+    if has_known_membranes(network) and not isinstance(inputs, TimesBatch):
+        total = total.plus(Operations(membrane_updates=count_updates(network, inputs, activity)))
     return total
 
 
@@ -109,9 +116,9 @@ def operations_of(source: Source, weight: Tensor) -> Operations:
     Examples
     --------
     >>> operations_of(source_of(torch.tensor([[1.0, 0.0], [1.0, 1.0]])), torch.tensor([[0.5, 0.0], [0.1, 0.2]]))
-    Operations(macs=0.0, acs=4.0, dense=8.0)
+    Operations(macs=0.0, acs=4.0, dense=8.0, membrane_updates=0.0)
     >>> operations_of(source_of(torch.tensor([[2.0, 0.0]])), torch.ones(2, 3))
-    Operations(macs=3.0, acs=0.0, dense=6.0)
+    Operations(macs=3.0, acs=0.0, dense=6.0, membrane_updates=0.0)
     """
     n_targets = (weight != 0).sum(dim=1, dtype=torch.float64)
     effective = float(source.n_active @ n_targets)
@@ -149,7 +156,7 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
         for layer, spikes in zip(network.layers, activity.spikes, strict=True):
             yield source, cast(SpikingLayer, layer).projection.weight
             source = source_of(spikes)
-            if isinstance(layer.recurrent_weight, Tensor):
+            if isinstance(layer.recurrent_weight, Tensor) and network.propagates:
                 yield source, layer.recurrent_weight
         yield source, network.readout.projection.weight
         return
@@ -162,8 +169,9 @@ def _connections(network: Network, inputs: Inputs, activity: Activity) -> Iterat
     if isinstance(network, SequenceNetwork):
         for gates in cast(Iterable[nn.RNNBase], network.layers):
             yield source_of(values), cast(Tensor, gates.weight_ih_l0).T
-            values = gates(values)[0]
-            yield source_of(values), cast(Tensor, gates.weight_hh_l0).T
+            values = network.run_layer(gates, values)
+            if network.propagates:
+                yield source_of(values), cast(Tensor, gates.weight_hh_l0).T
         yield source_of(values), network.weight
     elif isinstance(network, ConvolutionNetwork):
         picture = values[:, None]
@@ -228,4 +236,28 @@ def measure(network: Network, score: Score, operations: Sequence[Operations]) ->
         dense_operations=total.dense / n_clips if is_known else None,
         n_steps=network.n_steps,
         dt=network.dt,
+        connection_sparsity=connection_sparsity(network),
+        membrane_updates=total.membrane_updates / n_clips if has_known_membranes(network) else None,
     )
+
+
+def connection_sparsity(network: nn.Module) -> float:
+    """Part of the weights of all connections that are zero [1].
+
+    Parameters
+    ----------
+    network : nn.Module
+        Its connections are its parameters of two and more dimensions, but for delays; weights that a cut propagation
+        leaves out count as well.
+
+    Examples
+    --------
+    >>> linear = nn.Linear(2, 3)
+    >>> _ = nn.init.eye_(linear.weight)
+    >>> round(connection_sparsity(linear), 3)
+    0.667
+    """
+    delays = {id(module.steps) for module in network.modules() if isinstance(module, Delays)}
+    weights = [one for one in network.parameters() if one.ndim > 1 and id(one) not in delays]
+    n_zero = sum(one.numel() - int(torch.count_nonzero(one)) for one in weights)
+    return n_zero / sum(one.numel() for one in weights) if weights else 0.0

@@ -370,7 +370,8 @@ def _card(plan: Plan, trained: Trained, weights: bytes, *, command: str, environ
 def _on_held_out(network: Network, plan: Plan) -> tuple[Score, Measures]:
     """The score on the clips that chose the epoch, and the network's cost on them."""
     operations: list[Operations] = []
-    clips = apply_control(plan.held_out, control_name(plan.recipe), seed=plan.seed)
+    control = control_name(plan.recipe)
+    clips = apply_control(plan.held_out, control, seed=plan.seed, dt=network.dt, n_steps=network.n_steps)
     score = evaluate(
         network,
         clips,

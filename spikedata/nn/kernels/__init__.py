@@ -6,12 +6,14 @@ which can be differentiated once. The device and dtype of the arguments decide w
 
 from spikedata.nn.kernels.adlif import run_adlif
 from spikedata.nn.kernels.alif import run_alif
+from spikedata.nn.kernels.c_silif import run_c_silif
 from spikedata.nn.kernels.chunks import kernel_threads
 from spikedata.nn.kernels.dropout import drop
 from spikedata.nn.kernels.integrator import run_integrator
 from spikedata.nn.kernels.lif import run_lif
 from spikedata.nn.kernels.peak import max_over_time
 from spikedata.nn.kernels.projection import dense_events, project_events, project_spikes
+from spikedata.nn.kernels.silif import run_silif
 
 __all__ = [
     "dense_events",
@@ -22,6 +24,8 @@ __all__ = [
     "project_spikes",
     "run_adlif",
     "run_alif",
+    "run_c_silif",
     "run_integrator",
     "run_lif",
+    "run_silif",
 ]

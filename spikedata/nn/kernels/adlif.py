@@ -13,7 +13,16 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.gpu import runs_in_triton
 from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.recurrent_delays import (
+    Delayed,
+    check_delays,
+    delayed_of,
+    kernel_sum,
+    returning_of,
+    send_later,
+)
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
 from spikedata.nn.kernels.weights import lists_to_fill, sum_in_order, weight_gradient
@@ -25,6 +34,7 @@ def adlif_forward(
     drive: Array, weight: Array, gathers: bool, coefficients: Array, threshold: float, to_zero: bool,
     symplectic: bool, negligible: float, begin: int, end: int, first: int, last: int, state: Array, injected: Array,
     membranes: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
+    kernel: Array, bands: Array, sent: Array,
 ) -> int:  # fmt: skip
     """Run the steps from `first` up to `last`; return the number of spikes.
 
@@ -32,6 +42,7 @@ def adlif_forward(
     (clip, neuron), the recurrent input from the spikes of the step before, gathered from `weight` if `gathers`. Filled:
     `membranes` (before the reset) and `spikes`. Spikes are also listed from position `n_listed`[0] on; when the lists
     are full, `n_listed`[0] becomes -1 and nothing more is listed.
+    With delays, see `recurrent_delays`, what is `sent` takes the place of the spikes.
     """
     n_neurons = drive.shape[2]
     zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
@@ -65,17 +76,21 @@ def adlif_forward(
                     new = beta[j] * w[j] + a[j] * r[j] + b[j] * s[j]
                     w[j] = zero if abs(new) < negligible else new
             if weight.size:
+                through = s
+                if kernel.size:
+                    send_later(s, kernel, bands, step, sent[clip], spare_units, spare_values)
+                    through = sent[clip, step]
                 if n_listed[0] + n_neurons > units.size:  # from here on they are not kept
                     n_listed[0] = -1
                 if n_listed[0] >= 0:
                     place = n_listed[0]
-                    n_active = list_active(s, units[place:], values[place:])
+                    n_active = list_active(through, units[place:], values[place:])
                     starts[clip - begin, step], ends[clip - begin, step] = place, place + n_active
                     n_listed[0] += n_active
                     if gathers:
                         add_rows(weight, units, values, place, place + n_active, v)
                 else:
-                    n_active = list_active(s, spare_units, spare_values)
+                    n_active = list_active(through, spare_units, spare_values)
                     if gathers:
                         add_rows(weight, spare_units, spare_values, 0, n_active, v)
                 n_spikes += n_active
@@ -182,9 +197,14 @@ def adlif_backward(
 
 
 def run_adlif(
-    drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: AdLIFParams
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    coefficients: AdLIFCoefficients,
+    params: AdLIFParams,
+    *,
+    delay_kernel: Tensor | None = None,
 ) -> Tensor:
-    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused on the CPU.
+    """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.adlif_loop`, fused.
 
     Gradients reach the drive, the recurrent weight and the coefficients; there are no second derivatives.
 
@@ -198,6 +218,9 @@ def run_adlif(
         Coefficients of each neuron; the decay of the membrane must be below 1.
     params : AdLIFParams
         Scheme, threshold, reset and surrogate.
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -217,10 +240,15 @@ def run_adlif(
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
     check_shapes(drive, recurrent_weight)
+    check_delays(delay_kernel, drive, recurrent_weight)
+    if delay_kernel is None and runs_in_triton(drive, recurrent=recurrent_weight is not None):
+        from spikedata.nn.kernels.triton_adlif import run_adlif_triton  # only where there is triton
+
+        return run_adlif_triton(drive, recurrent_weight, coefficients, params)
     if not is_fused(drive):
-        return adlif_loop(drive, recurrent_weight, coefficients, params)
+        return adlif_loop(drive, recurrent_weight, coefficients, params, delay_kernel=delay_kernel)
     _check_coefficients(coefficients, drive.shape[2])
-    spikes: Tensor = _AdLIF.apply(drive, recurrent_weight, torch.stack(coefficients), params)
+    spikes: Tensor = _AdLIF.apply(drive, recurrent_weight, delay_kernel, torch.stack(coefficients), params)
     return spikes
 
 
@@ -235,7 +263,14 @@ def _check_coefficients(coefficients: AdLIFCoefficients, n_neurons: int) -> None
 
 class _AdLIF(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, drive: Tensor, weight: Tensor | None, coefficients: Tensor, params: AdLIFParams) -> Tensor:
+    def forward(
+        ctx: Any,
+        drive: Tensor,
+        weight: Tensor | None,
+        delay_kernel: Tensor | None,
+        coefficients: Tensor,
+        params: AdLIFParams,
+    ) -> Tensor:
         drive = drive.detach().contiguous()
         kept = _Kept(
             membranes=empty(tuple(drive.shape), drive.dtype),
@@ -243,28 +278,32 @@ class _AdLIF(torch.autograd.Function):
             weight=drive.new_empty(0, 0) if weight is None else weight.detach().contiguous(),
             coefficients=coefficients.detach().to(drive.dtype).contiguous(),
         )
-        ctx.together = clips_together(len(drive))
-        ctx.lists = over_chunks(lambda begin, end: _forward(drive, kept, params, begin, end), len(drive), ctx.together)
-        ctx.save_for_backward(*kept)
+        ctx.together, delays = clips_together(len(drive)), delayed_of(delay_kernel, drive)
+        ctx.lists = over_chunks(
+            lambda begin, end: _forward(drive, kept, delays, params, begin, end), len(drive), ctx.together
+        )
+        ctx.save_for_backward(*kept, *delays)
         ctx.params = params
         return kept.spikes
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        kept = _Kept(*ctx.saved_tensors)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        kept, delays = _Kept(*ctx.saved_tensors[:-3]), Delayed(*ctx.saved_tensors[-3:])
         grad_spikes = gradients[0].contiguous()
         grad_drive = empty(tuple(kept.membranes.shape), kept.membranes.dtype)
-        passed = kept, ctx.params, grad_spikes, grad_drive, ctx.needs_input_grad[2]
+        passed = kept, delays, ctx.params, grad_spikes, grad_drive, ctx.needs_input_grad[3]
         together = ctx.together
-        sums = sum_in_order(over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), together))
+        parts = over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), together)
+        sums = sum_in_order([part for part, _ in parts])
+        grad_kernel = kernel_sum([part for _, part in parts], delays) if ctx.needs_input_grad[2] else None
         grad_weight = None
         if ctx.needs_input_grad[1]:
-            grad_weight = weight_gradient(kept.spikes, grad_drive, ctx.lists, together=together, delay=1)
-        if not ctx.needs_input_grad[2]:
-            return grad_drive, grad_weight, None, None
+            grad_weight = weight_gradient(delays.of(kept.spikes), grad_drive, ctx.lists, together=together, delay=1)
+        if not ctx.needs_input_grad[3]:
+            return grad_drive, grad_weight, grad_kernel, None, None
         sums[0] /= 1.0 - kept.coefficients[0].double()
-        return grad_drive, grad_weight, sums.to(grad_drive.dtype), None
+        return grad_drive, grad_weight, grad_kernel, sums.to(grad_drive.dtype), None
 
 
 class _Kept(NamedTuple):
@@ -276,7 +315,9 @@ class _Kept(NamedTuple):
     coefficients: Tensor
 
 
-def _forward(drive: Tensor, kept: _Kept, params: AdLIFParams, begin: int, end: int) -> SpikeLists | None:
+def _forward(
+    drive: Tensor, kept: _Kept, delays: Delayed, params: AdLIFParams, begin: int, end: int
+) -> SpikeLists | None:
     n_steps, n_neurons = drive.shape[1:]
     state = torch.zeros(2, end - begin, n_neurons, dtype=drive.dtype)
     injected = torch.zeros(end - begin, n_neurons, dtype=drive.dtype)
@@ -290,19 +331,28 @@ def _forward(drive: Tensor, kept: _Kept, params: AdLIFParams, begin: int, end: i
 
     def go_on(first: int, last: int, gathers: bool) -> int:
         places = begin, end, first, last
-        taken: Any = (*given, gathers, coefficients, *rules, *places, *filled, *lists, n_listed)
+        taken: Any = (*given, gathers, coefficients, *rules, *places, *filled, *lists, n_listed, *delays.arrays())
         return adlif_forward(*taken)
 
+    through = delays.of(kept.spikes)
+
     def inject(step: int) -> None:
-        torch.mm(kept.spikes[begin:end, step], kept.weight, out=injected)
+        torch.mm(through[begin:end, step], kept.weight, out=injected)
 
     step_by_density(go_on, inject, n_steps=n_steps, n_clips=end - begin, n_neurons=n_neurons)
     return lists if n_listed[0] >= 0 else None
 
 
 def _backward(
-    kept: _Kept, params: AdLIFParams, grad_spikes: Tensor, grad_drive: Tensor, sums_up: bool, begin: int, end: int
-) -> Tensor:
+    kept: _Kept,
+    delays: Delayed,
+    params: AdLIFParams,
+    grad_spikes: Tensor,
+    grad_drive: Tensor,
+    sums_up: bool,
+    begin: int,
+    end: int,
+) -> tuple[Tensor, Tensor | None]:
     dtype = grad_drive.dtype
     n_steps, n_neurons = grad_drive.shape[1:]
     state = torch.zeros(3, end - begin, n_neurons, dtype=dtype)
@@ -321,11 +371,11 @@ def _backward(
     nothing = grad_drive.new_empty(0, 0).numpy()
     if not kept.weight.numel():
         go_back(0, n_steps, nothing)
-        return sums
+        return sums, None
     go_back(n_steps - 1, n_steps, nothing)
     transposed = kept.weight.t().contiguous()  # products with a contiguous copy are a fifth faster
-    more = recurrent.numpy()
+    more, returning = recurrent.numpy(), returning_of(delays, end - begin)
     for step in range(n_steps - 2, -1, -1):
         torch.mm(grad_step, transposed, out=recurrent)
-        go_back(step, step + 1, more)
-    return sums
+        go_back(step, step + 1, more if returning is None else returning.take(step, recurrent))
+    return sums, None if returning is None else returning.of_kernel(kept.spikes, begin)

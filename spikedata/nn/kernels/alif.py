@@ -14,6 +14,14 @@ from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, s
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
 from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.recurrent_delays import (
+    Delayed,
+    check_delays,
+    delayed_of,
+    kernel_sum,
+    returning_of,
+    send_later,
+)
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
 from spikedata.nn.kernels.weights import lists_to_fill, weight_gradient
@@ -25,6 +33,7 @@ def alif_forward(
     drive: Array, weight: Array, gathers: bool, alpha: float, rho: float, threshold: float, adaptation: float,
     refractory: float, negligible: float, begin: int, end: int, first: int, last: int, membrane: Array, state: Array,
     above: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
+    kernel: Array, bands: Array, sent: Array,
 ) -> int:  # fmt: skip
     """Run the steps from `first` up to `last`; return the number of spikes.
 
@@ -32,7 +41,7 @@ def alif_forward(
     neuron), the adaptation and the steps for which a neuron has to wait. Filled: `spikes` and `above`, the membrane
     minus its threshold, or minus infinity where a neuron is refractory. Recurrent input is gathered from `weight` if
     `gathers`. Spikes are also listed from position `n_listed`[0] on; when the lists are full, `n_listed`[0] becomes -1
-    and nothing more is listed.
+    and nothing more is listed. With delays, see `recurrent_delays`, what is `sent` takes the place of the spikes.
     """
     n_neurons = drive.shape[2]
     zero, one, never = drive.dtype.type(0.0), drive.dtype.type(1.0), drive.dtype.type(-np.inf)
@@ -65,17 +74,21 @@ def alif_forward(
                     left = zero if left < zero else left
                     w[j] = refractory if s[j] > zero else left
             if weight.size:
+                through = s
+                if kernel.size:
+                    send_later(s, kernel, bands, step, sent[clip], spare_units, spare_values)
+                    through = sent[clip, step]
                 if n_listed[0] + n_neurons > units.size:  # from here on they are not kept
                     n_listed[0] = -1
                 if n_listed[0] >= 0:
                     place = n_listed[0]
-                    n_active = list_active(s, units[place:], values[place:])
+                    n_active = list_active(through, units[place:], values[place:])
                     starts[clip - begin, step], ends[clip - begin, step] = place, place + n_active
                     n_listed[0] += n_active
                     if gathers:
                         add_rows(weight, units, values, place, place + n_active, v)
                 else:
-                    n_active = list_active(s, spare_units, spare_values)
+                    n_active = list_active(through, spare_units, spare_values)
                     if gathers:
                         add_rows(weight, spare_units, spare_values, 0, n_active, v)
                 n_spikes += n_active
@@ -136,7 +149,14 @@ def alif_backward(
                 out[j] = new
 
 
-def run_alif(drive: Tensor, recurrent_weight: Tensor | None, params: ALIFParams, *, dt: float) -> Tensor:
+def run_alif(
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    params: ALIFParams,
+    *,
+    dt: float,
+    delay_kernel: Tensor | None = None,
+) -> Tensor:
     """Spikes of adaptive neurons that start from 0: `spikedata.nn.neurons.alif_loop`, fused on the CPU.
 
     Gradients reach the drive and the recurrent weight; there are no second derivatives. Besides its result, the
@@ -152,6 +172,9 @@ def run_alif(drive: Tensor, recurrent_weight: Tensor | None, params: ALIFParams,
         Time constants, threshold, adaptation, refractory time and surrogate.
     dt : float
         Length of a step [s].
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -170,15 +193,18 @@ def run_alif(drive: Tensor, recurrent_weight: Tensor | None, params: ALIFParams,
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
     check_shapes(drive, recurrent_weight)
+    check_delays(delay_kernel, drive, recurrent_weight)
     if not is_fused(drive):
-        return alif_loop(drive, recurrent_weight, params, dt=dt)
-    spikes: Tensor = _ALIF.apply(drive, recurrent_weight, params, dt)
+        return alif_loop(drive, recurrent_weight, params, dt=dt, delay_kernel=delay_kernel)
+    spikes: Tensor = _ALIF.apply(drive, recurrent_weight, delay_kernel, params, dt)
     return spikes
 
 
 class _ALIF(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, drive: Tensor, weight: Tensor | None, params: ALIFParams, dt: float) -> Tensor:
+    def forward(
+        ctx: Any, drive: Tensor, weight: Tensor | None, delay_kernel: Tensor | None, params: ALIFParams, dt: float
+    ) -> Tensor:
         drive = drive.detach().contiguous()
         kept = _Kept(
             above=empty(tuple(drive.shape), drive.dtype),
@@ -186,25 +212,29 @@ class _ALIF(torch.autograd.Function):
             weight=drive.new_empty(0, 0) if weight is None else weight.detach().contiguous(),
         )
         ctx.numbers = scalars(drive.dtype, *params.decays(dt), params.threshold, params.adaptation)
-        ctx.together = clips_together(len(drive))
+        ctx.together, delays = clips_together(len(drive)), delayed_of(delay_kernel, drive)
         numbers = *ctx.numbers, *scalars(drive.dtype, params.n_refractory(dt))
-        ctx.lists = over_chunks(lambda begin, end: _forward(drive, kept, numbers, begin, end), len(drive), ctx.together)
-        ctx.save_for_backward(*kept)
+        ctx.lists = over_chunks(
+            lambda begin, end: _forward(drive, kept, delays, numbers, begin, end), len(drive), ctx.together
+        )
+        ctx.save_for_backward(*kept, *delays)
         ctx.params = params
         return kept.spikes
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        kept = _Kept(*ctx.saved_tensors)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+        kept, delays = _Kept(*ctx.saved_tensors[:-3]), Delayed(*ctx.saved_tensors[-3:])
         grad_spikes = gradients[0].contiguous()
         grad_drive = empty(tuple(kept.above.shape), kept.above.dtype)
-        passed = kept, ctx.params, ctx.numbers, grad_spikes, grad_drive
-        over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), ctx.together)
-        if not ctx.needs_input_grad[1]:
-            return grad_drive, None, None, None
-        weight = weight_gradient(kept.spikes, grad_drive, ctx.lists, together=ctx.together, delay=1)
-        return grad_drive, weight, None, None
+        passed = kept, delays, ctx.params, ctx.numbers, grad_spikes, grad_drive
+        parts = over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), ctx.together)
+        grad_kernel = kernel_sum(parts, delays) if ctx.needs_input_grad[2] else None
+        grad_weight = None
+        if ctx.needs_input_grad[1]:
+            through = delays.of(kept.spikes)
+            grad_weight = weight_gradient(through, grad_drive, ctx.lists, together=ctx.together, delay=1)
+        return grad_drive, grad_weight, grad_kernel, None, None
 
 
 class _Kept(NamedTuple):
@@ -215,7 +245,9 @@ class _Kept(NamedTuple):
     weight: Tensor
 
 
-def _forward(drive: Tensor, kept: _Kept, numbers: tuple[Any, ...], begin: int, end: int) -> SpikeLists | None:
+def _forward(
+    drive: Tensor, kept: _Kept, delays: Delayed, numbers: tuple[Any, ...], begin: int, end: int
+) -> SpikeLists | None:
     n_steps, n_neurons = drive.shape[1:]
     membrane = torch.zeros(end - begin, n_neurons, dtype=drive.dtype)
     state = torch.zeros(2, end - begin, n_neurons, dtype=drive.dtype)
@@ -225,11 +257,23 @@ def _forward(drive: Tensor, kept: _Kept, numbers: tuple[Any, ...], begin: int, e
 
     def go_on(first: int, last: int, gathers: bool) -> int:
         places = begin, end, first, last
-        taken: Any = (*given, gathers, *numbers, negligible(drive.dtype), *places, *filled, *lists, n_listed)
+        taken: Any = (
+            *given,
+            gathers,
+            *numbers,
+            negligible(drive.dtype),
+            *places,
+            *filled,
+            *lists,
+            n_listed,
+            *delays.arrays(),
+        )
         return alif_forward(*taken)
 
+    through = delays.of(kept.spikes)
+
     def inject(step: int) -> None:
-        membrane.addmm_(kept.spikes[begin:end, step], kept.weight)
+        membrane.addmm_(through[begin:end, step], kept.weight)
 
     step_by_density(go_on, inject, n_steps=n_steps, n_clips=end - begin, n_neurons=n_neurons)
     return lists if n_listed[0] >= 0 else None
@@ -237,13 +281,14 @@ def _forward(drive: Tensor, kept: _Kept, numbers: tuple[Any, ...], begin: int, e
 
 def _backward(
     kept: _Kept,
+    delays: Delayed,
     params: ALIFParams,
     numbers: tuple[Any, ...],
     grad_spikes: Tensor,
     grad_drive: Tensor,
     begin: int,
     end: int,
-) -> None:
+) -> Tensor | None:
     dtype = grad_drive.dtype
     n_steps, n_neurons = grad_drive.shape[1:]
     grad_membrane, grad_adaptation = torch.zeros(2, end - begin, n_neurons, dtype=dtype)
@@ -258,10 +303,11 @@ def _backward(
     nothing = grad_drive.new_empty(0, 0).numpy()
     if not kept.weight.numel():
         go_back(0, n_steps, nothing)
-        return
+        return None
     go_back(n_steps - 1, n_steps, nothing)
     recurrent, transposed = torch.empty_like(grad_membrane), kept.weight.t().contiguous()
-    more = recurrent.numpy()
+    more, returning = recurrent.numpy(), returning_of(delays, end - begin)
     for step in range(n_steps - 2, -1, -1):
         torch.mm(grad_membrane, transposed, out=recurrent)
-        go_back(step, step + 1, more)
+        go_back(step, step + 1, more if returning is None else returning.take(step, recurrent))
+    return None if returning is None else returning.of_kernel(kept.spikes, begin)

@@ -13,7 +13,16 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import check_shapes, is_fused, negligible, scalars, surrogate_numbers
 from spikedata.nn.kernels.chunks import clips_together, over_chunks
 from spikedata.nn.kernels.density import step_by_density
+from spikedata.nn.kernels.gpu import runs_in_triton
 from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.recurrent_delays import (
+    Delayed,
+    check_delays,
+    delayed_of,
+    kernel_sum,
+    returning_of,
+    send_later,
+)
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
 from spikedata.nn.kernels.weights import lists_to_fill, weight_gradient
@@ -25,6 +34,7 @@ def lif_forward(
     drive: Array, weight: Array, gathers: bool, alpha: float, beta: float, threshold: float, to_zero: bool,
     negligible: float, begin: int, end: int, first: int, last: int, current: Array, membrane: Array, above: Array,
     decayed: Array, spikes: Array, units: Array, values: Array, starts: Array, ends: Array, n_listed: Array,
+    kernel: Array, bands: Array, sent: Array,
 ) -> int:  # fmt: skip
     """Run the steps from `first` up to `last`; return the number of spikes.
 
@@ -32,6 +42,7 @@ def lif_forward(
     `spikes` and, unless it is empty, `decayed` (beta U + I). Recurrent input is gathered from `weight` if `gathers`.
     Spikes are also listed from position `n_listed`[0] on; when the lists are full, `n_listed`[0] becomes -1 and nothing
     more is listed.
+    With delays, see `recurrent_delays`, what is `sent` takes the place of the spikes.
     """
     n_neurons = drive.shape[2]
     zero, one = drive.dtype.type(0.0), drive.dtype.type(1.0)
@@ -61,17 +72,21 @@ def lif_forward(
                 new = alpha * i[j] + d[j]
                 i[j] = zero if abs(new) < negligible else new
             if weight.size:
+                through = s
+                if kernel.size:
+                    send_later(s, kernel, bands, step, sent[clip], spare_units, spare_values)
+                    through = sent[clip, step]
                 if n_listed[0] + n_neurons > units.size:  # from here on they are not kept
                     n_listed[0] = -1
                 if n_listed[0] >= 0:
                     place = n_listed[0]
-                    n_active = list_active(s, units[place:], values[place:])
+                    n_active = list_active(through, units[place:], values[place:])
                     starts[clip - begin, step], ends[clip - begin, step] = place, place + n_active
                     n_listed[0] += n_active
                     if gathers:
                         add_rows(weight, units, values, place, place + n_active, i)
                 else:
-                    n_active = list_active(s, spare_units, spare_values)
+                    n_active = list_active(through, spare_units, spare_values)
                     if gathers:
                         add_rows(weight, spare_units, spare_values, 0, n_active, i)
                 n_spikes += n_active
@@ -132,8 +147,15 @@ def lif_backward(
                     gu[j] -= through_reset[j]
 
 
-def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
-    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused on the CPU.
+def run_lif(
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    params: LIFParams,
+    *,
+    dt: float,
+    delay_kernel: Tensor | None = None,
+) -> Tensor:
+    """Spikes of LIF neurons that start at rest: `spikedata.nn.neurons.lif_loop`, fused.
 
     Gradients reach the drive and the recurrent weight; there are no second derivatives.
 
@@ -147,6 +169,9 @@ def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *
         Time constants, threshold, reset and surrogate.
     dt : float
         Length of a step [s].
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -165,15 +190,22 @@ def run_lif(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *
     [0.0, 0.0, 0.0, 1.0, 1.0]
     """
     check_shapes(drive, recurrent_weight)
+    check_delays(delay_kernel, drive, recurrent_weight)
+    if delay_kernel is None and runs_in_triton(drive, recurrent=recurrent_weight is not None):
+        from spikedata.nn.kernels.triton_lif import run_lif_triton  # only where there is triton
+
+        return run_lif_triton(drive, recurrent_weight, params, dt=dt)
     if not is_fused(drive):
-        return lif_loop(drive, recurrent_weight, params, dt=dt)
-    spikes: Tensor = _LIF.apply(drive, recurrent_weight, params, dt)
+        return lif_loop(drive, recurrent_weight, params, dt=dt, delay_kernel=delay_kernel)
+    spikes: Tensor = _LIF.apply(drive, recurrent_weight, delay_kernel, params, dt)
     return spikes
 
 
 class _LIF(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, drive: Tensor, weight: Tensor | None, params: LIFParams, dt: float) -> Tensor:
+    def forward(
+        ctx: Any, drive: Tensor, weight: Tensor | None, delay_kernel: Tensor | None, params: LIFParams, dt: float
+    ) -> Tensor:
         drive = drive.detach().contiguous()
         weight = drive.new_empty(0, 0) if weight is None else weight.detach().contiguous()
         keeps_decayed = params.reset == "zero" and not params.detach_reset
@@ -184,25 +216,28 @@ class _LIF(torch.autograd.Function):
             weight=weight,
         )
         ctx.numbers = scalars(drive.dtype, *params.decays(dt), params.threshold)
-        ctx.together = clips_together(len(drive))
+        ctx.together, delays = clips_together(len(drive)), delayed_of(delay_kernel, drive)
         ctx.lists = over_chunks(
-            lambda begin, end: _forward(drive, kept, params, ctx.numbers, begin, end), len(drive), ctx.together
+            lambda begin, end: _forward(drive, kept, delays, params, ctx.numbers, begin, end), len(drive), ctx.together
         )
-        ctx.save_for_backward(*kept)
+        ctx.save_for_backward(*kept, *delays)
         ctx.params = params
         return kept.spikes
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        kept = _Kept(*ctx.saved_tensors)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+        kept, delays = _Kept(*ctx.saved_tensors[:-3]), Delayed(*ctx.saved_tensors[-3:])
         grad_spikes = gradients[0].contiguous()
         grad_drive = empty(tuple(kept.above.shape), kept.above.dtype)
-        passed = kept, ctx.params, ctx.numbers, grad_spikes, grad_drive
-        over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), ctx.together)
-        if not ctx.needs_input_grad[1]:
-            return grad_drive, None, None, None
-        return grad_drive, weight_gradient(kept.spikes, grad_drive, ctx.lists, together=ctx.together), None, None
+        passed = kept, delays, ctx.params, ctx.numbers, grad_spikes, grad_drive
+        parts = over_chunks(lambda begin, end: _backward(*passed, begin, end), len(grad_drive), ctx.together)
+        grad_kernel = kernel_sum(parts, delays) if ctx.needs_input_grad[2] else None
+        grad_weight = None
+        if ctx.needs_input_grad[1]:
+            through = delays.of(kept.spikes)
+            grad_weight = weight_gradient(through, grad_drive, ctx.lists, together=ctx.together)
+        return grad_drive, grad_weight, grad_kernel, None, None
 
 
 class _Kept(NamedTuple):
@@ -215,7 +250,7 @@ class _Kept(NamedTuple):
 
 
 def _forward(
-    drive: Tensor, kept: _Kept, params: LIFParams, numbers: tuple[Any, ...], begin: int, end: int
+    drive: Tensor, kept: _Kept, delays: Delayed, params: LIFParams, numbers: tuple[Any, ...], begin: int, end: int
 ) -> SpikeLists | None:
     n_steps, n_neurons = drive.shape[1:]
     current, membrane = torch.zeros(2, end - begin, n_neurons, dtype=drive.dtype)
@@ -226,11 +261,13 @@ def _forward(
 
     def go_on(first: int, last: int, gathers: bool) -> int:
         places = begin, end, first, last
-        taken: Any = (*given, gathers, *rules, *places, *state, *filled, *lists, n_listed)
+        taken: Any = (*given, gathers, *rules, *places, *state, *filled, *lists, n_listed, *delays.arrays())
         return lif_forward(*taken)
 
+    through = delays.of(kept.spikes)
+
     def inject(step: int) -> None:
-        current.addmm_(kept.spikes[begin:end, step], kept.weight)
+        current.addmm_(through[begin:end, step], kept.weight)
 
     step_by_density(go_on, inject, n_steps=n_steps, n_clips=end - begin, n_neurons=n_neurons)
     return lists if n_listed[0] >= 0 else None
@@ -238,13 +275,14 @@ def _forward(
 
 def _backward(
     kept: _Kept,
+    delays: Delayed,
     params: LIFParams,
     numbers: tuple[Any, ...],
     grad_spikes: Tensor,
     grad_drive: Tensor,
     begin: int,
     end: int,
-) -> None:
+) -> Tensor | None:
     dtype = grad_drive.dtype
     n_steps, n_neurons = grad_drive.shape[1:]
     grad_current, grad_membrane = torch.zeros(2, end - begin, n_neurons, dtype=dtype)
@@ -260,10 +298,11 @@ def _backward(
     nothing = grad_drive.new_empty(0, 0).numpy()
     if not kept.weight.numel():
         go_back(0, n_steps, nothing)
-        return
+        return None
     go_back(n_steps - 1, n_steps, nothing)
     recurrent, transposed = torch.empty_like(grad_current), kept.weight.t().contiguous()
-    more = recurrent.numpy()
+    more, returning = recurrent.numpy(), returning_of(delays, end - begin)
     for step in range(n_steps - 2, -1, -1):
         torch.mm(grad_current, transposed, out=recurrent)
-        go_back(step, step + 1, more)
+        go_back(step, step + 1, more if returning is None else returning.take(step, recurrent))
+    return None if returning is None else returning.of_kernel(kept.spikes, begin)

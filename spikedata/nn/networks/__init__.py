@@ -12,7 +12,7 @@ from spikedata.nn.networks.delays import anneal_delays
 from spikedata.nn.networks.event_driven import EventDrivenNetwork, EventDrivenParams, wake_silent
 from spikedata.nn.networks.inputs import Inputs
 from spikedata.nn.networks.linear import CountClassifier, CountParams
-from spikedata.nn.networks.make import Network, NetworkParams, make_network
+from spikedata.nn.networks.make import Network, NetworkParams, cut_propagation, make_network, require_cuttable
 from spikedata.nn.networks.sequence import SequenceNetwork, SequenceParams
 from spikedata.nn.networks.spiking import SpikingNetwork, SpikingNetworkParams
 
@@ -39,6 +39,8 @@ __all__ = [
     "anneal_delays",
     "check_custom",
     "class_scores",
+    "cut_propagation",
     "make_network",
+    "require_cuttable",
     "wake_silent",
 ]

@@ -88,7 +88,7 @@ class CustomParams:
     Parameters
     ----------
     code : NetworkCode
-        Whose code it is.
+        Whose code it is [1].
     n_merged : int
         Number of neighboring units of the file that are merged into one input [1].
     duration : float
@@ -401,7 +401,6 @@ def _check_evaluation(name: str, trial: CustomNetwork) -> None:
     clips, beside_another = trial._some_clips(1), trial._some_clips(5)
     with torch.no_grad():
         first, second, other = (trial(counts.clone()).logits for counts in (clips, clips, beside_another))
-        trial(clips[:1].clone())  # as the last batch may be: `squeeze` would take its only clip for no dimension
     changed = [key for key, value in trial.state_dict().items() if not _is_close(value, before[key], 0.0)]
     if changed:
         raise ValueError(f"{name}: must not change its state in evaluation, changes {changed[0]}")
@@ -412,6 +411,8 @@ def _check_evaluation(name: str, trial: CustomNetwork) -> None:
         )
     if not _is_close(first[:1], other[:1], _CLOSE):
         raise ValueError(f"{name}: must score each clip by itself, but other clips of the batch change its logits")
+    with torch.no_grad():
+        trial(clips[:1].clone())  # as the last batch may be: `squeeze` would take its only clip for no dimension
 
 
 def _check_training(name: str, trial: CustomNetwork, *, loss: str) -> None:

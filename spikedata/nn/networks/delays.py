@@ -1,4 +1,6 @@
-"""Learned delays: each connection has its own, a Gaussian over time in training and a whole step in evaluation.
+"""Learned delays: those of connections between layers, and those of neurons within their layer.
+
+Between layers, each connection has a delay of its own, a Gaussian over time in training and a whole step in evaluation.
 
 Hammouamri, Khalfaoui-Hassani & Masquelier, "Learning delays in spiking neural networks using dilated convolutions
 with learnable spacings", ICLR (2024). With w the weight of a connection and d its delay in steps, the spikes s_in
@@ -8,6 +10,16 @@ inject the drive below, where k runs from 0 to the longest delay::
 
 The width falls from half the longest delay to half a step over the first quarter of the training. In evaluation
 d is rounded, and g is 1 at that step and 0 elsewhere.
+
+Within a layer, each neuron has a delay d, for all its connections to the layer: the axonal form of Queant, Rançon,
+Cottereau & Masquelier, "DelRec: learning delays in recurrent spiking neural networks", arXiv:2509.24852 (2025). Its
+spikes are spread over the steps around d as a triangle::
+
+    g[k] = h[k] / sum_j h[j],    h[k] = max(0, 1 + width - |k - d|)
+
+The width falls exponentially, by 0.95 in each hundredth of the training, to a mere interpolation between two steps.
+Here it starts from a third of the longest delay, as in their settings for SHD. Two things differ: their delays have no
+upper bound, and their triangles, which are cut at 0, are not normalized.
 """
 
 from __future__ import annotations
@@ -20,6 +32,8 @@ from spikedata.nn.networks.inputs import Binned, as_dense, project_inputs
 
 _LAST_WIDTH = 0.5  # [step], Hammouamri et al. (2024)
 _ANNEALED = 0.25  # of the training, Hammouamri et al. (2024)
+_NARROWED = 0.95**100  # over a training, Queant et al. (2025)
+_FASTER = 10.0  # learning of delays within layers than of weights, Queant et al. (2025)
 
 
 class Delays(nn.Module):
@@ -72,6 +86,64 @@ class Delays(nn.Module):
         return torch.softmax(-((k - steps) / self.width).square() / 2, dim=0)
 
 
+class RecurrentDelays(nn.Module):
+    """The delays of the neurons of a layer to their own layer.
+
+    Parameters
+    ----------
+    n_neurons : int
+        Number of neurons [1].
+    longest : int
+        Longest delay [step].
+    generator : torch.Generator
+        Draws the initial delays, uniformly from 0 to the longest.
+
+    Attributes
+    ----------
+    tens : Parameter, (neuron,)
+        Delay of each neuron [10 steps], so that an optimizer of the Adam family, which knows no scale, learns it ten
+        times as fast as weights. A value outside 0 to the longest counts as the nearer bound, and gets its gradient.
+    width : Tensor, ()
+        Half the width of the triangles beyond one step [step]; saved with the weights.
+    """
+
+    width: Tensor
+
+    def __init__(self, n_neurons: int, *, longest: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.longest = longest
+        self.tens = nn.Parameter(torch.rand(n_neurons, generator=generator) * (longest / _FASTER))
+        self.register_buffer("width", torch.tensor(triangle_width(0.0, longest=longest)))
+
+    def forward(self) -> Tensor:
+        """Return the share of each neuron's spikes at each delay from 0 to the longest, (delay, neuron); sums to 1."""
+        steps = self.tens * _FASTER
+        steps = steps + (steps.clamp(0.0, self.longest) - steps).detach()
+        k = torch.arange(self.longest + 1, dtype=steps.dtype, device=steps.device)[:, None]
+        if not self.training:
+            return (k == steps.round()).to(steps.dtype)
+        triangles = (1.0 + self.width - (k - steps).abs()).clamp(min=0.0)
+        return triangles / triangles.sum(dim=0)
+
+
+def triangle_width(progress: float, *, longest: int) -> float:
+    """Width of the triangles of `RecurrentDelays` [step] at a point of the training.
+
+    Parameters
+    ----------
+    progress : float
+        0 at the beginning of the training, 1 at its end [1].
+    longest : int
+        Longest delay [step].
+
+    Examples
+    --------
+    >>> [round(triangle_width(progress, longest=30), 3) for progress in (0.0, 0.5, 1.0)]
+    [10.0, 0.769, 0.059]
+    """
+    return float(longest / 3 * _NARROWED**progress)
+
+
 def delay_width(progress: float, *, longest: int) -> float:
     """Standard deviation of the Gaussians [step] at a point of the training.
 
@@ -92,7 +164,7 @@ def delay_width(progress: float, *, longest: int) -> float:
 
 
 def anneal_delays(network: nn.Module, progress: float) -> None:
-    """Narrow the Gaussians of all delays of a network; a network without delays is left as it is.
+    """Narrow the Gaussians and triangles of all delays of a network; one without delays is left as it is.
 
     Parameters
     ----------
@@ -111,6 +183,8 @@ def anneal_delays(network: nn.Module, progress: float) -> None:
     for module in network.modules():
         if isinstance(module, Delays):
             module.width.fill_(delay_width(progress, longest=module.longest))
+        elif isinstance(module, RecurrentDelays):
+            module.width.fill_(triangle_width(progress, longest=module.longest))
 
 
 def _convolve(inputs: Tensor, delayed_weight: Tensor) -> Tensor:

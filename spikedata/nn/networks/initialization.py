@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spikedata.checks import NotNegative, OneOf, Positive, ShareBelowOne, check_fields
-from spikedata.nn.neurons import AdLIFParams, ALIFParams, LIFParams
+from spikedata.nn.neurons import AdLIFParams, ALIFParams, CSiLIFParams, LIFParams, SiLIFParams
 
 
 class Source(NamedTuple):
@@ -168,7 +168,7 @@ class InitializationParams:
 
 def layer_weights(
     params: InitializationParams,
-    neuron: LIFParams | AdLIFParams | ALIFParams,
+    neuron: LIFParams | AdLIFParams | ALIFParams | SiLIFParams | CSiLIFParams,
     *,
     dt: float,
     n_from: int,
@@ -183,7 +183,7 @@ def layer_weights(
     ----------
     params : InitializationParams
         How they are drawn.
-    neuron : LIFParams, AdLIFParams or ALIFParams
+    neuron : LIFParams, AdLIFParams, ALIFParams, SiLIFParams or CSiLIFParams
         Neurons of the layer.
     dt : float
         Length of a step [s].

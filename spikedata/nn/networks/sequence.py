@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spikedata.checks import Count, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 from spikedata.nn.kernels import drop
@@ -81,6 +81,8 @@ class SequenceNetwork(nn.Module):
         Number of classes [1].
     generator : torch.Generator
         Draws the initial weights, uniformly within +- 1 / sqrt(cells), as PyTorch does.
+    propagates : bool
+        Whether anything is carried from step to step; if not, see `spikedata.nn.cut_propagation`.
 
     Examples
     --------
@@ -91,9 +93,17 @@ class SequenceNetwork(nn.Module):
     (4, 5, 2)
     """
 
-    def __init__(self, params: SequenceParams, *, n_units: int, n_classes: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        params: SequenceParams,
+        *,
+        n_units: int,
+        n_classes: int,
+        generator: torch.Generator,
+        propagates: bool = True,
+    ) -> None:
         super().__init__()
-        self.params = params
+        self.params, self.propagates = params, propagates
         self.dt, self.n_steps, self.n_merged = params.dt, params.n_steps, params.n_merged
         self.n_units, self.n_classes = n_units, n_classes
         self.n_inputs = count_inputs(n_units, params.n_merged)
@@ -112,6 +122,25 @@ class SequenceNetwork(nn.Module):
         inputs = check_inputs(inputs, self.n_inputs, self.dt)
         values = as_dense(inputs, dtype=self.weight.dtype)
         for layer in self.layers:
-            values = drop(layer(values)[0], self.params.dropout if self.training else 0.0, generator)
+            values = drop(self.run_layer(layer, values), self.params.dropout if self.training else 0.0, generator)
         readout = torch.matmul(values, self.weight) + self.bias
-        return Activity(class_scores(readout, self.params.readout), readout, ())
+        if not self.propagates:
+            readout = readout.cumsum(dim=1) / readout.shape[1]
+        scores = class_scores(readout, self.params.readout if self.propagates else "last")
+        return Activity(scores, readout, ())
+
+    def run_layer(self, layer: nn.Module, values: Tensor) -> Tensor:
+        """The values (batch, step, cell) of a layer for those of the one below, (batch, step, from).
+
+        Parameters
+        ----------
+        layer : nn.Module
+            One of ``layers``.
+        values : Tensor, (batch, step, from)
+            Its inputs.
+        """
+        if self.propagates:
+            found: Tensor = layer(values)[0]
+            return found
+        alone: Tensor = layer(values.flatten(0, 1)[:, None])[0]  # each step as a sequence of its own
+        return alone.view(*values.shape[:2], -1)

@@ -1,8 +1,9 @@
 """Spiking networks: hidden layers of LIF or adaptive LIF neurons, read out by leaky integrators.
 
 The params cover the recurrent network of Cramer, Stradmann, Schemmel & Zenke (IEEE TNNLS 33:2744, 2022), the networks
-of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022) and Baronig et al. (2024), and feed-forward networks
-with learned delays as in Hammouamri et al. (2024). The neurons' equations are in `spikedata.nn.neurons`.
+of adaptive neurons of Bellec et al. (2020), Bittar & Garner (2022), Baronig et al. (2024) and Fabre et al. (2025), and
+networks with learned delays: feed-forward as in Hammouamri et al. (2024), recurrent as in Queant et al. (2025). The
+neurons' equations are in `spikedata.nn.neurons`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from spikedata.checks import Count, NotNegative, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 from spikedata.nn.kernels import drop
 from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
-from spikedata.nn.networks.delays import Delays
+from spikedata.nn.networks.delays import Delays, RecurrentDelays
 from spikedata.nn.networks.initialization import InitializationParams, layer_weights, readout_weight
 from spikedata.nn.networks.inputs import Inputs, check_inputs, check_time_grid, count_inputs, count_steps, is_whole
 from spikedata.nn.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
@@ -35,7 +36,7 @@ class SpikingNetworkParams:
         Number of neurons of each hidden layer [1].
     recurrent : bool
         Whether the neurons of a hidden layer are connected to each other [1].
-    neuron : LIFParams, AdLIFParams or ALIFParams, or a tuple of them
+    neuron : LIFParams, AdLIFParams, ALIFParams, SiLIFParams or CSiLIFParams, or a tuple of them
         Neurons of all hidden layers, or, as a tuple, of each of them [1].
     readout : str
         How the readout becomes scores [1]: "max", "softmax_sum", "last", "mean" or "exp_mean", see `class_scores`.
@@ -52,6 +53,8 @@ class SpikingNetworkParams:
         Whether drives are normalized, see `Projection` [1].
     max_delay : float
         Longest learned delay between layers [s], a whole number of steps; 0 for no delays.
+    max_recurrent_delay : float
+        Longest learned delay of neurons to their own layer [s], a whole number of steps; 0 for no delays.
     initialization : InitializationParams
         How the initial weights are drawn [1].
     n_merged : int
@@ -77,6 +80,7 @@ class SpikingNetworkParams:
     dropout_of: Annotated[str, OneOf(LOST)] = "spikes"
     batch_norm: bool = False
     max_delay: NotNegative = 0.0
+    max_recurrent_delay: NotNegative = field(default=0.0, metadata={"added_later": True})
     initialization: InitializationParams = field(default_factory=InitializationParams)
     n_merged: Count = 1
     duration: Positive = 1.0
@@ -88,10 +92,14 @@ class SpikingNetworkParams:
         if isinstance(self.neuron, tuple) and len(self.neuron) != len(self.hidden):
             n_layers = len(self.hidden)
             raise ValueError(f"SpikingNetworkParams.neuron must be one or {n_layers} neurons, got {len(self.neuron)}")
-        if not is_whole(self.max_delay, self.dt):
-            raise ValueError(
-                f"SpikingNetworkParams.max_delay must be a whole number of dt, got {self.max_delay} and {self.dt}"
-            )
+        for name, longest in (("max_delay", self.max_delay), ("max_recurrent_delay", self.max_recurrent_delay)):
+            if not is_whole(longest, self.dt):
+                raise ValueError(
+                    f"SpikingNetworkParams.{name} must be a whole number of dt, got {longest} and {self.dt}"
+                )
+        if self.max_recurrent_delay and not self.recurrent:
+            rule = "must be 0 where neurons are not connected within their layer"
+            raise ValueError(f"SpikingNetworkParams.max_recurrent_delay {rule}, got {self.max_recurrent_delay}")
 
     @property
     def n_steps(self) -> int:
@@ -102,6 +110,11 @@ class SpikingNetworkParams:
     def n_delays(self) -> int:
         """The longest learned delay in steps."""
         return count_steps(self.max_delay, self.dt)
+
+    @property
+    def n_recurrent_delays(self) -> int:
+        """The longest learned delay within a layer in steps."""
+        return count_steps(self.max_recurrent_delay, self.dt)
 
     @property
     def neurons(self) -> tuple[NeuronParams, ...]:
@@ -122,6 +135,8 @@ class SpikingNetwork(nn.Module):
         Number of classes [1].
     generator : torch.Generator
         Draws the initial weights, layer after layer.
+    propagates : bool
+        Whether anything is carried from step to step; if not, see `spikedata.nn.cut_propagation`.
 
     Examples
     --------
@@ -134,10 +149,16 @@ class SpikingNetwork(nn.Module):
     """
 
     def __init__(
-        self, params: SpikingNetworkParams, *, n_units: int, n_classes: int, generator: torch.Generator
+        self,
+        params: SpikingNetworkParams,
+        *,
+        n_units: int,
+        n_classes: int,
+        generator: torch.Generator,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
-        self.params = params
+        self.params, self.propagates = params, propagates
         self.dt, self.n_steps, self.n_merged = params.dt, params.n_steps, params.n_merged
         self.n_units, self.n_classes = n_units, n_classes
         self.n_inputs = count_inputs(n_units, params.n_merged)
@@ -154,14 +175,27 @@ class SpikingNetwork(nn.Module):
                 from_input=not self.layers,
                 generator=generator,
             )
-            projection = _projection(weight, params, generator)
-            self.layers.append(SpikingLayer(projection, recurrent_weight, neuron, dt=params.dt, generator=generator))
+            projection = _projection(weight, params, generator, propagates)
+            later = None
+            if params.n_recurrent_delays and recurrent_weight is not None:
+                later = RecurrentDelays(n_neurons, longest=params.n_recurrent_delays, generator=generator)
+            layer = SpikingLayer(
+                projection,
+                recurrent_weight,
+                neuron,
+                dt=params.dt,
+                generator=generator,
+                recurrent_delays=later,
+                propagates=propagates,
+            )
+            self.layers.append(layer)
             n_from = n_neurons
         last = params.neurons[-1]
         tau_syn = last.tau_syn if isinstance(last, LIFParams) else None
         integrator = IntegratorParams(tau_mem=params.tau_readout, tau_syn=tau_syn)
         weight = readout_weight(params.initialization, n_from, n_classes, generator)
-        self.readout = Readout(_projection(weight, params, generator), integrator, dt=params.dt)
+        projection = _projection(weight, params, generator, propagates)
+        self.readout = Readout(projection, integrator, dt=params.dt, propagates=propagates)
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for a batch of inputs.
@@ -188,7 +222,8 @@ class SpikingNetwork(nn.Module):
             spikes.append(layer(inputs))
             inputs = self._drop(spikes[-1], generator)
         readout = self.readout(inputs)
-        return Activity(class_scores(readout, self.params.readout), readout, tuple(spikes))
+        scores = class_scores(readout, self.params.readout if self.propagates else "last")
+        return Activity(scores, readout, tuple(spikes))
 
     def _drop(self, spikes: Tensor, generator: torch.Generator | None) -> Tensor:
         probability = self.params.dropout if self.training else 0.0
@@ -196,7 +231,9 @@ class SpikingNetwork(nn.Module):
         return drop(spikes, probability, generator, n_alike=n_alike)
 
 
-def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator) -> Projection:
+def _projection(
+    weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator, propagates: bool
+) -> Projection:
     n_from, n_to = weight.shape
     delays = Delays(n_from, n_to, longest=params.n_delays, generator=generator) if params.n_delays else None
-    return Projection(weight, bias=params.bias, batch_norm=params.batch_norm, delays=delays)
+    return Projection(weight, bias=params.bias, batch_norm=params.batch_norm, delays=delays, propagates=propagates)

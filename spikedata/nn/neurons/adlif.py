@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from spikedata.checks import Bounds, OneOf, Order, Positive, check_fields
+from spikedata.nn.neurons.recurrent_delays import arriving
 from spikedata.nn.neurons.reset import RESETS, reset_membrane
 from spikedata.nn.surrogate import SurrogateParams, spike
 
@@ -169,7 +170,12 @@ def adlif_step(
 
 
 def adlif_loop(
-    drive: Tensor, recurrent_weight: Tensor | None, coefficients: AdLIFCoefficients, params: AdLIFParams
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    coefficients: AdLIFCoefficients,
+    params: AdLIFParams,
+    *,
+    delay_kernel: Tensor | None = None,
 ) -> Tensor:
     """Spikes of neurons that start from 0, computed step by step: the plain form, on any device.
 
@@ -183,6 +189,9 @@ def adlif_loop(
         Coefficients of each neuron.
     params : AdLIFParams
         Scheme, threshold, reset and surrogate.
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -198,8 +207,9 @@ def adlif_loop(
     """
     zeros = torch.zeros_like(drive[:, 0])
     state = AdLIFState(zeros, zeros, zeros)
-    spikes = []
+    spikes: list[Tensor] = []
     for step_drive in drive.unbind(1):
-        now, state = adlif_step(state, step_drive, recurrent_weight, coefficients, params)
+        given = arriving(step_drive, spikes, recurrent_weight, delay_kernel)
+        now, state = adlif_step(state, *given, coefficients, params)
         spikes.append(now)
     return torch.stack(spikes, dim=1)

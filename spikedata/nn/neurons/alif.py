@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from spikedata.checks import NotNegative, Positive, check_fields
+from spikedata.nn.neurons.recurrent_delays import arriving
 from spikedata.nn.surrogate import SurrogateParams, spike
 
 
@@ -148,7 +149,14 @@ def alif_step(
     return spikes, ALIFState(membrane, adaptation, spikes, waiting)
 
 
-def alif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: ALIFParams, *, dt: float) -> Tensor:
+def alif_loop(
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    params: ALIFParams,
+    *,
+    dt: float,
+    delay_kernel: Tensor | None = None,
+) -> Tensor:
     """Spikes of neurons that start from 0, computed step by step: the plain form, on any device.
 
     Parameters
@@ -161,6 +169,9 @@ def alif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: ALIFParams
         Time constants, threshold, adaptation, refractory time and surrogate.
     dt : float
         Length of a step [s].
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -175,8 +186,9 @@ def alif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: ALIFParams
     """
     zeros = torch.zeros_like(drive[:, 0])
     state = ALIFState(zeros, zeros, zeros, zeros)
-    spikes = []
+    spikes: list[Tensor] = []
     for step_drive in drive.unbind(1):
-        now, state = alif_step(state, step_drive, recurrent_weight, params, dt=dt)
+        given = arriving(step_drive, spikes, recurrent_weight, delay_kernel)
+        now, state = alif_step(state, *given, params, dt=dt)
         spikes.append(now)
     return torch.stack(spikes, dim=1)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from spikedata.checks import OneOf, Positive, check_fields
+from spikedata.nn.neurons.recurrent_delays import delayed
 from spikedata.nn.neurons.reset import RESETS, reset_membrane
 from spikedata.nn.surrogate import SurrogateParams, spike
 
@@ -122,7 +123,14 @@ def lif_step(
     return spikes, LIFState(current, membrane)
 
 
-def lif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, *, dt: float) -> Tensor:
+def lif_loop(
+    drive: Tensor,
+    recurrent_weight: Tensor | None,
+    params: LIFParams,
+    *,
+    dt: float,
+    delay_kernel: Tensor | None = None,
+) -> Tensor:
     """Spikes of neurons that start at rest, computed step by step: the plain form, on any device.
 
     Parameters
@@ -135,6 +143,9 @@ def lif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, 
         Time constants, threshold, reset and surrogate.
     dt : float
         Length of a step [s].
+    delay_kernel : Tensor, (delay, neuron), optional
+        Share of each neuron's spikes that is sent to its own layer at each delay; see
+        `spikedata.nn.neurons.recurrent_delays`. Default: no delays.
 
     Returns
     -------
@@ -149,8 +160,12 @@ def lif_loop(drive: Tensor, recurrent_weight: Tensor | None, params: LIFParams, 
     """
     at_rest = torch.zeros_like(drive[:, 0])
     state = LIFState(at_rest, at_rest)
-    spikes = []
+    spikes: list[Tensor] = []
+    weight = None if delay_kernel is not None else recurrent_weight
     for step_drive in drive.unbind(1):
-        now, state = lif_step(state, step_drive, recurrent_weight, params, dt=dt)
+        now, state = lif_step(state, step_drive, weight, params, dt=dt)
         spikes.append(now)
+        if delay_kernel is not None and recurrent_weight is not None:
+            sent = delayed(spikes, delay_kernel)
+            state = state._replace(current=torch.addmm(state.current, sent, recurrent_weight))
     return torch.stack(spikes, dim=1)

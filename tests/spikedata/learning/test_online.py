@@ -29,7 +29,9 @@ from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
     ALIFParams,
+    CSiLIFParams,
     LIFParams,
+    SiLIFParams,
     adlif_coefficients,
     leaky_integrator,
 )
@@ -369,12 +371,15 @@ def test_memory_does_not_grow_with_clips_or_steps():
     ("changes", "match"),
     [
         ({"max_delay": 0.05, "recurrent": False}, r"eprop trains networks with max_delay 0\.0, got 0\.05; 'bptt' fits"),
+        ({"max_recurrent_delay": 0.05}, r"eprop trains networks with max_recurrent_delay 0\.0, got 0\.05; 'bptt' fits"),
         ({"dropout": 0.2}, r"eprop trains networks with dropout 0\.0, got 0\.2; 'bptt' fits it"),
         ({"batch_norm": True}, "eprop trains networks with batch_norm False, got True; 'bptt' fits it"),
+        ({"neuron": SiLIFParams()}, "eprop trains LIF, AdLIF and ALIF neurons, got SiLIFParams; 'bptt' fits them"),
+        ({"neuron": (CSiLIFParams(),)}, "eprop trains LIF, AdLIF and ALIF neurons, got CSiLIFParams"),
     ],
 )
 def test_what_the_rule_cannot_train_is_refused(changes, match):
-    network = _network(_params(LIFParams(), **changes))
+    network = _network(_params(**{"neuron": LIFParams(), **changes}))
     with pytest.raises(ValueError, match=match):
         online_gradients(network, _spikes(), LABELS)
 

@@ -10,6 +10,7 @@ from spikedata.nn.networks.delays import delay_width
 from spikedata.nn.networks.initialization import InitializationParams
 from spikedata.nn.networks.spiking import SpikingNetwork
 from spikedata.torch import SpikeDataset, collate_dense
+from spikedata.training.checkpoint import checkpoint_bytes, checkpoint_from
 from spikedata.training.counts import fit_counts
 from spikedata.training.loop import train
 from spikedata.training.losses import LOSSES, ActivityParams
@@ -184,6 +185,42 @@ def test_the_loss_takes_part_and_scoring_stays_cross_entropy(loss, make_events):
     counts = collate_dense(list(clips), dt=0.01, n_steps=20).counts
     wanted = torch.nn.functional.cross_entropy(run.network(counts).logits, torch.as_tensor(clips.labels))
     assert evaluate(run.network, clips).loss == pytest.approx(wanted.item(), rel=1e-5)
+
+
+AVERAGED = replace(PARAMS, weight_average=0.8)
+
+
+def test_an_average_of_weights_is_scored_and_kept_but_not_trained_on(make_events):
+    plain, averaged = [], []
+    _train(make_events, on_checkpoint=plain.append)
+    run = _train(make_events, AVERAGED, on_checkpoint=averaged.append)
+    for one, other in zip(plain, averaged, strict=True):
+        assert all(torch.equal(weight, other.weights[name]) for name, weight in one.weights.items())
+        assert not torch.equal(other.averaged["readout.projection.weight"], other.weights["readout.projection.weight"])
+    kept = averaged[run.best_epoch - 1].averaged
+    assert all(torch.equal(weight, kept[name]) for name, weight in run.network.state_dict().items())
+
+
+def test_the_average_moves_by_its_share_of_each_step(make_events):
+    states = []
+    parts = make_events((0, 1)), make_events((2,), seed=1)  # one batch, so one step an epoch
+    train(_network(), *parts, replace(AVERAGED, batch_size=64), on_checkpoint=states.append)
+    name, expected = "readout.projection.weight", states[0].weights["readout.projection.weight"]
+    for state in states:
+        expected = torch.lerp(expected, state.weights[name], 0.2)
+        torch.testing.assert_close(state.averaged[name], expected)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_an_interrupted_average_goes_on_as_if_nothing_had_happened(batch_norm, make_events):
+    params = replace(NETWORK, batch_norm=batch_norm)
+    network = make_network(params, n_units=16, n_classes=3, generator=torch.Generator().manual_seed(0))
+    parts = make_events((0, 1, 2)), make_events((3,), seed=1)
+    states = []
+    whole = train(network, *parts, AVERAGED, on_checkpoint=states.append)
+    checkpoint, _ = checkpoint_from(checkpoint_bytes(states[0], {}))
+    resumed = train(network, *parts, AVERAGED, checkpoint=checkpoint)
+    assert all(torch.equal(one, resumed.network.state_dict()[name]) for name, one in whole.network.state_dict().items())
 
 
 def test_the_loss_by_default_is_that_of_runs_made_before(make_events):

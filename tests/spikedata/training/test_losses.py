@@ -164,3 +164,16 @@ def test_the_upper_bound_asks_busy_neurons_for_fewer():
 def test_numbers_that_mean_nothing_are_refused(values, message):
     with pytest.raises(ValueError, match=rf"ActivityParams\.{message}"):
         ActivityParams(**values)
+
+
+def test_a_bound_on_each_neuron_stands_beside_the_one_on_all():
+    spikes = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]])  # 3 and 1 spikes, 2 on average
+    both = ActivityParams(
+        lower_strength=0.0,
+        upper_threshold=1.0,
+        upper_strength=1.0,
+        norm="l1",
+        neuron_threshold=1.0,
+        neuron_strength=0.5,
+    )
+    assert activity_penalty([spikes], both).item() == pytest.approx(1.0 + 0.5 * (2.0**2 + 0.0) / 2)

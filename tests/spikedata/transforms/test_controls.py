@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikedata.transforms import NormalizeCounts, ShuffleTimes, TimeReversal
+from spikedata.events import bin_events
+from spikedata.transforms import NormalizeCounts, ShuffleSteps, ShuffleTimes, TimeReversal
 
 STANDARD_ERRORS = 5  # a true statement fails once in 1.7 million runs, and the draws here never change
 ROUNDING = 1e-6  # [s], of float32 times of about a second
@@ -102,3 +103,55 @@ def test_added_events_are_uniform_up_to_the_latest(make, apply):
     added = normalized.times[normalized.units == 1]
     assert added.max() < 2
     assert abs(added.mean() - 1) < STANDARD_ERRORS * 2 / np.sqrt(12 * 2000)
+
+
+def test_counts_of_no_number_are_those_of_the_mean_unit(make, apply):
+    counts = counts_of(apply(NormalizeCounts(n_per_unit=None), make([0, 1, 29, 400], n_units=20)))
+    assert [np.unique(row).tolist() for row in counts] == [[0], [1], [1], [20]]
+
+
+def binned(events, *, dt, n_steps):
+    """Counts of each clip by step and unit."""
+    return [bin_events(clip.times, clip.units, dt=dt, n_steps=n_steps, n_units=events.n_units) for clip in events]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dt", [0.01, 1 / 256, 0.3])
+def test_a_shuffled_step_is_a_step_of_the_clip(make, apply, dtype, dt):
+    events = make(LENGTHS, dtype=dtype, n_units=20)
+    n_steps = int(1 / dt) + 2
+    shuffled = apply(ShuffleSteps(dt=dt, n_steps=n_steps), events, seed=3)
+    for before, after in zip(
+        binned(events, dt=dt, n_steps=n_steps), binned(shuffled, dt=dt, n_steps=n_steps), strict=True
+    ):
+        assert sorted(map(bytes, before)) == sorted(map(bytes, after))
+
+
+def test_shuffled_steps_end_where_the_clip_ends(make, apply):
+    events = make([4000], duration=0.5)
+    counts = binned(apply(ShuffleSteps(dt=0.01, n_steps=100), events), dt=0.01, n_steps=100)[0].sum(axis=1)
+    assert counts[:50].all()
+    assert not counts[50:].any()
+
+
+def test_what_comes_after_the_window_stays_where_it_is(make, apply):
+    events = make([400], dtype=np.float64)
+    shuffled = apply(ShuffleSteps(dt=0.01, n_steps=50), events)
+    late = events.times >= 0.5
+    np.testing.assert_array_equal(shuffled.times[late], events.times[late])
+    assert (shuffled.times[~late] < 0.5).all()
+    assert not np.array_equal(shuffled.times[~late], events.times[~late])
+
+
+def test_every_order_of_steps_is_as_likely(make, apply):
+    events = make([3] * 6000, n_units=3, dtype=np.float64)
+    events.times[:], events.units[:] = np.tile([0.5, 1.5, 2.5], 6000), np.tile([0, 1, 2], 6000)
+    orders = apply(ShuffleSteps(dt=1, n_steps=3), events).times.reshape(-1, 3).astype(int) @ [9, 3, 1]
+    _, counts = np.unique(orders, return_counts=True)
+    assert counts.size == 6
+    np.testing.assert_allclose(counts, 1000, atol=STANDARD_ERRORS * np.sqrt(1000 * 5 / 6))
+
+
+def test_one_step_has_one_order(make, apply):
+    events = make(LENGTHS, dtype=np.float64)
+    np.testing.assert_array_equal(apply(ShuffleSteps(dt=1, n_steps=1), events).times, events.times)

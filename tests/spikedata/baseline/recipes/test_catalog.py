@@ -14,9 +14,11 @@ from spikedata.torch import collate_times
 from spikedata.training.params import TrainParams
 
 NAMED = {
-    "recurrent", "counts", "feedforward", "adlif_augmented", "few_clips", "gru", "lstm", "cnn", "spytorch",
+    "recurrent", "counts", "feedforward", "adlif_augmented", "adlif_masked", "few_clips", "gru", "lstm", "cnn",
+    "spytorch",
     "cramer2022", "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
-    "se_adlif", "radlif", "dcls_delays", "latency_mnist", "eprop_alif", "eventprop_yin_yang", "eventprop_mnist",
+    "se_adlif", "radlif", "silif", "c_silif", "dcls_delays", "delrec", "latency_mnist", "eprop_alif",
+    "eventprop_yin_yang", "eventprop_mnist",
 }  # fmt: skip
 
 

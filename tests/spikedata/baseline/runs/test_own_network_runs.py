@@ -25,6 +25,8 @@ from spikedata.baseline.runs.card_text import format_card
 from spikedata.baseline.runs.groups import evaluate_group, refit_group, train_group
 from spikedata.baseline.runs.inspect_run import watch_clip
 from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
+from spikedata.baseline.runs.probes import probe_run
+from spikedata.baseline.runs.quantized import quantize_run
 from spikedata.baseline.runs.selection_bias import measure_selection_bias
 from spikedata.disk import OutputError
 from spikedata.nn import Activity
@@ -156,6 +158,16 @@ def test_the_selection_bias_and_a_control_of_it_are_measured(spike_path, tmp_pat
     assert evaluate_run(tmp_path / "run", network=Mine, control="counts_only").controls[-1].code is None
 
 
+def test_it_is_probed_with_its_weights_and_trained_anew(spike_path, tmp_path):
+    _train(spike_path, tmp_path / "run")
+    card = probe_run(tmp_path / "run", network=Mine, controls=["counts_only"], retrain=True, epochs=1)
+    assert [probe.weights for probe in card.probes] == ["same", "anew"]
+    with pytest.raises(ValueError, match="the propagation of CustomParams cannot be cut"):
+        probe_run(tmp_path / "run", network=Mine, controls=["propagation_cut"])
+    with pytest.raises(ValueError, match=r"of whose weights nobody knows which belong to one neuron"):
+        quantize_run(tmp_path / "run")
+
+
 def test_a_page_of_it_shows_it_at_work_only_where_its_code_is_named(spike_path, tmp_path):
     _train(spike_path, tmp_path / "run", Firing)
     assert report(tmp_path / "run", tmp_path / "with.html", network=Firing, clips=3).clips == 3
@@ -172,6 +184,7 @@ def test_a_page_of_it_shows_it_at_work_only_where_its_code_is_named(spike_path, 
         evaluate_run,
         evaluate_group,
         measure_selection_bias,
+        probe_run,
         lambda run: refit_run(run.parent / "spikes.h5", run.parent / "refit", chosen=read_chosen_run(run)),
         lambda run: train_run(run.parent / "spikes.h5", run.parent / "again", recipe=read_card(run).recipe),
     ],

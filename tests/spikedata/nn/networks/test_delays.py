@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from spikedata.nn.networks.delays import Delays, anneal_delays, delay_width
+from spikedata.nn.networks.delays import Delays, RecurrentDelays, anneal_delays, delay_width, triangle_width
+from spikedata.nn.neurons import delayed
 
 LONGEST = 6
 
@@ -105,3 +106,61 @@ def test_the_width_is_part_of_the_state():
 def test_progress_outside_the_training_is_refused():
     with pytest.raises(ValueError, match=r"progress must be in 0\.\.1, got 1\.5"):
         anneal_delays(_delays(), 1.5)
+
+
+def _recurrent(steps, progress=0.0):
+    delays = RecurrentDelays(len(steps), longest=LONGEST, generator=torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        delays.tens.copy_(torch.tensor(steps, dtype=torch.float64) / 10)
+    anneal_delays(delays, progress)
+    return delays
+
+
+@pytest.mark.parametrize(("steps", "sent"), [(0.0, 0), (2.6, 3), (6.0, 6), (-1.0, 0), (9.0, 6)])
+def test_in_evaluation_a_spike_is_sent_to_its_layer_at_a_whole_step(steps, sent):
+    kernel = _recurrent([steps]).eval()()
+    assert kernel.flatten().nonzero().tolist() == [[sent]]
+    assert kernel.sum().item() == 1.0
+
+
+def test_at_the_end_of_training_a_delay_is_interpolated_between_two_steps():
+    delays = _recurrent([2.25], progress=1.0)
+    expected = torch.tensor([0.0, 0.0, 0.75, 0.25, 0.0, 0.0, 0.0], dtype=torch.float64)
+    assert delays.width.item() == pytest.approx(2 * 0.95**100)
+    torch.testing.assert_close(delays().flatten(), expected, rtol=0, atol=0.02)
+
+
+def test_in_training_a_spike_is_spread_as_a_triangle_that_narrows():
+    shares = [_recurrent([3.0], progress)().flatten() for progress in (0.0, 0.3, 0.6)]
+    for share, progress in zip(shares, (0.0, 0.3, 0.6), strict=True):
+        width = 1 + triangle_width(progress, longest=LONGEST)
+        heights = torch.tensor([max(0.0, width - abs(k - 3.0)) for k in range(LONGEST + 1)], dtype=torch.float64)
+        torch.testing.assert_close(share, heights / heights.sum(), rtol=1e-6, atol=1e-8)
+    assert [(share > 0).sum().item() for share in shares] == [5, 3, 3]
+
+
+def test_the_gradient_of_a_delay_within_a_layer_is_that_of_finite_differences():
+    generator = torch.Generator().manual_seed(2)
+    spikes = (torch.rand(12, 3, 4, generator=generator) < 0.3).double()  # (step, clip, neuron)
+    weight, objective = torch.randn(4, 4, generator=generator).double(), torch.randn(12, 3, 4, generator=generator)
+    delays = _recurrent([0.4, 2.3, 3.7, 5.6], progress=0.2)
+
+    def arrives(tens):
+        kernel = torch.func.functional_call(delays, {"tens": tens}, ())
+        sent = [delayed(list(spikes[: n + 1]), kernel) for n in range(12)]
+        return (torch.stack(sent) @ weight * objective).sum()
+
+    assert torch.autograd.gradcheck(arrives, (delays.tens.detach().clone().requires_grad_(),))
+
+
+def test_a_delay_outside_its_bounds_can_be_trained_back():
+    delays = _recurrent([-2.0, 9.0], progress=0.3)
+    (delays() * torch.arange(7.0).double()[:, None]).sum().backward()
+    assert (delays.tens.grad > 0).all()  # a longer one would arrive later
+
+
+def test_delays_within_a_layer_start_all_over_their_range():
+    delays = RecurrentDelays(2000, longest=30, generator=torch.Generator().manual_seed(0))
+    steps = delays.tens.detach() * 10
+    assert 0 <= steps.min() < 0.1
+    assert 29.9 < steps.max() <= 30

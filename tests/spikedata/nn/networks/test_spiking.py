@@ -12,13 +12,21 @@ from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
     ALIFParams,
+    CSiLIFParams,
+    CSiLIFValues,
     IntegratorParams,
     LIFParams,
+    SiLIFParams,
+    SiLIFValues,
     adlif_coefficients,
     adlif_loop,
     alif_loop,
+    c_silif_coefficients,
+    c_silif_loop,
     leaky_integrator,
     lif_loop,
+    silif_coefficients,
+    silif_loop,
 )
 
 # Weights so large that neurons of every kind fire on the few inputs of the tests.
@@ -30,15 +38,22 @@ VARIANTS = {
     "adaptive, 2 layers": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=AdLIFParams(), readout="softmax_sum"),
     "euler": dataclasses.replace(PLAIN, neuron=AdLIFParams(scheme="euler"), bias=True, readout="last"),
     "adaptive threshold": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=ALIFParams(refractory=20e-3)),
+    "silif": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=SiLIFParams()),
+    "c-silif": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=CSiLIFParams(), bias=True),
+    "c-silif, normalized": dataclasses.replace(PLAIN, neuron=CSiLIFParams(), batch_norm=True),
     "one neuron for each layer": dataclasses.replace(PLAIN, hidden=(6, 5), neuron=(LIFParams(), AdLIFParams())),
     "normalized": dataclasses.replace(PLAIN, hidden=(6, 5), batch_norm=True, bias=True),
     "dropout": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4),
     "dropped neurons": dataclasses.replace(PLAIN, hidden=(6, 5), dropout=0.4, dropout_of="neurons"),
+    "recurrent delays": dataclasses.replace(PLAIN, hidden=(6, 5), max_recurrent_delay=0.04),
+    "adaptive, recurrent delays": dataclasses.replace(PLAIN, neuron=AdLIFParams(), max_recurrent_delay=0.04),
+    "c-silif, recurrent delays": dataclasses.replace(PLAIN, neuron=CSiLIFParams(), max_recurrent_delay=0.04),
     "delays": dataclasses.replace(PLAIN, hidden=(6, 5), recurrent=False, max_delay=0.05),
 }
 WEIGHTS = ("layers.0.projection.weight", "layers.0.recurrent_weight", "readout.projection.weight")
 by_plain_loops = pytest.mark.parametrize(
-    "name", ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler", "adaptive threshold"]
+    "name",
+    ["recurrent", "feed-forward, 3 layers", "adaptive, 2 layers", "euler", "adaptive threshold", "silif", "c-silif"],
 )
 every_variant = pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS.keys())
 
@@ -61,6 +76,13 @@ def _by_plain_loops(network, spikes):
             spikes = lif_loop(drive, layer.recurrent_weight, layer.neuron, dt=network.dt)
         elif isinstance(layer.neuron, ALIFParams):
             spikes = alif_loop(drive, layer.recurrent_weight, layer.neuron, dt=network.dt)
+        elif isinstance(layer.neuron, SiLIFParams):
+            coefficients = silif_coefficients(SiLIFValues(**layer.values), layer.neuron, dt=network.dt)
+            spikes = silif_loop(drive, layer.recurrent_weight, coefficients, layer.neuron)
+        elif isinstance(layer.neuron, CSiLIFParams):
+            values = CSiLIFValues(**layer.values)
+            weight, coefficients = layer.recurrent_weight * values.gain, c_silif_coefficients(values)
+            spikes = c_silif_loop(drive * values.gain, weight, coefficients, layer.neuron)
         else:
             coefficients = adlif_coefficients(AdLIFFractions(**layer.fractions), layer.neuron, dt=network.dt)
             spikes = adlif_loop(drive, layer.recurrent_weight, coefficients, layer.neuron)
@@ -326,6 +348,11 @@ def test_inputs_of_another_width_are_refused():
         ({"dt": -1e-3}, "dt must be > 0, got -0.001"),
         ({"duration": 1.0, "dt": 0.03}, "duration must be a whole number of dt, got 1.0 and 0.03"),
         ({"max_delay": 0.015}, "max_delay must be a whole number of dt, got 0.015 and 0.01"),
+        ({"max_recurrent_delay": 0.015}, "max_recurrent_delay must be a whole number of dt, got 0.015 and 0.01"),
+        (
+            {"max_recurrent_delay": 0.1, "recurrent": False},
+            "max_recurrent_delay must be 0 where neurons are not connec",
+        ),
         ({"neuron": (LIFParams(),), "hidden": (8, 8)}, "neuron must be one or 2 neurons, got 1"),
         ({"tau_readout": math.nan}, "tau_readout must be a number > 0, got nan"),
     ],
