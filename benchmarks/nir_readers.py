@@ -186,7 +186,7 @@ def check(run_dir: Path, spike_path: Path, *, n_clips: int, readers: dict[str, C
 def table_of(rows: list[dict]) -> str:
     """Markdown."""
     lines = [
-        "| network | reset | read by | hidden spikes | equal, as read | equal, with the lines | same answers | membranes |",
+        "| network | reset | read by | hidden spikes | equal, as read | with the lines | same answers | membranes |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

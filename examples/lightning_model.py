@@ -3,7 +3,7 @@ Training with Lightning
 =======================
 
 **How do spikes get into a Lightning module?** Through an ordinary ``DataLoader``: a data set that is told ``dt`` and
-``n_steps`` gives tensors of one shape, and a network of ``spikedata.nn`` is a module as any other.
+``n_steps`` gives tensors of one shape, and the layers of ``spikedata.nn`` are modules as any other.
 """
 
 # %%
@@ -52,40 +52,35 @@ class Digits(lightning.LightningDataModule):
 
 
 # %%
-# The model: recurrent LIF neurons, whose loops over time are compiled. ``network(counts)`` gives the logits and the
-# spikes of each layer.
+# The model: recurrent LIF neurons, whose loops over time are compiled. ``network(counts)`` gives the logits;
+# ``activity_of`` gives the hidden spikes beside them, for a penalty on neurons that fire more than 20 times in a clip.
 
 
 class Classifier(lightning.LightningModule):
     def __init__(self):
         super().__init__()
-        params = snn.SpikingNetworkParams(
-            hidden=(128,),
-            neuron=snn.LIFParams(tau_mem=0.04),
-            readout="softmax_sum",
-            tau_readout=0.04,
-            initialization=snn.InitializationParams(input_gain=2.0),
-            n_merged=1,
-            dt=0.02,
+        self.network = torch.nn.Sequential(
+            snn.Linear(70, 128, gain=2.0),
+            snn.LIF(128, recurrent=True, tau_mem=0.04, dt=0.02),
+            snn.Readout(128, 20, kind="softmax_sum", tau_mem=0.04, dt=0.02),
         )
-        self.network = snn.make_network(params, n_units=70, n_classes=20, generator=torch.Generator().manual_seed(0))
         self.curves = {"train": [], "validation": []}
 
-    def step(self, batch):
-        counts, labels = batch
-        logits = self.network(counts).logits
-        return torch.nn.functional.cross_entropy(logits, labels), (logits.argmax(1) == labels).float().mean()
+    def score(self, name, logits, labels):
+        self.log(name, (logits.argmax(1) == labels).float().mean(), on_epoch=True, on_step=False)
 
     def training_step(self, batch, batch_index):
-        loss, right = self.step(batch)
-        self.log("train", right, on_epoch=True, on_step=False)
-        return loss
+        counts, labels = batch
+        activity = snn.activity_of(self.network, counts)
+        self.score("train", activity.logits, labels)
+        penalty = (activity.hidden_spikes.sum(dim=1) - 20).clamp(min=0).square().mean()
+        return torch.nn.functional.cross_entropy(activity.logits, labels) + 1e-3 * penalty
 
     def validation_step(self, batch, batch_index):
-        self.log("validation", self.step(batch)[1])
+        self.score("validation", self.network(batch[0]), batch[1])
 
     def test_step(self, batch, batch_index):
-        self.log("test", self.step(batch)[1])
+        self.score("test", self.network(batch[0]), batch[1])
 
     def on_train_epoch_end(self):
         for name, values in self.curves.items():

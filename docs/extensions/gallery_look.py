@@ -9,6 +9,7 @@ ORDER = (
     "word_in_babble",
     "which_channels",
     "recognize_a_recording",
+    "words_as_they_are_spoken",
     "own_pytorch_model",
     "own_network",
     "snntorch_model",

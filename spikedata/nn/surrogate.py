@@ -118,7 +118,7 @@ def surrogate_derivative(membrane_minus_threshold: Tensor, params: SurrogatePara
             decayed = torch.exp(-distance)
             derivative = 4.0 * decayed / (1.0 + decayed).square_()
         case "triangle":
-            derivative = (1.0 - distance).clamp_(min=0.0)
+            derivative = (1.0 - distance).clamp(min=0.0)  # vmap has no rule for clamp_
         case "boxcar":
             derivative = (distance <= 1.0).to(distance.dtype)
         case "arctan":
@@ -131,12 +131,17 @@ def surrogate_derivative(membrane_minus_threshold: Tensor, params: SurrogatePara
 
 
 class _Spike(torch.autograd.Function):
+    generate_vmap_rule = True  # for torch.func
+
     @staticmethod
-    def forward(ctx: Any, membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
-        ctx.save_for_backward(membrane_minus_threshold)
-        ctx.params = params
+    def forward(membrane_minus_threshold: Tensor, params: SurrogateParams) -> Tensor:
         fired = (membrane_minus_threshold > 0).to(membrane_minus_threshold.dtype)
         return torch.where(membrane_minus_threshold.isnan(), membrane_minus_threshold, fired)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, SurrogateParams], output: Tensor) -> None:
+        membrane_minus_threshold, ctx.params = inputs
+        ctx.save_for_backward(membrane_minus_threshold)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

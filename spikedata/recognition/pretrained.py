@@ -16,14 +16,12 @@ from spikedata.baseline.recipes.structure import fields_from_json, fields_to_jso
 from spikedata.baseline.runs.card import Card, Tally
 from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import control_name
-from spikedata.baseline.runs.folder import is_group, load_run, network_from, read_card, runs_of_group
+from spikedata.baseline.runs.folder import is_group, load_run, network_from, refuse_own_network, runs_of_group
 from spikedata.baseline.runs.quantized import USUAL_BITS, BitsTable, rows_of_bits
 from spikedata.checks import Positive, checked
 from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
-from spikedata.nn.networks import CustomParams
 from spikedata.nn.quantization import SCALES
-from spikedata.training.devices import resolve_device
 
 if TYPE_CHECKING:
     from spikedata.nn import Network
@@ -323,8 +321,7 @@ def quantize_pretrained(
         raise ValueError(f"{spike_path}: must have the classes {list(found.classes)}, got {list(clips.keys)}")
     if clips.n_units != found.n_units:
         raise ValueError(f"{spike_path}: must have {found.n_units} units, got {clips.n_units}")
-    network = found.network.to(resolve_device(device))
-    rows = rows_of_bits(network, clips, found.card.recipe, bits=bits, scales=scales)
+    rows = rows_of_bits(found.network, clips, found.card.recipe, bits=bits, scales=scales, device=device)
     return BitsTable(network=name, file=data.file, part="whole file", rows=rows)
 
 
@@ -367,10 +364,7 @@ def network_to_hear_with(
 def _of_run(run_dir: str | os.PathLike[str], params: CochleaParams | None) -> Pretrained:
     if is_group(run_dir):
         raise ValueError(f"{run_dir}: holds several runs; name one of them, as {runs_of_group(run_dir)[0]}")
-    if isinstance(read_card(run_dir).recipe.network, CustomParams):
-        raise ValueError(
-            f"{run_dir}: is of a network of one's own, which recognizes no recordings: its code is not there"
-        )
+    refuse_own_network(run_dir, "which recognizes no recordings: its code is not there")
     network, card = load_run(run_dir)
     control = control_name(card.recipe)
     if control != "none":

@@ -22,19 +22,23 @@ from torch import Tensor
 from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import negligible, scalars
 from spikedata.nn.networks import Activity, Inputs, Network, SpikingNetwork
-from spikedata.nn.networks.layers import Readout, SpikingLayer
+from spikedata.nn.networks.layers import ReadoutLayer, SpikingLayer
 from spikedata.nn.neurons import AdLIFFractions, AdLIFParams, ALIFParams, LIFParams, adlif_coefficients
 
 
 def has_known_membranes(network: Network) -> TypeGuard[SpikingNetwork]:
     """Whether the membranes of a network can be counted: it is on a grid, of neurons whose equations stand here.
 
+    Learned delays within a layer are not followed.
+
     Parameters
     ----------
     network : Network
         Of any kind.
     """
-    return isinstance(network, SpikingNetwork) and all(isinstance(neuron, _KNOWN) for neuron in network.params.neurons)
+    if not isinstance(network, SpikingNetwork) or network.params.max_recurrent_delay:
+        return False
+    return all(isinstance(neuron, _KNOWN) for neuron in network.params.neurons)
 
 
 _KNOWN = (LIFParams, AdLIFParams, ALIFParams)
@@ -82,11 +86,11 @@ def _of_layer(layer: SpikingLayer, below: Inputs, spikes: Tensor) -> int:
         rows, is_symplectic = np.stack([_array(one) for one in coefficients]), neuron.scheme == "symplectic"
         (threshold,) = numbers(neuron.threshold)
         return int(adlif_updates(d, s, rows, threshold, neuron.reset == "zero", is_symplectic, smallest))
-    alpha, threshold = numbers(neuron.decays(layer.dt)[0], neuron.threshold)
+    alpha, threshold = numbers(cast(ALIFParams, neuron).decays(layer.dt)[0], neuron.threshold)
     return int(alif_updates(d, s, alpha, threshold, smallest))
 
 
-def _of_readout(readout: Readout, spikes: Tensor) -> int:
+def _of_readout(readout: ReadoutLayer, spikes: Tensor) -> int:
     drive = readout.projection(spikes)
     numbers, smallest = partial(scalars, drive.dtype), negligible(drive.dtype)
     integrator, silent = readout.integrator, np.zeros(tuple(drive.shape), _array(drive).dtype)

@@ -128,7 +128,6 @@ def quantize_run(
     _check(bits, scales)
     refuse_own_network(run_dir, "of whose weights nobody knows which belong to one neuron")
     network, card = load_run(run_dir)
-    network.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if file.is_own:
         if card.refit:
@@ -141,28 +140,29 @@ def quantize_run(
         require_scored(run_dir, card, file)
         part, events = file.part, read_test_clips(run_dir, card, file, on_progress).events
     clips = under_control(network, events, control_of_recipe(card.recipe), seed=card.seed)
-    rows = rows_of_bits(network, clips, card.recipe, bits=bits, scales=scales)
+    rows = rows_of_bits(network, clips, card.recipe, bits=bits, scales=scales, device=device)
     return BitsTable(network=os.fspath(run_dir), file=file.path.name, part=part, rows=rows)
 
 
 @on_one_thread()
 def rows_of_bits(
-    network: Network, clips: Events, recipe: Recipe, *, bits: Sequence[int], scales: Sequence[str]
+    network: Network, clips: Events, recipe: Recipe, *, bits: Sequence[int], scales: Sequence[str], device: str = "cpu"
 ) -> tuple[BitsRow, ...]:
     """The scores of a network on some clips with its weights as they are, and in fewer bits.
 
     Parameters
     ----------
     network : Network
-        Left as it is.
+        Left as it is, but brought to the device.
     clips : Events
         The clips.
     recipe : Recipe
         How the clips are given to the network.
-    bits, scales
+    bits, scales, device
         As `quantize_run` takes them.
     """
     _check(bits, scales)
+    network.to(resolve_device(device))
     weights = network.state_dict()
 
     def row(n_bits: int | None, scale: str | None) -> BitsRow:

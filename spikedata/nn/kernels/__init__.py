@@ -14,12 +14,14 @@ from spikedata.nn.kernels.lif import run_lif
 from spikedata.nn.kernels.peak import max_over_time
 from spikedata.nn.kernels.projection import dense_events, project_events, project_spikes
 from spikedata.nn.kernels.silif import run_silif
+from spikedata.nn.kernels.tracing import plain_loops
 
 __all__ = [
     "dense_events",
     "drop",
     "kernel_threads",
     "max_over_time",
+    "plain_loops",
     "project_events",
     "project_spikes",
     "run_adlif",

@@ -25,6 +25,7 @@ from spikedata.nn.kernels.recurrent_delays import (
 )
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.weights import lists_to_fill, sum_in_order, weight_gradient
 from spikedata.nn.neurons import AdLIFCoefficients, AdLIFParams, adlif_loop
 
@@ -247,18 +248,14 @@ def run_adlif(
         return run_adlif_triton(drive, recurrent_weight, coefficients, params)
     if not is_fused(drive):
         return adlif_loop(drive, recurrent_weight, coefficients, params, delay_kernel=delay_kernel)
-    _check_coefficients(coefficients, drive.shape[2])
-    spikes: Tensor = _AdLIF.apply(drive, recurrent_weight, delay_kernel, torch.stack(coefficients), params)
-    return spikes
+    _check_shapes(coefficients, drive.shape[2])
+    return apply(_AdLIF, drive, recurrent_weight, delay_kernel, torch.stack(coefficients), params)
 
 
-def _check_coefficients(coefficients: AdLIFCoefficients, n_neurons: int) -> None:
+def _check_shapes(coefficients: AdLIFCoefficients, n_neurons: int) -> None:
     for name, values in zip(coefficients._fields, coefficients, strict=True):
         if values.shape != (n_neurons,):
             raise ValueError(f"coefficients.{name} must be ({n_neurons},), got {tuple(values.shape)}")
-    if (coefficients.membrane_decay >= 1).any():
-        highest = coefficients.membrane_decay.max().item()
-        raise ValueError(f"coefficients.membrane_decay must be < 1, got {highest}")
 
 
 class _AdLIF(torch.autograd.Function):
@@ -271,6 +268,8 @@ class _AdLIF(torch.autograd.Function):
         coefficients: Tensor,
         params: AdLIFParams,
     ) -> Tensor:
+        if (coefficients[0] >= 1).any():
+            raise ValueError(f"coefficients.membrane_decay must be < 1, got {coefficients[0].max().item()}")
         drive = drive.detach().contiguous()
         kept = _Kept(
             membranes=empty(tuple(drive.shape), drive.dtype),

@@ -24,6 +24,7 @@ from spikedata.nn.kernels.recurrent_delays import (
 )
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.weights import lists_to_fill, weight_gradient
 from spikedata.nn.neurons import ALIFParams, alif_loop
 
@@ -196,8 +197,7 @@ def run_alif(
     check_delays(delay_kernel, drive, recurrent_weight)
     if not is_fused(drive):
         return alif_loop(drive, recurrent_weight, params, dt=dt, delay_kernel=delay_kernel)
-    spikes: Tensor = _ALIF.apply(drive, recurrent_weight, delay_kernel, params, dt)
-    return spikes
+    return apply(_ALIF, drive, recurrent_weight, delay_kernel, params, dt)
 
 
 class _ALIF(torch.autograd.Function):

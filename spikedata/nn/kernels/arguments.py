@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikedata.nn.kernels.tracing import wants_plain_loops
 from spikedata.nn.surrogate import SHAPES, SurrogateParams
 
 _TYPES: dict[torch.dtype, type[np.float32] | type[np.float64]] = {torch.float32: np.float32, torch.float64: np.float64}
@@ -15,14 +16,14 @@ _NEGLIGIBLE = {torch.float32: 1e-30, torch.float64: 1e-290}  # no effect on resu
 
 
 def is_fused(tensor: Tensor) -> bool:
-    """Whether there is a compiled kernel for the device and dtype of a tensor."""
-    return tensor.device.type == "cpu" and tensor.dtype in _TYPES
+    """Whether there is a compiled kernel for the device and dtype of a tensor, it may run, and has something to do."""
+    return tensor.device.type == "cpu" and tensor.dtype in _TYPES and not wants_plain_loops() and tensor.numel() > 0
 
 
 def check_shapes(drive: Tensor, recurrent_weight: Tensor | None) -> None:
     """Raise ValueError unless drive and recurrent weight have the same number of neurons."""
-    if drive.ndim != 3 or not all(drive.shape):
-        raise ValueError(f"drive must be (batch, step, neuron), each at least 1, got {tuple(drive.shape)}")
+    if drive.ndim != 3 or not all(drive.shape[1:]):
+        raise ValueError(f"drive must be (batch, step, neuron), steps and neurons >= 1, got {tuple(drive.shape)}")
     n = drive.shape[2]
     if recurrent_weight is not None and recurrent_weight.shape != (n, n):
         raise ValueError(f"recurrent_weight must be ({n}, {n}), got {tuple(recurrent_weight.shape)}")

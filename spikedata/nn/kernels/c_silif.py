@@ -24,6 +24,7 @@ from spikedata.nn.kernels.recurrent_delays import (
 )
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.weights import lists_to_fill, sum_in_order, weight_gradient
 from spikedata.nn.neurons import CSiLIFCoefficients, CSiLIFParams, c_silif_loop
 
@@ -209,8 +210,7 @@ def run_c_silif(
     for name, values in zip(coefficients._fields, coefficients, strict=True):
         if values.shape != (drive.shape[2],):
             raise ValueError(f"coefficients.{name} must be ({drive.shape[2]},), got {tuple(values.shape)}")
-    spikes: Tensor = _CSiLIF.apply(drive, recurrent_weight, delay_kernel, torch.stack(coefficients), params)
-    return spikes
+    return apply(_CSiLIF, drive, recurrent_weight, delay_kernel, torch.stack(coefficients), params)
 
 
 class _CSiLIF(torch.autograd.Function):

@@ -17,6 +17,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import is_fused, scalars
 from spikedata.nn.kernels.chunks import over_chunks
 from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.tracing import apply, untraced
 
 # The golden ratio of Weyl sequences, and the factors of the integer hash lowbias32 (C. Wellons, 2018).
 SPREAD, FIRST_FACTOR, SECOND_FACTOR = 0x9E3779B9, 0x7FEB352D, 0x846CA68B
@@ -86,14 +87,18 @@ def drop(values: Tensor, probability: float, generator: torch.Generator | None, 
     if not values.numel():
         return values
     n_rows = -(-values.numel() // values.shape[-1] // n_alike)
-    seeds = torch.randint(_LEVELS, (2,), generator=generator, device=generator.device).to(values.device)
+    seeds = _draw(generator).to(values.device)
     keys = _mixed(_int32(torch.arange(n_rows, device=values.device) + seeds[:, None]))
     n_dropped = min(round(probability * _LEVELS), _LEVELS - 1)
     scale = _LEVELS / (_LEVELS - n_dropped)
     if is_fused(values):
-        left: Tensor = _Drop.apply(values, keys, n_alike, n_dropped, scale)
-        return left
+        return apply(_Drop, values, keys, n_alike, n_dropped, scale)
     return values * _mask(values.shape, keys, n_alike, n_dropped) * scale
+
+
+@untraced
+def _draw(generator: torch.Generator) -> Tensor:
+    return torch.randint(_LEVELS, (2,), generator=generator, device=generator.device)
 
 
 class _Drop(torch.autograd.Function):

@@ -17,6 +17,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from spikedata.nn.kernels.tracing import untraced, wants_plain_loops
+
 LARGEST_RECURRENT = 1024  # neurons whose states one program holds in its registers
 _allowed: ContextVar[bool] = ContextVar("triton_kernels", default=True)
 
@@ -45,9 +47,14 @@ def triton_kernels(allowed: bool) -> Iterator[None]:
 
 def runs_in_triton(drive: Tensor, *, recurrent: bool) -> bool:
     """Whether a layer with this drive (batch, step, neuron) runs as a Triton kernel."""
-    if not drive.is_cuda or drive.dtype != torch.float32:
+    if not drive.is_cuda or drive.dtype != torch.float32 or wants_plain_loops():
         return False
-    return _allowed.get() and has_triton() and not (recurrent and drive.shape[2] > LARGEST_RECURRENT)
+    return _may_run() and not (recurrent and drive.shape[2] > LARGEST_RECURRENT)
+
+
+@untraced
+def _may_run() -> bool:
+    return _allowed.get() and has_triton()
 
 
 @cache

@@ -14,6 +14,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import is_fused, negligible, scalars
 from spikedata.nn.kernels.chunks import over_chunks
 from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.neurons import IntegratorParams, leaky_integrator
 
 
@@ -96,10 +97,9 @@ def run_integrator(drive: Tensor, params: IntegratorParams, *, dt: float) -> Ten
     >>> [round(value, 3) for value in membrane.flatten().tolist()]
     [0.632, 0.865, 0.95]
     """
-    if not is_fused(drive) or not drive.numel():
+    if not is_fused(drive):
         return leaky_integrator(drive, params, dt=dt)
-    membrane: Tensor = _Integrator.apply(drive, params, dt)
-    return membrane
+    return apply(_Integrator, drive, params, dt)
 
 
 class _Integrator(torch.autograd.Function):

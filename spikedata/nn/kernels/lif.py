@@ -25,6 +25,7 @@ from spikedata.nn.kernels.recurrent_delays import (
 )
 from spikedata.nn.kernels.rows import add_rows, fetch_ahead, list_active, surrogate_row
 from spikedata.nn.kernels.spike_lists import SpikeLists
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.weights import lists_to_fill, weight_gradient
 from spikedata.nn.neurons import LIFParams, lif_loop
 
@@ -197,8 +198,7 @@ def run_lif(
         return run_lif_triton(drive, recurrent_weight, params, dt=dt)
     if not is_fused(drive):
         return lif_loop(drive, recurrent_weight, params, dt=dt, delay_kernel=delay_kernel)
-    spikes: Tensor = _LIF.apply(drive, recurrent_weight, delay_kernel, params, dt)
-    return spikes
+    return apply(_LIF, drive, recurrent_weight, delay_kernel, params, dt)
 
 
 class _LIF(torch.autograd.Function):

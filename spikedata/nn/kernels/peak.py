@@ -13,6 +13,7 @@ from spikedata.compilation import Array, compiled
 from spikedata.nn.kernels.arguments import is_fused
 from spikedata.nn.kernels.chunks import over_chunks
 from spikedata.nn.kernels.memory import empty
+from spikedata.nn.kernels.tracing import apply
 
 
 @compiled
@@ -68,10 +69,9 @@ def max_over_time(values: Tensor) -> Tensor:
     >>> max_over_time(torch.tensor([[[0.0, 3.0], [2.0, 1.0]]])).tolist()
     [[2.0, 3.0]]
     """
-    if not is_fused(values) or not values.numel():
+    if not is_fused(values):
         return values.amax(dim=1)
-    peaks: Tensor = _Peak.apply(values)
-    return peaks
+    return apply(_Peak, values)
 
 
 class _Peak(torch.autograd.Function):

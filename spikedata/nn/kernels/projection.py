@@ -17,6 +17,7 @@ from spikedata.nn.kernels.arguments import is_fused
 from spikedata.nn.kernels.chunks import CHUNK, over_chunks
 from spikedata.nn.kernels.memory import empty
 from spikedata.nn.kernels.spike_lists import SpikeLists, gather, gather_back, lists_of
+from spikedata.nn.kernels.tracing import apply, untraced
 from spikedata.nn.kernels.weights import dense_gradient, sparse_up_to, sum_in_order
 
 
@@ -54,8 +55,7 @@ def project_events(units: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     _check_lists(units, offsets, weight)
     if not is_fused(weight) or not len(offsets):
         return torch.matmul(dense_events(units, offsets, len(weight), weight.dtype), weight)
-    drive: Tensor = _EventProjection.apply(units, offsets, weight)
-    return drive
+    return apply(_EventProjection, units, offsets, weight)
 
 
 def dense_events(units: Tensor, offsets: Tensor, n_units: int, dtype: torch.dtype) -> Tensor:
@@ -117,8 +117,7 @@ def project_spikes(spikes: Tensor, weight: Tensor) -> Tensor:
         raise ValueError(f"spikes must be (batch, step, from) and weight (from, to), got {found}")
     if not is_fused(weight) or spikes.dtype != weight.dtype or not spikes.numel():
         return torch.matmul(spikes, weight)
-    drive: Tensor = _SpikeProjection.apply(spikes, weight)
-    return drive
+    return apply(_SpikeProjection, spikes, weight)
 
 
 class _EventProjection(torch.autograd.Function):
@@ -186,6 +185,7 @@ class _SpikeProjection(torch.autograd.Function):
         return grad_spikes, sum_in_order(parts) if needs_weight else None
 
 
+@untraced
 def _check_lists(units: Tensor, offsets: Tensor, weight: Tensor) -> None:
     if offsets.ndim != 2 or offsets.shape[1] < 2 or offsets.dtype != torch.int64:
         raise ValueError(f"offsets must be int64 (batch, n_steps + 1), got {offsets.dtype} {tuple(offsets.shape)}")

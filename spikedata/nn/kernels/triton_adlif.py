@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from spikedata.nn.kernels.arguments import check_shapes
 from spikedata.nn.kernels.gpu import check_for_triton
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.triton_tiles import derivative_of, fired, on_device_of, product, tiles_of
 from spikedata.nn.neurons import AdLIFCoefficients, AdLIFParams
 from spikedata.nn.surrogate import SHAPES
@@ -182,8 +183,7 @@ def run_adlif_triton(
     for name, values in zip(coefficients._fields, coefficients, strict=True):
         if values.shape != (n_neurons,):
             raise ValueError(f"coefficients.{name} must be ({n_neurons},), got {tuple(values.shape)}")
-    spikes: Tensor = _AdLIF.apply(drive, recurrent_weight, torch.stack(coefficients), params)
-    return spikes
+    return apply(_AdLIF, drive, recurrent_weight, torch.stack(coefficients), params)
 
 
 class _AdLIF(torch.autograd.Function):

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from spikedata.nn.kernels.arguments import check_shapes
 from spikedata.nn.kernels.gpu import check_for_triton
+from spikedata.nn.kernels.tracing import apply
 from spikedata.nn.kernels.triton_tiles import derivative_of, fired, on_device_of, product, tiles_of
 from spikedata.nn.neurons import LIFParams
 from spikedata.nn.surrogate import SHAPES
@@ -127,8 +128,7 @@ def run_lif_triton(drive: Tensor, recurrent_weight: Tensor | None, params: LIFPa
     """
     check_shapes(drive, recurrent_weight)
     check_for_triton(drive, recurrent_weight)
-    spikes: Tensor = _LIF.apply(drive, recurrent_weight, params, dt)
-    return spikes
+    return apply(_LIF, drive, recurrent_weight, params, dt)
 
 
 class _LIF(torch.autograd.Function):

@@ -45,8 +45,8 @@ class Delays(nn.Module):
         Number of neurons of both layers [1].
     longest : int
         Longest delay [step].
-    generator : torch.Generator
-        Draws the initial delays, uniformly from 0 to the longest.
+    generator : torch.Generator or None
+        Draws the initial delays, uniformly from 0 to the longest; None for PyTorch's own.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Delays(nn.Module):
 
     width: Tensor
 
-    def __init__(self, n_from: int, n_to: int, *, longest: int, generator: torch.Generator) -> None:
+    def __init__(self, n_from: int, n_to: int, *, longest: int, generator: torch.Generator | None) -> None:
         super().__init__()
         self.longest = longest
         self.steps = nn.Parameter(torch.rand(n_from, n_to, generator=generator) * longest)

@@ -233,7 +233,7 @@ def readout_weight(params: InitializationParams, n_from: int, n_to: int, generat
     return draw_weight(kind, n_from, n_to, params.readout_gain, generator)
 
 
-def draw_weight(kind: str, n_from: int, n_to: int, gain: float, generator: torch.Generator) -> Tensor:
+def draw_weight(kind: str, n_from: int, n_to: int, gain: float, generator: torch.Generator | None) -> Tensor:
     """Draw weights that are normal, uniform or orthogonal; see `InitializationParams`.
 
     Returns

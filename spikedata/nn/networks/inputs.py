@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spikedata.nn.kernels import dense_events, project_events, project_spikes
+from spikedata.nn.kernels.tracing import untraced
 from spikedata.torch.layouts import ListBatch, TimesBatch
 
 _ROUNDING = 1e-9  # relative tolerance between duration and n_steps * dt
@@ -64,8 +65,12 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> Binn
     if isinstance(inputs, TimesBatch):
         raise ValueError("inputs must be binned for a network on a grid, got spike times (TimesBatch)")
     if isinstance(inputs, Tensor):
+        if inputs.layout != torch.strided:
+            raise ValueError(f"inputs must be a dense tensor or event lists (collate_lists), got {inputs.layout}")
         if inputs.ndim != 3 or inputs.shape[2] != n_inputs or not inputs.shape[1]:
             raise ValueError(f"inputs must be (batch, step, {n_inputs}), got {tuple(inputs.shape)}")
+    elif not isinstance(inputs, ListBatch):
+        raise ValueError(f"inputs must be a tensor or a ListBatch, got {type(inputs).__name__}")
     elif inputs.n_units != n_inputs or inputs.offsets.shape[1] < 2:
         n_steps = inputs.offsets.shape[1] - 1
         raise ValueError(f"inputs must be lists of {n_inputs} units in steps, got {inputs.n_units} in {n_steps} steps")
@@ -76,6 +81,7 @@ def check_inputs(inputs: Inputs, n_inputs: int, dt: float | None = None) -> Binn
     return inputs
 
 
+@untraced
 def _check_lists(lists: ListBatch) -> None:
     """Raise ValueError unless lists are consistent: compiled passes over them check no bounds."""
     if lists.units.device.type != "cpu":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spikedata.checks import Count, NotNegative, Positive, checked
 from spikedata.nn.kernels import run_adlif, run_alif, run_c_silif, run_integrator, run_lif, run_silif
 from spikedata.nn.networks.delays import Delays, RecurrentDelays
-from spikedata.nn.networks.inputs import Binned, project_inputs
+from spikedata.nn.networks.initialization import draw_weight
+from spikedata.nn.networks.inputs import Inputs, check_inputs, count_steps, is_whole, project_inputs
 from spikedata.nn.neurons import (
     AdLIFFractions,
     AdLIFParams,
@@ -31,43 +33,112 @@ NeuronParams = LIFParams | AdLIFParams | ALIFParams | SiLIFParams | CSiLIFParams
 _NORM_MOMENTUM = 0.05  # Bittar & Garner (2022)
 
 
-class Projection(nn.Module):
+class Linear(nn.Module):
     """Connections to the neurons of the next layer, for all steps at once.
+
+    Like ``torch.nn.Linear``, but few spikes are gathered, not multiplied, event lists are taken as they are, weights
+    are (from, to), and each connection may have a learned delay.
 
     Parameters
     ----------
-    weight : Tensor, (from, to)
-        Initial weights.
+    n_from, n_to : int
+        Number of inputs and of neurons [1].
     bias : bool
         Whether each neuron also gets a trained constant, initially 0.
     batch_norm : bool
         Whether the drive of each neuron is normalized to mean 0 and variance 1 over batch and steps, then scaled and
         shifted (Ioffe & Szegedy, ICML 2015), as in Bittar & Garner (2022).
-    delays : Delays or None
-        Delay of each connection; None for no delays.
+    max_delay : float
+        Longest learned delay [s], a whole number of steps; 0 for no delays. Call `anneal_delays` during training.
+    dt : float, optional
+        Length of a step [s]. Delays need it; event lists that know theirs are compared with it.
+    weight : Tensor, (from, to), optional
+        Initial weights. Default: drawn as `initialization` and `gain` say.
+    initialization : str
+        "normal", "uniform" or "orthogonal", see `InitializationParams` [1].
+    gain : float
+        Scale of the initial weights [1]; their deviation is gain / sqrt(n_from) for "normal".
+    generator : torch.Generator, optional
+        Draws initial weights and delays. Default: PyTorch's own, which ``torch.manual_seed`` seeds.
     propagates : bool
         Whether delays are kept; if not, every spike arrives in its own step.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, there is no such initialization, or the weight has another shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> linear = Linear(3, 2, weight=torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]]))
+    >>> linear(torch.tensor([[[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]])).tolist()
+    [[[5.0, 50.0], [0.0, 0.0]]]
     """
 
     def __init__(
-        self, weight: Tensor, *, bias: bool, batch_norm: bool, delays: Delays | None, propagates: bool = True
+        self,
+        n_from: int,
+        n_to: int,
+        *,
+        bias: bool = False,
+        batch_norm: bool = False,
+        max_delay: float = 0.0,
+        dt: float | None = None,
+        weight: Tensor | None = None,
+        initialization: str = "normal",
+        gain: float = 1.0,
+        generator: torch.Generator | None = None,
+        propagates: bool = True,
     ) -> None:
         super().__init__()
         self.propagates = propagates
+        self.n_from = checked("Linear.n_from", n_from, Count)
+        self.n_to = n_to = checked("Linear.n_to", n_to, Count)
+        self.dt = None if dt is None else checked("Linear.dt", dt, Positive)
+        self.max_delay = checked("Linear.max_delay", max_delay, NotNegative)
+        if weight is None:
+            weight = draw_weight(initialization, n_from, n_to, checked("Linear.gain", gain, NotNegative), generator)
+        elif weight.shape != (n_from, n_to):
+            raise ValueError(f"Linear.weight must be ({n_from}, {n_to}), got {tuple(weight.shape)}")
+        delays = None
+        if self.max_delay:
+            if self.dt is None:
+                raise ValueError(f"Linear.dt must be given for delays of up to {self.max_delay} s, got None")
+            if not is_whole(self.max_delay, self.dt):
+                raise ValueError(f"Linear.max_delay must be a whole number of dt, got {self.max_delay} and {self.dt}")
+            delays = Delays(n_from, n_to, longest=count_steps(self.max_delay, self.dt), generator=generator)
         self.weight = nn.Parameter(weight)
-        n_to = weight.shape[1]
         self.bias = nn.Parameter(torch.zeros(n_to)) if bias else None
         self.norm = nn.BatchNorm1d(n_to, momentum=_NORM_MOMENTUM) if batch_norm else None
         self.delays = delays
 
-    def forward(self, inputs: Binned, gain: Tensor | None = None) -> Tensor:
-        """Return the drive (batch, step, to) of inputs (batch, step, from), times a gain (to,) if there is one."""
+    def forward(self, inputs: Inputs, gain: Tensor | None = None) -> Tensor:
+        """Return the drive (batch, step, to) of inputs: spikes (batch, step, from), or a `ListBatch`.
+
+        Parameters
+        ----------
+        inputs : Tensor (batch, step, from), or ListBatch
+            Spikes of any dtype; event lists as `collate_lists` makes them.
+        gain : Tensor, (to,), optional
+            Factor of each neuron's drive [1].
+
+        Returns
+        -------
+        Tensor, (batch, step, to)
+
+        Raises
+        ------
+        ValueError
+            If the inputs have another shape, number of units or length of step.
+        """
+        binned = check_inputs(inputs, self.n_from, self.dt)
         delays = self.delays if self.propagates else None
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         if gain is not None and self.norm is None:  # weights are fewer than drives
             weight, bias = weight * gain, None if bias is None else bias * gain
-        drive = project_inputs(inputs, weight) if delays is None else delays(inputs, weight)
+        drive = project_inputs(binned, weight) if delays is None else delays(binned, weight)
         if bias is not None:
             drive.add_(bias)  # in place: no gradient needs the drive without its bias
         if self.norm is not None:
@@ -75,13 +146,19 @@ class Projection(nn.Module):
             drive = drive if gain is None else drive * gain
         return drive
 
+    def extra_repr(self) -> str:
+        """What ``print`` shows of it."""
+        dt = "" if self.dt is None else f", dt={self.dt:g} s"
+        delay = f", max_delay={self.max_delay:g} s" if self.max_delay else ""
+        return f"{self.n_from}, {self.n_to}, bias={self.bias is not None}{delay}{dt}"
+
 
 class SpikingLayer(nn.Module):
     """Neurons of one kind, driven by the spikes of the layer below and, if recurrent, by their own.
 
     Parameters
     ----------
-    projection : Projection
+    projection : Linear
         Connections from the layer below.
     recurrent_weight : Tensor, (neuron, neuron), or None
         Initial weights within the layer, from the row's neuron to the column's.
@@ -100,7 +177,7 @@ class SpikingLayer(nn.Module):
 
     def __init__(
         self,
-        projection: Projection,
+        projection: Linear,
         recurrent_weight: Tensor | None,
         neuron: NeuronParams,
         *,
@@ -127,7 +204,7 @@ class SpikingLayer(nn.Module):
                 drawn = draw_c_silif(neuron, n_neurons, dt=dt, generator=generator)
             self.values = nn.ParameterDict({name: nn.Parameter(value) for name, value in drawn._asdict().items()})
 
-    def forward(self, inputs: Binned) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Return the layer's spikes (batch, step, neuron) for inputs (batch, step, from)."""
         if not self.propagates:
             return spike(self.projection(inputs) - self.neuron.threshold, self.neuron.surrogate)
@@ -149,12 +226,12 @@ class SpikingLayer(nn.Module):
         return run_adlif(drive, self.recurrent_weight, coefficients, self.neuron, delay_kernel=later)
 
 
-class Readout(nn.Module):
+class ReadoutLayer(nn.Module):
     """Leaky integrators that do not fire, one per class.
 
     Parameters
     ----------
-    projection : Projection
+    projection : Linear
         Connections from the last hidden layer.
     integrator : IntegratorParams
         Time constants.
@@ -164,15 +241,13 @@ class Readout(nn.Module):
         Whether the integrators leak; if not, they hold the sum of their drive so far over the number of steps.
     """
 
-    def __init__(
-        self, projection: Projection, integrator: IntegratorParams, *, dt: float, propagates: bool = True
-    ) -> None:
+    def __init__(self, projection: Linear, integrator: IntegratorParams, *, dt: float, propagates: bool = True) -> None:
         super().__init__()
         self.projection, self.integrator, self.dt, self.propagates = projection, integrator, dt, propagates
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Inputs) -> Tensor:
         """Return the membranes (batch, step, class) for spikes (batch, step, from)."""
         if not self.propagates:
             drive: Tensor = self.projection(spikes)
-            return drive.cumsum(dim=1) / spikes.shape[1]
+            return drive.cumsum(dim=1) / drive.shape[1]
         return run_integrator(self.projection(spikes), self.integrator, dt=self.dt)

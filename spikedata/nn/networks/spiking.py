@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from spikedata.checks import Count, NotNegative, OneOf, Positive, ShareBelowOne, Sizes, check_fields
 from spikedata.nn.kernels import drop
 from spikedata.nn.networks.activity import READOUTS, Activity, class_scores
-from spikedata.nn.networks.delays import Delays, RecurrentDelays
+from spikedata.nn.networks.delays import RecurrentDelays
 from spikedata.nn.networks.initialization import InitializationParams, layer_weights, readout_weight
-from spikedata.nn.networks.inputs import Inputs, check_inputs, check_time_grid, count_inputs, count_steps, is_whole
-from spikedata.nn.networks.layers import NeuronParams, Projection, Readout, SpikingLayer
+from spikedata.nn.networks.inputs import Inputs, check_time_grid, count_inputs, count_steps, is_whole
+from spikedata.nn.networks.layers import Linear, NeuronParams, ReadoutLayer, SpikingLayer
 from spikedata.nn.neurons import IntegratorParams, LIFParams
 
 LOST = ("spikes", "neurons")
@@ -50,7 +50,7 @@ class SpikingNetworkParams:
     dropout_of : str
         What is dropped [1]: "spikes", each independently, or "neurons", all spikes of a neuron in a clip.
     batch_norm : bool
-        Whether drives are normalized, see `Projection` [1].
+        Whether drives are normalized, see `Linear` [1].
     max_delay : float
         Longest learned delay between layers [s], a whole number of steps; 0 for no delays.
     max_recurrent_delay : float
@@ -195,7 +195,7 @@ class SpikingNetwork(nn.Module):
         integrator = IntegratorParams(tau_mem=params.tau_readout, tau_syn=tau_syn)
         weight = readout_weight(params.initialization, n_from, n_classes, generator)
         projection = _projection(weight, params, generator, propagates)
-        self.readout = Readout(projection, integrator, dt=params.dt, propagates=propagates)
+        self.readout = ReadoutLayer(projection, integrator, dt=params.dt, propagates=propagates)
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
         """Return the activity for a batch of inputs.
@@ -216,7 +216,6 @@ class SpikingNetwork(nn.Module):
         ValueError
             If the inputs do not fit the network, or the generator that dropout needs is missing.
         """
-        inputs = check_inputs(inputs, self.n_inputs, self.dt)
         spikes: list[Tensor] = []
         for layer in self.layers:
             spikes.append(layer(inputs))
@@ -231,9 +230,14 @@ class SpikingNetwork(nn.Module):
         return drop(spikes, probability, generator, n_alike=n_alike)
 
 
-def _projection(
-    weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator, propagates: bool
-) -> Projection:
-    n_from, n_to = weight.shape
-    delays = Delays(n_from, n_to, longest=params.n_delays, generator=generator) if params.n_delays else None
-    return Projection(weight, bias=params.bias, batch_norm=params.batch_norm, delays=delays, propagates=propagates)
+def _projection(weight: Tensor, params: SpikingNetworkParams, generator: torch.Generator, propagates: bool) -> Linear:
+    return Linear(
+        *weight.shape,
+        bias=params.bias,
+        batch_norm=params.batch_norm,
+        max_delay=params.max_delay,
+        dt=params.dt,
+        weight=weight,
+        generator=generator,
+        propagates=propagates,
+    )

@@ -1,4 +1,4 @@
-"""A network in NIR is the network: a plain interpreter of NIR's equations fires the same spikes, and so do its readers."""
+"""A network in NIR is the network: a plain interpreter of its equations fires the same spikes, as its readers do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import spikedata as sd
 from spikedata.baseline import Recipe, TrainParams, train_run
 from spikedata.cli import main
 from spikedata.disk import OutputError
-from spikedata.export import nir_graph, to_nir
+from spikedata.export import nir_graph, nir_network, to_nir
 from spikedata.files.writer import SpikeWriter
 from spikedata.nn import (
     AdLIFParams,
@@ -31,7 +31,6 @@ from spikedata.nn import (
     SequenceParams,
     SpikingNetwork,
     SpikingNetworkParams,
-    class_scores,
     make_network,
 )
 
@@ -231,6 +230,23 @@ def test_what_nir_cannot_say_is_refused_and_nothing_is_written(message: str, tmp
     with pytest.raises(ValueError, match=message):
         to_nir(network, tmp_path / "x.nir")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("known", ["_NEURON", "_NETWORK"])
+def test_a_choice_that_the_export_does_not_know_is_refused(known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of("recurrent, zero")
+    monkeypatch.setattr(nir_network, known, getattr(nir_network, known) - {"reset", "dropout"})
+
+    with pytest.raises(
+        ValueError, match=r"do without (LIFParams\.reset = 'zero'|SpikingNetworkParams\.dropout = 0\.3)"
+    ):
+        nir_graph(network)
+
+
+def test_a_choice_that_the_export_does_not_know_may_be_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nir_network, "_NEURON", nir_network._NEURON - {"reset"})
+
+    assert "hidden_2" in nir_graph(network_of("recurrent, subtract")).nodes
 
 
 def test_a_value_that_has_no_place_is_refused() -> None:

@@ -18,7 +18,7 @@ NAMED = {
     "spytorch",
     "cramer2022", "cramer2022_coarse", "cramer2022_augmented", "recurrent_slow", "recurrent_slow_augmented",
     "se_adlif", "radlif", "silif", "c_silif", "dcls_delays", "delrec", "latency_mnist", "eprop_alif",
-    "eventprop_yin_yang", "eventprop_mnist",
+    "eventprop_yin_yang", "eventprop_mnist", "lif_integrating",
 }  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_a_training_anew_is_a_run_under_the_control_with_the_same_split(run_dir,
     again = {"controls": ["propagation_cut"], "retrain": True}
     probe_run(run_dir, **again, epochs=1)
     assert read_card(anew_dir(run_dir, "propagation_cut")).made == made
-    with pytest.raises(OutputError, match="is of another training: param 'epochs' was 1 there and is 2 here"):
+    with pytest.raises(OutputError, match="is of another training: epochs is 1 there and 2 here"):
         probe_run(run_dir, **again)
     assert probe_run(run_dir, **again, overwrite=True).probes[-1].epochs == 2
 

@@ -133,8 +133,8 @@ def test_other_types_take_the_plain_loop():
 @pytest.mark.parametrize(
     ("drive", "weight", "message"),
     [
-        ((4, 3), None, r"drive must be \(batch, step, neuron\), each at least 1, got \(4, 3\)"),
-        ((4, 0, 3), None, r"each at least 1, got \(4, 0, 3\)"),
+        ((4, 3), None, r"drive must be \(batch, step, neuron\), steps and neurons >= 1, got \(4, 3\)"),
+        ((4, 0, 3), None, r"steps and neurons >= 1, got \(4, 0, 3\)"),
         ((4, 5, 3), (3, 4), r"recurrent_weight must be \(3, 3\), got \(3, 4\)"),
     ],
 )
