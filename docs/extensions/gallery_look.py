@@ -11,6 +11,7 @@ ORDER = (
     "recognize_a_recording",
     "words_as_they_are_spoken",
     "own_pytorch_model",
+    "own_network",
     "snntorch_model",
     "lightning_model",
     "augmentation",

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from spikedata.cli.command import (
     Commands,
     add_command,
+    add_network,
     add_overwrite,
     add_reading,
+    foreign_code_quiet,
     offer,
     print_result,
     reading_of,
@@ -39,6 +41,7 @@ def add_commands(commands: Commands) -> None:
         help="what is taken away (default: counts_only,steps_shuffled,counts_equalized,propagation_cut)",
     )  # fmt: skip
     offer(controls, _controls)
+    add_network(sub, "code of the run, if its network is one's own")
     sub.add_argument("--retrain", action="store_true", help="train anew under each, too, in the folder RUN.probes")
     sub.add_argument("--epochs", type=whole(1), metavar="N", help="of the trainings anew (default: the recipe's)")
     sub.add_argument("--test", action="store_true", help="score the test part instead, which must have been scored")
@@ -79,12 +82,12 @@ def _controls() -> Sequence[str]:
 
 
 def _probe(args: argparse.Namespace) -> None:
-    with show_progress(args, "clip") as progress, saying_what_is_kept(lambda: _KEPT):
+    with show_progress(args, "clip") as progress, saying_what_is_kept(lambda: _KEPT), foreign_code_quiet(args):
         progress.wait("load PyTorch")
         from spikedata.baseline.runs.folder import is_group, read_card, runs_of_group
         from spikedata.baseline.runs.groups import probe_group
         from spikedata.baseline.runs.probes import left_out, probe_run
-        from spikedata.cli.runs import print_run
+        from spikedata.cli.runs import own_network_of, print_run
 
         several = is_group(args.run)
         result = (probe_group if several else probe_run)(
@@ -95,6 +98,7 @@ def _probe(args: argparse.Namespace) -> None:
             epochs=args.epochs,
             test=args.test,
             overwrite=args.overwrite,
+            network=own_network_of(args),
             device=args.device,
             threads=args.threads,
             on_epoch=lambda name, record: progress.note(f"{name}: epoch {record.epoch}"),

@@ -185,7 +185,7 @@ def _fit(args: argparse.Namespace) -> _Training:
     from spikedata.baseline.runs.groups import train_group
     from spikedata.baseline.runs.train import train_run
 
-    own, split = _own_network(args), args.split or "by_speaker"
+    own, split = own_network_of(args), args.split or "by_speaker"
     recipe = _recipe(args, own)
     names = ("split_seed", "validation_speakers", "test_speakers", "keep_epochs")
     options = {name: getattr(args, name) for name in names} | {"recipe": recipe, "split": split, **reading_of(args)}
@@ -207,12 +207,13 @@ def _refit(args: argparse.Namespace) -> _Training:
     if given:
         words = " ".join(given)
         raise UsageError(f"--refit takes all but seed and device from {args.refit}, so leave out {words}")
-    own, chosen = _own_network(args), read_chosen_run(args.refit)
+    own, chosen = own_network_of(args), read_chosen_run(args.refit)
     options = {"chosen": chosen, "network": own}
     return partial(refit_run, **options), partial(refit_group, **options), len(chosen.epochs)
 
 
-def _own_network(args: argparse.Namespace) -> OwnNetwork | None:
+def own_network_of(args: argparse.Namespace) -> OwnNetwork | None:
+    """The network of one's own that ``--network`` names; None if it names none."""
     from spikedata.baseline.recipes.own_network import own_network
 
     return None if args.network is None else own_network(args.network)
@@ -343,7 +344,7 @@ def _score(args: argparse.Namespace, several: bool, progress: Progress) -> Card 
         raise ValueError("--selection-bias is that of the plain score, so leave out --control")
     control = args.control or "none"
     options = {"device": args.device or "auto", "on_progress": progress.at_stage, **reading_of(args)}
-    options["network"] = _own_network(args)
+    options["network"] = own_network_of(args)
     if several:
         return evaluate_group(args.run, args.file, control=control, selection_bias=args.selection_bias, **options)
     if args.selection_bias:

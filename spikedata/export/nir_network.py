@@ -118,8 +118,10 @@ def to_nir(
     check_output(out, overwrite=overwrite)
     if isinstance(network, str | os.PathLike):
         from spikedata.baseline import load_run
+        from spikedata.baseline.runs.folder import refuse_own_network
 
         run_dir = network
+        refuse_own_network(run_dir, "whose nodes nobody knows")
         network, card = load_run(run_dir)
         options: dict[str, Any] = {"class_names": class_names or card.data.keys, "prefix": f"{os.fspath(run_dir)}: "}
     else:

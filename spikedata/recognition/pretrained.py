@@ -16,12 +16,11 @@ from spikedata.baseline.recipes.structure import fields_from_json, fields_to_jso
 from spikedata.baseline.runs.card import Card, Tally
 from spikedata.baseline.runs.data import read_run_data
 from spikedata.baseline.runs.evaluation import control_name
-from spikedata.baseline.runs.folder import is_group, load_run, network_from, read_card, runs_of_group
+from spikedata.baseline.runs.folder import is_group, load_run, network_from, refuse_own_network, runs_of_group
 from spikedata.baseline.runs.quantized import USUAL_BITS, BitsTable, rows_of_bits
 from spikedata.checks import Positive, checked
 from spikedata.encoding.ear import params_from, params_of
 from spikedata.files.schema import Provenance
-from spikedata.nn.networks import CustomParams
 from spikedata.nn.quantization import SCALES
 
 if TYPE_CHECKING:
@@ -365,10 +364,7 @@ def network_to_hear_with(
 def _of_run(run_dir: str | os.PathLike[str], params: CochleaParams | None) -> Pretrained:
     if is_group(run_dir):
         raise ValueError(f"{run_dir}: holds several runs; name one of them, as {runs_of_group(run_dir)[0]}")
-    if isinstance(read_card(run_dir).recipe.network, CustomParams):
-        raise ValueError(
-            f"{run_dir}: is of a network of one's own, which recognizes no recordings: its code is not there"
-        )
+    refuse_own_network(run_dir, "which recognizes no recordings: its code is not there")
     network, card = load_run(run_dir)
     control = control_name(card.recipe)
     if control != "none":

@@ -271,6 +271,40 @@ def code_of_run(
         raise ValueError(f"{run_dir}: {error}") from None
 
 
+def refuse_own_network(run_dir: str | os.PathLike[str], why: str) -> None:
+    """Raise ValueError if a run's network is one of one's own, where that is of no use.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    why : str
+        Why it is of none, in words.
+    """
+    network = read_card(run_dir).recipe.network
+    if isinstance(network, CustomParams):
+        raise ValueError(f"{run_dir}: is of a network of one's own, {network.code.name}, {why}")
+
+
+def require_code_of_then(run_dir: str | os.PathLike[str], card: Card, own: OwnNetwork | None, why: str) -> None:
+    """Raise ValueError if the code of a network of one's own has changed since a run was trained.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    card : Card
+        Its card.
+    own : OwnNetwork or None
+        What the user has named.
+    why : str
+        What needs the very code, in words.
+    """
+    changed = code_of_run(run_dir, card, own).changed
+    if changed:
+        raise ValueError(f"{run_dir}: {changed}; {why}, so it needs the code of then")
+
+
 def _read_weights(run_dir: str | os.PathLike[str], card: Card) -> bytes:
     """The bytes of a run's weights, whose digest must be that of the card."""
     path = Path(run_dir, WEIGHTS)

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from spikedata.baseline.recipes.own_network import OwnNetwork, own_network
 from spikedata.baseline.recipes.recipe import Recipe, check_control
 from spikedata.baseline.runs.card import Card, ProbeEntry, ScoreEntry, Tally, tally
 from spikedata.baseline.runs.data import read_run_data
@@ -28,11 +29,11 @@ from spikedata.baseline.runs.evaluation import (
     under_control,
     write_on_card,
 )
-from spikedata.baseline.runs.folder import SPLIT, load_run, read_split
+from spikedata.baseline.runs.folder import SPLIT, load_run, read_split, require_code_of_then
 from spikedata.baseline.runs.train import train_run
 from spikedata.checks import whole_number
 from spikedata.events import Events
-from spikedata.nn.networks import Network, cut_propagation
+from spikedata.nn.networks import MakeModule, Network, cut_propagation
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
 from spikedata.training.history import EpochRecord
@@ -59,6 +60,7 @@ def probe_run(
     run_dir: str | os.PathLike[str],
     spike_path: str | os.PathLike[str] | None = None,
     *,
+    network: str | MakeModule | OwnNetwork | None = None,
     controls: Sequence[str] | None = None,
     retrain: bool = False,
     epochs: int | None = None,
@@ -83,6 +85,8 @@ def probe_run(
     spike_path : str or path-like, optional
         Another file, all of whose clips are scored; the run must have been scored on it. Default: the file that the run
         was trained on, of which the validation part is scored.
+    network : str, class or callable, optional
+        The code of a network of one's own, as `load_run` takes it; it must be that of the training.
     controls : sequence of str, optional
         Names of the controls: see `spikedata.transforms.named`. Default: those of ``PROBES`` that the network can be
         put under; `left_out` says which cannot and why.
@@ -121,8 +125,10 @@ def probe_run(
     OutputError
         If the card or a training anew cannot be written.
     """
-    network, card = load_run(run_dir)
-    network.to(resolve_device(device))
+    own = None if network is None else own_network(network)
+    trained, card = load_run(run_dir, network=own)
+    require_code_of_then(run_dir, card, own, "a probe stands beside the score of the training")
+    trained.to(resolve_device(device))
     names = _controls_for(run_dir, card, controls)
     if retrain:
         _require_trainable(run_dir, card)
@@ -132,16 +138,16 @@ def probe_run(
     clips = _clips_of(run_dir, card, file, test, on_progress)
     entry = partial(_entry, card, clips)
     for name in names:
-        same = entry(name, "same", tally_under(network, card, clips.events, name))
+        same = entry(name, "same", tally_under(trained, card, clips.events, name))
         card = write_on_card(run_dir, card, partial(_with_probe, probe=same))
     for name in names if retrain else ():
-        anew = _anew(run_dir, card, file, name, epochs, overwrite, device, threads, on_epoch, on_progress)
+        anew = _anew(run_dir, card, own, file, name, epochs, overwrite, device, threads, on_epoch, on_progress)
         score: ScoreEntry = anew.validation
         if clips.part != _VALIDATION:
             folder = anew_dir(run_dir, name)
             known = next((one for one in anew.tests if one.sha256 == file.sha256), None)
             reading: dict[str, Any] = {} if file.is_own else {"time_unit": time_unit, "n_units": n_units}
-            known = known or evaluate_run(folder, file.path, device=device, **reading).tests[-1]
+            known = known or evaluate_run(folder, file.path, network=own, device=device, **reading).tests[-1]
             score = known.score
         found = entry(name, "anew", _tally_of(score), epochs=anew.training.epochs)
         card = write_on_card(run_dir, card, partial(_with_probe, probe=found))
@@ -270,6 +276,7 @@ def validation_clips(
 def _anew(
     run_dir: str | os.PathLike[str],
     card: Card,
+    own: OwnNetwork | None,
     file: ScoredFile,
     control: str,
     epochs: int | None,
@@ -289,6 +296,7 @@ def _anew(
         file.path if file.is_own else card.data.path,
         anew_dir(run_dir, control),
         recipe=recipe,
+        network=own,
         seed=card.seed,
         split=os.fspath(Path(run_dir, SPLIT)),
         overwrite=overwrite,

@@ -19,7 +19,7 @@ from spikedata.baseline.runs.evaluation import (
     scoring_options,
     under_control,
 )
-from spikedata.baseline.runs.folder import load_run
+from spikedata.baseline.runs.folder import load_run, refuse_own_network
 from spikedata.baseline.runs.probes import validation_clips
 from spikedata.checks import whole_number
 from spikedata.events import Events
@@ -126,6 +126,7 @@ def quantize_run(
         is named, or it has not been scored on the file; else as `evaluate_run`.
     """
     _check(bits, scales)
+    refuse_own_network(run_dir, "of whose weights nobody knows which belong to one neuron")
     network, card = load_run(run_dir)
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if file.is_own:

@@ -16,7 +16,7 @@ import numpy as np
 from spikedata.baseline.recipes.own_network import OwnNetwork
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.data import read_run_data, split_entry
-from spikedata.baseline.runs.folder import ChosenRun, code_of_run, read_split
+from spikedata.baseline.runs.folder import ChosenRun, code_of_run, read_split, require_code_of_then
 from spikedata.baseline.runs.train import Plan, make_run
 from spikedata.checks import Seed, checked
 from spikedata.disk import file_digest
@@ -75,11 +75,10 @@ def refit_run(
         As `train_run`.
     """
     seed = checked("seed", seed, Seed)
-    code = code_of_run(chosen.path, chosen.card, network)
-    if code.changed:
-        raise ValueError(f"{chosen.path}: {code.changed}; a refit repeats a training, so it needs the code of then")
+    own = code_of_run(chosen.path, chosen.card, network).own
+    require_code_of_then(chosen.path, chosen.card, own, "a refit repeats a training")
     return make_run(
-        lambda: _plan(spike_path, chosen, code.own, seed=seed, on_progress=on_progress),
+        lambda: _plan(spike_path, chosen, own, seed=seed, on_progress=on_progress),
         run_dir,
         tensorboard=tensorboard,
         overwrite=overwrite,

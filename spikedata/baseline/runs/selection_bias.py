@@ -20,7 +20,7 @@ from spikedata.baseline.runs.evaluation import (
     score_as_trained,
     write_on_card,
 )
-from spikedata.baseline.runs.folder import code_of_run, load_run
+from spikedata.baseline.runs.folder import load_run, require_code_of_then
 from spikedata.nn.networks import MakeModule, Network
 from spikedata.nn.threads import on_one_thread
 from spikedata.training.devices import resolve_device
@@ -68,11 +68,7 @@ def measure_selection_bias(
     own = None if network is None else own_network(network)
     trained, card = load_run(run_dir, network=own)
     paths = epoch_paths(run_dir, card)
-    changed = code_of_run(run_dir, card, own).changed
-    if changed:
-        raise ValueError(
-            f"{run_dir}: {changed}; the selection bias is that of the training, so it needs the code of then"
-        )
+    require_code_of_then(run_dir, card, own, "the selection bias is that of the training")
     trained.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     honest = require_scored(run_dir, card, file).score.accuracy

@@ -88,7 +88,7 @@ class CustomParams:
     Parameters
     ----------
     code : NetworkCode
-        Whose code it is.
+        Whose code it is [1].
     n_merged : int
         Number of neighboring units of the file that are merged into one input [1].
     duration : float
@@ -411,6 +411,8 @@ def _check_evaluation(name: str, trial: CustomNetwork) -> None:
         )
     if not _is_close(first[:1], other[:1], _CLOSE):
         raise ValueError(f"{name}: must score each clip by itself, but other clips of the batch change its logits")
+    with torch.no_grad():
+        trial(clips[:1].clone())  # as the last batch may be: `squeeze` would take its only clip for no dimension
 
 
 def _check_training(name: str, trial: CustomNetwork, *, loss: str) -> None:

@@ -122,10 +122,10 @@ def test_what_cannot_be_found_is_one_line(file, text, reason):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("import torch\nimport no_such_thing", "my_networks.py:2: ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("import torch\nimport no_such_thing", "py:2: ModuleNotFoundError: No module named 'no_such_thing'"),
         ("class Mine(:", "my_networks.py:1: SyntaxError: invalid syntax"),
         ("\n1 / 0", "my_networks.py:2: ZeroDivisionError: division by zero"),
-        ("import sys\nsys.exit(2)", 'importing it ends the program; what runs a program belongs below if __name__ =='),
+        ("import sys\nsys.exit(2)", "importing it ends the program; what runs a program belongs below if __name__ =="),
     ],
 )  # fmt: skip
 def test_what_cannot_be_imported_is_one_line_that_says_where(file, source, reason):

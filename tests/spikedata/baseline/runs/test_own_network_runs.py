@@ -25,6 +25,8 @@ from spikedata.baseline.runs.card_text import format_card
 from spikedata.baseline.runs.groups import evaluate_group, refit_group, train_group
 from spikedata.baseline.runs.inspect_run import watch_clip
 from spikedata.baseline.runs.leaderboard import format_leaderboard, leaderboard
+from spikedata.baseline.runs.probes import probe_run
+from spikedata.baseline.runs.quantized import quantize_run
 from spikedata.baseline.runs.selection_bias import measure_selection_bias
 from spikedata.disk import OutputError
 from spikedata.nn import Activity
@@ -156,6 +158,16 @@ def test_the_selection_bias_and_a_control_of_it_are_measured(spike_path, tmp_pat
     assert evaluate_run(tmp_path / "run", network=Mine, control="counts_only").controls[-1].code is None
 
 
+def test_it_is_probed_with_its_weights_and_trained_anew(spike_path, tmp_path):
+    _train(spike_path, tmp_path / "run")
+    card = probe_run(tmp_path / "run", network=Mine, controls=["counts_only"], retrain=True, epochs=1)
+    assert [probe.weights for probe in card.probes] == ["same", "anew"]
+    with pytest.raises(ValueError, match="the propagation of CustomParams cannot be cut"):
+        probe_run(tmp_path / "run", network=Mine, controls=["propagation_cut"])
+    with pytest.raises(ValueError, match=r"of whose weights nobody knows which belong to one neuron"):
+        quantize_run(tmp_path / "run")
+
+
 def test_a_page_of_it_shows_it_at_work_only_where_its_code_is_named(spike_path, tmp_path):
     _train(spike_path, tmp_path / "run", Firing)
     assert report(tmp_path / "run", tmp_path / "with.html", network=Firing, clips=3).clips == 3
@@ -172,6 +184,7 @@ def test_a_page_of_it_shows_it_at_work_only_where_its_code_is_named(spike_path, 
         evaluate_run,
         evaluate_group,
         measure_selection_bias,
+        probe_run,
         lambda run: refit_run(run.parent / "spikes.h5", run.parent / "refit", chosen=read_chosen_run(run)),
         lambda run: train_run(run.parent / "spikes.h5", run.parent / "again", recipe=read_card(run).recipe),
     ],
@@ -179,7 +192,7 @@ def test_a_page_of_it_shows_it_at_work_only_where_its_code_is_named(spike_path, 
 def test_a_folder_alone_runs_no_code(spike_path, tmp_path, monkeypatch, use):
     _train(spike_path, tmp_path / "run")
     monkeypatch.setattr(Mine, "__init__", None)
-    with pytest.raises(ValueError, match="name it|what is named: network=Mine in Python, --network test_own_network_ru"):
+    with pytest.raises(ValueError, match=r"what is named: network=Mine in Python, --network test_own_network_ru"):
         use(tmp_path if use is evaluate_group else tmp_path / "run")
 
 
@@ -221,7 +234,9 @@ def test_code_as_it_was_leaves_no_mark(changing, tmp_path, caplog):
 
 def test_changed_code_whose_weights_do_not_fit_is_refused(changing, tmp_path):
     text = changing(SOURCE.replace("n_hidden=4", "n_hidden=5"))
-    reason = r"has changed since: .*; weights\.safetensors has module\.hidden\.bias of shape \(4,\), the card asks for \(5,"
+    reason = (
+        r"has changed since: .*; weights\.safetensors has module\.hidden\.bias of shape \(4,\), the card asks for \(5,"
+    )
     with pytest.raises(ValueError, match=reason):
         evaluate_run(tmp_path / "run", network=text)
     assert read_card(tmp_path / "run").tests == ()
@@ -235,8 +250,8 @@ def test_a_refit_a_bias_and_another_seed_need_the_code_of_then(changing, spike_p
         measure_selection_bias(tmp_path / "run", network=text)
     with pytest.raises(ValueError, match="a recipe is trained with its own code"):
         train_run(spike_path, tmp_path / "other", recipe=read_card(tmp_path / "run").recipe, network=text)
+    options = {"recipe": _recipe(text), "network": text, "keep_finished": True}
     with pytest.raises(OutputError, match="is of another training: sha256 is"):
-        options = {"recipe": _recipe(text), "network": text, "keep_finished": True}
         train_run(spike_path, tmp_path / "run", **options, **SPEAKERS)
 
 
@@ -284,7 +299,7 @@ def test_damaged_weights_are_said_before_any_code_is_made(spike_path, tmp_path, 
     _train(spike_path, tmp_path / "run")
     (tmp_path / "run" / "weights.safetensors").write_bytes(b"0" * 100)
     monkeypatch.setattr(Mine, "__init__", None)
-    with pytest.raises(ValueError, match="damaged: weights.safetensors is not the one of the card"):
+    with pytest.raises(ValueError, match=r"damaged: weights\.safetensors is not the one of the card"):
         load_run(tmp_path / "run", network=Mine)
 
 
@@ -302,7 +317,9 @@ def test_a_network_that_fails_leaves_nothing_behind(spike_path, tmp_path):
 def test_params_of_a_training_hold_for_it(spike_path, tmp_path, options):
     recipe = custom_recipe(Mine, training=replace(TRAINING, **options), duration=0.2)
     if "gradient" in options:
-        with pytest.raises(ValueError, match="eprop trains a SpikingNetwork, got CustomNetwork; gradient 'bptt' fits it"):
+        with pytest.raises(
+            ValueError, match="eprop trains a SpikingNetwork, got CustomNetwork; gradient 'bptt' fits it"
+        ):
             train_run(spike_path, tmp_path / "run", recipe=recipe, network=Mine, **SPEAKERS)
         return
     train_run(spike_path, tmp_path / "run", recipe=recipe, network=Mine, **SPEAKERS)

@@ -218,9 +218,10 @@ def _wide(activity, name, part):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (_returning(lambda logits: logits[:, :2]), "must return logits of shape (batch, class), here (2, 3), got (2, 2)"),
-        (_returning(lambda logits: (logits, None)), "must return logits (batch, class) or an Activity, got a tuple of 2"),
+        (_returning(lambda x: x[:, :2]), "must return logits of shape (batch, class), here (2, 3), got (2, 2)"),
+        (_returning(lambda x: (x, None)), "must return logits (batch, class) or an Activity, got a tuple of 2"),
         (_returning(lambda logits: logits.argmax(dim=1)), "must return logits of shape (batch, class), here (2, 3)"),
+        (_returning(torch.Tensor.squeeze), "must return logits of shape (batch, class), here (1, 3), got (3,)"),
         (_returning(torch.Tensor.long), "must return logits of floating point, got int64"),
         (_returning(lambda x: _wide(x, "readout", x)), "must return readout of shape (2, ..., 3) in its Activity"),
         (_returning(lambda x: _wide(x, "spikes", (x[:, None],))), "must return spikes of shape (2, 5, ...) in its"),
