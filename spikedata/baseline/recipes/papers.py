@@ -54,8 +54,8 @@ def _spytorch() -> Recipe:
     )
 
 
-#: As others copy the regularization of Cramer et al., both bounds are upper ones. 0.01 spikes a step, of 2,000, are 20 a
-#: clip. The strength of 1 is divided by 2000**2, since ours counts spikes a clip, and multiplied by
+#: As others copy the regularization of Cramer et al., both bounds are upper ones. 0.01 spikes a step, of 2,000, are 20
+#: a clip. The strength of 1 is divided by 2000**2, since ours counts spikes a clip, and multiplied by
 #: 256 * 128 / (256 + 128), since theirs divides by the sum of clips and neurons.
 _CRAMER_BOUNDS = ActivityParams(
     lower_strength=0.0, upper_threshold=100.0, upper_strength=0.06, neuron_threshold=20.0, neuron_strength=2.1e-5
