@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,19 @@ from spikedata.nn.kernels.tracing import untraced, wants_plain_loops
 
 LARGEST_RECURRENT = 1024  # neurons whose states one program holds in its registers
 _allowed: ContextVar[bool] = ContextVar("triton_kernels", default=True)
+
+
+class Absent:
+    """Stands for the package `triton` where it is not installed: any part of it is itself, and calls give back."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, given: Any = None) -> Any:
+        """What was given: a function stays as it is."""
+        return given
 
 
 @contextmanager
@@ -68,11 +82,15 @@ def check_for_triton(drive: Tensor, recurrent_weight: Tensor | None) -> None:
 
     Raises
     ------
+    ModuleNotFoundError
+        If `triton` is not installed.
     TypeError
         If a tensor is not float32.
     ValueError
         If a recurrent layer has more neurons than one program can hold, or tensors are on different devices.
     """
+    if not has_triton():
+        raise ModuleNotFoundError("a Triton kernel needs the package triton, which is not installed")
     for name, tensor in (("drive", drive), ("recurrent_weight", recurrent_weight)):
         if tensor is not None and tensor.dtype != torch.float32:
             raise TypeError(f"{name} must be float32 for a Triton kernel, got {tensor.dtype}")
