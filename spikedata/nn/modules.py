@@ -79,6 +79,8 @@ class LIF(nn.Module):
     [0.0, 0.0, 0.0, 1.0, 1.0]
     """
 
+    emits_spikes = True  # so that a network of one's own shows them on its card
+
     def __init__(
         self,
         n: int,
@@ -144,6 +146,8 @@ class ALIF(nn.Module):
     >>> ALIF(1, dt=1e-3, refractory=2e-3)(torch.full((1, 6, 1), 0.7)).flatten().tolist()
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
+
+    emits_spikes = True  # so that a network of one's own shows them on its card
 
     def __init__(
         self,
@@ -213,6 +217,8 @@ class AdLIF(nn.Module):
     >>> tuple(neurons(torch.ones(3, 10, 2)).shape), sorted(neurons.fractions)[-1]
     ((3, 10, 2), 'tau_mem')
     """
+
+    emits_spikes = True  # so that a network of one's own shows them on its card
 
     def __init__(
         self,

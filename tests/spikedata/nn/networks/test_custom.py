@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import spikedata.nn as snn
 from spikedata.nn import Activity, CustomNetwork, CustomParams, NetworkCode, make_network
 from spikedata.nn.networks import check_custom
 from spikedata.torch.layouts import ListBatch
@@ -368,3 +369,13 @@ def test_a_tuple_among_the_arguments_is_the_list_that_json_has():
 
 def test_its_type_is_told_by_its_params():
     assert isinstance(_network(), CustomNetwork)
+
+
+def test_spikes_of_our_neurons_in_a_network_of_ones_own_are_seen():
+    def make(n_units, n_classes):
+        return nn.Sequential(
+            snn.Linear(n_units, 4), snn.LIF(4), snn.Linear(4, 5), snn.AdLIF(5), snn.Readout(5, n_classes)
+        )
+
+    activity = _network(make).eval()(torch.ones(2, 5, 3))
+    assert [tuple(spikes.shape) for spikes in activity.spikes] == [(2, 5, 4), (2, 5, 5)]
