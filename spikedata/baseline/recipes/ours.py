@@ -124,7 +124,7 @@ OURS = (
     ),
     Recipe(
         name="adlif_augmented",
-        about="two recurrent layers of 256 adaptive LIF neurons, four augmentations",
+        about="two recurrent layers of 256 adaptive LIF neurons, four augmentations: our best",
         network=_ADAPTIVE,
         training=_AUGMENTED,
     ),
@@ -142,7 +142,7 @@ OURS = (
     ),
     Recipe(
         name="lif_integrating",
-        about="two recurrent layers of 256 plain LIF neurons, integrating readout, four augmentations: our best",
+        about="two recurrent layers of 256 plain LIF neurons, integrating readout, four augmentations",
         network=replace(
             _ADAPTIVE,
             neuron=LIFParams(tau_mem=20e-3, tau_syn=10e-3, surrogate=SurrogateParams(scale=10.0)),
