@@ -195,9 +195,7 @@ def make_runs(recipe: Recipe, train_path: Path, out: Path, arguments: argparse.N
                 say(f"{run}: epoch {record.epoch}{validated}")
 
             if part == "chosen":
-                train_run(
-                    train_path, run, recipe=recipe, seed=seed, on_epoch=on_epoch, split_seed=0, **split, **options
-                )
+                train_run(train_path, run, recipe=recipe, seed=seed, on_epoch=on_epoch, **split, **options)
             else:
                 chosen = read_chosen_run(folder / "chosen" / f"seed-{arguments.seeds[0]}")
                 refit_run(train_path, run, chosen=chosen, seed=seed, on_epoch=on_epoch, **options)

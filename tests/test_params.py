@@ -66,13 +66,19 @@ def kinds_of(owner: type) -> dict[str, object]:
 def example_of(kind: object) -> object:
     if is_tuple(kind):
         return (example_of(typing.get_args(kind)[0]),)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return example(kind)
     return TimeReversal() if kind is EventTransform else {int: 1, float: 1.0, str: "x", bool: True}[kind]
+
+
+OF_ITS_OWN_FORM: dict[str, dict[str, object]] = {"NetworkCode": {"name": "networks:Mine"}}
 
 
 def example(owner: type) -> object:
     """An object of the class: its defaults, and something that fits where it has none."""
     needed = {f.name for f in dataclasses.fields(owner) if f.default is f.default_factory is dataclasses.MISSING}
-    return owner(**{name: example_of(kind) for name, kind in kinds_of(owner).items() if name in needed})
+    values = {name: example_of(kind) for name, kind in kinds_of(owner).items() if name in needed}
+    return owner(**values | OF_ITS_OWN_FORM.get(owner.__name__, {}))
 
 
 def wrong_values(kind: object) -> list[object]:
@@ -87,6 +93,8 @@ def wrong_values(kind: object) -> list[object]:
         return [*NOT_A_TUPLE, *([value] for value in one)]
     if typing.get_origin(kind) is typing.Literal:
         return [*NOT_A_TEXT, "nonsense"]
+    if typing.get_origin(kind) is dict:
+        return [v for v in NOT_OF_THE_CLASS if not isinstance(v, dict)]
     plain = {int: NOT_WHOLE, float: NOT_A_NUMBER, str: NOT_A_TEXT, bool: NOT_A_TRUTH}
     return list(plain.get(kind, NOT_OF_THE_CLASS))
 

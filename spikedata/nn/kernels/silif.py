@@ -50,7 +50,7 @@ def run_silif(
     >>> import torch
     >>> coefficients = AdLIFCoefficients(*torch.tensor([[0.5], [0.9], [0.0], [2.0]]))
     >>> run_silif(torch.full((1, 6, 1), 3.0), None, coefficients, SiLIFParams()).flatten().tolist()
-    [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
     check_shapes(drive, recurrent_weight)
     if not is_fused(drive):

@@ -58,7 +58,7 @@ class NetworkCode:
     """
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict, hash=False)
     file: str | None = None
     sha256: str | None = None
     package: str | None = None

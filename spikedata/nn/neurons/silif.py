@@ -265,7 +265,7 @@ def silif_loop(
     >>> import torch
     >>> coefficients = AdLIFCoefficients(*torch.tensor([[0.5], [0.9], [0.0], [2.0]]))
     >>> silif_loop(torch.full((1, 6, 1), 3.0), None, coefficients, SiLIFParams()).flatten().tolist()
-    [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
     zeros = torch.zeros_like(drive[:, 0])
     state = SiLIFState(zeros, zeros, zeros)

@@ -35,6 +35,8 @@ CALLS = {
     "report": ["{root}/noises.h5", "--out", "{root}/noises.html"],
     "train": ["{spikes}", "--recipe", "counts", "--out", "{root}/run"],
     "evaluate": ["{root}/run"],
+    "probe": ["{root}/run"],
+    "quantize": ["{root}/run"],
     "leaderboard": ["{root}"],
     "recipes": [],
     "params": ["counts"],
@@ -57,6 +59,8 @@ TELLS = {
     "report": {"file", "clips", "bytes"},
     "train": {"file", "clips"},
     "evaluate": {"file", "clips"},
+    "probe": {"file", "clips"},
+    "quantize": {"file", "clips"},
     "leaderboard": {"file", "skipped"},
     "download": {"file", "files"},
 }

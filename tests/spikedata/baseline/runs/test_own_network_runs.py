@@ -198,7 +198,7 @@ def test_a_folder_alone_runs_no_code(spike_path, tmp_path, monkeypatch, use):
 
 def test_recognize_says_that_it_has_not_the_code(spike_path, tmp_path):
     _train(spike_path, tmp_path / "run")
-    with pytest.raises(ValueError, match="is of a network of one's own, which recognizes no recordings"):
+    with pytest.raises(ValueError, match=r"is of a network of one's own, .*:Mine, which recognizes no recordings"):
         network_to_hear_with(tmp_path / "run")
 
 
