@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from types import UnionType
 from typing import get_args
 
 from public_names import NAMES, PAGES, ROOMS, Public, page_of
@@ -141,9 +142,8 @@ def _constant_page(page: str, public: Public) -> str:
     if isinstance(value, tuple | dict):
         listed = ", ".join(f"``{name!r}``" for name in value)
     else:
-        listed = ", ".join(
-            f":py:class:`{kind.__name__} <{page_of(kind.__name__, public.room)}>`" for kind in get_args(value)
-        )
+        kinds = get_args(value) if isinstance(value, UnionType) else ()  # a Callable has arguments, but no members
+        listed = ", ".join(f":py:class:`{kind.__name__} <{page_of(kind.__name__, public.room)}>`" for kind in kinds)
     return f"{_title(public.name)}.. py:data:: {page}\n\n   {_comment_of(public)}\n\n   {listed}\n"
 
 
