@@ -99,7 +99,13 @@ class LIF(nn.Module):
         self.recurrent_weight = _recurrent_weight("LIF", self.n, recurrent, initialization, gain, generator)
 
     def forward(self, drive: Tensor) -> Tensor:
-        """Return the spikes (batch, step, neuron), 0 or 1, for a drive of the same shape."""
+        """Return the spikes (batch, step, neuron), 0 or 1, for a drive.
+
+        Parameters
+        ----------
+        drive : Tensor, (batch, step, neuron)
+            What reaches each neuron in each step [1].
+        """
         _check_drive("LIF", drive, self.n, self.recurrent_weight)
         return run_lif(drive, self.recurrent_weight, self.params, dt=self.dt)
 
@@ -167,7 +173,13 @@ class ALIF(nn.Module):
         self.recurrent_weight = _recurrent_weight("ALIF", self.n, recurrent, initialization, gain, generator)
 
     def forward(self, drive: Tensor) -> Tensor:
-        """Return the spikes (batch, step, neuron), 0 or 1, for a drive of the same shape."""
+        """Return the spikes (batch, step, neuron), 0 or 1, for a drive.
+
+        Parameters
+        ----------
+        drive : Tensor, (batch, step, neuron)
+            What reaches each neuron in each step [1].
+        """
         _check_drive("ALIF", drive, self.n, self.recurrent_weight)
         return run_alif(drive, self.recurrent_weight, self.params, dt=self.dt)
 
@@ -241,7 +253,13 @@ class AdLIF(nn.Module):
         )
 
     def forward(self, drive: Tensor) -> Tensor:
-        """Return the spikes (batch, step, neuron), 0 or 1, for a drive of the same shape."""
+        """Return the spikes (batch, step, neuron), 0 or 1, for a drive.
+
+        Parameters
+        ----------
+        drive : Tensor, (batch, step, neuron)
+            What reaches each neuron in each step [1].
+        """
         _check_drive("AdLIF", drive, self.n, self.recurrent_weight)
         coefficients = adlif_coefficients(AdLIFFractions(**self.fractions), self.params, dt=self.dt)
         return run_adlif(drive, self.recurrent_weight, coefficients, self.params)
@@ -328,7 +346,13 @@ class Readout(nn.Module):
         self.membranes = ReadoutLayer(projection, integrator, dt=self.dt)
 
     def forward(self, spikes: Inputs) -> Tensor:
-        """Return the scores (batch, class) for spikes (batch, step, from), or a `ListBatch`."""
+        """Return the scores (batch, class) for spikes.
+
+        Parameters
+        ----------
+        spikes : Tensor (batch, step, from), or ListBatch
+            What reaches the readout.
+        """
         return class_scores(self.membranes(spikes), self.kind)
 
     def extra_repr(self) -> str:
@@ -367,7 +391,13 @@ class Dropout(nn.Module):
         self.of = checked("Dropout.of", of, Annotated[str, OneOf(LOST)])
 
     def forward(self, spikes: Tensor) -> Tensor:
-        """Return the spikes (batch, step, neuron) that are left; all of them in evaluation."""
+        """Return the spikes (batch, step, neuron) that are left; all of them in evaluation.
+
+        Parameters
+        ----------
+        spikes : Tensor, (batch, step, neuron)
+            Spikes of a layer.
+        """
         if spikes.ndim != 3:
             raise ValueError(f"Dropout takes spikes (batch, step, neuron), got {tuple(spikes.shape)}")
         n_alike = spikes.shape[1] if self.of == "neurons" else 1

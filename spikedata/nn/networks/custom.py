@@ -178,10 +178,15 @@ class CustomNetwork(nn.Module):
             self._refuse("has no weights to train")
 
     def forward(self, inputs: Inputs, *, generator: torch.Generator | None = None) -> Activity:
-        """Return the activity for inputs (batch, step, input).
+        """Return the activity for a batch of inputs.
 
-        In training, the generator seeds what the module draws; without one, the module draws from the global
-        generators, as in a loop of one's own. In evaluation it draws the same for every batch.
+        Parameters
+        ----------
+        inputs : Tensor (batch, step, input), or ListBatch
+            Spikes.
+        generator : torch.Generator, optional
+            In training, seeds what the module draws; without one, the module draws from the global generators, as in a
+            loop of one's own. In evaluation it draws the same for every batch.
         """
         inputs = check_inputs(inputs, self.n_inputs, self.dt)
         weight = next(self.module.parameters())
