@@ -148,12 +148,15 @@ def evaluate_run(
     trained.to(resolve_device(device))
     file = find_test_file(run_dir, card, spike_path, time_unit=time_unit, n_units=n_units)
     if control == "none":
-        test = _test_of(card, file.sha256) or replace(
-            _test_entry(run_dir, trained, card, file, on_progress), code=digest
-        )
+        test = _test_of(card, file.sha256)
+        if test is None or test.code != digest:  # what other code has scored says nothing of this one
+            test = replace(_test_entry(run_dir, trained, card, file, on_progress), code=digest)
         return write_on_card(run_dir, card, lambda now: _with_test(now, test))
-    require_scored(run_dir, card, file)
-    known = (entry for entry in card.controls if (entry.sha256, entry.control) == (file.sha256, control))
+    if require_scored(run_dir, card, file).code != digest:
+        raise ValueError(f"{run_dir}: was scored with other code of its network; score it with this code first")
+    known = (
+        entry for entry in card.controls if (entry.sha256, entry.control, entry.code) == (file.sha256, control, digest)
+    )
     scored = next(known, None) or replace(
         _control_entry(run_dir, trained, card, file, control, on_progress), code=digest
     )
@@ -194,8 +197,10 @@ def write_on_card(run_dir: str | os.PathLike[str], scored: Card, change: Callabl
 
 
 def _with_test(card: Card, scored: ScoredEntry) -> Card:
-    """Count an opening of the test clips; a score that another process has recorded meanwhile stays."""
-    entry = _test_of(card, scored.sha256) or replace(scored, times_opened=0)
+    """Count an opening of the test clips; a score that another process has recorded meanwhile, of this code, stays."""
+    before = _test_of(card, scored.sha256)
+    n_before = 0 if before is None else before.times_opened
+    entry = before if before is not None and before.code == scored.code else replace(scored, times_opened=n_before)
     others = (other for other in card.tests if other.sha256 != scored.sha256)
     return replace(card, tests=(*others, replace(entry, times_opened=entry.times_opened + 1)))
 

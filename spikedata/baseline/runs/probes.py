@@ -239,6 +239,10 @@ def _clips_of(
 ) -> _Clips:
     if test or not file.is_own:
         entry = require_scored(run_dir, card, file)
+        if entry.code is not None:
+            raise ValueError(
+                f"{run_dir}: was scored with other code of its network; score it with that of the training"
+            )
         return _Clips(file, file.part, read_test_clips(run_dir, card, file, on_progress).events, _tally_of(entry.score))
     if card.refit:
         raise ValueError(

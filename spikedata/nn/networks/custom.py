@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import math
 import random
 import traceback
 from collections.abc import Callable, Iterator
@@ -381,7 +382,8 @@ def check_custom(network: CustomNetwork, again: CustomNetwork, *, loss: str = "c
     Raises
     ------
     ValueError
-        If the same seed draws other weights; it cannot be copied or called; its logits have no gradient; or in
+        If the same seed draws other weights; it cannot be copied or called; its modules are made for other steps; its
+        logits are not finite or have no gradient; or in
         evaluation it keeps state from batch to batch, changes its weights, or scores a clip by other clips.
     """
     name, state = network.params.code.class_name, network.state_dict()
@@ -393,12 +395,24 @@ def check_custom(network: CustomNetwork, again: CustomNetwork, *, loss: str = "c
         other = others.get(key)
         if other is None or other.shape != value.shape or not _is_close(value, other.to(value.device), 0.0):
             raise ValueError(f"{name}: draws other first weights with the same seed ({key}); draw them from PyTorch")
+    _check_steps(name, network)
     try:
         trial = copy.deepcopy(network)
     except Exception as error:
         raise ValueError(f"{name}: cannot be copied: {told(error, network.params.code.file)}") from error
     _check_evaluation(name, trial.eval())
     _check_training(name, trial.train(), loss=loss)
+
+
+def _check_steps(name: str, network: CustomNetwork) -> None:
+    from spikedata.nn.modules import step_of  # which is above this module
+
+    dt = step_of(network.module)
+    if dt is not None and not math.isclose(dt, network.dt, rel_tol=1e-9):
+        raise ValueError(
+            f"{name}: its modules are made for steps of {dt} s, but clips come in steps of {network.dt} s; "
+            "give both the same dt"
+        )
 
 
 def _check_evaluation(name: str, trial: CustomNetwork) -> None:
@@ -409,6 +423,8 @@ def _check_evaluation(name: str, trial: CustomNetwork) -> None:
     changed = [key for key, value in trial.state_dict().items() if not _is_close(value, before[key], 0.0)]
     if changed:
         raise ValueError(f"{name}: must not change its state in evaluation, changes {changed[0]}")
+    if not torch.isfinite(first).all():
+        raise ValueError(f"{name}: its logits must be finite, got {float(first[~torch.isfinite(first)][0])}")
     if not _is_close(first, second, _CLOSE):
         raise ValueError(
             f"{name}: gives other logits when the same batch comes again: it keeps state from batch to batch, or draws "

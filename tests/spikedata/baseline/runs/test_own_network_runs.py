@@ -227,6 +227,17 @@ def test_changed_code_scores_with_a_warning_that_stays_on_the_card(changing, tmp
     assert "scored with code that has changed since the training" in format_leaderboard(leaderboard(tmp_path))
 
 
+def test_a_score_is_of_the_code_that_is_asked(changing, tmp_path):
+    text = changing(SOURCE.replace("tanh", "relu"))
+    assert evaluate_run(tmp_path / "run", network=text).tests[-1].code is not None
+    with pytest.raises(ValueError, match="was scored with other code of its network; score it with this code first"):
+        evaluate_run(tmp_path / "run", network=changing(), control="counts_only")
+    (test,) = evaluate_run(tmp_path / "run", network=changing()).tests
+    assert (test.code, test.times_opened) == (None, 2)
+    (again,) = evaluate_run(tmp_path / "run", network=changing()).tests
+    assert (again.score, again.times_opened) == (test.score, 3)
+
+
 def test_code_as_it_was_leaves_no_mark(changing, tmp_path, caplog):
     assert evaluate_run(tmp_path / "run", network=changing()).tests[-1].code is None
     assert caplog.text == ""

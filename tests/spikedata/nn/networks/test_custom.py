@@ -379,3 +379,23 @@ def test_spikes_of_our_neurons_in_a_network_of_ones_own_are_seen():
 
     activity = _network(make).eval()(torch.ones(2, 5, 3))
     assert [tuple(spikes.shape) for spikes in activity.spikes] == [(2, 5, 4), (2, 5, 5)]
+
+
+def test_modules_made_for_other_steps_are_refused():
+    def make(n_units, n_classes):
+        return nn.Sequential(snn.Linear(n_units, 4), snn.LIF(4, dt=0.02), snn.Readout(4, n_classes, dt=0.02))
+
+    with pytest.raises(
+        ValueError, match=r"its modules are made for steps of 0.02 s, but clips come in steps of 0.01 s"
+    ):
+        check_custom(_network(make), _network(make), loss="cross_entropy")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_logits_that_are_no_finite_numbers_are_one_clear_error(number):
+    class Infinite(Cells):
+        def forward(self, counts):
+            return super().forward(counts) + number
+
+    with pytest.raises(ValueError, match=f"Mine: its logits must be finite, got {number}"):
+        check_custom(_network(Infinite), _network(Infinite), loss="cross_entropy")
