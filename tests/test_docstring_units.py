@@ -24,9 +24,7 @@ def find_params_classes() -> Iterator[type]:
     """The params classes of both packages, each once, from the module that defines it."""
     for package in (cochlea, spikedata):
         names = [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
-        # what needs Triton cannot be imported everywhere
-        names = [name for name in names if not name.endswith("__main__") and ".triton_" not in name]
-        for name in (package.__name__, *names):
+        for name in (package.__name__, *(name for name in names if not name.endswith("__main__"))):
             values = vars(importlib.import_module(name)).values()
             yield from (value for value in values if is_params(value) and value.__module__ == name)
 

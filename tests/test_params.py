@@ -45,7 +45,7 @@ def is_checked(value: object) -> bool:
 def find_classes() -> Iterator[type]:
     for package in (cochlea, spikedata):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-            if not module.name.endswith("__main__") and ".triton_" not in module.name:  # which need not be installed
+            if not module.name.endswith("__main__"):
                 values = vars(importlib.import_module(module.name)).values()
                 yield from (v for v in values if is_checked(v) and v.__module__ == module.name)
 

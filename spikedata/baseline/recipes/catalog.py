@@ -152,12 +152,9 @@ def usual_of(recipe: Recipe) -> Recipe | None:
     if not isinstance(recipe.network, CustomParams):
         return RECIPES.get(recipe.name)
     code = recipe.network.code
-    usual = RECIPES[OF_OWN_NETWORKS].training
-    return (
-        Recipe(name=code.class_name, network=CustomParams(code=code), training=usual)
-        if (recipe.name == code.class_name)
-        else None
-    )
+    if recipe.name != code.class_name:
+        return None
+    return Recipe(name=code.class_name, network=CustomParams(code=code), training=RECIPES[OF_OWN_NETWORKS].training)
 
 
 def changes_of(recipe: Recipe) -> dict[str, Any]:
