@@ -152,8 +152,7 @@ def evaluate_run(
         if test is None or test.code != digest:  # what other code has scored says nothing of this one
             test = replace(_test_entry(run_dir, trained, card, file, on_progress), code=digest)
         return write_on_card(run_dir, card, lambda now: _with_test(now, test))
-    if require_scored(run_dir, card, file).code != digest:
-        raise ValueError(f"{run_dir}: was scored with other code of its network; score it with this code first")
+    require_scored(run_dir, card, file, code=digest)
     known = (
         entry for entry in card.controls if (entry.sha256, entry.control, entry.code) == (file.sha256, control, digest)
     )
@@ -254,13 +253,29 @@ def find_test_file(
     return ScoredFile(path, sha256, is_own, reading)
 
 
-def require_scored(run_dir: str | os.PathLike[str], card: Card, file: ScoredFile) -> ScoredEntry:
-    """The entry of the plain score of a file; a ValueError if there is none yet."""
+def require_scored(
+    run_dir: str | os.PathLike[str], card: Card, file: ScoredFile, *, code: str | None = None
+) -> ScoredEntry:
+    """The entry of the plain score of a file; a ValueError if there is none yet, or it is of other code.
+
+    Parameters
+    ----------
+    run_dir : str or path-like
+        The run.
+    card : Card
+        Its card.
+    file : ScoredFile
+        The file.
+    code : str, optional
+        Digest of the code of a network of one's own that has changed since the training; default: as it was then.
+    """
     entry = _test_of(card, file.sha256)
-    if entry:
-        return entry
-    which = "" if file.is_own else f" {file.path}"
-    raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
+    if entry is None:
+        which = "" if file.is_own else f" {file.path}"
+        raise ValueError(f"{run_dir}: the {file.part} must be scored first: spikedata evaluate {run_dir}{which}")
+    if entry.code != code:
+        raise ValueError(f"{run_dir}: was scored with other code of its network; score it with this code first")
+    return entry
 
 
 def read_test_clips(

@@ -12,7 +12,15 @@ from spikedata.baseline.recipes.own_network import OwnNetwork, own_network, reci
 from spikedata.baseline.recipes.recipe import Recipe
 from spikedata.baseline.runs.card import Card
 from spikedata.baseline.runs.evaluation import evaluate_run, find_test_file, require_scored
-from spikedata.baseline.runs.folder import CARD, ChosenRun, has_finished_runs, load_run, read_card, runs_of_group
+from spikedata.baseline.runs.folder import (
+    CARD,
+    ChosenRun,
+    code_of_run,
+    has_finished_runs,
+    load_run,
+    read_card,
+    runs_of_group,
+)
 from spikedata.baseline.runs.group_summary import (
     FOLDS,
     GroupSummary,
@@ -20,7 +28,7 @@ from spikedata.baseline.runs.group_summary import (
     require_one_group,
     summarize_group,
 )
-from spikedata.baseline.runs.probes import probe_run
+from spikedata.baseline.runs.probes import probe_run, under_name
 from spikedata.baseline.runs.refit import refit_run
 from spikedata.baseline.runs.selection_bias import epoch_paths, measure_selection_bias
 from spikedata.baseline.runs.train import Plan, train_run
@@ -221,15 +229,11 @@ def _make_group(
             keep_finished=True,
             on_plan=require_same_group,
             on_epoch=None if on_epoch is None else partial(on_epoch, member.name),
-            on_progress=_named(on_progress, member.name),
+            on_progress=under_name(on_progress, member.name),
         )
         if number == 0:  # before the others take their time: one of them may be of another training
             summarize_group(folder)
     return summarize_group(folder)
-
-
-def _named(report: Callable[[str, int, int], None] | None, run: str) -> Callable[[str, int, int], None] | None:
-    return None if report is None else lambda stage, done, total: report(f"{run}: {stage}", done, total)
 
 
 def probe_group(
@@ -271,7 +275,7 @@ def probe_group(
             run,
             spike_path,
             on_epoch=None if on_epoch is None else _told_of(on_epoch, run.name),
-            on_progress=_named(on_progress, run.name),
+            on_progress=under_name(on_progress, run.name),
             **options,
         )
     return summarize_group(group_dir)
@@ -336,9 +340,9 @@ def evaluate_group(
         if selection_bias:
             epoch_paths(run, card)
         if selection_bias or known_control(control) != "none":
-            require_scored(run, card, file)
+            require_scored(run, card, file, code=code_of_run(run, card, own).digest)
     for run in runs:
-        options = {"device": device, "on_progress": _named(on_progress, run.name), "network": own, **reading}
+        options = {"device": device, "on_progress": under_name(on_progress, run.name), "network": own, **reading}
         if selection_bias:
             measure_selection_bias(run, spike_path, **options)
         else:

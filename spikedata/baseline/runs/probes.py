@@ -239,10 +239,6 @@ def _clips_of(
 ) -> _Clips:
     if test or not file.is_own:
         entry = require_scored(run_dir, card, file)
-        if entry.code is not None:
-            raise ValueError(
-                f"{run_dir}: was scored with other code of its network; score it with that of the training"
-            )
         return _Clips(file, file.part, read_test_clips(run_dir, card, file, on_progress).events, _tally_of(entry.score))
     if card.refit:
         raise ValueError(
@@ -308,13 +304,14 @@ def _anew(
         device=device,
         threads=threads,
         on_epoch=None if on_epoch is None else partial(on_epoch, control),
-        on_progress=_named(on_progress, control),
+        on_progress=under_name(on_progress, control),
         **card.data.reading,
     )
 
 
-def _named(report: Callable[[str, int, int], None] | None, control: str) -> Callable[[str, int, int], None] | None:
-    return None if report is None else lambda stage, done, total: report(f"{control}: {stage}", done, total)
+def under_name(report: Callable[[str, int, int], None] | None, name: str) -> Callable[[str, int, int], None] | None:
+    """A report of progress whose stages bear a name, as of a run or a control; None for none."""
+    return None if report is None else lambda stage, done, total: report(f"{name}: {stage}", done, total)
 
 
 def _tally_of(score: ScoreEntry) -> Tally:

@@ -232,6 +232,8 @@ def test_a_score_is_of_the_code_that_is_asked(changing, tmp_path):
     assert evaluate_run(tmp_path / "run", network=text).tests[-1].code is not None
     with pytest.raises(ValueError, match="was scored with other code of its network; score it with this code first"):
         evaluate_run(tmp_path / "run", network=changing(), control="counts_only")
+    with pytest.raises(ValueError, match="was scored with other code of its network"):
+        measure_selection_bias(tmp_path / "run", network=changing())
     (test,) = evaluate_run(tmp_path / "run", network=changing()).tests
     assert (test.code, test.times_opened) == (None, 2)
     (again,) = evaluate_run(tmp_path / "run", network=changing()).tests
