@@ -264,7 +264,7 @@ def cpu_seconds(out: Path) -> dict[str, float]:
     for line in (out / "cpu.jsonl").read_text("utf-8").splitlines():
         note = json.loads(line)
         notes.setdefault(note["run"], {})[str(note["epoch"])] = note["cpu_s"]
-    return {run: round(sum(by_epoch.values()), 1) for run, by_epoch in notes.items()}
+    return {run: round(sum(by_epoch.values()), 3) for run, by_epoch in notes.items()}
 
 
 def as_markdown(result: dict[str, Any]) -> str:
